@@ -1,0 +1,86 @@
+"""What you implement to add a data set or an augmentation; everything else is a library's or a plain function.
+
+Shapes: B images of a batch, C channels, H x W pixels, K classes.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """What a loader delivers, before augmentation and normalisation on the device.
+
+    images: (B, C, H, W) uint8. labels: (B,) int64. keys: (B,) int64, the random key of each sample in this epoch
+    (see randomness.py). index: (B,) int64, the place of each sample in its split.
+    """
+
+    images: Tensor
+    labels: Tensor
+    keys: Tensor
+    index: Tensor
+
+
+class Inputs(NamedTuple):
+    """What the classifier sees.
+
+    images: (B, C, H, W) float, normalised. targets: (B,) int64, or (B, K) float after mixing.
+    labels: (B,) int64, never mixed. index: (B,) int64.
+    """
+
+    images: Tensor
+    targets: Tensor
+    labels: Tensor
+    index: Tensor
+
+
+@runtime_checkable
+class Images(Protocol):
+    """The labelled images of one split, held in memory or in files."""
+
+    labels: np.ndarray
+    """(N,) int64"""
+
+    def __len__(self) -> int: ...
+
+    def select(self, index: np.ndarray) -> "Images":
+        """The images at these places, in this order."""
+        ...
+
+    def relabel(self, labels: np.ndarray) -> "Images":
+        """The same images with other labels, (N,) int64."""
+        ...
+
+
+class Source(Protocol):
+    """A data set: `classes` in the order of the labels, and its splits.
+
+    `splits` has "train" and, where the data set comes with them, "val" and "test".
+    """
+
+    classes: list[str]
+    splits: Mapping[str, Images]
+
+
+@runtime_checkable
+class Augment(Protocol):
+    """An augmentation of single images that works on whole batches on the device and, in workers, on one photo."""
+
+    def batch(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> (B, C, H', W') uint8; every draw comes from `randomness.uniform(keys, ...)`."""
+        ...
+
+    def transform(self, size: int) -> object:
+        """The albumentations transform that does the same to one (H, W, 3) uint8 photo; `size`: side of the input."""
+        ...
+
+
+@runtime_checkable
+class Mix(Protocol):
+    """An augmentation that blends the images of a batch, and their labels, on the device."""
+
+    def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float and targets (B, K) float -> the same shapes; every draw comes from `rng`."""
+        ...

@@ -1,0 +1,47 @@
+"""What tests share: the real images, where they are present."""
+
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def archive_folder() -> Path:
+    """The folder with cifar10.tar.xz and hymenoptera.tar: $IMAGELAB_TEST_DATA, or ../shared/data."""
+    return Path(os.environ.get("IMAGELAB_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def unpacked(name: str, archive: str) -> Path:
+    """Unpack an archive of real images once per machine; skip the test where there is none."""
+    source = archive_folder() / archive
+    if not source.exists():
+        pytest.skip(f"no {source}: set IMAGELAB_TEST_DATA to a folder that holds {archive}")
+    target = Path(tempfile.gettempdir()) / "imagelab-data" / name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch, tarfile.open(source) as tar:
+            tar.extractall(scratch, filter="data")
+            top = Path(scratch)
+            while not (top / "train").exists():  # the archive's own top folder
+                top = next(p for p in top.iterdir() if p.is_dir())
+            try:
+                top.rename(target)
+            except OSError:  # another test process was faster
+                assert target.exists()
+    return target
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> Path:
+    """CIFAR-10 as JPEG: train/<class>/NNNN.jpg, test/<class>/NNNN.jpg."""
+    return unpacked("cifar10", "cifar10.tar.xz")
+
+
+@pytest.fixture(scope="session")
+def hymenoptera() -> Path:
+    """Ants and bees: train/<class>/, val/<class>/; one file is a GIF that is no photo."""
+    return unpacked("hymenoptera", "hymenoptera.tar")

@@ -1,0 +1,45 @@
+"""Labelled images held in memory: a whole batch is gathered at once."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Images of one size, decoded.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        labels: (N,) int64, the place of each image's class in the source's `classes`.
+
+    >>> twos = Arrays(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), np.array([0, 1, 1])).select(np.array([1, 2]))
+    >>> len(twos), twos.labels.tolist()
+    (2, [1, 1])
+    """
+
+    images: Tensor
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images must be (N, C, H, W) uint8, got {self.images.dtype} {tuple(self.images.shape)}")
+        if len(self.images) != len(self.labels):
+            raise ValueError(f"as many labels as images are needed, got {len(self.labels)} and {len(self.images)}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def gather(self, index: np.ndarray) -> Tensor:
+        """The images at these places, (B,) int64 -> (B, C, H, W) uint8."""
+        return self.images.index_select(0, torch.from_numpy(index))
+
+    def select(self, index: np.ndarray) -> "Arrays":
+        """The images at these places, in this order."""
+        return Arrays(self.gather(index), self.labels[index])
+
+    def relabel(self, labels: np.ndarray) -> "Arrays":
+        """The same images with other labels, (N,) int64."""
+        return replace(self, labels=labels)

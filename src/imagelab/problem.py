@@ -1,5 +1,18 @@
 """A mistake that a user can make, told in one sentence."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class Problem(Exception):  # noqa: N818 - it is what the user reads
     """Ends a command without a stack trace: the sentence names what is wrong, what was expected and what to do."""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A question to end a sentence with: the known word that is nearest to a misspelt one, or nothing.
+
+    >>> nearest("adamm", ["sgd", "adam"])
+    "; did you mean 'adam'?"
+    """
+    found = get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,56 @@
+"""The metrics of a split, computed once from all its logits, so that they are the same for any batch size.
+
+Source: torchmetrics, https://lightning.ai/docs/torchmetrics/stable/; expected calibration error with 15 bins of
+Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 2.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_calibration_error,
+    multiclass_f1_score,
+)
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+NAMES = ("loss", "accuracy", "accuracy_macro", "f1_macro", "ece")
+
+
+def split_metrics(logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
+    """Logits (N, K) float and hard labels (N,) int64 -> metric by name; `accuracy` is micro-averaged."""
+    classes = logits.shape[1]
+    probabilities = logits.softmax(dim=1)
+    metrics = {
+        "loss": loss(logits, labels),
+        "accuracy": (logits.argmax(dim=1) == labels).double().mean(),
+        "accuracy_macro": multiclass_accuracy(probabilities, labels, classes, "macro", validate_args=False),
+        "f1_macro": multiclass_f1_score(probabilities, labels, classes, average="macro", validate_args=False),
+        "ece": multiclass_calibration_error(probabilities, labels, classes, n_bins=15, validate_args=False),
+    }
+    if classes > 10:
+        metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).double().mean()
+    return metrics
+
+
+class Outputs:
+    """The logits and labels of the batches of a split, from all ranks."""
+
+    def __init__(self) -> None:
+        self.logits: list[Tensor] = []
+        self.labels: list[Tensor] = []
+
+    def add(self, logits: Tensor, labels: Tensor) -> None:
+        """Take a batch: logits (B, K), labels (B,)."""
+        self.logits.append(logits.detach().float())
+        self.labels.append(labels)
+
+    def take(self, num_classes: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """All logits (N, K) and labels (N,) of all ranks, and begin anew."""
+        logits = torch.cat(self.logits) if self.logits else torch.empty(0, num_classes, device=device)
+        labels = torch.cat(self.labels) if self.labels else torch.empty(0, dtype=torch.int64, device=device)
+        self.logits, self.labels = [], []
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            logits, labels = torch.cat(gather_all_tensors(logits)), torch.cat(gather_all_tensors(labels))
+        return logits, labels

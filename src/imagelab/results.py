@@ -1,0 +1,61 @@
+"""What results.json says of a run."""
+
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("imagelab", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "albumentations", "timm", "numpy")
+
+
+def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:
+    """The content of results.json; `parts` is None where the run did not come so far."""
+    content: dict[str, Any] = {"status": status, "seed": cfg["seed"]}
+    if parts is not None:
+        trainer, saver = parts.trainer, parts.saver
+        images = trainer.global_step * trainer.accumulate_grad_batches * parts.data.batch_size * trainer.world_size
+        best = {key: saver.best.get(key) for key in ("epoch", "monitor", "value")}
+        content |= {
+            "epochs": trainer.current_epoch,
+            "steps": trainer.global_step,
+            "train_seconds": round(saver.seconds, 3),
+            "images_per_second": round(images / max(saver.seconds, 1e-9), 1),
+            "parameters": sum(p.numel() for p in parts.classifier.net.parameters()),
+            "best": best,
+            "val": _short(saver.best.get("metrics", {}), "val/"),
+            "test": _short(test, "test/"),
+        }
+    return content | {"versions": versions(), "git": git_state(), "command": shlex.join(sys.argv)}
+
+
+def versions() -> dict[str, str]:
+    """The versions of what results depend on."""
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, Any]:
+    """The commit of this checkout and whether files differ from it; None outside of one."""
+    here = Path(__file__).parent
+    commit = _git(here, "rev-parse", "HEAD")
+    return {"commit": commit, "dirty": bool(_git(here, "status", "--porcelain")) if commit else None}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _short(metrics: dict[str, float], split: str) -> dict[str, float]:
+    return {name.removeprefix(split): value for name, value in metrics.items() if name.startswith(split)}

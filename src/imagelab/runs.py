@@ -1,0 +1,124 @@
+"""A run's folder: made so that no two runs share one, found again, and read back."""
+
+import json
+import os
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from imagelab.problem import Problem, nearest
+
+CONFIG, RESULTS = "config.yaml", "results.json"
+
+
+def new_folder(experiment: str, logs: Path = Path("logs")) -> Path:
+    """Make `logs/<experiment>/<date>_<time>[_n]`; two runs of the same second get two folders."""
+    parent = logs / experiment
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for n in range(1, 10_000):
+        folder = parent / (stamp if n == 1 else f"{stamp}_{n}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise Problem(f"{parent} holds 9,999 runs of this second; look at what starts them.")
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a run that never began, and the parents that are empty without it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in folder.resolve().parents[:2]:
+        if parent == Path.cwd() or any(parent.iterdir()):
+            break
+        parent.rmdir()
+
+
+def existing(name: str) -> Path:
+    """The folder of a run by its path; `last`: the newest one.
+
+    Raises:
+        Problem: There is no such run; the nearest existing path is named.
+    """
+    if name == "last":
+        runs = all_runs()
+        if not runs:
+            raise Problem("run=last: there is no run below logs/ yet; `imagelab train` makes one.")
+        return runs[-1]
+    folder = Path(name)
+    if not (folder / CONFIG).is_file():
+        others = [str(path) for path in all_runs()]
+        hint = nearest(name, others)
+        newest = f"; the newest run is {others[-1]}" if others and not hint else ""
+        raise Problem(f"{name} is not the folder of a run (no {CONFIG} in it){hint or newest}.")
+    return folder
+
+
+def unfinished(name: str) -> Path:
+    """The folder of a run to go on with; `last`: the newest one that has not finished.
+
+    Raises:
+        Problem: There is none, or it has finished.
+    """
+    if name == "last":
+        open_runs = [folder for folder in all_runs() if status(folder) != "finished"]
+        if not open_runs:
+            raise Problem("resume=last: every run below logs/ has finished.")
+        return open_runs[-1]
+    folder = existing(name)
+    if status(folder) == "finished":
+        raise Problem(
+            f"resume={name}: this run has finished; `imagelab evaluate run={name}` shows its metrics, and "
+            f"`imagelab train model.weights={name}` starts a new run from its weights."
+        )
+    return folder
+
+
+def all_runs() -> list[Path]:
+    """The folders of all runs below logs/, oldest first."""
+    return sorted((path.parent for path in Path("logs").rglob(CONFIG) if ".hydra" not in path.parts), key=_age)
+
+
+def status(folder: Path) -> str:
+    """finished, stopped or failed; killed where nothing could be written any more."""
+    results = folder / RESULTS
+    return str(json.loads(results.read_text())["status"]) if results.is_file() else "killed"
+
+
+def write_config(cfg: dict[str, Any], folder: Path) -> None:
+    """Keep the whole config of a run in its folder."""
+    _replace(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(cfg)))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config of a run, plain data."""
+    cfg = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    assert isinstance(cfg, dict)
+    return {str(key): value for key, value in cfg.items()}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all; numbers that are none become null."""
+    _replace(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and value in (float("inf"), float("-inf")) or value != value else value
+
+
+def _age(folder: Path) -> tuple[float, str]:
+    return os.stat(folder / CONFIG).st_mtime, folder.name

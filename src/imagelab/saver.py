@@ -1,0 +1,122 @@
+"""When checkpoints are written, which epoch is the best, and where a run may stop.
+
+A checkpoint inside an epoch is written after a whole optimizer step, since gradients are not saved, and never on the
+epoch's last batch: the epoch's end writes that one, after validation.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from imagelab.checkpoint import BEST, LAST, copy_durably, keep_previous
+from imagelab.logger.csv import CsvLogger
+from imagelab.problem import Problem
+from imagelab.stop import Stopped, StopRequest
+
+
+class Saver(Checkpoint):
+    """Writes last.ckpt (with previous.ckpt behind it) and best.ckpt.
+
+    Args:
+        folder: The checkpoints' folder.
+        monitor: The metric that names the best epoch.
+        every: Seconds between checkpoints inside an epoch.
+        stop: Asked after every step.
+    """
+
+    def __init__(self, *, folder: Path, monitor: str, every: float, stop: StopRequest) -> None:
+        self.folder, self.monitor, self.every, self.stop = folder, monitor, every, stop
+        self.best: dict[str, Any] = {}
+        self.seconds = 0.0  # trained so far, over all stops
+        self.rows: int | None = None  # of metrics.csv, when the last checkpoint was written
+        self.clock = self.saved = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.listen()
+        self.clock = self.saved = time.monotonic()
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLogger) and self.rows is not None:
+                logger.rewind(self.rows)
+        if self.rows is None:  # a new run: from now on there is something to go on from
+            self.save(trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if (batch_idx + 1) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
+            return
+        due, signum = self._agreed(trainer, time.monotonic() - self.saved >= self.every)
+        if due or signum:
+            pl_module.flush_losses()
+            self.save(trainer)
+        if signum:
+            raise Stopped(signum)
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.stop.signum and trainer.world_size == 1:
+            raise Stopped(self.stop.signum)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.save(trainer, best=self._look(trainer))
+        signum = self._agreed(trainer, False)[1]
+        if signum:
+            raise Stopped(signum)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.seconds += time.monotonic() - self.clock
+        self.stop.ignore()
+
+    def save(self, trainer: Trainer, best: bool = False) -> None:
+        """Write last.ckpt, unless the weights are no longer numbers: the one before it is then the last good one.
+
+        best.ckpt comes first: a kill between the two repeats the epoch and writes the same again.
+        """
+        now = time.monotonic()
+        self.seconds, self.clock = self.seconds + now - self.clock, now
+        self.rows = next((logger.rows for logger in trainer.loggers if isinstance(logger, CsvLogger)), None)
+        weights = [p.detach() for p in trainer.lightning_module.parameters() if p.is_floating_point()]
+        if torch.stack(torch._foreach_norm(weights)).sum().isfinite():
+            if best:
+                trainer.save_checkpoint(self.folder / BEST)
+            if trainer.is_global_zero:
+                keep_previous(self.folder)
+            if not best:
+                trainer.save_checkpoint(self.folder / LAST)
+            elif trainer.is_global_zero:
+                copy_durably(self.folder / BEST, self.folder / LAST)
+        self.saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "seconds": self.seconds, "rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.seconds, self.rows = state_dict["best"], state_dict["seconds"], state_dict["rows"]
+
+    def _look(self, trainer: Trainer) -> bool:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if self.monitor not in metrics:
+            raise Problem(f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}")
+        value, sign = metrics[self.monitor], -1 if lower_is_better(self.monitor) else 1
+        better = not self.best or sign * value > sign * self.best["value"]
+        if better:
+            self.best = {"epoch": trainer.current_epoch, "monitor": self.monitor, "value": value, "metrics": metrics}
+        return better
+
+    def _agreed(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
+        # All ranks save and stop at the same step: any rank's signal counts, rank 0's clock does.
+        if trainer.world_size == 1:
+            return due, self.stop.signum
+        mine = torch.tensor([float(due and trainer.is_global_zero), float(self.stop.signum)], device=trainer.strategy.root_device)
+        due_any, signum = trainer.strategy.reduce(mine, reduce_op="max").tolist()
+        return bool(due_any), int(signum)
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of a metric is the better one.
+
+    >>> lower_is_better("val/loss"), lower_is_better("val/accuracy")
+    (True, False)
+    """
+    return metric.rpartition("/")[2] in ("loss", "loss_epoch", "ece")

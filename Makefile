@@ -1,26 +1,88 @@
-# The first lines of every target's life: uv (bootstrapped when missing), .venv, the locked packages.
+# Every target installs what it needs by itself: uv (into .uv where there is none), .venv, the locked packages.
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
-UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+NAME ?=
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 BIN := .venv/bin
+# Changes with what is installed and with where: editing the lock, another branch or a moved folder installs anew.
+STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | cksum | cut -d' ' -f1)
 export UV_COMPILE_BYTECODE = 1
-export UV_LINK_MODE ?= copy
-unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup
-help:  ## List the targets
+.PHONY: help setup train evaluate predict test test-fast test-slow lint format types docs snapshots golden lock clean rename
+
+help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: .venv/.installed  ## Install everything into .venv (other targets do it by themselves)
+setup: $(STAMP)  ## Install everything into .venv (every other target does it by itself)
+	@echo 'Ready: "make train" trains; "source .venv/bin/activate" puts the command imagelab on your path.'
+
+train: $(STAMP)  ## Train: make train ARGS="data=cifar10 model=resnet9"
+	@$(BIN)/imagelab train $(ARGS)
+
+evaluate: $(STAMP)  ## Test metrics of a run: make evaluate ARGS="run=last"
+	@$(BIN)/imagelab evaluate $(ARGS)
+
+predict: $(STAMP)  ## Classes of images: make predict ARGS="run=last source=photos"
+	@$(BIN)/imagelab predict $(ARGS)
+
+test: $(STAMP)  ## All tests but the slow ones and those for a GPU, in parallel
+	@$(BIN)/pytest -n 2 -m "not slow and not gpu" $(ARGS)
+
+test-fast: $(STAMP)  ## Stop at the first failure, last failures first, no real images
+	@$(BIN)/pytest -n 2 -x --failed-first -m "not slow and not gpu and not data" $(ARGS)
+
+test-slow: $(STAMP)  ## The slow tests, and those for a GPU where there is one
+	@$(BIN)/pytest -m "slow or gpu" $(ARGS)
+
+lint: $(STAMP)  ## Style, layout and spelling
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/codespell
+
+format: $(STAMP)  ## Mend style and layout where that is safe
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+types: $(STAMP)  ## Check the types
+	@$(BIN)/basedpyright
+
+docs: $(STAMP)  ## Write docs/tricks.md anew from configs and docstrings
+	@$(BIN)/python scripts/docs.py
+
+snapshots: $(STAMP)  ## Write tests/snapshots anew: a changed default shows in the diff
+	@$(BIN)/python scripts/snapshots.py
+
+golden: $(STAMP)  ## Record the golden curve anew, after a change that is meant to change numbers
+	@$(BIN)/python scripts/golden.py
+
+lock: $(STAMP)  ## Pin the dependencies of pyproject.toml: make lock ARGS=--upgrade
+	@$(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --all-extras --group dev -o requirements.lock $(ARGS)
+
+clean:  ## Remove caches and build products; runs, data and .venv stay
+	@rm -rf dist .pytest_cache .ruff_cache
+	@find src tests scripts benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+rename: $(STAMP)  ## Give the package another name: make rename NAME=birds
+	@$(BIN)/python scripts/rename.py $(NAME)
 
 .uv/bin/uv:
-	@echo "uv is missing: installing it into .uv"
-	@$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "Installing uv into .uv …"
+	@rm -rf .uv
+	@{ $(PYTHON) -m venv .uv 2>/dev/null && .uv/bin/python -m pip install --quiet uv; } \
+		|| $(PYTHON) -m pip install --quiet --target .uv uv \
+		|| { echo "uv cannot be installed: neither venv nor pip of $(PYTHON) works. Install uv, then try again."; exit 1; }
 
-.venv/.installed: requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
+$(STAMP): | $(filter .uv/bin/uv,$(UV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than Python 3.11; say which one to use: make setup PYTHON=python3.12"; exit 1; }
+	@echo "Installing the locked packages into .venv …"
+	@rm -f .venv/.installed-*
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation-package none -e .
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@

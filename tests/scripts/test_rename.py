@@ -1,0 +1,77 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.rename import KEPT, main, name, tracked
+
+ROOT = Path(__file__).parents[2]
+OLD = name(ROOT)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project's files, also those that are not committed yet, in a repository of their own."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: there is nothing to rename in")
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for path in [ROOT / line for line in listed if (ROOT / line).is_file()]:
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a copy", "--no-verify")
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def run(folder: Path, *words: str) -> str:
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=folder / "src", check=True, capture_output=True, text=True).stdout
+
+
+def test_the_renamed_package_works_and_the_old_name_is_gone(copy: Path) -> None:
+    assert main(["birds"], copy) == 0
+    assert Path(run(copy, "-c", "import birds; print(birds.__file__)").strip()).is_relative_to(copy)
+    assert "birds train" in run(copy, "-c", "from birds.cli import main; main()")
+    assert name(copy) == "birds"
+    left = [path for path in tracked(copy) if path.name not in KEPT and OLD in readable(path).lower()]
+    assert not left
+    assert (copy / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def readable(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "Say the new name"),
+        (["Birds"], "'Birds' cannot be imported"),
+        (["class"], "'class' cannot be imported"),
+        (["json"], "'json' is a module of Python's own"),
+        ([OLD], f"src/{OLD} exists already"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words, ROOT) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_changes_that_are_not_committed_are_safe(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copy / "Makefile").write_text("mine")
+    assert main(["birds"], copy) == 2
+    assert "not committed" in capsys.readouterr().err
+    assert (copy / "src" / OLD).is_dir()

@@ -1,12 +1,21 @@
-"""The questions of a run, and what each takes besides the keys of the chosen answer."""
+"""The questions of a run, what every answer takes besides its own keys, and the mistakes in the answers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-Group = dict[str, Any]
+from omegaconf import DictConfig, OmegaConf
+
+from imagelab import check_config, rules
+from imagelab.compose import plain
+from imagelab.problem import Problem
+from imagelab.signatures import from_import, from_source
+
+Node = dict[str, Any]
+Choice = dict[str, Any]  # the keys of the chosen answer
+Choices = dict[str, Choice]  # several answers, by name, in order
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """The root keys of configs/train.yaml: the values live there, their types here."""
 
@@ -14,15 +23,15 @@ class Run:
     monitor: str
     save_every: float
     resume: str | None
-    data: Group = field(default_factory=dict)
-    augment: Group = field(default_factory=dict)
-    model: Group = field(default_factory=dict)
-    loss: Group = field(default_factory=dict)
-    optimizer: Group = field(default_factory=dict)
-    schedule: Group = field(default_factory=dict)
-    trick: Group = field(default_factory=dict)
-    trainer: Group = field(default_factory=dict)
-    logger: Group = field(default_factory=dict)
+    data: Choice
+    augment: Choices
+    model: Choice
+    loss: Choice
+    optimizer: Choice
+    schedule: Choice
+    trick: Choices
+    trainer: Choice
+    logger: Choices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,3 +87,57 @@ class TrainerKnobs:
 
 
 KNOBS = {"data": DataKnobs, "model": ModelKnobs, "optimizer": OptimizerKnobs, "trainer": TrainerKnobs}
+MAY_CHANGE = ("data.root", "data.workers")  # in a run that goes on: they leave every number as it is
+
+
+def problems(cfg: DictConfig | Node, root: type = Run) -> list[str]:
+    """Every mistake of a composed config, a sentence each: what shows at once, else what takes imports.
+
+    Args:
+        cfg: As Hydra composed it, or plain dicts and lists.
+        root: A dataclass: the root keys and their types.
+    """
+    node = plain(cfg)
+    return quick_problems(node, root) or thorough_problems(node, root)
+
+
+def quick_problems(node: Node, root: type = Run) -> list[str]:
+    """Mistakes that show without importing what the config names: most of them, in a fraction of a second."""
+    found = check_config.mistakes(node, from_source, root=root, knobs=KNOBS)
+    return found + (rules.problems(node) if root is Run and not found else [])
+
+
+def thorough_problems(node: Node, root: type = Run) -> list[str]:
+    """Mistakes that take imports: types with names of their own, targets that do not exist, devices."""
+    found = check_config.mistakes(node, from_import, root=root, knobs=KNOBS)
+    return found + (rules.device_problems(node) if root is Run and not found else [])
+
+
+def split(group: str, node: Node) -> tuple[Node, Node]:
+    """A group's own keys, and the ones that every choice of the group takes.
+
+    >>> split("trainer", {"max_epochs": 3, "compile": False})
+    ({'max_epochs': 3}, {'compile': False})
+    """
+    shared = {field.name for field in fields(KNOBS[group])}
+    own = {key: value for key, value in node.items() if key not in shared}
+    return own, {key: value for key, value in node.items() if key in shared}
+
+
+def changed(cfg: Node, changes: list[str]) -> Node:
+    """The config of a run that goes on, with the few `key=value` that may differ from its start.
+
+    Raises:
+        Problem: A change would make it another run.
+    """
+    others = [word for word in changes if word.partition("=")[0].lstrip("+") not in MAY_CHANGE]
+    if others:
+        raise Problem(
+            f"resume goes on with the run's own config; leave out {' '.join(others)} "
+            f"(only {' and '.join(MAY_CHANGE)} may change)."
+        )
+    new = plain(OmegaConf.merge(cfg, OmegaConf.from_dotlist([word.lstrip("+") for word in changes])))
+    found = quick_problems(new)
+    if found:
+        raise Problem("\n".join(found))
+    return new

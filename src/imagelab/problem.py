@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class Problem(Exception):  # noqa: N818 - it is what the user reads
-    """Ends a command without a stack trace: the sentence names what is wrong, what was expected and what to do."""
+    """Ends a command without a stack trace: a sentence with what is wrong, what was expected, what to do."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -1,0 +1,138 @@
+"""Combinations that cannot work: a rule is a function from the config to sentences."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from imagelab.problem import nearest
+
+Node = dict[str, Any]
+Rule = Callable[[Node], Iterator[str]]
+
+METRICS = (
+    "val/loss",
+    "val/accuracy",
+    "val/accuracy_macro",
+    "val/f1_macro",
+    "val/ece",
+    "val/accuracy_top5",
+    "train/loss",
+)
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
+MIXES = ("Mixup", "CutMix")
+FILLED_IN = {
+    "callbacks": "say trick=[...]",
+    "logger": "say logger=[...]",
+    "default_root_dir": "say hydra.run.dir=DIR",
+    "enable_progress_bar": "imagelab has its own",
+    "use_distributed_sampler": "the loaders deal the samples to the ranks themselves",
+}
+
+
+def problems(cfg: Node) -> list[str]:
+    """What cannot work together, a sentence each; the config has passed the check of its signatures."""
+    return [sentence for rule in RULES for sentence in rule(cfg)]
+
+
+def device_problems(cfg: Node) -> list[str]:
+    """What this machine has not got; imports torch only where a device is asked for by name."""
+    return list(_device_is_there(cfg))
+
+
+def _metrics_exist(cfg: Node) -> Iterator[str]:
+    nodes = {"": cfg} | {f"trick.{name}.": node for name, node in cfg["trick"].items()}
+    for path, node in nodes.items():
+        metric = node.get("monitor")
+        if metric is not None and metric not in METRICS:
+            hint = nearest(metric, METRICS) or f"; there are {', '.join(METRICS)}"
+            yield f"{path}monitor: there is no metric {metric!r}{hint}"
+
+
+def _mixing_needs_two(cfg: Node) -> Iterator[str]:
+    mixing = [name for name, node in cfg["augment"].items() if _target(node) in MIXES]
+    if mixing and cfg["data"]["batch_size"] == 1:
+        yield (
+            f"data.batch_size: {' and '.join(mixing)} blends the images of a batch, got batches of 1; "
+            "say data.batch_size=2 or more"
+        )
+
+
+def _sizes_are_positive(cfg: Node) -> Iterator[str]:
+    for key, least in {"batch_size": 1, "workers": 0, "size": 1, "limit": 1}.items():
+        value = cfg["data"][key]
+        if isinstance(value, int) and value < least:
+            yield f"data.{key}: wants {least} or more, got {value}"
+
+
+def _fractions_are_shares(cfg: Node) -> Iterator[str]:
+    for key in ("val_fraction", "test_fraction"):
+        if not 0 < cfg["data"][key] < 1:
+            yield f"data.{key}: wants a share between 0 and 1, got {cfg['data'][key]}"
+
+
+def _smoothing_is_a_share(cfg: Node) -> Iterator[str]:
+    value = cfg["loss"].get("label_smoothing", 0)
+    if not 0 <= value < 1:
+        yield f"loss.label_smoothing: wants a share from 0 to below 1, got {value}"
+
+
+def _rate_is_positive(cfg: Node) -> Iterator[str]:
+    value = cfg["optimizer"].get("lr")
+    if value is None or value <= 0:
+        yield f"optimizer.lr: wants a number above 0, got {'nothing' if value is None else value}"
+
+
+def _warmup_fits(cfg: Node) -> Iterator[str]:
+    value = cfg["schedule"].get("warmup", 0)
+    if value < 0 or (value >= 1 and value != int(value)):
+        yield f"schedule.warmup: wants a share of the run below 1 or a whole number of steps, got {value}"
+
+
+def _lbfgs_sees_one_batch(cfg: Node) -> Iterator[str]:
+    batches = cfg["trainer"]["accumulate_grad_batches"]
+    if _target(cfg["optimizer"]) == "LBFGS" and batches > 1:
+        yield (
+            "trainer.accumulate_grad_batches: LBFGS asks for the loss of one batch several times "
+            f"a step, which accumulation mixes up; got {batches}, say data.batch_size=full instead"
+        )
+
+
+def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
+    for key, instead in FILLED_IN.items():
+        if key in cfg["trainer"]:
+            yield f"trainer.{key}: not for a config to say; {instead}"
+
+
+def _precision_is_known(cfg: Node) -> Iterator[str]:
+    word = cfg["trainer"]["precision"]
+    if word not in PRECISIONS:
+        hint = nearest(str(word), PRECISIONS) or f"; there are {', '.join(PRECISIONS)}"
+        yield f"trainer.precision: there is no {word!r}{hint}"
+
+
+def _device_is_there(cfg: Node) -> Iterator[str]:
+    device = cfg["trainer"]["accelerator"]
+    if device not in ("gpu", "cuda", "mps"):
+        return
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if not {"gpu": cuda or mps, "cuda": cuda, "mps": mps}[device]:
+        yield f"trainer.accelerator: wants {device}, torch sees none here; say trainer=auto or trainer=cpu"
+
+
+def _target(node: Node) -> str:
+    return str(node["_target_"]).rpartition(".")[2]
+
+
+RULES: list[Rule] = [
+    _metrics_exist,
+    _mixing_needs_two,
+    _sizes_are_positive,
+    _fractions_are_shares,
+    _smoothing_is_a_share,
+    _rate_is_positive,
+    _warmup_fits,
+    _lbfgs_sees_one_batch,
+    _trainer_is_filled_in,
+    _precision_is_known,
+]

@@ -1,0 +1,172 @@
+"""What a class or function takes: read from its source in milliseconds, or exactly, by importing it."""
+
+import ast
+import collections.abc
+import inspect
+import typing
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from imagelab.problem import nearest
+
+
+class Opaque:
+    """Stands for a class of which no value can be written in YAML."""
+
+
+WORDS: dict[str, Any] = {**vars(typing), **vars(collections.abc), "Path": Path, "Tensor": Opaque}
+
+
+class Argument(NamedTuple):
+    """A type, `Any` where it is unknown, and whether a value must be given."""
+
+    hint: Any
+    needed: bool
+
+
+class Signature(NamedTuple):
+    """The arguments by name; `open` where any other name is taken too."""
+
+    arguments: dict[str, Argument]
+    open: bool
+
+
+def from_import(target: str) -> Signature:
+    """The signature of the class or function with this dotted path.
+
+    Raises:
+        LookupError: There is none, in a sentence.
+    """
+    thing = _imported(target)
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except ValueError:  # some builtins have none
+        return Signature({}, open=True)
+    try:
+        hints = typing.get_type_hints(thing.__init__ if inspect.isclass(thing) else thing)
+    except (NameError, AttributeError, TypeError):  # names that are imported for type checkers only
+        hints = {}
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    arguments = {p.name: Argument(hints.get(p.name, Any), p.default is p.empty) for p in named}
+    return Signature(arguments, open=any(p.kind is p.VAR_KEYWORD for p in parameters))
+
+
+@cache
+def from_source(target: str) -> Signature | None:
+    """The same, without importing anything; None where the source alone does not tell.
+
+    >>> from_source("imagelab.problem.Problem") is None  # inherits what it takes from a builtin
+    True
+    """
+    module, _, name = target.rpartition(".")
+    found = _definition(module, name, depth=8)
+    return _of_definition(*found) if found else None
+
+
+def _imported(target: str) -> Any:
+    parts = target.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        path = ".".join(parts[:cut])
+        try:
+            thing = import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name and not path.startswith(error.name):
+                raise LookupError(
+                    f"{target} needs the package {error.name}, which is not installed"
+                ) from error
+            continue
+        for part in parts[cut:]:
+            if not hasattr(thing, part):
+                raise LookupError(f"{path} has no {part}{nearest(part, vars(thing))}")
+            thing = getattr(thing, part)
+        return thing
+    raise LookupError(f"there is no {target}; write the whole path, such as torch.optim.AdamW")
+
+
+def _definition(module: str, name: str, depth: int) -> tuple[ast.stmt, ast.Module] | None:
+    """Where a name is defined, following `from x import name` from file to file."""
+    path = _file(module)
+    if path is None or depth == 0:
+        return None
+    tree = _tree(path)
+    for node in reversed(tree.body):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return node, tree
+        if isinstance(node, ast.ImportFrom):
+            for source, original in _imports(node, name, module, path):
+                found = _definition(source, original, depth - 1)
+                if found:
+                    return found
+    return None
+
+
+def _imports(node: ast.ImportFrom, name: str, module: str, path: Path) -> Iterator[tuple[str, str]]:
+    source = node.module or ""
+    if node.level:
+        package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+        source = ".".join([*package[: len(package) - node.level + 1], *filter(None, [source])])
+    for alias in node.names:
+        if alias.name == "*" or name == (alias.asname or alias.name):
+            yield source, name if alias.name == "*" else alias.name
+
+
+def _of_definition(node: ast.stmt, tree: ast.Module) -> Signature | None:
+    """A class has that of its `__init__`, of its fields, or of its first base in the same file."""
+    if isinstance(node, ast.FunctionDef):
+        return _read(node)
+    assert isinstance(node, ast.ClassDef)
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return _read(item)
+    names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    above = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name in names]
+    if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+        inherited = [_of_definition(base, tree) for base in above]
+        known = {key: hint for base in inherited if base for key, hint in base.arguments.items()}
+        return Signature(known | _fields(node), open=False)
+    return _of_definition(above[0], tree) if above else None
+
+
+def _fields(node: ast.ClassDef) -> dict[str, Argument]:
+    own = [
+        item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    ]
+    return {ast.unparse(item.target): Argument(_hint(item.annotation), item.value is None) for item in own}
+
+
+def _read(function: ast.FunctionDef) -> Signature:
+    listed = function.args.posonlyargs + function.args.args
+    defaults = [None] * (len(listed) - len(function.args.defaults)) + function.args.defaults
+    pairs = [
+        *zip(listed, defaults, strict=True),
+        *zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True),
+    ]
+    arguments = {a.arg: Argument(_hint(a.annotation), d is None) for a, d in pairs if a.arg != "self"}
+    return Signature(arguments, open=function.args.kwarg is not None)
+
+
+def _hint(annotation: ast.expr | None) -> Any:
+    try:
+        return Any if annotation is None else eval(ast.unparse(annotation), dict(WORDS))
+    except Exception:  # a name that only its own module knows
+        return Any
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _file(module: str) -> Path | None:
+    top, *rest = module.split(".")
+    spec = PathFinder.find_spec(top)
+    for base in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(base, *rest)
+        for candidate in (path / "__init__.py", path.with_suffix(".py")):
+            if candidate.is_file():
+                return candidate
+    return None

@@ -1,0 +1,59 @@
+"""MLflow: files in the run's folder, or a tracking server.
+
+Source: https://lightning.ai/docs/pytorch/stable/extensions/generated/lightning.pytorch.loggers.MLFlowLogger.html
+"""
+
+import logging
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from lightning.pytorch.loggers import MLFlowLogger
+
+from imagelab.logger.identity import run_id
+from imagelab.problem import Problem
+
+TAG = "imagelab.run"
+
+
+def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLogger:
+    """A run of MLflow under the name of the run's folder; a resumed run goes on in it.
+
+    Args:
+        experiment: Where runs are listed together.
+        uri: Of the tracking server; null: MLFLOW_TRACKING_URI, or else files in `<folder>/mlflow`.
+        folder: The folder of the run.
+    """
+    if find_spec("mlflow") is None:
+        raise Problem(
+            "logger=[mlflow] needs the package mlflow, which is not installed: "
+            "uv pip install 'imagelab[mlflow]' (or: pip install mlflow-skinny)"
+        )
+    # That an experiment is new is nothing to warn of.
+    logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or (folder.absolute() / "mlflow").as_uri()
+    if uri.startswith("file:"):
+        # MLflow asks for this word where no database is wanted.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    mine = run_id(folder / "mlflow")
+    return MLFlowLogger(
+        experiment_name=experiment,
+        tracking_uri=uri,
+        run_name=folder.name,
+        run_id=_earlier(uri, experiment, mine),
+        tags={TAG: mine},
+    )
+
+
+def _earlier(uri: str, experiment: str, mine: str) -> str | None:
+    """MLflow's own id of the run that carries our tag, where a stopped run made one."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    try:
+        client = MlflowClient(uri)
+        known = client.get_experiment_by_name(experiment)
+        runs = client.search_runs([known.experiment_id], f"tags.`{TAG}` = '{mine}'") if known else []
+    except MlflowException as error:
+        raise Problem(f"logger.mlflow.uri={uri} does not work: {' '.join(str(error).split())}") from error
+    return runs[0].info.run_id if runs else None

@@ -1,0 +1,100 @@
+"""A few training images as the network sees them, after augmentation and mixing: look at them first."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+from imagelab.contracts import Inputs
+from imagelab.data.preprocess import Preprocess
+
+COUNT = 16
+LEGIBLE = 96  # pixels: smaller images are enlarged to about this side
+KEY = "images/augmented"
+
+
+class AugmentedPictures(Callback):
+    """Save the first training images as `<folder>/images/augmented.png` and show them to the loggers.
+
+    Args:
+        preprocess: What normalised the images.
+        classes: Names, in the order of the labels.
+        folder: The folder of the run.
+    """
+
+    def __init__(self, *, preprocess: Preprocess, classes: list[str], folder: Path) -> None:
+        self.preprocess, self.classes = preprocess, classes
+        self.path = folder / f"{KEY}.png"
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Inputs, batch_idx: int
+    ) -> None:
+        if batch_idx or trainer.current_epoch or not trainer.is_global_zero:
+            return
+        images = legible(self.preprocess.denormalise(batch.images[:COUNT].detach()))
+        save(self.path, grid(images))
+        log_pictures(trainer.loggers, KEY, images, captions(batch.targets[:COUNT], self.classes))
+
+
+def log_pictures(loggers: Iterable[object], key: str, images: np.ndarray, words: list[str]) -> None:
+    """Hand (N, H, W, 3) uint8 images to each logger that shows pictures; W&B takes a caption for each."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(key, list(images), step=0, caption=words)
+        elif isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_image(key, grid(images), 0, dataformats="HWC")
+        elif isinstance(logger, MLFlowLogger):
+            logger.experiment.log_image(logger.run_id, grid(images), f"{key}.png")
+
+
+def captions(targets: Tensor, classes: list[str]) -> list[str]:
+    """The class of each image, or the shares of its two largest where images are blended.
+
+    >>> import torch
+    >>> captions(torch.tensor([[0.25, 0.75], [1.0, 0.0]]), ["ant", "bee"])
+    ['0.75 bee + 0.25 ant', 'ant']
+    """
+    if targets.ndim == 1:
+        return [classes[label] for label in targets.tolist()]
+    shares, labels = targets.float().topk(min(2, len(classes)), dim=1)
+    return [
+        classes[label[0]]
+        if share[0] > 0.995
+        else " + ".join(f"{s:.2f} {classes[k]}" for s, k in zip(share, label, strict=True) if s > 0.005)
+        for share, label in zip(shares.tolist(), labels.tolist(), strict=True)
+    ]
+
+
+def legible(images: Tensor) -> np.ndarray:
+    """(N, C, H, W) uint8 on any device -> (N, H', W', 3) uint8, enlarged by a whole number."""
+    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
+    if pixels.shape[-1] != 3:
+        pixels = pixels[..., :1].repeat(3, axis=-1)
+    times = max(1, round(LEGIBLE / max(pixels.shape[1:3])))
+    return pixels.repeat(times, axis=1).repeat(times, axis=2)
+
+
+def grid(images: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8 -> one picture of about as many rows as columns, with a white line around each.
+
+    >>> grid(np.zeros((5, 8, 8, 3), np.uint8)).shape
+    (20, 30, 3)
+    """
+    columns = int(np.ceil(np.sqrt(len(images))))
+    rows = -(-len(images) // columns)
+    framed = np.pad(images, ((0, rows * columns - len(images)), (1, 1), (1, 1), (0, 0)), constant_values=255)
+    _, height, width, channels = framed.shape
+    cells = framed.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return cells.reshape(rows * height, columns * width, channels)
+
+
+def save(path: Path, picture: np.ndarray) -> None:
+    """Write a (H, W, 3) uint8 picture as PNG."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)

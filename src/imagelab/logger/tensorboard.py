@@ -1,0 +1,25 @@
+"""TensorBoard: event files in the run's folder.
+
+Source: https://lightning.ai/docs/pytorch/stable/extensions/generated/lightning.pytorch.loggers.TensorBoardLogger.html
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from imagelab.problem import Problem
+
+
+def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
+    """Event files in `<folder>/tensorboard`; look at them with `tensorboard --logdir logs`.
+
+    Args:
+        folder: The folder of the run; a resumed run adds a file, which TensorBoard joins to the others.
+    """
+    if find_spec("tensorboard") is None:
+        raise Problem(
+            "logger=[tensorboard] needs the package tensorboard, which is not installed: "
+            "uv pip install 'imagelab[tensorboard]' (or: pip install tensorboard)"
+        )
+    return TensorBoardLogger(save_dir=folder, name="", version="tensorboard", default_hp_metric=False)

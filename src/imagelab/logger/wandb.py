@@ -1,0 +1,156 @@
+"""Weights & Biases: online when logged in and the server answers, otherwise kept on disk to sync later.
+
+Source: https://docs.wandb.ai/models/ref/python/functions/init
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+import wandb
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers import WandbLogger
+from wandb.errors import Error
+from wandb.sdk.lib import wbauth
+
+from imagelab import screen
+from imagelab.logger.identity import run_id
+from imagelab.results import git_state
+
+PATIENCE = 3.0  # seconds for the server's first answer
+START_PATIENCE = 15  # seconds for the server to take the run
+UPLOAD_PATIENCE = 60  # seconds for the last upload; what is left can be synced later
+ASIDE = {"offline": "offline", "dryrun": "offline", "disabled": "disabled"}  # values of WANDB_MODE
+
+
+def wandb_logger(
+    *,
+    project: str,
+    entity: str | None,
+    name: str | None,
+    tags: list[str],
+    group: str | None,
+    mode: Literal["auto", "offline"],
+    folder: Path,
+) -> WandbLogger:
+    """A logger that never asks, never waits long and never stops the training.
+
+    Args:
+        project: Where runs are listed together.
+        entity: User or team that owns the project; null: the account's own.
+        name: How the run is listed; null: the name of its folder.
+        tags: Words to find the run by.
+        group: Runs of one group are drawn together: folds, seeds.
+        mode: auto: online when possible; offline: only on disk. The environment's WANDB_MODE goes first.
+        folder: The folder of the run; a resumed run goes on under the id kept there.
+    """
+    return _Wandb(
+        folder=folder,
+        mode=mode,
+        project=project,
+        entity=entity,
+        name=name or folder.name,
+        tags=tags,
+        group=group,
+        id=run_id(folder / "wandb"),
+        config={"git": git_state()},
+    )
+
+
+class _Wandb(WandbLogger):
+    """Lightning's logger that decides between online and offline when the run starts."""
+
+    def __init__(self, *, folder: Path, mode: str, **init: Any) -> None:
+        super().__init__(save_dir=folder, **init)
+        del self._wandb_init["anonymous"]  # wandb warns of it
+        self._folder, self._mode = folder, mode
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        if self._experiment is None:
+            if wandb.run is not None:
+                wandb.finish()  # an earlier run of this process that ended in an error
+            self._experiment = self._start()
+            self._experiment.define_metric("trainer/global_step")
+            self._experiment.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+        return self._experiment
+
+    @rank_zero_only
+    def close(self, *, failed: bool = False) -> None:
+        """End the run at the server; without it the next run of this process would be logged into it."""
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=int(failed))
+        self._experiment = None
+
+    def _start(self) -> Any:
+        mode, why = _mode(self._mode)
+        if mode == "online":
+            try:
+                run = self._init(mode)
+            except Error as error:
+                wandb.teardown()  # or the id counts as in use
+                mode, why = "offline", " ".join(str(error).split())
+            else:
+                screen.say(f"W&B: {run.url}")
+                return run
+        if mode == "offline":
+            screen.say(f"W&B: offline ({why}); to upload: wandb sync {self._folder}/wandb/*run-*")
+        return self._init(mode)
+
+    def _init(self, mode: str) -> Any:
+        # wandb's telemetry of itself would print errors, and hold up the exit, where the server is away.
+        os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+        settings = wandb.Settings(
+            mode=mode,  # pyright: ignore[reportArgumentType] - one of its literals
+            console="off",
+            silent=True,
+            init_timeout=START_PATIENCE,
+            finish_timeout=UPLOAD_PATIENCE,
+            git_root=_git_root(),
+        )
+        return wandb.init(**self._wandb_init, settings=settings)
+
+
+def _mode(wanted: str) -> tuple[str, str]:
+    """`online`, `offline` or `disabled`, and why."""
+    asked = os.environ.get("WANDB_MODE", "").lower()
+    if asked in ASIDE:
+        return ASIDE[asked], f"WANDB_MODE={asked}"
+    if wanted == "offline":
+        return "offline", "logger.wandb.mode=offline"
+    server = str(wandb.setup(wandb.Settings(silent=True)).settings.base_url)
+    if not _logged_in(server):
+        return "offline", "not logged in: `wandb login` once"
+    if not _in_time(lambda: requests.head(server, timeout=PATIENCE).status_code < 500):
+        return "offline", f"{server} does not answer"
+    return "online", ""
+
+
+def _logged_in(server: str) -> bool:
+    return bool(os.environ.get("WANDB_API_KEY") or wbauth.read_netrc_auth(host=server))
+
+
+def _in_time(answers: Callable[[], bool]) -> bool:
+    """Whether a question to the server is answered yes in time; looking up its name can hang for longer."""
+    said: list[bool] = []
+
+    def ask() -> None:
+        try:
+            said.append(answers())
+        except requests.RequestException:
+            said.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE + 1)
+    return said == [True]
+
+
+def _git_root() -> str | None:
+    """The checkout that this code comes from: W&B records its commit and what is not committed."""
+    return next((str(folder) for folder in Path(__file__).parents if (folder / ".git").exists()), None)

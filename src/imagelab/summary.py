@@ -1,0 +1,140 @@
+"""What the screen says before a run, on what it will do, and after it, on what came out and what is next."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+SHOWN_CLASSES = 6
+
+
+def opening(
+    *,
+    classes: list[str],
+    counts: Mapping[str, int],
+    model: str,
+    parameters: int,
+    device: str,
+    batch_size: int,
+    epochs: int,
+    steps: int,
+    lr: float,
+    lr_note: str,
+    folder: Path,
+) -> RenderableType:
+    """A few lines on a run that begins.
+
+    Args:
+        classes: Names, in the order of the labels.
+        counts: Images of each split.
+        model: Name of the network.
+        parameters: Its numbers to learn.
+        device: Where it trains, in words: "cpu", "2 x cuda".
+        batch_size: Images an optimizer step, over all devices and accumulated batches.
+        epochs: Passes over the training images.
+        steps: Optimizer steps in all of them.
+        lr: The peak learning rate.
+        lr_note: Where the rate comes from, if it was scaled; else empty.
+        folder: The folder of the run.
+    """
+    names = ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
+    splits = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    rate = f"{lr:g}" + (f" ({lr_note})" if lr_note else "")
+    plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {batch_size:,} images"
+    return _rows(
+        {
+            "data": f"{len(classes)} classes ({names}); images: {splits}",
+            "model": f"{model}, {parameters:,} parameters",
+            "training": f"{plan} on {device}",
+            "learning rate": rate,
+            "run folder": near(folder),
+        }
+    )
+
+
+def closing_table(results: dict[str, Any], folder: Path) -> RenderableType:
+    """The outcome of a run, and the commands to go on with.
+
+    Args:
+        results: The content of results.json; its epochs count from 0, the table's from 1.
+        folder: The folder of the run.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("")
+    table.add_column("val", justify="right")
+    table.add_column("test", justify="right")
+    val, test = results.get("val") or {}, results.get("test") or {}
+    for name in [*val, *(name for name in test if name not in val)]:
+        table.add_row(name, _number(val.get(name)), _number(test.get(name)))
+    parts: list[RenderableType] = [Text(""), _rows(_facts(results, folder)), Text("")]
+    if val or test:
+        parts += [table, Text("")]
+    return Group(*parts, _rows({"run folder": near(folder)} | _next(results, folder)))
+
+
+def near(path: Path) -> str:
+    """A path as one would type it: relative where it lies below the current folder."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path.absolute())
+
+
+def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
+    best, rows = results.get("best") or {}, {"status": str(results["status"])}
+    if best.get("epoch") is not None:
+        value = f"{best['monitor']} {_number(best['value'])}"
+        rows["best epoch"] = f"{best['epoch'] + 1} of {results['epochs']} ({value})"
+    if "parameters" in results:
+        rows["parameters"] = f"{results['parameters']:,}"
+    if "train_seconds" in results:
+        rows["trained"] = f"{_spent(results['train_seconds'])}, {results['images_per_second']:,.0f} images/s"
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    if checkpoint.exists():
+        rows["checkpoint"] = near(checkpoint)
+    return rows
+
+
+def _next(results: dict[str, Any], folder: Path) -> dict[str, str]:
+    if results["status"] != "finished":
+        return {"go on": f"imagelab train resume={near(folder)}"}
+    return {
+        "evaluate": f"imagelab evaluate run={near(folder)}",
+        "predict": f"imagelab predict run={near(folder)} source=FILE_OR_FOLDER",
+    }
+
+
+def _rows(words: dict[str, str]) -> Text:
+    """Names and values in two columns; text, since a table would cut long paths to the terminal's width."""
+    width = max(map(len, words))
+    lines = [Text.assemble((f"{name:<{width}}", "bold"), f"  {value}") for name, value in words.items()]
+    return Text("\n").join(lines)
+
+
+def _number(value: float | None) -> str:
+    """Four decimals, or as many digits as a small number needs.
+
+    >>> _number(0.99166), _number(1.2e-06), _number(None)
+    ('0.9917', '1.2e-06', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2g}"
+
+
+def _spent(seconds: float) -> str:
+    """Seconds, or hours, minutes and seconds.
+
+    >>> _spent(7.12), _spent(754.6)
+    ('7.1 s', '0:12:35')
+    """
+    return f"{seconds:.1f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

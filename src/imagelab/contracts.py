@@ -1,4 +1,4 @@
-"""What you implement to add a data set or an augmentation; everything else is a library's or a plain function.
+"""What you implement to add a data set or an augmentation; the rest is a library's or a plain function.
 
 Shapes: B images of a batch, C channels, H x W pixels, K classes.
 """
@@ -13,14 +13,17 @@ from torch import Tensor
 class Batch(NamedTuple):
     """What a loader delivers, before augmentation and normalisation on the device.
 
-    images: (B, C, H, W) uint8. labels: (B,) int64. keys: (B,) int64, the random key of each sample in this epoch
-    (see randomness.py). index: (B,) int64, the place of each sample in its split.
+    images: (B, C, H, W) uint8. labels: (B,) int64. keys: (B,) int64, the random key of each sample in this
+    epoch (see randomness.py). index: (B,) int64, the place of each sample in its split.
+    epoch: The one its draws belong to. step: its place among the batches of the epoch.
     """
 
     images: Tensor
     labels: Tensor
     keys: Tensor
     index: Tensor
+    epoch: int
+    step: int
 
 
 class Inputs(NamedTuple):
@@ -40,8 +43,10 @@ class Inputs(NamedTuple):
 class Images(Protocol):
     """The labelled images of one split, held in memory or in files."""
 
-    labels: np.ndarray
-    """(N,) int64"""
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int64."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -51,6 +56,20 @@ class Images(Protocol):
 
     def relabel(self, labels: np.ndarray) -> "Images":
         """The same images with other labels, (N,) int64."""
+        ...
+
+
+@runtime_checkable
+class Photos(Images, Protocol):
+    """Labelled images of any size, decoded one by one."""
+
+    def photo(self, place: int, least: int | None) -> np.ndarray:
+        """The image at this place, (H, W, 3) uint8, upright.
+
+        Args:
+            place: Of the image among these.
+            least: The smallest short side still needed, in pixels; None: full size.
+        """
         ...
 
 
@@ -66,14 +85,14 @@ class Source(Protocol):
 
 @runtime_checkable
 class Augment(Protocol):
-    """An augmentation of single images that works on whole batches on the device and, in workers, on one photo."""
+    """An augmentation of single images: on the device of whole batches, in workers of one photo."""
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
-        """(B, C, H, W) uint8 -> (B, C, H', W') uint8; every draw comes from `randomness.uniform(keys, ...)`."""
+        """(B, C, H, W) uint8 -> (B, C, H', W') uint8; all draws come from `randomness.uniform(keys, ...)`."""
         ...
 
     def transform(self, size: int) -> object:
-        """The albumentations transform that does the same to one (H, W, 3) uint8 photo; `size`: side of the input."""
+        """The albumentations transform of one (H, W, 3) uint8 photo; `size`: side of the network's input."""
         ...
 
 
@@ -82,5 +101,5 @@ class Mix(Protocol):
     """An augmentation that blends the images of a batch, and their labels, on the device."""
 
     def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) float and targets (B, K) float -> the same shapes; every draw comes from `rng`."""
+        """Images (B, C, H, W) float, targets (B, K) float -> the same shapes; all draws come from `rng`."""
         ...

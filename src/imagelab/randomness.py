@@ -26,7 +26,7 @@ def stream(seed: int, purpose: str, *counters: int) -> np.random.Generator:
 
 def sample_keys(seed: int, epoch: int, index: Tensor) -> Tensor:
     """The random key of each sample in an epoch: index (B,) int64 -> (B,) int64."""
-    return _mix(_mix(index + _signed(seed * 0x9E3779B97F4A7C15)) + epoch * GOLDEN)
+    return _mix(_mix(index + _signed(seed * GOLDEN)) + _signed(epoch * GOLDEN))
 
 
 def uniform(keys: Tensor, purpose: str, count: int) -> Tensor:

@@ -15,9 +15,9 @@ class Arrays:
         images: (N, C, H, W) uint8.
         labels: (N,) int64, the place of each image's class in the source's `classes`.
 
-    >>> twos = Arrays(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), np.array([0, 1, 1])).select(np.array([1, 2]))
-    >>> len(twos), twos.labels.tolist()
-    (2, [1, 1])
+    >>> three = Arrays(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), np.array([0, 1, 1]))
+    >>> three.select(np.array([2, 0])).labels.tolist()
+    [1, 0]
     """
 
     images: Tensor
@@ -25,9 +25,13 @@ class Arrays:
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
-            raise ValueError(f"images must be (N, C, H, W) uint8, got {self.images.dtype} {tuple(self.images.shape)}")
+            raise ValueError(
+                f"images must be (N, C, H, W) uint8, got {self.images.dtype} {tuple(self.images.shape)}"
+            )
         if len(self.images) != len(self.labels):
-            raise ValueError(f"as many labels as images are needed, got {len(self.labels)} and {len(self.images)}")
+            raise ValueError(
+                f"as many labels as images are needed, got {len(self.labels)} and {len(self.images)}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)

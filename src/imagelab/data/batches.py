@@ -1,33 +1,42 @@
 """Which samples form which batch: one global order per epoch, dealt to the ranks, that can start anywhere."""
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch.utils.data import Sampler
 
-from imagelab.randomness import stream
+from imagelab.randomness import sample_keys, stream
 
 
 class Address(NamedTuple):
-    """The samples of one batch: their places in the split, (B,) int64, and the epoch their draws belong to."""
+    """Where a batch comes from.
+
+    epoch: The epoch its draws belong to. step: its place among the batches of the epoch.
+    index: (B,) int64, the samples' places in the split. keys: (B,) int64, the samples' random keys.
+    """
 
     epoch: int
+    step: int
     index: np.ndarray
+    keys: np.ndarray
 
 
 class TrainBatches(Sampler[Address]):
     """Shuffled batches of one rank; the last partial batch is left out, a different one each epoch.
 
-    Batch b of rank r is the r-th part of the b-th global batch of `batch_size * ranks` samples, so that two ranks
-    together see what one process with the doubled batch sees.
+    Batch b of rank r is the r-th part of the b-th global batch of `batch_size * ranks` samples, so that two
+    ranks together see what one process with the doubled batch sees.
 
     Args:
         labels: (N,) int64.
         batch_size: Samples a rank and batch.
-        balance: Draw every class equally often, with replacement within the rare ones.
+        balance: Draw every class equally often; images of rare classes then come several times an epoch, each
+            time with other draws.
         epoch: The epoch of the first pass; `set_epoch` changes it.
-        start: The first batch of the first pass: where a resumed run goes on.
+        start: The first batch of that epoch: where a resumed run goes on. Later epochs are whole.
     """
 
     def __init__(
@@ -56,33 +65,43 @@ class TrainBatches(Sampler[Address]):
         return len(self.labels) // (self.batch_size * self.ranks)
 
     def __iter__(self) -> Iterator[Address]:
-        epoch, start, self.start = self.epoch, self.start, 0
-        order = self.order(epoch)
-        for batch in range(start, len(self)):
-            first = (batch * self.ranks + self.rank) * self.batch_size
-            yield Address(epoch, order[first : first + self.batch_size])
+        epoch, first = self.epoch, self.start
+        draws = self.draws(epoch)
+        places, keys = draws % len(self.labels), _keys(self.seed, epoch, draws)
+        for step in range(first, len(self)):
+            start = (step * self.ranks + self.rank) * self.batch_size
+            mine = slice(start, start + self.batch_size)
+            yield Address(epoch, step, places[mine], keys[mine])
 
-    def order(self, epoch: int) -> np.ndarray:
-        """All N places in the order of this epoch, (N,) int64."""
-        rng = stream(self.seed, "order", epoch)
+    def draws(self, epoch: int) -> np.ndarray:
+        """The order of an epoch, (N,) int64: place + N * k is the k-th repeat of the sample at that place."""
+        rng, count = stream(self.seed, "order", epoch), len(self.labels)
         if not self.balance:
-            return rng.permutation(len(self.labels))
+            return rng.permutation(count)
         places = [rng.permutation(np.flatnonzero(self.labels == label)) for label in np.unique(self.labels)]
-        share = -(-len(self.labels) // len(places))
-        drawn = np.concatenate([np.resize(mine, share) for mine in places])
-        return rng.permutation(drawn)[: len(self.labels)]
+        share = -(-count // len(places))
+        drawn = [np.resize(mine, share) + np.arange(share) // len(mine) * count for mine in places]
+        return rng.permutation(np.concatenate(drawn))[:count]
 
 
 class EvalBatches(Sampler[Address]):
-    """Every sample once, in order; the ranks take turns and nothing is padded, so metrics are exact."""
+    """Every sample once, in order; the ranks take turns and nothing is padded, so metrics are exact.
+
+    Every rank has the same number of batches, of sizes that differ by one at most: where networks exchange
+    their buffers in each forward pass, no rank may run one more than the others.
+    """
 
     def __init__(self, count: int, *, batch_size: int, rank: int, ranks: int) -> None:
         self.mine = np.arange(rank, count, ranks)
-        self.batch_size = batch_size
+        self.batches = math.ceil(math.ceil(count / ranks) / batch_size)
 
     def __len__(self) -> int:
-        return -(-len(self.mine) // self.batch_size)
+        return self.batches
 
     def __iter__(self) -> Iterator[Address]:
-        for first in range(0, len(self.mine), self.batch_size):
-            yield Address(0, self.mine[first : first + self.batch_size])
+        for step, index in enumerate(np.array_split(self.mine, self.batches)):
+            yield Address(0, step, index, _keys(0, 0, index))
+
+
+def _keys(seed: int, epoch: int, draws: np.ndarray) -> np.ndarray:
+    return sample_keys(seed, epoch, torch.from_numpy(draws)).numpy()

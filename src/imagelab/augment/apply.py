@@ -1,0 +1,131 @@
+"""Run a list of augmentations: on whole batches, or in workers on one photo after the other."""
+
+import random
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagelab.contracts import Augment, Mix
+from imagelab.problem import Problem
+
+
+def is_library(augmentation: object) -> bool:
+    """Whether this is a transform of albumentations or torchvision, that takes one image at a time."""
+    return not isinstance(augmentation, (Augment, Mix))
+
+
+def augment_batch(images: Tensor, keys: Tensor, augment: Sequence[object]) -> Tensor:
+    """Each augmentation of single images in turn: (B, C, H, W) uint8 -> (B, C, H', W') uint8."""
+    for augmentation in augment:
+        if isinstance(augmentation, Augment):
+            images = augmentation.batch(images, keys)
+        elif is_library(augmentation):
+            images = _one_by_one(images, keys, augmentation)
+    return images
+
+
+def mix_batch(
+    images: Tensor, targets: Tensor, augment: Sequence[object], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Blend normalised images (B, C, H, W) and targets (B, K) by every mixing augmentation in turn."""
+    for augmentation in augment:
+        if isinstance(augmentation, Mix):
+            images, targets = augmentation.mix(images, targets, rng)
+    return images, targets
+
+
+class PhotoAugment:
+    """The augmentations of single images for one (H, W, C) uint8 photo, in their order.
+
+    Every draw is a function of the photo's key. Left to itself, albumentations repeats its draws in every
+    worker and every epoch.
+
+    Args:
+        augment: Own augmentations and those of libraries; mixing ones are passed over.
+        size: Side of the network's input, in pixels.
+    """
+
+    def __init__(self, augment: Sequence[object], *, size: int) -> None:
+        single = [_transform(one, size) for one in augment if not isinstance(one, Mix)]
+        self.runs: list[Callable[[np.ndarray, int], np.ndarray]] = []
+        for albumentations, together in groupby(single, _is_albumentations):
+            run = list(together)
+            self.runs += [_Albumentations(run)] if albumentations else [_OnTensors(one) for one in run]
+
+    def __call__(self, photo: np.ndarray, key: int) -> np.ndarray:
+        """(H, W, C) uint8 -> (H', W', C) uint8."""
+        for number, run in enumerate(self.runs):
+            photo = run(photo, _seed(key, number))
+        return photo
+
+    def output_shape(self, size: int) -> tuple[int, ...] | None:
+        """The (H, W, C) that photos of every shape come out with, or None where it depends on the photo.
+
+        Args:
+            size: Side of the network's input in pixels; what is tried is somewhat larger.
+
+        Raises:
+            Problem: An augmentation refuses photos.
+        """
+        tried = [(2 * size, 3 * size, 3), (3 * size, size, 3)]
+        try:
+            shapes = {self(np.zeros(shape, np.uint8), key).shape for shape in tried for key in range(8)}
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise Problem(
+                f"augment: it cannot be applied to a photo of {tried[0][1]} x {tried[0][0]}: {error}"
+            ) from error
+        return shapes.pop() if len(shapes) == 1 else None
+
+
+class _Albumentations:
+    def __init__(self, transforms: list[Any]) -> None:
+        import albumentations
+
+        self.compose = albumentations.Compose(transforms)
+
+    def __call__(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        self.compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        return _checked(self.compose(image=photo)["image"], self.compose)
+
+
+class _OnTensors:
+    def __init__(self, transform: Any) -> None:
+        self.transform = transform
+
+    def __call__(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            changed = self.transform(torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1))
+        return _checked(np.asarray(changed.permute(1, 2, 0)), self.transform)
+
+
+def _one_by_one(images: Tensor, keys: Tensor, augmentation: object) -> Tensor:
+    apply = PhotoAugment([augmentation], size=images.shape[-1])
+    photos = images.permute(0, 2, 3, 1).contiguous().numpy()
+    changed = [apply(photo, key) for photo, key in zip(photos, keys.tolist(), strict=True)]
+    return torch.from_numpy(np.stack(changed)).permute(0, 3, 1, 2)
+
+
+def _transform(augmentation: object, size: int) -> object:
+    return augmentation.transform(size) if isinstance(augmentation, Augment) else augmentation
+
+
+def _is_albumentations(transform: object) -> bool:
+    return any(kind.__module__.split(".")[0] == "albumentations" for kind in type(transform).__mro__)
+
+
+def _seed(key: int, number: int) -> int:
+    return (key + number * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+
+
+def _checked(image: np.ndarray, transform: object) -> np.ndarray:
+    if image.dtype != np.uint8:
+        raise Problem(
+            f"augment: {type(transform).__name__} made {image.dtype} of uint8 pixels; leave out what "
+            "converts or normalises: that happens on the device"
+        )
+    return image

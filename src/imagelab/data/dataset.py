@@ -1,0 +1,71 @@
+"""From a batch's address to its pixels: gathered at once from memory, or decoded one by one from files."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from imagelab.augment.apply import PhotoAugment, augment_batch
+from imagelab.contracts import Batch, Images, Photos
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import Address
+from imagelab.data.preprocess import Preprocess
+
+
+class ArrayBatches(Dataset[Batch]):
+    """Whole batches of images in memory.
+
+    Args:
+        augment: What is done here, on the CPU; empty where the device does it.
+    """
+
+    def __init__(self, images: Arrays, *, augment: Sequence[object]) -> None:
+        self.images, self.augment = images, augment
+
+    def __getitem__(self, address: Address) -> Batch:
+        pixels = self.images.gather(address.index)
+        if self.augment:
+            pixels = augment_batch(pixels, torch.from_numpy(address.keys), self.augment)
+        return _batch(pixels, self.images, address)
+
+
+class PhotoBatches(Dataset[Batch]):
+    """Batches of photos, each decoded no larger than needed and augmented.
+
+    Args:
+        augment: Of one photo. Where it does not bring all photos to one shape by itself, it gets their
+            centres; None: their centres as they are.
+    """
+
+    def __init__(self, photos: Photos, *, preprocess: Preprocess, augment: PhotoAugment | None) -> None:
+        self.photos, self.preprocess, self.augment = photos, preprocess, augment
+        centre = (preprocess.size, preprocess.size, 3)
+        shape = None if augment is None else augment.output_shape(preprocess.size)
+        self.centred = shape is None
+        self.shape = shape or (centre if augment is None else augment(np.zeros(centre, np.uint8), 0).shape)
+
+    def __getitem__(self, address: Address) -> Batch:
+        pixels = np.empty((len(address.index), *self.shape), np.uint8)
+        for place, (index, key) in enumerate(zip(address.index.tolist(), address.keys.tolist(), strict=True)):
+            pixels[place] = self.pixels(index, key)
+        return _batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), self.photos, address)
+
+    def pixels(self, index: int, key: int) -> np.ndarray:
+        """One photo, (H, W, 3) uint8, the same H and W for all."""
+        photo = self.photos.photo(index, self.preprocess.resize)
+        if self.centred:
+            photo = self.preprocess.centre(photo)
+        return photo if self.augment is None else self.augment(photo, key)
+
+
+def _batch(pixels: Tensor, images: Images, address: Address) -> Batch:
+    return Batch(
+        images=pixels,
+        labels=torch.from_numpy(images.labels[address.index]),
+        keys=torch.from_numpy(address.keys),
+        index=torch.from_numpy(address.index),
+        epoch=address.epoch,
+        step=address.step,
+    )

@@ -1,0 +1,22 @@
+"""Scikit-learn's handwritten digits: 1,797 grey images of 8 x 8 pixels, real and without a download.
+
+Source: Alpaydin & Kaynak 1998, https://archive.ics.uci.edu/dataset/80, the test part; scikit-learn ships it.
+"""
+
+import numpy as np
+import torch
+
+from imagelab.contracts import Images
+from imagelab.data.arrays import Arrays
+
+
+class Digits:
+    """The digits 0 to 9, in one split."""
+
+    def __init__(self) -> None:
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
+        pixels = np.round(images.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
+        self.classes = [str(digit) for digit in range(10)]
+        self.splits: dict[str, Images] = {"train": Arrays(torch.from_numpy(pixels), labels.astype(np.int64))}

@@ -1,0 +1,215 @@
+"""The data of a run: split, kept where it is fast, augmented, loaded batch by batch, mixed."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import lightning
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from imagelab.augment.apply import PhotoAugment, augment_batch, is_library, mix_batch
+from imagelab.contracts import Batch, Images, Inputs, Mix, Photos, Source
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import EvalBatches, TrainBatches
+from imagelab.data.dataset import ArrayBatches, PhotoBatches
+from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
+from imagelab.data.preprocess import Preprocess
+from imagelab.data.splits import prepare_splits
+from imagelab.data.storage import Storage, stored
+from imagelab.data.workers import make_loader, worker_count
+from imagelab.problem import Problem
+from imagelab.randomness import stream
+
+Loader = DataLoader[Batch]
+
+
+class ImageData(lightning.LightningDataModule):
+    """A data set made ready; after construction everything about it is known.
+
+    Args:
+        source: The data set.
+        augment: What happens to training images, in this order; mixing comes after normalisation.
+        seed: Every draw follows from it; what is held out does not.
+        preprocess: Of the weights that training starts from; None: made to fit the training images.
+        batch_size: Images a device and step, or "full": all training images in one step.
+        workers: Processes that make batches, or "auto": none for images in memory, up to 8 for photos.
+        size: Side of the network's input in pixels; None: as the data set says.
+        limit: Images a split at most, the same share of each class.
+        classes: Only these, by name.
+        balance: Draw every class equally often.
+        val_fraction: Of the training images, where the source has no val split; in (0, 1).
+        test_fraction: Of all images, where the source has one split only; in (0, 1).
+        storage: Where pictures that come in files are kept.
+
+    Raises:
+        Problem: What cannot be trained on.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        augment: Sequence[object],
+        seed: int,
+        preprocess: Preprocess | None,
+        batch_size: int | Literal["full"],
+        workers: int | Literal["auto"],
+        size: int | None,
+        limit: int | None,
+        classes: list[str] | None,
+        balance: bool,
+        val_fraction: float,
+        test_fraction: float,
+        storage: Storage,
+    ) -> None:
+        super().__init__()
+        self.augment, self.seed, self.balance = list(augment), seed, balance
+        self.workers: int | Literal["auto"] = workers
+        self.classes, splits = prepare_splits(
+            source, classes=classes, limit=limit, val_fraction=val_fraction, test_fraction=test_fraction
+        )
+        square = size or (preprocess.size if preprocess else None)
+        self.splits = stored(splits, storage, size=square, short=photo_geometry(preprocess, size).resize)
+        self.preprocess = fit_preprocess(preprocess, size, self.splits["train"], splits["train"])
+        self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
+        self.full_batch = batch_size == "full"
+        self.steps(ranks=1)
+        self.train_set = self.dataset("train", augmented=True)
+        self._try_device_augmentations()
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the network's input."""
+        return self.preprocess.channels
+
+    @property
+    def size(self) -> int:
+        """Side of the network's input, in pixels."""
+        return self.preprocess.size
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images of each split."""
+        return {split: len(images) for split, images in self.splits.items()}
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there are images to test with."""
+        return "test" in self.splits
+
+    def steps(self, ranks: int) -> int:
+        """Batches of an epoch on each of so many devices.
+
+        Raises:
+            Problem: There is not one for each.
+        """
+        count = self.counts["train"]
+        if steps := len(self.train_batches(epoch=0, start=0, rank=0, ranks=ranks)):
+            return steps
+        each = f"{self.batch_size} on each of {ranks} devices" if ranks > 1 else str(self.batch_size)
+        raise Problem(
+            f"data.batch_size: {each} is more than the {count} training images; "
+            f"say data.batch_size=full, or a number up to {count // ranks}"
+        )
+
+    def train_batches(self, *, epoch: int, start: int, rank: int, ranks: int) -> TrainBatches:
+        """Which images form the training batches of a rank, from one batch of an epoch on."""
+        return TrainBatches(
+            self.splits["train"].labels,
+            batch_size=max(1, self.counts["train"] // ranks) if self.full_batch else self.batch_size,
+            balance=self.balance,
+            seed=self.seed,
+            rank=rank,
+            ranks=ranks,
+            epoch=epoch,
+            start=start,
+        )
+
+    def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
+        """The batches of a split by address, where asked for augmented as far as not done on the device."""
+        images = self.splits[split]
+        if isinstance(images, Arrays):
+            return ArrayBatches(
+                images, augment=self._single if augmented and self._one_by_one(images) else []
+            )
+        assert isinstance(images, Photos)
+        changes = PhotoAugment(self._single, size=self.size) if augmented and self._single else None
+        return PhotoBatches(images, preprocess=self.preprocess, augment=changes)
+
+    def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
+        """Every image of a split once, as it is."""
+        sampler = EvalBatches(self.counts[split], batch_size=self.batch_size, rank=rank, ranks=ranks)
+        one_by_one = not isinstance(self.splits[split], Arrays)
+        return self._loader(self.dataset(split, augmented=False), sampler, one_by_one)
+
+    def train_loader(self, *, epoch: int, start: int, rank: int, ranks: int) -> Loader:
+        """The training batches of a rank, from one batch of an epoch on."""
+        sampler = self.train_batches(epoch=epoch, start=start, rank=rank, ranks=ranks)
+        return self._loader(self.train_set, sampler, self._one_by_one(self.splits["train"]))
+
+    def train_dataloader(self) -> Loader:
+        assert self.trainer is not None
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        epoch, start = position(self.trainer, self.steps(ranks))
+        return self.train_loader(epoch=epoch, start=start, rank=rank, ranks=ranks)
+
+    def val_dataloader(self) -> Loader:
+        return self._eval_dataloader("val")
+
+    def test_dataloader(self) -> Loader:
+        return self._eval_dataloader("test")
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Inputs:
+        assert self.trainer is not None
+        inputs = self.inputs(batch, train=self.trainer.training, rank=self.trainer.global_rank)
+        convert = self.trainer.precision_plugin.convert_input  # bf16-true wants bf16
+        return inputs._replace(images=convert(inputs.images), targets=convert(inputs.targets))
+
+    def inputs(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
+        """What the network sees of a batch: augmented on its device, normalised and, in training, mixed."""
+        images, targets = batch.images, batch.labels
+        if train and not self._one_by_one(self.splits["train"]):
+            images = augment_batch(images, batch.keys, self._single)
+        images = self.preprocess(images)
+        if train and len(self._single) < len(self.augment):
+            targets = functional.one_hot(targets, len(self.classes)).to(images.dtype)
+            rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
+            images, targets = mix_batch(images, targets, self.augment, rng)
+        return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)
+
+    @property
+    def _single(self) -> list[object]:
+        return [one for one in self.augment if not isinstance(one, Mix)]
+
+    def _one_by_one(self, images: Images) -> bool:
+        """Whether training images are made one by one, in workers, not a whole batch on the device."""
+        return not isinstance(images, Arrays) or any(is_library(one) for one in self._single)
+
+    def _eval_dataloader(self, split: str) -> Loader:
+        assert self.trainer is not None
+        return self.eval_loader(split, rank=self.trainer.global_rank, ranks=self.trainer.world_size)
+
+    def _loader(
+        self, dataset: Dataset[Batch], sampler: TrainBatches | EvalBatches, one_by_one: bool
+    ) -> Loader:
+        workers = worker_count(self.workers, one_by_one=one_by_one, batches=len(sampler))
+        on_cuda = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return make_loader(dataset, sampler, workers=workers, pin_memory=on_cuda)
+
+    def _try_device_augmentations(self) -> None:
+        """Raise now, before anything is made, the Problem that the first step would raise."""
+        images = self.splits["train"]
+        if isinstance(images, Arrays):
+            augment_batch(images.images[:2], torch.arange(2), self._single)
+
+
+def position(trainer: lightning.Trainer, steps: int) -> tuple[int, int]:
+    """The epoch and the batch with which a trainer goes on, of so many batches an epoch.
+
+    The loader is asked for before the sampler is told its epoch, and workers read ahead at once.
+    """
+    loop = trainer.fit_loop
+    started, epoch = loop.epoch_progress.current.ready, trainer.current_epoch
+    batch = loop.epoch_loop.batch_progress.current.ready
+    return epoch, batch if started > epoch and batch < steps else 0

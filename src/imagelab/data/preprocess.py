@@ -1,0 +1,108 @@
+"""From decoded pixels to what a network takes: size, channels, normalisation; it travels with the weights."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from imagelab.data.resize import covered
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: grey as the eye sees it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocess:
+    """What happens to an image between the decoder and the network, in training and ever after.
+
+    Args:
+        size: Side of the network's input, in pixels.
+        channels: Of the network's input, 1 or 3.
+        mean: Of each channel, in [0, 1].
+        std: Of each channel, in [0, 1].
+        resize: The short side before the centre square of `size` pixels is cut out, >= size.
+        interpolation: Between the pixels of images that are resized on the device.
+
+    >>> grey = Preprocess(size=1, channels=1, mean=[0.5], std=[0.25], resize=1, interpolation="bilinear")
+    >>> grey(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
+    2.0
+    """
+
+    size: int
+    channels: int
+    mean: list[float]
+    std: list[float]
+    resize: int
+    interpolation: Literal["nearest", "bilinear", "bicubic"]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> (B, channels, size, size) float32, normalised."""
+        pixels = self._square(_with_channels(images.float(), self.channels))
+        scale, shift = _affine(tuple(self.mean), tuple(self.std), pixels.device)
+        return pixels.mul_(scale).add_(shift)
+
+    def denormalise(self, images: Tensor) -> Tensor:
+        """(B, channels, size, size) float -> uint8, to look at."""
+        scale, shift = _affine(tuple(self.mean), tuple(self.std), images.device)
+        return ((images.float() - shift) / scale).round_().clamp_(0, 255).to(torch.uint8)
+
+    def centre(self, photo: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> (size, size, 3) uint8: the short side to `resize`, then the centre."""
+        first = (self.resize - self.size) // 2
+        return covered(photo, self.resize, self.resize)[first : first + self.size, first : first + self.size]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Preprocess":
+        """The inverse of `to_dict`."""
+        return cls(**data)
+
+    def _square(self, pixels: Tensor) -> Tensor:
+        height, width = pixels.shape[-2:]
+        if height == width == self.size:
+            return pixels
+        shorter = min(height, width)
+        tall, wide = (max(self.resize, round(side * self.resize / shorter)) for side in (height, width))
+        smooth = {} if self.interpolation == "nearest" else {"antialias": True}
+        pixels = functional.interpolate(pixels, (tall, wide), mode=self.interpolation, **smooth)
+        top, left = (tall - self.size) // 2, (wide - self.size) // 2
+        return pixels[..., top : top + self.size, left : left + self.size].clamp(0, 255)  # bicubic overshoots
+
+
+def resize_of(size: int) -> int:
+    """The short side that goes with a centre square of `size` pixels, 7/8 of it as is the custom for photos.
+
+    >>> resize_of(224)
+    256
+    """
+    return round(size / 0.875)
+
+
+def _with_channels(pixels: Tensor, channels: int) -> Tensor:
+    if pixels.shape[1] == channels:
+        return pixels
+    if channels == 3:
+        return pixels.repeat(1, 3, 1, 1)
+    return (pixels * pixels.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+
+
+@lru_cache(maxsize=64)
+def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Scale and shift, (1, C, 1, 1): pixels * scale + shift == (pixels / 255 - mean) / std."""
+    if not all(math.isfinite(value) and value > 0 for value in std):
+        raise ValueError(f"std must be > 0 for every channel, got {std}")
+    scale = 1 / (255 * np.array(std))
+    shift = -np.array(mean) / np.array(std)
+    with torch.inference_mode(False):  # remembered: must serve training too when evaluation asked first
+        made = torch.tensor(np.stack([scale, shift]), dtype=torch.float32, device=device)[
+            :, None, :, None, None
+        ]
+    return made[0], made[1]

@@ -1,0 +1,123 @@
+"""Train, val and test: stratified, the same each time whatever the seed; subsets of classes and images."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from imagelab.contracts import Images, Source
+from imagelab.data.listing import some
+from imagelab.problem import Problem, nearest
+from imagelab.randomness import stream
+
+Splits = dict[str, Images]
+
+
+def prepare_splits(
+    source: Source, *, classes: list[str] | None, limit: int | None, val_fraction: float, test_fraction: float
+) -> tuple[list[str], Splits]:
+    """The classes and the splits "train", "val" and, where there is one, "test" that a run uses.
+
+    Args:
+        source: The data set.
+        classes: Only these, by name.
+        limit: Images a split at most, the same share of each class.
+        val_fraction: Of the training images, where the source has no "val"; in (0, 1).
+        test_fraction: Of all images, where the source has "train" only; in (0, 1).
+
+    Raises:
+        Problem: What cannot be trained on.
+    """
+    splits = carve(source.splits, val_fraction=val_fraction, test_fraction=test_fraction)
+    names = list(source.classes)
+    if classes is not None:
+        names, splits = choose_classes(names, splits, classes)
+    if len(names) < 2:
+        raise Problem(
+            f"data: at least 2 classes are needed to tell apart, found {len(names)}: {', '.join(names)}"
+        )
+    if limit is not None:
+        splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
+    refuse_empty(names, splits, limit)
+    return names, splits
+
+
+def carve(splits: Mapping[str, Images], *, val_fraction: float, test_fraction: float) -> Splits:
+    """Add what a source has not: "test" where it has "train" only, "val" where it has none."""
+    carved = dict(splits)
+    if set(carved) == {"train"}:
+        carved["train"], carved["test"] = _divide(carved["train"], "test", test_fraction)
+    if "val" not in carved:
+        carved["train"], carved["val"] = _divide(carved["train"], "val", val_fraction)
+    return carved
+
+
+def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
+    """An order of (N,) labels, the same each time, whose every beginning holds each class in its share.
+
+    >>> labels = np.repeat([0, 1], [75, 25])
+    >>> np.bincount(labels[stratified_order(labels, "test")[:20]]).tolist()
+    [15, 5]
+    """
+    order = stream(0, purpose).permutation(len(labels))  # the seed of a run must not change what is held out
+    shuffled = labels[order]
+    counts = np.bincount(labels)
+    by_class = np.argsort(shuffled, kind="stable")
+    place = np.empty(len(labels))
+    place[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return order[np.argsort((place + 0.5) / counts[shuffled], kind="stable")]
+
+
+def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Places of `limit` images, each class in its share and at least once; a larger limit adds to them."""
+    order = stratified_order(labels, "limit")
+    _, firsts = np.unique(labels[order], return_index=True)
+    if len(firsts) <= limit:
+        order = np.concatenate([order[firsts], np.delete(order, firsts)])
+    return np.sort(order[:limit])
+
+
+def choose_classes(names: list[str], splits: Splits, chosen: list[str]) -> tuple[list[str], Splits]:
+    """Only the images of the chosen classes, their labels numbered in the order of the choice."""
+    for name in chosen:
+        if name not in names:
+            raise Problem(
+                f"data.classes: there is no class {name!r}{nearest(name, names)}; there are {some(names)}"
+            )
+        if chosen.count(name) > 1:
+            raise Problem(f"data.classes: {name!r} is named {chosen.count(name)} times; name each class once")
+    number = np.full(len(names), -1)
+    number[[names.index(name) for name in chosen]] = np.arange(len(chosen))
+    return list(chosen), {split: _renumber(images, number) for split, images in splits.items()}
+
+
+def refuse_empty(names: list[str], splits: Splits, limit: int | None) -> None:
+    """Raise a Problem where a split is empty or a class has no training image."""
+    for split, images in splits.items():
+        if len(images) == 0:
+            raise Problem(f"data: the {split} split has no images")
+    missing = np.flatnonzero(np.bincount(splits["train"].labels, minlength=len(names)) == 0)
+    if len(missing) == 0:
+        return
+    gone = some([names[k] for k in missing])
+    if limit is not None and limit < len(names):
+        raise Problem(
+            f"data.limit: {limit} images cannot hold all {len(names)} classes; say at least {len(names)}"
+        )
+    elsewhere = [split for split, images in splits.items() if np.isin(images.labels, missing).any()]
+    where = f" (there are some in {' and '.join(elsewhere)})" if elsewhere else ""
+    raise Problem(
+        f"data: no training images of {gone}{where}; add some, or leave the class out by data.classes=[...]"
+    )
+
+
+def _divide(images: Images, part: str, fraction: float) -> tuple[Images, Images]:
+    if not 0 < fraction < 1:
+        raise Problem(f"data.{part}_fraction: a share between 0 and 1 is expected, got {fraction}")
+    order = stratified_order(images.labels, part)
+    count = max(1, round(fraction * len(order)))
+    return images.select(np.sort(order[count:])), images.select(np.sort(order[:count]))
+
+
+def _renumber(images: Images, number: np.ndarray) -> Images:
+    kept = images.select(np.flatnonzero(number[images.labels] >= 0))
+    return kept.relabel(number[kept.labels])

@@ -1,0 +1,89 @@
+"""The classic small sets that torchvision downloads: CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagelab.contracts import Images
+from imagelab.data.arrays import Arrays
+from imagelab.problem import Problem
+
+
+class TorchvisionSet:
+    """A set that comes with "train" and "test".
+
+    Args:
+        name: Its name in torchvision.datasets.
+        root: The folder that holds its files, in torchvision's layout.
+        download: Fetch the files where they are absent or damaged.
+    """
+
+    def __init__(
+        self, *, name: Literal["CIFAR10", "CIFAR100", "MNIST", "FashionMNIST"], root: str, download: bool
+    ) -> None:
+        import torchvision.datasets
+
+        kind, folder = getattr(torchvision.datasets, name), Path(root)
+        try:
+            train, test = _load(kind, folder)
+        except (OSError, RuntimeError) as error:
+            if not download:
+                where = folder.absolute()
+                raise Problem(
+                    f"data: {name} is not in {where}; say data.download=true, or data.root=<its folder>"
+                ) from error
+            fetch(kind, folder)
+            train, test = _load(kind, folder)
+        # MNIST's classes are called "0 - zero"
+        self.classes = [str(label).split(" - ")[0] for label in train.classes]
+        self.splits: dict[str, Images] = {"train": _arrays(train), "test": _arrays(test)}
+
+
+def fetch(kind: Any, root: Path) -> None:
+    """Download a set beside its place, then move it there: a broken download leaves nothing behind.
+
+    Raises:
+        Problem: There is no network, or the server does not answer.
+    """
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as scratch:
+            with contextlib.redirect_stdout(None):
+                kind(scratch, download=True)
+            _move(Path(scratch), root)
+    except (OSError, RuntimeError) as error:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only where it is empty
+        raise Problem(
+            f"data: {kind.__name__} is not in {root.absolute()} and cannot be downloaded ({_reason(error)}); "
+            "connect to the network, or point data.root to a folder that has it"
+        ) from error
+
+
+def _load(kind: Any, root: Path) -> tuple[Any, Any]:
+    return kind(root, train=True), kind(root, train=False)
+
+
+def _move(source: Path, target: Path) -> None:
+    for file in source.rglob("*"):
+        if file.is_file() and not file.name.endswith((".gz", ".tgz", ".zip")):
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _arrays(dataset: Any) -> Arrays:
+    images: Tensor = torch.as_tensor(dataset.data)
+    images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+    return Arrays(images, np.asarray(dataset.targets, dtype=np.int64))

@@ -1,0 +1,60 @@
+"""Processes that decode photos: how many, and how they start and end."""
+
+import atexit
+import signal
+import weakref
+from typing import Any, Literal
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from imagelab.contracts import Batch
+from imagelab.data.batches import Address
+from imagelab.data.parallel import cores
+
+MOST = 8  # more wait for the disk or the device, and each takes memory
+
+_loaders: "weakref.WeakSet[DataLoader[Batch]]" = weakref.WeakSet()
+
+
+def make_loader(
+    dataset: Dataset[Batch], sampler: Sampler[Address], *, workers: int, pin_memory: bool
+) -> "DataLoader[Batch]":
+    """A loader of whole batches: the dataset gets a batch's address, not one sample's."""
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        worker_init_fn=start_worker if workers else None,
+    )
+    _loaders.add(loader)
+    return loader
+
+
+def worker_count(wanted: int | Literal["auto"], *, one_by_one: bool, batches: int) -> int:
+    """How many processes make batches: none where one is gathered at once, never more than batches."""
+    if wanted == "auto":
+        wanted = min(cores(), MOST) if one_by_one else 0
+    return min(wanted, batches)
+
+
+def start_worker(worker: int) -> None:
+    """One thread a worker; the main process alone decides when a run stops, and workers end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    import cv2
+
+    cv2.setNumThreads(0)
+
+
+@atexit.register
+def _end_workers() -> None:
+    # Before multiprocessing's own exit sends them the SIGTERM that they ignore, and waits for ever.
+    for loader in list(_loaders):
+        iterator: Any = loader._iterator
+        if iterator is not None:
+            iterator._shutdown_workers()

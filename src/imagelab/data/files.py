@@ -1,0 +1,56 @@
+"""Labelled pictures in files, decoded when they are asked for."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imagelab.data.decode import decode
+
+
+class Files:
+    """Pictures of any size and kind, each in a file of its own.
+
+    Args:
+        paths: Where the N files are.
+        labels: (N,) int64, the place of each picture's class in the source's `classes`.
+        sizes: (N, 2) int32, width and height in pixels, upright; None where nobody has looked.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str] | Sequence[Path] | np.ndarray,
+        labels: np.ndarray,
+        sizes: np.ndarray | None = None,
+    ) -> None:
+        # One array, not N objects: counting references to those would copy their memory into every worker.
+        self.paths = (
+            paths
+            if isinstance(paths, np.ndarray)
+            else np.array([os.fspath(path) for path in paths], dtype=np.str_)
+        )
+        self.labels = labels
+        self.sizes = sizes
+        if len(self.paths) != len(labels):
+            raise ValueError(f"as many labels as paths are needed, got {len(labels)} and {len(self.paths)}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def photo(self, place: int, least: int | None) -> np.ndarray:
+        """The picture at this place, (H, W, 3) uint8, upright.
+
+        Args:
+            place: From 0 to N - 1.
+            least: The smallest short side still needed, in pixels; see `decode`.
+        """
+        return decode(self.paths[place], least)
+
+    def select(self, index: np.ndarray) -> "Files":
+        """The pictures at these places, in this order."""
+        return Files(self.paths[index], self.labels[index], None if self.sizes is None else self.sizes[index])
+
+    def relabel(self, labels: np.ndarray) -> "Files":
+        """The same pictures with other labels, (N,) int64."""
+        return Files(self.paths, labels, self.sizes)

@@ -1,0 +1,114 @@
+"""Find the pictures of a folder: split folders with class folders, or class folders alone."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from imagelab.problem import Problem
+
+Listing = dict[str, dict[str, list[str]]]
+"""split -> class -> paths of its pictures."""
+
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+# The last line is not read everywhere: better named as unreadable than passed over.
+# fmt: off
+ENDINGS = frozenset([
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff",
+    ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".ico",
+    ".heic", ".heif", ".jxl", ".psd",
+])
+# fmt: on
+
+
+def listed(root: Path) -> Listing:
+    """The pictures below a folder, by split and class, in the order of their names.
+
+    Raises:
+        Problem: There are none, or a folder is not what its place says.
+    """
+    folders = _folders(root)
+    splits = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
+    if not folders:
+        raise Problem(f"{root} has no class folders ({_contents(root)}): {_layouts()}")
+    has_train = any(name == "train" and _folders(folder) for folder, name in splits.items())
+    if not has_train and len(splits) < len(folders):
+        return {"train": _classes(root)}
+    if "train" not in splits.values():
+        raise Problem(f"{root} has {_names(splits)} but no train/ to learn from: {_layouts()}")
+    _refuse_doubles(root, splits)
+    return {name: _classes(folder) for folder, name in splits.items()}
+
+
+def some(told: Sequence[str], between: str = ", ", most: int = 20) -> str:
+    """The first of many, and how many more there are.
+
+    >>> some(["a", "b", "c"], most=2)
+    'a, b, and 1 more'
+    """
+    more = [f"and {len(told) - most} more"] if len(told) > most else []
+    return between.join([*told[:most], *more])
+
+
+def _classes(folder: Path) -> dict[str, list[str]]:
+    """Class -> pictures; raises a Problem that names the classes without any."""
+    found = {inner.name: sorted(_pictures(str(inner), ())) for inner in _folders(folder)}
+    if not found:
+        raise Problem(f"{folder} has no class folders ({_contents(folder)}): {_layouts()}")
+    if empty := [name for name, paths in found.items() if not paths]:
+        told = some([f"{name} ({_contents(folder / name)})" for name in empty])
+        raise Problem(f"class folders without pictures in {folder}: {told}; fill or remove them")
+    return found
+
+
+def _folders(folder: Path) -> list[Path]:
+    hidden = (".", "__MACOSX")
+    return sorted(inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(hidden))
+
+
+def _pictures(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    """Follows links to folders, but never around a ring."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    for entry in os.scandir(folder):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _pictures(entry.path, (*above, here))
+        elif _ending(entry.name) in ENDINGS:
+            yield entry.path
+
+
+def _refuse_doubles(root: Path, splits: dict[Path, str]) -> None:
+    for split, times in Counter(splits.values()).items():
+        if times > 1:
+            same = [folder.name for folder, name in splits.items() if name == split]
+            raise Problem(f"{root} has {' and '.join(same)}, which mean the same split: keep one of them")
+
+
+def _names(folders: dict[Path, str]) -> str:
+    return " and ".join(f"{folder.name}/" for folder in folders)
+
+
+def _contents(folder: Path) -> str:
+    """What is there instead of what was looked for."""
+    kinds = Counter(
+        _ending(entry.name) or "other"
+        for entry in os.scandir(folder)
+        if not entry.name.startswith(".") and entry.is_file()
+    )
+    told = some([f"{times} {kind} files" for kind, times in kinds.most_common()], most=3)
+    return f"it holds {told}" if told else "it is empty"
+
+
+def _layouts() -> str:
+    return (
+        "expected a folder for each class, or train/, val/ and test/ with such folders, "
+        "or a labels.csv with the columns file,label[,split]"
+    )
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - for each of 60,000 files

@@ -1,0 +1,80 @@
+"""Read a table of labels: a CSV file with the columns file,label[,split]."""
+
+import csv
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from imagelab.data.listing import SPLITS, Listing, some
+from imagelab.problem import Problem
+
+
+class Row(NamedTuple):
+    """One line of the table; `line` counts from 1, the header."""
+
+    line: int
+    file: str
+    label: str
+    split: str
+
+
+def read_manifest(table: Path, root: Path) -> Listing:
+    """The pictures of a table, by split and class; all are "train" where there is no column `split`.
+
+    Args:
+        table: The CSV file.
+        root: Where a file is looked for that is not beside the table.
+
+    Raises:
+        Problem: Columns, labels or files are missing, a split is unknown or a file comes twice.
+    """
+    rows = [row._replace(file=_found(row.file, table.parent, root)) for row in _rows(table)]
+    _refuse(
+        table,
+        "unknown splits (expected train, val or test)",
+        [r for r in rows if r.split.lower() not in SPLITS],
+        "split",
+    )
+    _refuse(table, "files without a label", [row for row in rows if not row.label], "file")
+    _refuse(table, "files that do not exist", [row for row in rows if not os.path.isfile(row.file)], "file")  # noqa: PTH113
+    times = Counter(row.file for row in rows)
+    _refuse(
+        table, "files that are listed more than once", [row for row in rows if times[row.file] > 1], "file"
+    )
+    listing: Listing = {}
+    for row in rows:
+        listing.setdefault(SPLITS[row.split.lower()], {}).setdefault(row.label, []).append(row.file)
+    return listing
+
+
+def _rows(table: Path) -> list[Row]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [(name or "").strip() for name in reader.fieldnames or []]
+            if not {"file", "label"} <= set(columns):
+                raise Problem(
+                    f"{table} has the columns {','.join(columns) or '(none)'}: expected file,label[,split]"
+                )
+            reader.fieldnames = columns
+            return [_row(reader.line_num, cells, "split" in columns) for cells in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise Problem(f"{table} cannot be read as a table ({error}): expected CSV in UTF-8") from error
+
+
+def _row(line: int, cells: dict[str, str | None], has_split: bool) -> Row:
+    file, label, split = ((cells.get(name) or "").strip() for name in ("file", "label", "split"))
+    return Row(line, file, label, split if has_split else "train")
+
+
+def _found(file: str, beside: Path, root: Path) -> str:
+    near = os.path.normpath(os.path.join(beside, file))  # noqa: PTH118 - for each of 60,000 files
+    far = os.path.normpath(os.path.join(root, file))  # noqa: PTH118
+    return far if not os.path.isfile(near) and os.path.isfile(far) else near  # noqa: PTH113
+
+
+def _refuse(table: Path, what: str, rows: list[Row], column: str) -> None:
+    if rows:
+        told = some([f"{getattr(row, column) or '(empty)'} (line {row.line})" for row in rows])
+        raise Problem(f"{table} has {what}: {told}")

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from imagelab.contracts import Images
+from imagelab.data.decode import Unreadable
+from imagelab.data.files import Files
+
+
+@pytest.fixture
+def files(tmp_path, write_picture):
+    paths = [write_picture(tmp_path / f"{k}.jpg", seed=k, width=80 + 8 * k, height=80) for k in range(3)]
+    return Files(paths, np.array([2, 0, 1]), np.array([[80 + 8 * k, 80] for k in range(3)]))
+
+
+def test_files_are_images_of_the_contract(files):
+    assert isinstance(files, Images)
+    assert len(files) == 3
+
+
+def test_selecting_keeps_path_label_and_size_together(files):
+    chosen = files.select(np.array([2, 0, 2]))
+    assert chosen.labels.tolist() == [1, 2, 1]
+    assert chosen.sizes[:, 0].tolist() == [96, 80, 96]
+    assert [chosen.photo(k, None).shape[1] for k in range(3)] == [96, 80, 96]
+    assert len(Files(files.paths, files.labels).select(np.array([], np.int64))) == 0
+
+
+def test_relabelling_leaves_the_first_as_it_was(files):
+    assert files.relabel(np.array([5, 5, 5])).labels.tolist() == [5, 5, 5]
+    assert files.labels.tolist() == [2, 0, 1]
+
+
+def test_a_photo_comes_no_larger_than_needed(files):
+    assert files.photo(0, 20).shape == (20, 20, 3)
+
+
+def test_a_broken_photo_is_named(files, tmp_path):
+    (tmp_path / "1.jpg").write_bytes(b"")
+    with pytest.raises(Unreadable, match=r"1\.jpg: the file is empty"):
+        files.photo(1, None)
+
+
+def test_as_many_labels_as_paths_are_needed():
+    with pytest.raises(ValueError, match="got 1 and 2"):
+        Files(["a", "b"], np.array([0]))

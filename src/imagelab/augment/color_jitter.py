@@ -1,0 +1,93 @@
+"""Colour jitter: other light and other cameras, so that the network does not rely on exact colours.
+
+Source: torchvision's ColorJitter, https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ColorJitter.html
+(each image gets its own four factors and its own order of the four changes).
+"""
+
+import torch
+from torch import Tensor
+
+from imagelab.augment.limits import check_within
+from imagelab.randomness import uniform
+
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+
+
+class ColorJitter:
+    """Change brightness, contrast, saturation and hue; of images that are not RGB only the first two.
+
+    Args:
+        brightness: The image is multiplied by a factor from [1 - brightness, 1 + brightness]; from 0 to 1.
+        contrast: The same for the distance from the mean grey.
+        saturation: The same for the distance from each pixel's own grey.
+        hue: Largest turn of the colour circle, in whole turns; from 0 to 0.5.
+    """
+
+    def __init__(self, *, brightness: float, contrast: float, saturation: float, hue: float) -> None:
+        check_within("augment.color_jitter.brightness", brightness, 0, 1)
+        check_within("augment.color_jitter.contrast", contrast, 0, 1)
+        check_within("augment.color_jitter.saturation", saturation, 0, 1)
+        check_within("augment.color_jitter.hue", hue, 0, 0.5)
+        self.brightness, self.contrast, self.saturation, self.hue = brightness, contrast, saturation, hue
+
+    def batch(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> the same shape."""
+        changes = 4 if self.hue > 0 and images.shape[1] == 3 else 3
+        draws = uniform(keys, "color_jitter", 8)
+        strength = draws.new_tensor([self.brightness, self.contrast, self.saturation, self.hue])
+        amounts = (2 * draws[:, :4] - 1) * strength
+        pixels = images.float()
+        for which in draws[:, 4 : 4 + changes].argsort(dim=1).unbind(1):
+            pixels = _blend(pixels, which, amounts)
+            turned = (which == HUE).nonzero()[:, 0] if changes == 4 else keys[:0]
+            if len(turned):
+                pixels = pixels.index_copy(0, turned, shift_hue(pixels[turned], amounts[turned, HUE]))
+        return pixels.round_().byte()
+
+    def transform(self, size: int) -> object:
+        """The albumentations transform; any size."""
+        import albumentations as A
+
+        return A.ColorJitter(
+            brightness=self.brightness,
+            contrast=self.contrast,
+            saturation=self.saturation,
+            hue=self.hue,
+            p=1.0,
+        )
+
+
+def _blend(pixels: Tensor, which: Tensor, amounts: Tensor) -> Tensor:
+    """Move each image away from black, its mean grey or its own grey, or towards it: (B,) and (B, 4)."""
+    grey = _grey(pixels)
+    anchor = grey * _column(which == SATURATION)
+    anchor += grey.mean((1, 2, 3), keepdim=True) * _column(which == CONTRAST)
+    factor = _column(1 + amounts.gather(1, which[:, None])[:, 0] * (which != HUE))
+    return (pixels * factor).add_(anchor * (1 - factor)).clamp_(0, 255)
+
+
+def shift_hue(pixels: Tensor, turn: Tensor) -> Tensor:
+    """Turn the hue of (B, 3, H, W) RGB, keeping value and saturation; turn is (B,) in whole turns."""
+    red, green, blue = pixels.unbind(1)
+    value, smallest = pixels.amax(1), pixels.amin(1)
+    chroma = value - smallest
+    sextant = torch.where(
+        value == red,
+        (green - blue) / chroma,
+        torch.where(value == green, 2 + (blue - red) / chroma, 4 + (red - green) / chroma),
+    )
+    sextant = torch.where(chroma > 0, sextant, 0.0) + 6 * turn[:, None, None]
+    channel = pixels.new_tensor([5, 3, 1])[:, None, None]
+    distance = (sextant[:, None] + channel) % 6
+    return value[:, None] - chroma[:, None] * torch.minimum(distance, 4 - distance).clamp_(0, 1)
+
+
+def _grey(pixels: Tensor) -> Tensor:
+    if pixels.shape[1] != 3:
+        return pixels
+    red, green, blue = pixels.split(1, dim=1)
+    return (0.2989 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114)
+
+
+def _column(values: Tensor) -> Tensor:
+    return values[:, None, None, None]

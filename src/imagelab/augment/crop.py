@@ -1,0 +1,100 @@
+"""Crop: a random window, so that the network does not rely on where an object is, nor on how large.
+
+Source: batches: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2 (pad, then crop back);
+photos: Szegedy et al. 2015, https://arxiv.org/abs/1409.4842, section 6 (random area and aspect, then resize).
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from imagelab.augment.limits import check_length, check_range, pixels
+from imagelab.problem import Problem
+from imagelab.randomness import uniform
+
+
+class Crop:
+    """Take a random window: shifted, of images in memory; of random area and aspect, of photos.
+
+    Args:
+        pad: Border added on each side of images in memory: pixels, or a share of the side if below 1.
+        border: What that border shows: the image mirrored at its edge, or zeros.
+        size: Side of the window in pixels; None: the image's own in memory, the network's input for photos.
+        scale: Smallest and largest area of the window as a share of the photo, in (0, 1].
+        ratio: Smallest and largest width / height of the window in the photo.
+    """
+
+    def __init__(
+        self,
+        *,
+        pad: float,
+        border: Literal["reflect", "zero"],
+        size: int | None,
+        scale: tuple[float, float],
+        ratio: tuple[float, float],
+    ) -> None:
+        check_length("augment.crop.pad", pad)
+        check_range("augment.crop.scale", scale, 1e-4, 1)
+        check_range("augment.crop.ratio", ratio, 1e-2, 1e2)
+        if size is not None and size < 1:
+            raise Problem(f"augment.crop.size must be at least 1 pixel, or null for the image's, got {size}")
+        self.pad, self.border, self.size = pad, border, size
+        self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
+
+    def fits(self, size: int) -> str | None:
+        """The sentence that says why images of this side, in pixels, cannot be cropped so, or None."""
+        pad = pixels(self.pad, size)
+        if self.size is not None and self.size > size + 2 * pad:
+            return (
+                f"augment.crop.size={self.size} is larger than the image: {size} pixels and {pad} of padding "
+                f"on each side make {size + 2 * pad}; use a smaller window or a larger data.size"
+            )
+        if self.border == "reflect" and pad >= size:
+            return (
+                f"augment.crop.pad={self.pad:g} mirrors {pad} pixels of an image of {size}; it must be less "
+                "than the image, or use augment.crop.border=zero"
+            )
+        return None
+
+    def batch(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> (B, C, size, size)."""
+        height, width = images.shape[-2:]
+        if problem := self.fits(min(height, width)):
+            raise Problem(problem)
+        draws = uniform(keys, "crop", 2)
+        rows, columns = self._window(draws[:, :1], height), self._window(draws[:, 1:], width)
+        if self.border == "zero":
+            top, left = pixels(self.pad, height), pixels(self.pad, width)
+            images = F.pad(images, [left, left, top, top])
+            return _gather(images, rows + top, columns + left)
+        # Mirrored by index: padding first is slower, and not every device can mirror uint8.
+        return _gather(images, _mirror(rows, height), _mirror(columns, width))
+
+    def transform(self, size: int) -> object:
+        """The albumentations transform; area-averaged where it shrinks, so that nothing aliases."""
+        import albumentations as A
+
+        side = self.size or size
+        return A.RandomResizedCrop(
+            size=(side, side), scale=self.scale, ratio=self.ratio, area_for_downscale="image"
+        )
+
+    def _window(self, draw: Tensor, side: int) -> Tensor:
+        """Places of the window along one axis, from -pad to side + pad: (B, 1) -> (B, size) int64."""
+        pad, size = pixels(self.pad, side), self.size or side
+        first = (draw * (side + 2 * pad - size + 1)).long() - pad
+        return first + torch.arange(size, device=draw.device)
+
+
+def _mirror(places: Tensor, side: int) -> Tensor:
+    """Places outside [0, side) mirrored at the first and at the last pixel."""
+    return (side - 1) - ((side - 1) - places.abs()).abs()
+
+
+def _gather(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Each image's own rows (B, h) and columns (B, w): (B, C, H, W) -> (B, C, h, w)."""
+    count, channels, _, width = images.shape
+    places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)[:, None].expand(-1, channels, -1)
+    return images.flatten(2).gather(2, places).view(count, channels, rows.shape[1], columns.shape[1])

@@ -1,0 +1,52 @@
+"""CutMix: train on images with a rectangle pasted from another, labelled by area.
+
+Source: Yun et al. 2019, https://arxiv.org/abs/1905.04899, section 3.1.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagelab.augment.limits import check_within
+from imagelab.problem import Problem
+
+
+class CutMix:
+    """Paste a rectangle of another image of the batch into every image.
+
+    Args:
+        alpha: Strength, above 0; the share that is kept is drawn from Beta(alpha, alpha), once a batch.
+        p: Share of batches that are mixed, in [0, 1].
+    """
+
+    def __init__(self, *, alpha: float, p: float) -> None:
+        if alpha <= 0:
+            raise Problem(
+                f"augment.cutmix.alpha must be above 0, got {alpha:g}; to turn it off, leave cutmix out"
+            )
+        check_within("augment.cutmix.p", p, 0, 1)
+        self.alpha, self.p = alpha, p
+
+    def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float and targets (B, K) float -> the same shapes."""
+        if len(images) < 2:
+            raise Problem(
+                "cutmix pastes one image into another, but the batch has 1: set data.batch_size to 2 or more"
+            )
+        if rng.random() >= self.p:
+            return images, targets
+        height, width = images.shape[-2:]
+        cut = np.sqrt(1 - rng.beta(self.alpha, self.alpha))
+        rows, columns = _span(rng, cut, height), _span(rng, cut, width)
+        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+        mixed = images.clone()
+        mixed[..., rows, columns] = images[partner, :, rows, columns]
+        # By the pasted pixels, not by the draw: a rectangle at the edge is cut off.
+        pasted = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+        return mixed, targets.lerp(targets[partner], pasted)
+
+
+def _span(rng: np.random.Generator, cut: float, side: int) -> slice:
+    """Places along one axis within cut * side / 2 of a random centre."""
+    centre, half = int(rng.integers(side)), int(cut * side) // 2
+    return slice(max(centre - half, 0), min(centre + half, side))

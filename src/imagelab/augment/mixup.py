@@ -1,0 +1,40 @@
+"""Mixup: train on blends of two images and of their labels.
+
+Source: Zhang et al. 2018, https://arxiv.org/abs/1710.09412, section 2.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagelab.augment.limits import check_within
+from imagelab.problem import Problem
+
+
+class Mixup:
+    """Blend every image of a batch with another of it.
+
+    Args:
+        alpha: Strength, above 0; the share of the first image is drawn from Beta(alpha, alpha), once a batch.
+        p: Share of batches that are blended, in [0, 1].
+    """
+
+    def __init__(self, *, alpha: float, p: float) -> None:
+        if alpha <= 0:
+            raise Problem(
+                f"augment.mixup.alpha must be above 0, got {alpha:g}; to turn it off, leave mixup out"
+            )
+        check_within("augment.mixup.p", p, 0, 1)
+        self.alpha, self.p = alpha, p
+
+    def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float and targets (B, K) float -> the same shapes."""
+        if len(images) < 2:
+            raise Problem(
+                "mixup blends pairs of images, but the batch has 1: set data.batch_size to 2 or more"
+            )
+        if rng.random() >= self.p:
+            return images, targets
+        share = rng.beta(self.alpha, self.alpha)
+        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+        return images[partner].lerp_(images, share), targets[partner].lerp_(targets, share)

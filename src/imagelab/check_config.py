@@ -27,7 +27,7 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
         knobs: For some groups a dataclass: what each of its choices takes besides its own arguments.
     """
     hints = get_type_hints(root)
-    found = [f"{key}: no such key{nearest(key, hints)}" for key in cfg if key not in hints]
+    found = [_unknown_root(key, hints) for key in cfg if key not in hints]
     for key, hint in hints.items():
         if key not in cfg or cfg[key] == MISSING:
             found.append(f"{key}: needed; say {key}=...")
@@ -44,6 +44,12 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
             shared = get_type_hints(knobs[key]) if key in knobs else {}
             found += _chosen(key, cfg[key], lookup) or _arguments(key, cfg[key], lookup, shared)
     return found
+
+
+def _unknown_root(key: str, known: Mapping[str, Any]) -> str:
+    if menu.choices(key):
+        return f"{key}: the chosen file sets keys below {key}; let it begin with `# @package _global_`"
+    return f"{key}: no such key{nearest(key, known)}"
 
 
 def _chosen(path: str, node: Any, lookup: Lookup) -> list[str]:

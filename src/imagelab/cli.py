@@ -24,6 +24,7 @@ COMMANDS = {
     "report": ("report", "read the curves of a run, or compare the runs of a sweep"),
     "export": ("export", "write a file to deploy, and verify it"),
 }
+HEAD = "This run cannot start:"
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ def plainly() -> Iterator[None]:
         refuse(str(problem).splitlines(), None)
 
 
-def refuse(sentences: list[str], head: str | None = "This run cannot start:") -> NoReturn:
+def refuse(sentences: list[str], head: str | None = HEAD) -> NoReturn:
     """Say what is wrong, a line each, and end with exit status 2."""
     from imagelab import screen
 

@@ -44,7 +44,10 @@ def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[
     if not found:
         found = [sentence for job in composed for sentence in config.thorough_problems(job.cfg or {}, root)]
     if found:
-        cli.refuse(list(dict.fromkeys(found)))
+        cli.refuse(
+            list(dict.fromkeys(found)),
+            cli.HEAD if root is config.Run else f"imagelab {command} cannot start:",
+        )
     return for_hydra(words, {key for job in composed for key in job.new_keys})
 
 

@@ -62,15 +62,14 @@ def text(command: str) -> str:
     """What `imagelab COMMAND --help` prints."""
     file = folder() / f"{command}.yaml"
     lines = file.read_text(encoding="utf-8").splitlines()
-    said = _comments(lines)
-    shown = [_title(lines[0]), "", f"  imagelab {command} [group=choice ...] [key=value ...]", ""]
-    for group, default in questions(command).items():
+    said, groups = _comments(lines), questions(command)
+    words = "[group=choice ...] [key=value ...]" if groups else "key=value ..."
+    shown = [_title(lines[0]), "", f"  imagelab {command} {words}", ""]
+    for group, default in groups.items():
         shown += [*_group(group, default, said.get(group, "")), ""]
-    shown += ["Keys that every choice has, with their values:", *_keys(file, said), ""]
-    shown += [
-        "A choice has keys of its own: `imagelab " + command + " --cfg job` shows all of them.",
-        "* the default",
-    ]
+    shown += ["Keys and their values:", *_keys(file, said)]
+    if groups:
+        shown += ["", f"*: the default. `imagelab {command} --cfg job` shows the keys of the choices too."]
     return "\n".join(shown)
 
 

@@ -1,0 +1,105 @@
+"""Combinations that cannot work are named; those that can are let through."""
+
+import copy
+import functools
+
+import pytest
+
+from imagelab import rules
+
+GOOD = {
+    "monitor": "val/accuracy",
+    "data": {
+        "_target_": "imagelab.data.digits.Digits",
+        "batch_size": 128,
+        "workers": "auto",
+        "size": None,
+        "limit": None,
+        "val_fraction": 0.1,
+        "test_fraction": 0.2,
+    },
+    "augment": {},
+    "trick": {},
+    "loss": {"_target_": "torch.nn.CrossEntropyLoss", "label_smoothing": 0.0},
+    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001},
+    "schedule": {"_target_": "imagelab.schedule.Cosine", "warmup": 0.05},
+    "trainer": {
+        "_target_": "lightning.Trainer",
+        "accumulate_grad_batches": 1,
+        "precision": "32-true",
+        "accelerator": "cpu",
+    },
+}
+MIXUP = {"mixup": {"_target_": "imagelab.augment.mixup.Mixup", "alpha": 0.2}}
+LBFGS = {"_target_": "torch.optim.LBFGS", "lr": 1}
+
+
+def with_(**changes):
+    cfg = copy.deepcopy(GOOD)
+    for path, value in changes.items():
+        *groups, last = path.split("__")
+        node = cfg
+        for group in groups:
+            node = node[group]
+        node[last] = value
+    return cfg
+
+
+@pytest.mark.parametrize(
+    "cfg",
+    [
+        GOOD,
+        with_(data__batch_size="full"),
+        with_(augment=MIXUP),
+        with_(augment=MIXUP, data__batch_size=2),
+        with_(data__batch_size=1),
+        with_(data__workers=0),
+        with_(schedule__warmup=0),
+        with_(schedule__warmup=100),
+        with_(optimizer=LBFGS, data__batch_size="full"),
+        with_(trainer__precision="bf16-mixed"),
+        with_(loss={"_target_": "my.Loss"}),
+        with_(trick={"stop": {"_target_": "a.Stop", "monitor": None}}),
+    ],
+)
+def test_what_can_work_is_let_through(cfg):
+    assert rules.problems(cfg) == []
+
+
+@pytest.mark.parametrize(
+    ("cfg", "key"),
+    [
+        (with_(augment=MIXUP, data__batch_size=1), "data.batch_size"),
+        (with_(data__batch_size=0), "data.batch_size"),
+        (with_(data__workers=-1), "data.workers"),
+        (with_(data__limit=0), "data.limit"),
+        (with_(data__val_fraction=1), "data.val_fraction"),
+        (with_(data__test_fraction=0), "data.test_fraction"),
+        (with_(loss__label_smoothing=1), "loss.label_smoothing"),
+        (with_(loss__label_smoothing=-0.1), "loss.label_smoothing"),
+        (with_(optimizer__lr=0), "optimizer.lr"),
+        (with_(optimizer={"_target_": "torch.optim.AdamW"}), "optimizer.lr"),
+        (with_(schedule__warmup=-1), "schedule.warmup"),
+        (with_(schedule__warmup=1.5), "schedule.warmup"),
+        (with_(optimizer=LBFGS, trainer__accumulate_grad_batches=2), "trainer.accumulate_grad_batches"),
+        (with_(trainer__callbacks=[]), "trainer.callbacks"),
+        (with_(trainer__precision="bf16-mixd"), "trainer.precision"),
+        (with_(monitor="accuracy"), "monitor"),
+        (with_(trick={"stop": {"_target_": "a.Stop", "monitor": "val/los"}}), "trick.stop.monitor"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence_that_begins_with_the_key(cfg, key):
+    assert [sentence.split(": ")[0] for sentence in rules.problems(cfg)] == [key]
+
+
+def test_a_device_is_only_asked_for_where_it_is_named(monkeypatch):
+    import torch
+
+    for backend, there in {torch.cuda: False, torch.backends.mps: True}.items():
+        answer = functools.wraps(backend.is_available)(lambda there=there: there)
+        monkeypatch.setattr(backend, "is_available", answer)
+    found = {
+        device: len(rules.device_problems(with_(trainer__accelerator=device)))
+        for device in ("auto", "cpu", "gpu", "cuda", "mps")
+    }
+    assert found == {"auto": 0, "cpu": 0, "gpu": 0, "cuda": 1, "mps": 0}

@@ -12,7 +12,7 @@ STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | 
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup train evaluate predict test test-fast test-slow lint format types docs snapshots golden lock clean rename
+.PHONY: help setup train evaluate predict test test-fast test-slow lint format types bench docs snapshots golden lock clean rename
 
 help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ format: $(STAMP)  ## Mend style and layout where that is safe
 types: $(STAMP)  ## Check the types
 	@$(BIN)/basedpyright
 
+bench: $(STAMP)  ## How fast it is, against whom, by what ratio
+	@for program in benchmarks/*.py; do $(BIN)/python $$program $(ARGS) || exit; done
+
 docs: $(STAMP)  ## Write docs/tricks.md anew from configs and docstrings
 	@$(BIN)/python scripts/docs.py
 
@@ -70,16 +73,21 @@ clean:  ## Remove caches and build products; runs, data and .venv stay
 rename: $(STAMP)  ## Give the package another name: make rename NAME=birds
 	@$(BIN)/python scripts/rename.py $(NAME)
 
+define PYTHON_IS_NEW_ENOUGH
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "$(PYTHON) is not Python 3.11 or newer; say which one is: make setup PYTHON=python3.12"; exit 1; }
+endef
+
 .uv/bin/uv:
+	$(PYTHON_IS_NEW_ENOUGH)
 	@echo "Installing uv into .uv …"
 	@rm -rf .uv
-	@{ $(PYTHON) -m venv .uv 2>/dev/null && .uv/bin/python -m pip install --quiet uv; } \
-		|| $(PYTHON) -m pip install --quiet --target .uv uv \
+	@{ $(PYTHON) -m venv .uv >/dev/null 2>&1 && .uv/bin/python -m pip install --quiet uv; } \
+		|| { rm -rf .uv; $(PYTHON) -m pip install --quiet --target .uv uv; } \
 		|| { echo "uv cannot be installed: neither venv nor pip of $(PYTHON) works. Install uv, then try again."; exit 1; }
 
 $(STAMP): | $(filter .uv/bin/uv,$(UV))
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$(PYTHON) is older than Python 3.11; say which one to use: make setup PYTHON=python3.12"; exit 1; }
+	$(PYTHON_IS_NEW_ENOUGH)
 	@echo "Installing the locked packages into .venv …"
 	@rm -f .venv/.installed-*
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv

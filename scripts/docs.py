@@ -46,7 +46,7 @@ def card(group: str, choice: str, several: bool) -> str:
     lines = (menu.folder() / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if not line.startswith("# @package")]
     node = yaml.safe_load("\n".join(lines)) or {}
-    node = node.get(choice, node)
+    node = node[choice] if isinstance(node.get(choice), dict) else node
     head, more, source, command = _head(lines)
     about = described(node.get("_target_") or _root("train").get(group, {}).get("_target_"))
     command = command or f"imagelab train {group}={f'[{choice}]' if several else choice}"
@@ -84,7 +84,7 @@ def _question(group: str) -> str:
 
 
 def _head(lines: list[str]) -> tuple[str, str, str, str]:
-    """What a file begins with: its first comment, further ones, and a source and a command where it has them."""
+    """What a file begins with: its first comment, further ones, a source and a command, "" for none."""
     first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     said = [re.sub(r"\s+", " ", line.lstrip("# ")) for line in lines[:first]]
     source = next((line for line in said if line.startswith("Source: ")), "")

@@ -69,10 +69,10 @@ def vague(path: Path) -> Findings:
 
 
 def uncommented(path: Path) -> Findings:
-    lines = [
-        line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# @package")
-    ]
-    first = lines[0] if lines else ""
+    text = path.read_text(encoding="utf-8")
+    if "\n# @package" in text:
+        yield f"{name_of(path)}:1: Hydra sees `# @package` on the first line only"
+    first = next((line for line in text.splitlines() if not line.startswith("# @package")), "")
     if not first.startswith("# ") or len(first) > COMMENT_WIDTH:
         yield f"{name_of(path)}:1: begin with `# What it is: when to use it`, <= {COMMENT_WIDTH} wide"
 

@@ -104,7 +104,7 @@ def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
         return (
             f"{path}.{key}: left over; {name} has no such argument (it belongs to {group}={'|'.join(owners)})"
         )
-    hint = nearest(key, [k for k in known if k not in FACTS])
+    hint = nearest(key, [k for k in known if k in node or k not in FACTS])
     return f"{path}.{key}: {name} has no such argument{hint}"
 
 

@@ -143,35 +143,33 @@ def start_up(name: str) -> dict[str, str]:
     return reached
 
 
+ANSWERS = [path for path in OPTIONS if path.parent.name not in RECIPES]
+FAMILIES = Counter(target.rpartition(".")[0] for path in ANSWERS for target in targets(path))
+
+
 def none_of(findings: Iterator[str] | list[str]) -> None:
     found = list(findings)
     assert not found, "\n" + "\n".join(found)
 
 
-def test_every_module_says_what_it_is() -> None:
-    none_of(f for path in CODE for f in undocumented(path))
+@pytest.mark.parametrize("path", CODE, ids=name_of)
+def test_code_says_what_it_is_in_short_files_with_plain_names(path: Path) -> None:
+    none_of([*undocumented(path), *too_long(path), *vague(path)])
 
 
-def test_files_and_functions_are_short() -> None:
-    none_of(f for path in CODE for f in too_long(path))
+@pytest.mark.parametrize("path", OPTIONS, ids=name_of)
+def test_an_option_begins_with_its_line_in_the_menu_and_names_no_other(path: Path) -> None:
+    none_of([*uncommented(path), *interpolating(path), *vague(path)])
 
 
-def test_names_say_what_is_inside() -> None:
-    none_of(f for path in [*CODE, *OPTIONS] for f in vague(path))
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=name_of)
+def test_a_command_begins_with_what_it_does(path: Path) -> None:
+    none_of(uncommented(path))
 
 
-def test_every_option_begins_with_its_line_in_the_menu() -> None:
-    none_of(f for path in [*OPTIONS, *CONFIGS.glob("*.yaml")] for f in uncommented(path))
-
-
-def test_no_option_names_another() -> None:
-    none_of(f for path in OPTIONS for f in interpolating(path))
-
-
-def test_an_option_and_its_code_share_their_name() -> None:
-    own = [path for path in OPTIONS if path.parent.name not in RECIPES]
-    families = Counter(target.rpartition(".")[0] for path in own for target in targets(path))
-    none_of(f for path in own for f in (*misnamed(path, families), *misplaced(path)))
+@pytest.mark.parametrize("path", ANSWERS, ids=name_of)
+def test_an_option_and_its_code_share_their_name(path: Path) -> None:
+    none_of([*misnamed(path, FAMILIES), *misplaced(path)])
 
 
 @pytest.mark.parametrize("target", sorted({target for path in OPTIONS for target in targets(path)}))

@@ -60,7 +60,9 @@ MISTAKES = {
     "optimizer.weigth_decay=1": (
         "optimizer.weigth_decay: AdamW has no such argument; did you mean 'weight_decay'?"
     ),
-    "augment=[crop] augment.crop.sise=4": "augment.crop.sise: Crop has no such argument; did you mean 'si",
+    "augment=[crop] augment.crop.sise=4": (
+        "augment.crop.sise: Crop has no such argument; did you mean 'size'?"
+    ),
     "+loss.label_smothing=0.1": (
         "loss.label_smothing: CrossEntropyLoss has no such argument; did you mean 'label_smoothing'?"
     ),

@@ -18,6 +18,7 @@ METRICS = (
     "train/loss",
 )
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
+SHORT_PRECISIONS = ("None", "16", "bf16", "32", "64", "transformer-engine", "transformer-engine-float16")
 MIXES = ("Mixup", "CutMix")
 FILLED_IN = {
     "callbacks": "say trick=[...]",
@@ -70,7 +71,7 @@ def _fractions_are_shares(cfg: Node) -> Iterator[str]:
 
 
 def _smoothing_is_a_share(cfg: Node) -> Iterator[str]:
-    value = cfg["loss"].get("label_smoothing", 0)
+    value = cfg["loss"].get("label_smoothing") or 0
     if not 0 <= value < 1:
         yield f"loss.label_smoothing: wants a share from 0 to below 1, got {value}"
 
@@ -82,13 +83,13 @@ def _rate_is_positive(cfg: Node) -> Iterator[str]:
 
 
 def _warmup_fits(cfg: Node) -> Iterator[str]:
-    value = cfg["schedule"].get("warmup", 0)
+    value = cfg["schedule"].get("warmup") or 0
     if value < 0 or (value >= 1 and value != int(value)):
         yield f"schedule.warmup: wants a share of the run below 1 or a whole number of steps, got {value}"
 
 
 def _lbfgs_sees_one_batch(cfg: Node) -> Iterator[str]:
-    batches = cfg["trainer"]["accumulate_grad_batches"]
+    batches = cfg["trainer"].get("accumulate_grad_batches") or 1
     if _target(cfg["optimizer"]) == "LBFGS" and batches > 1:
         yield (
             "trainer.accumulate_grad_batches: LBFGS asks for the loss of one batch several times "
@@ -103,14 +104,14 @@ def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
 
 
 def _precision_is_known(cfg: Node) -> Iterator[str]:
-    word = cfg["trainer"]["precision"]
-    if word not in PRECISIONS:
-        hint = nearest(str(word), PRECISIONS) or f"; there are {', '.join(PRECISIONS)}"
+    word = str(cfg["trainer"].get("precision"))
+    if word not in (*PRECISIONS, *SHORT_PRECISIONS):
+        hint = nearest(word, PRECISIONS) or f"; there are {', '.join(PRECISIONS)}"
         yield f"trainer.precision: there is no {word!r}{hint}"
 
 
 def _device_is_there(cfg: Node) -> Iterator[str]:
-    device = cfg["trainer"]["accelerator"]
+    device = cfg["trainer"].get("accelerator")
     if device not in ("gpu", "cuda", "mps"):
         return
     import torch

@@ -74,7 +74,9 @@ class PhotoAugment:
         tried = [(2 * size, 3 * size, 3), (3 * size, size, 3)]
         try:
             shapes = {self(np.zeros(shape, np.uint8), key).shape for shape in tried for key in range(8)}
-        except (ValueError, TypeError, RuntimeError) as error:
+        except Problem:
+            raise
+        except Exception as error:  # libraries have errors of their own
             raise Problem(
                 f"augment: it cannot be applied to a photo of {tried[0][1]} x {tried[0][0]}: {error}"
             ) from error

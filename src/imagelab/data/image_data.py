@@ -1,7 +1,7 @@
 """The data of a run: split, kept where it is fast, augmented, loaded batch by batch, mixed."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -210,6 +210,7 @@ def position(trainer: lightning.Trainer, steps: int) -> tuple[int, int]:
     The loader is asked for before the sampler is told its epoch, and workers read ahead at once.
     """
     loop = trainer.fit_loop
-    started, epoch = loop.epoch_progress.current.ready, trainer.current_epoch
+    epochs: Any = loop.epoch_progress.current
     batch = loop.epoch_loop.batch_progress.current.ready
-    return epoch, batch if started > epoch and batch < steps else 0
+    inside = epochs.ready > epochs.processed and batch < steps
+    return epochs.processed, batch if inside else 0

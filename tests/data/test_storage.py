@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from imagelab.data.arrays import Arrays
+from imagelab.data.files import Files
+from imagelab.data.shrunk import Shrunk
+from imagelab.data.storage import stored
+from imagelab.problem import Problem
+
+
+@pytest.fixture
+def make(tmp_path, write_picture, own_cache):
+    """Four pictures of so many pixels in files."""
+
+    def made(width, height):
+        paths = [write_picture(tmp_path / f"{width}-{height}-{k}.png", k, width, height) for k in range(4)]
+        return Files(paths, np.arange(4))
+
+    return made
+
+
+def kinds(splits, storage, size=None):
+    return [type(images) for images in stored(splits, storage, size=size, short=20).values()]
+
+
+def test_small_pictures_of_one_size_go_to_memory_by_themselves(make):
+    assert kinds({"train": make(32, 32), "val": make(32, 32)}, "auto") == [Arrays, Arrays]
+    assert kinds({"train": make(32, 32), "val": make(100, 100)}, "auto") == [Files, Files]
+
+
+def test_they_stay_in_files_where_asked_to(make):
+    assert kinds({"train": make(32, 32)}, "files") == [Files]
+
+
+def test_photos_in_memory_need_one_size(make):
+    assert kinds({"train": make(40, 32)}, "memory", size=16) == [Arrays]
+    mixed = make(40, 32)
+    mixed = Files(np.concatenate([mixed.paths, make(32, 40).paths]), np.arange(8))
+    with pytest.raises(Problem, match=r"data\.size=SIDE"):
+        kinds({"train": mixed}, "memory")
+
+
+def test_shrunk_photos_have_the_short_side_asked_for(make):
+    images = stored({"train": make(40, 60)}, "shrunk", size=None, short=20)["train"]
+    assert isinstance(images, Shrunk)
+    assert images.photo(2, None).shape == (30, 20, 3)
+
+
+def test_what_is_in_memory_stays_as_it_is(make):
+    arrays = stored({"train": make(8, 8)}, "auto", size=None, short=20)["train"]
+    for storage in ("auto", "files", "shrunk"):
+        assert stored({"train": arrays}, storage, size=None, short=20)["train"] is arrays

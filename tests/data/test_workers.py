@@ -1,0 +1,82 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import EvalBatches
+from imagelab.data.dataset import ArrayBatches
+from imagelab.data.parallel import cores
+from imagelab.data.workers import MOST, make_loader, worker_count
+
+
+def loader(workers):
+    arrays = Arrays(torch.zeros(40, 1, 2, 2, dtype=torch.uint8), np.arange(40))
+    sampler = EvalBatches(40, batch_size=4, rank=0, ranks=1)
+    return make_loader(ArrayBatches(arrays, augment=[]), sampler, workers=workers, pin_memory=False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "one_by_one", "batches", "count"),
+    [
+        ("auto", False, 100, 0),
+        ("auto", True, 100, min(cores(), MOST)),
+        ("auto", True, 1, 1),
+        (3, False, 100, 3),
+        (3, True, 2, 2),
+    ],
+)
+def test_as_many_workers_as_help(wanted, one_by_one, batches, count):
+    assert worker_count(wanted, one_by_one=one_by_one, batches=batches) == count
+
+
+def test_workers_outlive_the_signals_that_stop_a_run():
+    batches = iter(loader(2))
+    next(batches)
+    for process in batches._workers:
+        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, signal.SIGTERM)
+    time.sleep(0.2)
+    assert sum(len(batch.labels) for batch in batches) == 36
+    assert all(process.is_alive() for process in batches._workers)
+
+
+def test_workers_stay_for_the_next_epoch():
+    several = loader(2)
+    first = {process.pid for process in iter(several)._workers}
+    assert {process.pid for process in iter(several)._workers} == first
+
+
+def test_a_process_that_ends_with_workers_alive_does_not_hang():
+    script = """
+        import numpy as np, torch
+        from imagelab.data.arrays import Arrays
+        from imagelab.data.batches import EvalBatches
+        from imagelab.data.dataset import ArrayBatches
+        from imagelab.data.workers import make_loader
+
+        arrays = Arrays(torch.zeros(400, 1, 2, 2, dtype=torch.uint8), np.arange(400))
+        sampler = EvalBatches(400, batch_size=4, rank=0, ranks=1)
+        loader = make_loader(ArrayBatches(arrays, augment=[]), sampler, workers=2, pin_memory=False)
+        batches = iter(loader)
+        next(batches)
+        print(*[process.pid for process in batches._workers])
+        raise SystemExit(3)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    for worker in done.stdout.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(worker), 0)

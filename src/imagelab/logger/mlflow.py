@@ -11,9 +11,11 @@ from pathlib import Path
 from lightning.pytorch.loggers import MLFlowLogger
 
 from imagelab.logger.identity import run_id
+from imagelab.logger.reach import answers
 from imagelab.problem import Problem
 
 TAG = "imagelab.run"
+PATIENCE = 5.0  # seconds for the server's first answer
 
 
 def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLogger:
@@ -35,6 +37,10 @@ def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLo
     if uri.startswith("file:"):
         # MLflow asks for this word where no database is wanted.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    elif uri.startswith("http") and not answers(uri, PATIENCE):
+        raise Problem(
+            f"logger.mlflow.uri: {uri} does not answer; start the server, or log to files with uri=null"
+        )
     mine = run_id(folder / "mlflow")
     return MLFlowLogger(
         experiment_name=experiment,

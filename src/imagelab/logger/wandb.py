@@ -4,12 +4,11 @@ Source: https://docs.wandb.ai/models/ref/python/functions/init
 """
 
 import os
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import requests
 import wandb
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
@@ -19,7 +18,10 @@ from wandb.sdk.lib import wbauth
 
 from imagelab import screen
 from imagelab.logger.identity import run_id
+from imagelab.logger.reach import answers
+from imagelab.problem import Problem
 from imagelab.results import git_state
+from imagelab.summary import near
 
 PATIENCE = 3.0  # seconds for the server's first answer
 START_PATIENCE = 15  # seconds for the server to take the run
@@ -67,7 +69,7 @@ class _Wandb(WandbLogger):
     def __init__(self, *, folder: Path, mode: str, **init: Any) -> None:
         super().__init__(save_dir=folder, **init)
         del self._wandb_init["anonymous"]  # wandb warns of it
-        self._folder, self._mode = folder, mode
+        self._folder, self._mode, self._lost = folder, mode, False
 
     @property
     @rank_zero_experiment
@@ -81,11 +83,29 @@ class _Wandb(WandbLogger):
         return self._experiment
 
     @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        if not self._lost:
+            self._mind(lambda: super(_Wandb, self).log_metrics(metrics, step))
+
+    @rank_zero_only
     def close(self, *, failed: bool = False) -> None:
         """End the run at the server; without it the next run of this process would be logged into it."""
         if self._experiment is not None:
-            self._experiment.finish(exit_code=int(failed))
+            self._mind(partial(self._experiment.finish, exit_code=int(failed)))
         self._experiment = None
+
+    def _mind(self, call: Callable[[], object]) -> None:
+        """Nothing that goes wrong with W&B may end a training."""
+        try:
+            call()
+        except Exception as error:
+            if not self._lost:
+                why = f"{type(error).__name__}: {error}"
+                screen.say(f"W&B: gave up ({why}); to upload what is missing: {self._sync()}")
+            self._lost = True
+
+    def _sync(self) -> str:
+        return f"wandb sync {near(self._folder)}/wandb/*run-*"
 
     def _start(self) -> Any:
         mode, why = _mode(self._mode)
@@ -99,8 +119,11 @@ class _Wandb(WandbLogger):
                 screen.say(f"W&B: {run.url}")
                 return run
         if mode == "offline":
-            screen.say(f"W&B: offline ({why}); to upload: wandb sync {self._folder}/wandb/*run-*")
-        return self._init(mode)
+            screen.say(f"W&B: offline ({why}); to upload: {self._sync()}")
+        try:
+            return self._init(mode)
+        except Error as error:
+            raise Problem(f"logger.wandb: {' '.join(str(error).split())}") from error
 
     def _init(self, mode: str) -> Any:
         # wandb's telemetry of itself would print errors, and hold up the exit, where the server is away.
@@ -111,6 +134,7 @@ class _Wandb(WandbLogger):
             silent=True,
             init_timeout=START_PATIENCE,
             finish_timeout=UPLOAD_PATIENCE,
+            finish_timeout_raises=True,
             git_root=_git_root(),
         )
         return wandb.init(**self._wandb_init, settings=settings)
@@ -126,29 +150,13 @@ def _mode(wanted: str) -> tuple[str, str]:
     server = str(wandb.setup(wandb.Settings(silent=True)).settings.base_url)
     if not _logged_in(server):
         return "offline", "not logged in: `wandb login` once"
-    if not _in_time(lambda: requests.head(server, timeout=PATIENCE).status_code < 500):
+    if not answers(server, PATIENCE):
         return "offline", f"{server} does not answer"
     return "online", ""
 
 
 def _logged_in(server: str) -> bool:
     return bool(os.environ.get("WANDB_API_KEY") or wbauth.read_netrc_auth(host=server))
-
-
-def _in_time(answers: Callable[[], bool]) -> bool:
-    """Whether a question to the server is answered yes in time; looking up its name can hang for longer."""
-    said: list[bool] = []
-
-    def ask() -> None:
-        try:
-            said.append(answers())
-        except requests.RequestException:
-            said.append(False)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PATIENCE + 1)
-    return said == [True]
 
 
 def _git_root() -> str | None:

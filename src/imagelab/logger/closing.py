@@ -1,0 +1,15 @@
+"""The end of all loggers of a run, after the test metrics: Lightning's own `finalize` comes before them."""
+
+from collections.abc import Iterable
+
+from lightning.pytorch.loggers import Logger
+
+
+def close_all(loggers: Iterable[Logger], *, failed: bool) -> None:
+    """Write what is pending and tell the servers how the run ended."""
+    for logger in loggers:
+        close = getattr(logger, "close", None)
+        if close is not None:
+            close(failed=failed)
+        else:
+            logger.finalize("failed" if failed else "success")

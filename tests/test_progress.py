@@ -12,7 +12,7 @@ from lightning import LightningModule, Trainer
 from rich.console import Console
 from torch.utils.data import DataLoader, TensorDataset
 
-from imagelab import screen
+from imagelab import progress, screen
 from imagelab.progress import PAUSE, ProgressBar
 
 EPOCHS, BATCHES, BATCH = 3, 8, 16
@@ -76,7 +76,7 @@ def test_an_epoch_leaves_one_line_with_loss_metrics_rate_and_time_left(monkeypat
         assert found, text
         assert float(found[1]) == epoch - 0.5
         assert float(found[2]) == 0.25 * epoch
-        assert 0.3 * BATCH / 0.005 < int(found[3].replace(",", "")) <= BATCH / 0.005
+        assert 0.05 * BATCH / 0.005 < int(found[3].replace(",", "")) <= BATCH / 0.005
     assert lines[-1].rstrip().endswith("eta 0:00:00")
 
 
@@ -84,20 +84,17 @@ def test_a_pipe_gets_no_control_characters(monkeypatch):
     assert "\x1b" not in fit(monkeypatch, Net(), terminal=False)
 
 
-def test_the_time_left_is_the_pace_times_the_batches_to_come(monkeypatch):
-    seen = []
-    original = ProgressBar._left
-
-    def left(self, trainer, batch_idx):
-        seen.append((trainer.current_epoch * BATCHES + batch_idx + 1, original(self, trainer, batch_idx)))
-        return seen[-1][1]
-
-    monkeypatch.setattr(ProgressBar, "_left", left)
-    fit(monkeypatch, Net(pause=0.02), terminal=False)
-    done, seconds = seen[0]
-    assert done == BATCHES
-    assert seconds == pytest.approx((EPOCHS * BATCHES - BATCHES) * 0.022, rel=0.5)
-    assert seen[-1] == (EPOCHS * BATCHES, 0.0)
+def test_the_time_left_is_the_pace_since_the_first_batch_times_the_batches_to_come(monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: 1000.0)
+    monkeypatch.setattr(progress, "time", clock)
+    bar, trainer = ProgressBar(), SimpleNamespace(current_epoch=1, num_training_batches=50, max_epochs=4)
+    trainer.world_size = 1
+    bar.on_train_batch_end(trainer, None, None, [torch.zeros(4, 1)], 9)  # type: ignore[arg-type] - resumed here
+    assert bar._left(trainer, 9) is None  # type: ignore[arg-type]
+    clock.monotonic = lambda: 1030.0
+    assert bar._left(trainer, 29) == 30.0 / 20 * (4 * 50 - 80)  # type: ignore[arg-type]
+    trainer.current_epoch = 3
+    assert bar._left(trainer, 49) == 0  # type: ignore[arg-type]
 
 
 def test_the_bar_is_redrawn_by_the_clock_and_asks_for_the_loss_only_then(monkeypatch):

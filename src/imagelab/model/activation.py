@@ -1,0 +1,71 @@
+"""Change a network's activation."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+from torch import nn
+
+from imagelab.model.replace import replace_layers
+from imagelab.problem import Problem
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+# Sigmoids stay: in published networks they are gates between 0 and 1, not activations.
+REPLACED = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU,
+    nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Softplus, nn.Tanh,
+)  # fmt: skip
+TIMM_REPLACED = {"Swish", "Mish", "HardSwish", "HardMish", "GELU", "GELUTanh", "QuickGELU", "Tanh"}
+FUNCTION = re.compile(r"\b(?:F|functional|torch)\.(?:relu6?|leaky_relu|gelu|silu|hardswish|elu)_?\(")
+
+
+def set_activation(net: nn.Module, name: str) -> None:
+    """Replace every activation layer of the network, gates excepted, by the named one.
+
+    Raises:
+        Problem: The network has none, or calls one as a function, where nothing can be put in its place.
+    """
+    calls = {type(layer).__name__ for layer in net.modules() if _calls_a_function(layer)}
+    if calls:
+        raise Problem(
+            f"model.activation={name} replaces layers, but in {type(net).__name__} "
+            f"{', '.join(sorted(calls))} calls a function; leave model.activation=default, or take "
+            "another network."
+        )
+    replaced = replace_layers(
+        net, lambda layer: _like(layer, ACTIVATIONS[name]()) if _is_activation(layer) else None
+    )
+    if not replaced:
+        raise Problem(
+            f"model.activation={name}: {type(net).__name__} has no activation layer to replace; "
+            "leave model.activation=default."
+        )
+
+
+def _is_activation(layer: nn.Module) -> bool:
+    kind = type(layer)
+    of_timm = kind.__module__ == "timm.layers.activations" or kind.__module__ == "timm.layers.activations_me"
+    return isinstance(layer, REPLACED) or (of_timm and kind.__name__.removesuffix("Me") in TIMM_REPLACED)
+
+
+def _like(old: nn.Module, new: nn.Module) -> nn.Module:
+    if isinstance(new, nn.ReLU | nn.LeakyReLU | nn.SiLU):
+        new.inplace = bool(getattr(old, "inplace", False))
+    return new
+
+
+def _calls_a_function(layer: nn.Module) -> bool:
+    if _is_activation(layer):
+        return False
+    try:
+        return FUNCTION.search(inspect.getsource(type(layer).forward)) is not None
+    except (OSError, TypeError):  # no source: generated or compiled code
+        return False

@@ -1,0 +1,36 @@
+"""Whether a network maps images of this size to logits of these classes."""
+
+import torch
+from torch import Tensor, nn
+
+from imagelab.problem import Problem
+
+
+def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: int) -> None:
+    """Show the network one black image, on the device it is on, and look at what comes out.
+
+    Raises:
+        Problem: It cannot take such an image, or returns something else than (1, num_classes) numbers.
+    """
+    image = next(net.parameters(), torch.zeros(())).new_zeros(1, in_channels, size, size)
+    try:
+        logits = _look(net, image)
+    except (RuntimeError, AssertionError, ValueError, IndexError, ZeroDivisionError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise Problem(
+            f"{type(net).__name__} cannot take images of {in_channels} x {size} x {size} ({reason}). Try a "
+            "larger data.size (224 is what most networks for photos are made for), or another network."
+        ) from error
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != (1, num_classes):
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise Problem(f"{type(net).__name__} returns {found} for one image, not logits (1, {num_classes}).")
+
+
+def _look(net: nn.Module, image: Tensor) -> object:
+    trains = {layer: layer.training for layer in net.modules()}
+    try:
+        with torch.no_grad():
+            return net.eval()(image)
+    finally:
+        for layer, training in trains.items():
+            layer.training = training

@@ -1,0 +1,35 @@
+"""A small convolutional network for small images."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class SmallCNN(nn.Module):
+    """3 x 3 convolutions with norm and activation, the side halved between them; mean over places; linear.
+
+    Args:
+        num_classes: Logits.
+        in_channels: Channels of the images, which may be of any size.
+        widths: Channels after each convolution.
+        dropout: Share of the features left out before the linear layer, in [0, 1).
+    """
+
+    def __init__(self, *, num_classes: int, in_channels: int, widths: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = in_channels
+        for width in widths:
+            if layers:
+                layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            layers.append(nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False))
+            layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(channels, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) -> logits (B, K)."""
+        return self.head(self.dropout(self.pool(self.features(images)).flatten(1)))

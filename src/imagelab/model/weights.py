@@ -1,0 +1,103 @@
+"""Start from the weights of another run."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from imagelab.checkpoint import BEST, read
+from imagelab.problem import Problem, nearest
+
+SHOWN = 3  # names in a sentence: enough to see what is different
+log = logging.getLogger(__name__)
+
+
+def load_weights(net: nn.Module, path: str | Path) -> list[str]:
+    """Copy the weights of a run into a network, all but those of a head for another number of classes.
+
+    Args:
+        net: Changed in place.
+        path: A checkpoint of a run, or the run's folder, for its best one.
+
+    Returns:
+        The names that were left out.
+
+    Raises:
+        Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
+    """
+    saved = net_weights(checkpoint_of(Path(path).expanduser()))
+    own = _comparable(net.state_dict())
+    misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]
+    rows = {_rows(saved[name], own[name]) for name in misfits}
+    if own.keys() != saved.keys() or len(rows) > 1 or None in rows:
+        raise Problem(
+            f"model.weights={path} belongs to another network than this {type(net).__name__}; of its weights "
+            f"{_differences(saved, own, misfits)}. Give the model.* keys of that run."
+        )
+    net.load_state_dict({name: saved[name] for name in saved if name not in misfits}, strict=False)
+    for there, here in filter(None, rows):
+        log.warning(
+            f"model.weights={path}: {', '.join(misfits)} start anew, for {here} classes; "
+            f"the checkpoint knows {there}."
+        )
+    return misfits
+
+
+def checkpoint_of(path: Path) -> Path:
+    """The checkpoint that a path means: itself, or the best one of a run's folder.
+
+    Raises:
+        Problem: There is none.
+    """
+    file = path / "checkpoints" / BEST if path.is_dir() else path
+    if file.is_file():
+        return file
+    if path.is_dir():
+        raise Problem(
+            f"model.weights={path}: there is no checkpoints/{BEST} in that folder; give the folder of a run."
+        )
+    missing = next(part for part in (path, *path.parents) if part.parent.is_dir())
+    beside = [str(entry) for entry in missing.parent.iterdir()]
+    raise Problem(f"model.weights={path}: there is no {missing}{nearest(str(missing), beside)}")
+
+
+def net_weights(file: Path) -> dict[str, Tensor]:
+    """The network's weights in a checkpoint, by the names the network has for them.
+
+    Raises:
+        Problem: The file is damaged, or not a checkpoint of a run.
+    """
+    content = read(file)
+    if "state_dict" not in content:
+        raise Problem(f"model.weights={file} is not a checkpoint of a run: it has no state_dict.")
+    state: Mapping[str, Tensor] = content["state_dict"]
+    return _comparable(
+        {name.removeprefix("net."): tensor for name, tensor in state.items() if name.startswith("net.")}
+    )
+
+
+def _comparable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # A frozen BatchNorm does not count its batches; no network needs the number.
+    return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def _rows(there: Tensor, here: Tensor) -> tuple[int, int] | None:
+    """Of two shapes that differ only in the first dimension, as those of a head do: that dimension."""
+    alike = there.ndim > 0 and here.ndim > 0 and there.shape[1:] == here.shape[1:]
+    return (there.shape[0], here.shape[0]) if alike else None
+
+
+def _differences(saved: Mapping[str, Tensor], own: Mapping[str, Tensor], misfits: list[str]) -> str:
+    shapes = [f"{name}: {tuple(saved[name].shape)} there, {tuple(own[name].shape)} here" for name in misfits]
+    parts = [
+        _some("differ in shape", shapes),
+        _some("are missing there", [name for name in own if name not in saved]),
+        _some("are unknown here", [name for name in saved if name not in own]),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _some(what: str, names: list[str]) -> str:
+    more = ", ..." if len(names) > SHOWN else ""
+    return f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})" if names else ""

@@ -1,0 +1,87 @@
+"""What every network takes besides its own arguments."""
+
+import pytest
+import torch
+from torch import nn
+
+from imagelab.model.fit import fit_model
+from imagelab.model.resnet9 import ResNet9
+from imagelab.model.small_cnn import SmallCNN
+from imagelab.model.timm import timm_model
+from imagelab.model.torchvision import torchvision_model
+
+PLAIN = {
+    "weights": None,
+    "activation": "default",
+    "norm": "default",
+    "init": "default",
+    "channels_last": False,
+}
+EVERYTHING = {
+    "weights": None,
+    "activation": "leaky_relu",
+    "norm": "group",
+    "init": "small",
+    "channels_last": True,
+}
+
+
+def small_cnn():
+    return SmallCNN(num_classes=4, in_channels=3, widths=[8, 16], dropout=0.0)
+
+
+NETWORKS = {
+    "small_cnn": small_cnn,
+    "resnet9": lambda: ResNet9(num_classes=4, in_channels=3, width=8, logit_scale=0.125),
+    "torchvision": lambda: torchvision_model(
+        name="resnet18", pretrained=False, num_classes=4, in_channels=3, size=32
+    ),
+    "timm": lambda: timm_model(name="resnet10t", pretrained=False, num_classes=4, in_channels=3, size=32),
+    "own": lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_knob_reaches_every_network(name):
+    net = fit_model(NETWORKS[name](), **EVERYTHING)
+    kinds = {type(layer) for layer in net.modules()}
+    assert {nn.LeakyReLU, nn.GroupNorm} <= kinds
+    assert not {nn.ReLU, nn.BatchNorm2d} & kinds
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d) and layer.weight.numel() > 2000:
+            assert layer.weight.std().item() == pytest.approx(0.01, rel=0.1)
+            assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    assert net(torch.randn(2, 3, 32, 32)).shape == (2, 4)
+
+
+def test_the_defaults_change_nothing():
+    net = small_cnn()
+    layers, weights = list(net.modules()), [parameter.clone() for parameter in net.parameters()]
+    assert fit_model(net, **PLAIN) is net
+    assert all(one is two for one, two in zip(layers, net.modules(), strict=True))
+    assert all(torch.equal(one, two) for one, two in zip(weights, net.parameters(), strict=True))
+
+
+def test_weights_are_loaded_after_the_layers_are_changed_and_drawn(tmp_path):
+    trained = fit_model(small_cnn(), **EVERYTHING)
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(1)
+    state = {f"net.{name}": tensor for name, tensor in trained.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "best.ckpt")
+    again = fit_model(small_cnn(), **(EVERYTHING | {"weights": str(tmp_path / "best.ckpt")}))
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in trained.state_dict().items())
+
+
+def test_channels_last_changes_the_layout_and_not_the_result():
+    net, images = small_cnn().eval(), torch.randn(2, 3, 16, 16)
+    expected = net(images)
+    fit_model(net, **(PLAIN | {"channels_last": True}))
+    torch.testing.assert_close(net(images.contiguous(memory_format=torch.channels_last)), expected)

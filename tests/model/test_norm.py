@@ -1,0 +1,144 @@
+"""Changing a network's normalisation."""
+
+import pytest
+import torch
+from torch import nn
+
+from imagelab.model.norm import set_norm
+from imagelab.model.small_cnn import SmallCNN
+from imagelab.model.timm import timm_model
+from imagelab.model.torchvision import torchvision_model
+from imagelab.problem import Problem
+
+
+def network(library, name):
+    return library(name=name, pretrained=False, num_classes=3, in_channels=3, size=32)
+
+
+def batch_norms(net):
+    return [layer for layer in net.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+
+
+def trained(net):
+    """The network after a few batches in training, so that its statistics are of something."""
+    torch.manual_seed(0)
+    net.train()
+    for _ in range(3):
+        net(3 + 2 * torch.randn(4, 3, 32, 32))
+    return net
+
+
+NETWORKS = [
+    (torchvision_model, "resnet18"),
+    (timm_model, "resnet10t"),
+    (timm_model, "mobilenetv3_small_050"),
+]
+DEEPER = [(torchvision_model, "resnet50"), (timm_model, "seresnet18")]
+
+
+@pytest.mark.parametrize(
+    ("norm", "library", "name"),
+    [(norm, *choice) for norm in ("group", "none", "frozen") for choice in NETWORKS]
+    + [("group", *choice) for choice in DEEPER],
+)
+def test_no_batch_norm_is_left(norm, library, name):
+    net = network(library, name)
+    set_norm(net, norm)
+    assert not batch_norms(net)
+    assert net(torch.randn(2, 3, 32, 32)).isfinite().all()
+
+
+def test_every_norm_of_a_resnet_becomes_32_groups():
+    net = network(torchvision_model, "resnet18")
+    count = len(batch_norms(net))
+    set_norm(net, "group")
+    groups = [layer.num_groups for layer in net.modules() if isinstance(layer, nn.GroupNorm)]
+    assert groups == [32] * count == [32] * 20
+
+
+@pytest.mark.parametrize("norm", ["group", "none", "frozen"])
+def test_an_image_is_then_treated_alone(norm):
+    """What else is in the batch changes the logits with BatchNorm and with nothing else."""
+    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16], dropout=0.0)
+    first, others = torch.randn(1, 3, 16, 16), torch.randn(3, 3, 16, 16)
+
+    def alone_and_together():
+        return net(first)[0], net(torch.cat([first, others]))[0]
+
+    assert not torch.allclose(*alone_and_together(), atol=1e-3)
+    set_norm(net, norm)
+    torch.testing.assert_close(*alone_and_together(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("library", "name"), NETWORKS)
+def test_frozen_computes_what_the_net_computes_in_evaluation(library, name):
+    net, images = trained(network(library, name)), torch.randn(2, 3, 32, 32)
+    expected = net.eval()(images)
+    set_norm(net, "frozen")
+    torch.testing.assert_close(net(images), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("library", "name"), [NETWORKS[0], NETWORKS[2]])
+def test_frozen_never_changes_in_training(library, name):
+    net = trained(network(library, name))
+    parameters = sum(1 for _ in net.parameters())
+    norms = len(batch_norms(net))
+    set_norm(net, "frozen")
+    before = {key: buffer.clone() for key, buffer in net.named_buffers()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    net.train()(torch.randn(4, 3, 32, 32)).sum().backward()
+    optimizer.step()
+    assert sum(1 for _ in net.parameters()) == parameters - 2 * norms
+    assert len(before) == 4 * norms
+    assert all(torch.equal(before[key], buffer) for key, buffer in net.named_buffers())
+
+
+def test_a_checkpoint_of_the_plain_network_fits_the_frozen_one():
+    plain = trained(network(torchvision_model, "resnet18"))
+    frozen = network(torchvision_model, "resnet18")
+    set_norm(frozen, "frozen")
+    frozen.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(frozen.eval()(images), plain.eval()(images), rtol=1e-3, atol=1e-4)
+
+
+def test_scale_and_shift_are_taken_over():
+    """Networks start some scales at 0, so that a residual branch begins as nothing."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8))
+    nn.init.constant_(net[1].weight, 0.0)
+    nn.init.constant_(net[1].bias, 2.0)
+    set_norm(net, "group")
+    assert (net(torch.randn(2, 3, 4, 4)) == 2).all()
+    set_norm(net, "batch")
+    assert isinstance(net[1], nn.BatchNorm2d)
+    assert (net(torch.randn(2, 3, 4, 4)) == 2).all()
+
+
+def test_without_norms_convolutions_have_biases_to_learn():
+    net = network(torchvision_model, "resnet18")
+    set_norm(net, "none")
+    convolutions = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    net(torch.randn(2, 3, 32, 32)).square().sum().backward()
+    assert all(layer.bias is not None and layer.bias.grad is not None for layer in convolutions)
+    assert any(layer.bias.grad.abs().sum() > 0 for layer in convolutions)
+
+
+def test_batch_in_place_of_group():
+    net = network(timm_model, "resnet50_gn")
+    set_norm(net, "batch")
+    assert len(batch_norms(net)) == 53
+    assert not any(isinstance(layer, nn.GroupNorm) for layer in net.modules())
+
+
+def test_batch_leaves_a_network_with_batch_norm_as_it_is():
+    net = network(torchvision_model, "resnet18")
+    before = batch_norms(net)
+    set_norm(net, "batch")
+    assert batch_norms(net) == before
+
+
+@pytest.mark.parametrize("norm", ["group", "none", "frozen", "batch"])
+def test_a_network_without_such_norms_is_refused(norm):
+    net = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
+    with pytest.raises(Problem, match=f"model.norm={norm} replaces .* Sequential has none"):
+        set_norm(net, norm)

@@ -1,0 +1,34 @@
+"""The network for CIFAR-size images."""
+
+import pytest
+import torch
+
+from imagelab.model.resnet9 import ResNet9
+
+
+def resnet9(width=8, logit_scale=0.125):
+    return ResNet9(num_classes=10, in_channels=3, width=width, logit_scale=logit_scale)
+
+
+def test_it_has_the_published_number_of_parameters():
+    assert sum(parameter.numel() for parameter in resnet9(width=64).parameters()) == 6_573_120
+
+
+@pytest.mark.parametrize("size", [8, 32, 50, 64])
+def test_images_of_any_size_become_logits(size):
+    assert resnet9()(torch.randn(2, 3, size, size)).shape == (2, 10)
+
+
+def test_the_scale_is_on_the_logits():
+    net, images = resnet9(logit_scale=1.0).eval(), torch.randn(2, 3, 32, 32)
+    scaled = resnet9(logit_scale=0.125).eval()
+    scaled.load_state_dict(net.state_dict())
+    torch.testing.assert_close(scaled(images), net(images) / 8)
+
+
+def test_a_residual_pair_of_zeros_passes_its_input_on():
+    residual = resnet9().layer3[2]
+    for parameter in residual.parameters():
+        torch.nn.init.zeros_(parameter)
+    features = torch.randn(2, 64, 4, 4)
+    assert torch.equal(residual(features), features)

@@ -1,0 +1,36 @@
+"""The default network."""
+
+import pytest
+import torch
+
+from imagelab.model.small_cnn import SmallCNN
+
+
+def small_cnn(in_channels=1, dropout=0.0):
+    return SmallCNN(num_classes=10, in_channels=in_channels, widths=[32, 64, 64], dropout=dropout)
+
+
+def test_it_has_57_000_parameters():
+    assert sum(parameter.numel() for parameter in small_cnn().parameters()) == 56_554
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 28, 33, 64])
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_images_of_any_size_become_logits(size, in_channels):
+    images = torch.randn(2, in_channels, size, size)
+    assert small_cnn(in_channels)(images).shape == (2, 10)
+
+
+def test_dropout_draws_in_training_only():
+    net = small_cnn(dropout=0.5)
+    images = torch.randn(4, 1, 8, 8)
+    assert not torch.equal(net.train()(images), net(images))
+    assert torch.equal(net.eval()(images), net(images))
+
+
+def test_every_pixel_reaches_the_logits():
+    net = small_cnn().eval()
+    image = torch.rand(1, 1, 8, 8, requires_grad=True)
+    net(image).square().sum().backward()
+    assert image.grad is not None
+    assert (image.grad != 0).all()

@@ -1,0 +1,119 @@
+"""Starting from the weights of another run."""
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from imagelab.model.norm import set_norm
+from imagelab.model.small_cnn import SmallCNN
+from imagelab.model.weights import load_weights
+from imagelab.problem import Problem
+
+
+def small_cnn(num_classes=10, widths=(8, 16)):
+    return SmallCNN(num_classes=num_classes, in_channels=1, widths=widths, dropout=0.0)
+
+
+def save(net, path):
+    """A checkpoint as a run writes one: the network's weights beside others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
+    torch.save({"state_dict": state | {"loss.weight": torch.ones(10)}, "epoch": 3}, path)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run, and the network it trained."""
+    net = small_cnn()
+    for buffer in net.buffers():
+        buffer.add_(1)
+    save(net, tmp_path / "digits" / "checkpoints" / "best.ckpt")
+    return tmp_path / "digits", net
+
+
+@pytest.mark.parametrize("inside", ["", "checkpoints/best.ckpt"])
+def test_every_weight_and_statistic_is_copied_from_a_folder_or_a_file(run, inside):
+    folder, trained = run
+    net = small_cnn()
+    assert load_weights(net, folder / inside) == []
+    state = net.state_dict()
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(state[name], tensor) or name.endswith("num_batches_tracked")
+
+
+def test_the_head_starts_anew_for_other_classes_and_says_so(run, caplog):
+    folder, trained = run
+    net = small_cnn(num_classes=3)
+    before = net.head.weight.clone()
+    with caplog.at_level(logging.WARNING, logger="imagelab"):
+        assert load_weights(net, folder) == ["head.weight", "head.bias"]
+    assert torch.equal(net.head.weight, before)
+    assert torch.equal(net.features[0].weight, trained.features[0].weight)
+    assert "head.weight, head.bias start anew, for 3 classes; the checkpoint knows 10" in caplog.text
+
+
+def test_a_frozen_network_starts_from_a_plain_one(run):
+    folder, trained = run
+    net = small_cnn()
+    set_norm(net, "frozen")
+    load_weights(net, folder)
+    images = torch.randn(2, 1, 8, 8)
+    torch.testing.assert_close(net(images), trained.eval()(images))
+
+
+def refusal(net, path):
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(Problem) as caught:
+        load_weights(net, path)
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_other_widths_are_named_with_the_first_shapes(run):
+    sentence = refusal(small_cnn(widths=(4, 16)), run[0])
+    assert "belongs to another network than this SmallCNN" in sentence
+    assert (
+        "6 differ in shape (features.0.weight: (8, 1, 3, 3) there, (4, 1, 3, 3) here; "
+        in sentence.replace("here, features.1", "here; features.1")
+    )
+    assert ", ...)" in sentence
+
+
+def test_layers_that_one_of_the_two_lacks_are_named_and_counted(run):
+    sentence = refusal(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), run[0])
+    assert "2 are missing there (1.weight, 1.bias)" in sentence
+    assert "12 are unknown here (features.0.weight, features.1.weight, features.1.bias, ...)" in sentence
+
+
+def test_another_norm_is_another_network(run):
+    net = small_cnn()
+    set_norm(net, "group")
+    assert "4 are unknown here (features.1.running_mean" in refusal(net, run[0])
+
+
+def test_a_wrong_path_is_named_with_the_nearest(run):
+    assert f"there is no {run[0]}s; did you mean '{run[0]}'?" in refusal(small_cnn(), f"{run[0]}s")
+    wrong = run[0] / "checkpoint" / "best.ckpt"
+    assert f"did you mean '{run[0] / 'checkpoints'}'?" in refusal(small_cnn(), wrong)
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    assert "there is no checkpoints/best.ckpt in that folder" in refusal(small_cnn(), tmp_path)
+
+
+def test_a_truncated_checkpoint_is_named(run):
+    file = run[0] / "checkpoints" / "best.ckpt"
+    file.write_bytes(file.read_bytes()[:-200])
+    assert str(file) in refusal(small_cnn(), run[0])
+
+
+def test_a_file_of_something_else_is_named(tmp_path):
+    torch.save({"weights": torch.ones(2)}, tmp_path / "other.ckpt")
+    assert "is not a checkpoint of a run: it has no state_dict" in refusal(
+        small_cnn(), tmp_path / "other.ckpt"
+    )

@@ -5,7 +5,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,3 +47,15 @@ def cifar10() -> Path:
 def hymenoptera() -> Path:
     """Ants and bees: train/<class>/, val/<class>/; one file is a GIF that is no photo."""
     return unpacked("hymenoptera", "hymenoptera.tar")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """120 small pictures of two classes, which a folder of photos stands for."""
+    root, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for label, name in enumerate(["dark", "light"]):
+        (root / name).mkdir()
+        for i in range(64):
+            pixels = rng.integers(0, 160, (32, 28, 3)) + 95 * label
+            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{i:03}.jpg")
+    return root

@@ -89,7 +89,9 @@ while True:
 
 def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path):
     for attempt in range(4):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
         assert writer.stdout is not None
         for _ in range(3):
             writer.stdout.readline()

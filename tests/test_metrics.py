@@ -11,7 +11,9 @@ from imagelab.metrics import Outputs, split_metrics
 def example(classes, count=500):
     generator = torch.Generator().manual_seed(classes)
     labels = torch.randint(classes, (count,), generator=generator)
-    logits = torch.randn(count, classes, generator=generator) + 1.5 * torch.nn.functional.one_hot(labels, classes)
+    logits = torch.randn(count, classes, generator=generator) + 1.5 * torch.nn.functional.one_hot(
+        labels, classes
+    )
     return logits, labels
 
 
@@ -34,7 +36,10 @@ def test_ece_equals_the_formula_of_guo_et_al():
     confidence, guess = logits.softmax(1).max(1)
     bins = np.minimum((confidence * 15).long().numpy(), 14)
     right = (guess == labels).double().numpy()
-    expected = sum(abs(right[bins == b].mean() - confidence.numpy()[bins == b].mean()) * (bins == b).mean() for b in set(bins))
+    expected = sum(
+        abs(right[bins == b].mean() - confidence.numpy()[bins == b].mean()) * (bins == b).mean()
+        for b in set(bins)
+    )
     metrics = split_metrics(logits, labels, torch.nn.functional.cross_entropy)
     assert float(metrics["ece"]) == pytest.approx(expected, abs=1e-5)
 

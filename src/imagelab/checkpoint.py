@@ -25,7 +25,9 @@ class DurableCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         write_durably(Path(path), lambda file: torch.save(checkpoint, file))
 
-    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
         return read(Path(path))
 
 
@@ -49,7 +51,9 @@ def write_durably(path: Path, write: Callable[[Any], None]) -> None:
         beside.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as a RuntimeError
         beside.unlink(missing_ok=True)
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or isinstance(error, RuntimeError)
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or isinstance(
+            error, RuntimeError
+        )
         reason = "the disk is full, or a limit on file sizes is reached" if full else str(error)
         raise Problem(f"{path} could not be written: {reason}. What stood there before is intact.") from error
     _sync_folder(path.parent)

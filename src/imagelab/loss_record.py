@@ -24,22 +24,25 @@ class LossRecord:
         self.pending: list[Tensor] = []
         self.epoch: list[float] = []
         self.recent: deque[float] = deque(maxlen=window)
+        self.bad: int | None = None  # the place in the epoch of the first loss that is no number
 
     def add(self, loss: Tensor) -> None:
         """Take the loss of a batch, a scalar tensor, without looking at it."""
         self.pending.append(loss.detach())
 
-    def flush(self) -> int | None:
-        """Look at what was added since; the place in the epoch of the first loss that is no number, if any."""
+    def flush(self) -> None:
+        """Look at what was added since; `bad` says whether a loss was no number."""
         values = torch.stack(self.pending).double().tolist() if self.pending else []
         first = len(self.epoch)
         self.pending.clear()
         self.epoch += values
         self.recent.extend(values)
-        return next((first + i for i, value in enumerate(values) if not math.isfinite(value)), None)
+        if self.bad is None:
+            self.bad = next((first + i for i, value in enumerate(values) if not math.isfinite(value)), None)
 
     def running(self) -> float:
-        """Mean of the last losses that were flushed."""
+        """Mean of the last losses."""
+        self.flush()
         return math.fsum(self.recent) / max(1, len(self.recent))
 
     def epoch_mean(self) -> float:
@@ -52,7 +55,10 @@ class LossRecord:
 
     def state_dict(self) -> dict[str, Tensor]:
         """What a checkpoint inside an epoch needs."""
-        return {"epoch": torch.tensor(self.epoch).double(), "recent": torch.tensor(list(self.recent)).double()}
+        return {
+            "epoch": torch.tensor(self.epoch).double(),
+            "recent": torch.tensor(list(self.recent)).double(),
+        }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on where `state_dict` was taken."""

@@ -18,7 +18,9 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 NAMES = ("loss", "accuracy", "accuracy_macro", "f1_macro", "ece")
 
 
-def split_metrics(logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
+def split_metrics(
+    logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+) -> dict[str, Tensor]:
     """Logits (N, K) float and hard labels (N,) int64 -> metric by name; `accuracy` is micro-averaged."""
     classes = logits.shape[1]
     probabilities = logits.softmax(dim=1)

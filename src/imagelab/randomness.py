@@ -7,6 +7,7 @@ Source: the finaliser of SplitMix64, Steele et al. 2014, https://doi.org/10.1145
 """
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -31,8 +32,7 @@ def sample_keys(seed: int, epoch: int, index: Tensor) -> Tensor:
 
 def uniform(keys: Tensor, purpose: str, count: int) -> Tensor:
     """Uniform draws in [0, 1) for each key: (B,) int64 -> (B, count) float32, on the keys' device."""
-    counters = torch.arange(1, count + 1, device=keys.device, dtype=torch.int64) * GOLDEN + _word(purpose)
-    bits = _mix(keys[:, None] ^ _mix(counters)[None])
+    bits = _mix(keys[:, None] ^ _counters(purpose, count, keys.device))
     return ((bits >> 40) & 0xFFFFFF).to(torch.float32) * 2.0**-24
 
 
@@ -44,6 +44,12 @@ def seed_step(seed: int, epoch: int, batch: int, rank: int) -> None:
         torch.cuda.manual_seed_all(word)
     if torch.backends.mps.is_available():
         torch.mps.manual_seed(word)
+
+
+@lru_cache(maxsize=256)
+def _counters(purpose: str, count: int, device: torch.device) -> Tensor:
+    places = torch.arange(1, count + 1, dtype=torch.int64, device=device)
+    return _mix(places * GOLDEN + _word(purpose))[None]
 
 
 def _word(purpose: str) -> int:

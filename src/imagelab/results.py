@@ -7,7 +7,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("imagelab", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "albumentations", "timm", "numpy")
+PACKAGES = (
+    "imagelab",
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "hydra-core",
+    "albumentations",
+    "timm",
+    "numpy",
+)
 
 
 def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:
@@ -15,7 +25,9 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     content: dict[str, Any] = {"status": status, "seed": cfg["seed"]}
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
-        images = trainer.global_step * trainer.accumulate_grad_batches * parts.data.batch_size * trainer.world_size
+        images = (
+            trainer.global_step * trainer.accumulate_grad_batches * parts.data.batch_size * trainer.world_size
+        )
         best = {key: saver.best.get(key) for key in ("epoch", "monitor", "value")}
         content |= {
             "epochs": trainer.current_epoch,

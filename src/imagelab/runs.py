@@ -80,7 +80,9 @@ def unfinished(name: str) -> Path:
 
 def all_runs() -> list[Path]:
     """The folders of all runs below logs/, oldest first."""
-    return sorted((path.parent for path in Path("logs").rglob(CONFIG) if ".hydra" not in path.parts), key=_age)
+    return sorted(
+        (path.parent for path in Path("logs").rglob(CONFIG) if ".hydra" not in path.parts), key=_age
+    )
 
 
 def status(folder: Path) -> str:
@@ -117,7 +119,11 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return None if isinstance(value, float) and value in (float("inf"), float("-inf")) or value != value else value
+    return (
+        None
+        if (isinstance(value, float) and value in (float("inf"), float("-inf"))) or value != value
+        else value
+    )
 
 
 def _age(folder: Path) -> tuple[float, str]:

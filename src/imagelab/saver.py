@@ -41,10 +41,12 @@ class Saver(Checkpoint):
         for logger in trainer.loggers:
             if isinstance(logger, CsvLogger) and self.rows is not None:
                 logger.rewind(self.rows)
-        if self.rows is None:  # a new run: from now on there is something to go on from
+        if trainer.ckpt_path is None:  # from now on there is something to go on from
             self.save(trainer)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if (batch_idx + 1) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
             return
         due, signum = self._agreed(trainer, time.monotonic() - self.saved >= self.every)
@@ -75,7 +77,10 @@ class Saver(Checkpoint):
         """
         now = time.monotonic()
         self.seconds, self.clock = self.seconds + now - self.clock, now
-        self.rows = next((logger.rows for logger in trainer.loggers if isinstance(logger, CsvLogger)), None)
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLogger):
+                logger.sync()  # the records lie on the disk before the checkpoint counts them
+                self.rows = logger.rows
         weights = [p.detach() for p in trainer.lightning_module.parameters() if p.is_floating_point()]
         if torch.stack(torch._foreach_norm(weights)).sum().isfinite():
             if best:
@@ -97,18 +102,30 @@ class Saver(Checkpoint):
     def _look(self, trainer: Trainer) -> bool:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if self.monitor not in metrics:
-            raise Problem(f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}")
+            raise Problem(
+                f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}"
+            )
         value, sign = metrics[self.monitor], -1 if lower_is_better(self.monitor) else 1
-        better = not self.best or sign * value > sign * self.best["value"]
+        better = (
+            not self.best or sign * value >= sign * self.best["value"]
+        )  # of equals, the one trained longer
         if better:
-            self.best = {"epoch": trainer.current_epoch, "monitor": self.monitor, "value": value, "metrics": metrics}
+            self.best = {
+                "epoch": trainer.current_epoch,
+                "monitor": self.monitor,
+                "value": value,
+                "metrics": metrics,
+            }
         return better
 
     def _agreed(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
         # All ranks save and stop at the same step: any rank's signal counts, rank 0's clock does.
         if trainer.world_size == 1:
             return due, self.stop.signum
-        mine = torch.tensor([float(due and trainer.is_global_zero), float(self.stop.signum)], device=trainer.strategy.root_device)
+        mine = torch.tensor(
+            [float(due and trainer.is_global_zero), float(self.stop.signum)],
+            device=trainer.strategy.root_device,
+        )
         due_any, signum = trainer.strategy.reduce(mine, reduce_op="max").tolist()
         return bool(due_any), int(signum)
 

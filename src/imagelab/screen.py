@@ -30,7 +30,7 @@ def complain(sentences: list[str], head: str | None = None) -> None:
 def keep(path: Path) -> None:
     """Write a copy of everything said to this file, and the libraries' warnings, which the terminal is spared."""
     file = path.open("a", encoding="utf-8")
-    _files[:] = [Console(file=file, width=110, highlight=False)]
+    _files[:] = [Console(file=file, width=110, highlight=False, soft_wrap=True)]
     logging.captureWarnings(True)
     quiet = logging.StreamHandler(file)
     quiet.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))

@@ -1,0 +1,150 @@
+"""What the training loop costs over a bare PyTorch loop with the same network, data and optimizer.
+
+    .venv/bin/python benchmarks/loop_overhead.py
+
+Both sides in one process, taking turns, epoch times of each compared by their medians; our side with the progress
+bar, metrics.csv, metrics and checkpoints on, as a user runs it. The bare side does the same work per step: gather a
+batch of uint8 images, normalise, forward, loss, backward, optimizer step; it logs nothing.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from torch import nn
+
+from imagelab import config
+from imagelab.build import build
+from imagelab.compose import compose
+from imagelab.data.arrays import Arrays
+from imagelab.stop import StopRequest
+
+# name: network, side of the images, batch, batches an epoch, the most that is allowed
+CASES = {
+    "tiny MLP": ("mlp", 8, 128, 400, 2.6),
+    "small CNN": ("cnn", 32, 64, 60, 1.10),
+    "wide CNN": ("wide", 32, 128, 20, 1.04),
+}
+
+
+class Noise:
+    """Images and labels without meaning, as many as a case needs."""
+
+    def __init__(self, *, side: int, count: int) -> None:
+        rng = np.random.default_rng(0)
+        self.classes = [str(i) for i in range(10)]
+        images = torch.from_numpy(rng.integers(0, 256, (count, 3, side, side), dtype=np.uint8))
+        self.splits = {
+            "train": Arrays(images, rng.integers(0, 10, count)),
+            "val": Arrays(images[:128], np.arange(128) % 10),
+        }
+
+
+def network(kind: str, *, in_channels: int, size: int, num_classes: int) -> nn.Module:
+    """The network of a case."""
+    if kind == "mlp":
+        inputs = in_channels * size * size
+        return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, num_classes))
+    width = 16 if kind == "cnn" else 48
+    layers: list[nn.Module] = []
+    for before, after in ((in_channels, width), (width, 2 * width)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, num_classes))
+
+
+class Clock(lightning.Callback):
+    """Seconds of each training epoch, without its validation."""
+
+    def __init__(self) -> None:
+        self.epochs: list[float] = []
+
+    def on_train_epoch_start(self, *_: object) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: object, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        if batch_idx + 1 == trainer.num_training_batches:
+            self.epochs.append(time.perf_counter() - self.start)
+
+
+def ours(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[float]:
+    """Epoch times of a run as the command makes it."""
+    target = f"{__name__}.Noise"
+    words = [
+        f"data.batch_size={batch}",
+        f"trainer.max_epochs={epochs}",
+        "trainer=cpu",
+        "optimizer=adamw",
+        "schedule=constant",
+        f"optimizer.lr={1e-4}",
+        "optimizer.weight_decay=0",
+    ]
+    composed = compose("train", words).cfg
+    cfg = config.plain(composed)
+    shared = config.split("data", cfg["data"])[1]
+    cfg["data"] = shared | {"_target_": target, "side": side, "count": batch * batches}
+    shared = config.split("model", cfg["model"])[1]
+    cfg["model"] = shared | {"_target_": f"{__name__}.network", "kind": kind}
+    with tempfile.TemporaryDirectory() as folder:
+        parts = build(cfg, Path(folder), StopRequest())
+        clock = Clock()
+        parts.trainer.callbacks.insert(0, clock)
+        parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    return clock.epochs
+
+
+def bare(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[float]:
+    """Epoch times of the plainest loop."""
+    images, labels = Noise(side=side, count=batch * batches).splits["train"].images, None
+    labels = torch.from_numpy(Noise(side=side, count=batch * batches).splits["train"].labels)
+    scale, shift = torch.full((1, 3, 1, 1), 1 / 127.5), torch.full((1, 3, 1, 1), -1.0)
+    net = network(kind, in_channels=3, size=side, num_classes=10).train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, weight_decay=0)
+    loss = nn.CrossEntropyLoss()
+    times = []
+    for _ in range(epochs):
+        start = time.perf_counter()
+        order = torch.randperm(len(images))
+        for first in range(0, len(images), batch):
+            index = order[first : first + batch]
+            pixels = images.index_select(0, index).float().mul_(scale).add_(shift)
+            value = loss(net(pixels), labels[index])
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def main() -> None:
+    """Print a line for each case; exit status 1 where one costs more than is allowed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--case", choices=list(CASES))
+    args = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print("| case | bare ms a step | ours ms a step | ratio | allowed |\n|---|---|---|---|---|")
+    missed = False
+    for name, (*case, allowed) in CASES.items():
+        if args.case not in (None, name):
+            continue
+        sides: dict[str, list[float]] = {"bare": [], "ours": []}
+        for _ in range(args.rounds):
+            sides["bare"] += bare(*case, args.epochs)[1:]
+            sides["ours"] += ours(*case, args.epochs)[1:]
+        plain, full = (statistics.median(times) * 1000 / case[3] for times in sides.values())
+        missed |= full / plain > allowed
+        print(f"| {name} | {plain:.3f} | {full:.3f} | {full / plain:.2f} | {allowed} |", flush=True)
+    sys.exit(missed)
+
+
+if __name__ == "__main__":
+    main()

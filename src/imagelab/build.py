@@ -1,0 +1,130 @@
+"""From the config to the parts of a run; the one place that builds what a `_target_` names."""
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from hydra.utils import get_object, instantiate
+
+from imagelab import config
+from imagelab.checkpoint import DurableCheckpoints
+from imagelab.classifier import Classifier
+from imagelab.data.image_data import ImageData
+from imagelab.data.preprocess import Preprocess
+from imagelab.logger.pictures import AugmentedPictures
+from imagelab.model.fit import fit_model
+from imagelab.model.logits import check_logits
+from imagelab.model.pretrained import pretrained_preprocess
+from imagelab.optimizer.lr_scaling import scaled_lr
+from imagelab.optimizer.param_groups import param_groups
+from imagelab.progress import ProgressBar
+from imagelab.randomness import stream
+from imagelab.saver import Saver
+from imagelab.step_log import StepLog
+from imagelab.stop import StopRequest
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a training run is made of."""
+
+    data: ImageData
+    classifier: Classifier
+    saver: Saver
+    trainer: lightning.Trainer
+
+
+def make(node: Node, **facts: Any) -> Any:
+    """Build what a node names: its keys are the arguments, and the facts that the target asks for."""
+    target = get_object(node["_target_"])
+    asked = inspect.signature(target).parameters
+    wanted = {name: fact for name, fact in facts.items() if name in asked and name not in node}
+    # Facts bypass instantiate, which copies what it is given.
+    return instantiate(node | {"_partial_": True}, _convert_="all")(**wanted)
+
+
+def build(cfg: Node, folder: Path, stop: StopRequest) -> Parts:
+    """All parts of a run; mistakes in the data or the weights end here, as a Problem, before training."""
+    data = build_data(cfg)
+    saver = Saver(folder=folder / "checkpoints", monitor=cfg["monitor"], every=cfg["save_every"], stop=stop)
+    tricks = [make(node, folder=folder, seed=cfg["seed"]) for node in cfg["trick"].values()]
+    pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
+    loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if is_rank_zero() else []
+    trainer = build_trainer(
+        cfg, folder, callbacks=[*tricks, StepLog(), pictures, ProgressBar(), saver], logger=loggers
+    )
+    return Parts(data=data, classifier=build_classifier(cfg, data, trainer), saver=saver, trainer=trainer)
+
+
+def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
+    """The data module; normalisation constants of pretrained weights where there are some."""
+    own, knobs = config.split("data", cfg["data"])
+    source = make(own, seed=cfg["seed"])
+    augment = [make(node) for node in cfg["augment"].values()]
+    preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
+    return ImageData(source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, **knobs)
+
+
+def build_classifier(cfg: Node, data: ImageData, trainer: lightning.Trainer) -> Classifier:
+    """The module to train."""
+    net = build_net(cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"])
+    if cfg["trainer"]["compile"]:
+        net.compile()  # in place: the names of the weights stay
+    own, knobs = config.split("optimizer", cfg["optimizer"])
+    batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+    lr = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
+    groups = param_groups(net, own.get("weight_decay", 0.0), knobs["decay_norm_bias"])
+    return Classifier(
+        net=net,
+        loss=make(cfg["loss"], classes=data.classes),
+        optimizer=_optimizer(own | {"lr": lr}),
+        groups=[group | {"lr": lr} for group in groups],
+        schedule=make(cfg["schedule"], seed=cfg["seed"]),
+        card=card(cfg, data),
+        seed=cfg["seed"],
+        channels_last=cfg["model"]["channels_last"],
+        window=trainer.log_every_n_steps * trainer.accumulate_grad_batches,
+    )
+
+
+def build_net(node: Node, classes: list[str], in_channels: int, size: int, seed: int) -> torch.nn.Module:
+    """The network: its own arguments, then what every network takes (activation, norm, init, weights, layout)."""
+    own, knobs = config.split("model", node)
+    torch.manual_seed(int(stream(seed, "init").integers(2**31)))
+    net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
+    net = fit_model(net, **knobs)
+    check_logits(net, num_classes=len(classes), in_channels=in_channels, size=size)
+    return net
+
+
+def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
+    """Lightning's trainer with our checkpoints; samplers are ours, so Lightning's own stay out."""
+    own, _ = config.split("trainer", cfg["trainer"])
+    ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": [DurableCheckpoints()]}
+    return make(own, default_root_dir=folder, **ours, **parts)
+
+
+def card(cfg: Node, data: ImageData) -> Node:
+    """Plain data that makes a checkpoint usable by itself."""
+    return {
+        "classes": data.classes,
+        "preprocess": data.preprocess.to_dict(),
+        "model": cfg["model"],
+        "seed": cfg["seed"],
+    }
+
+
+def is_rank_zero() -> bool:
+    """Whether this process speaks for the run: Lightning and torchrun number the others from 1."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def _optimizer(node: Node) -> Callable[..., Any]:
+    return instantiate(node | {"_partial_": True}, _convert_="all")

@@ -1,0 +1,156 @@
+"""Images -> logits -> loss -> step: the module that Lightning trains."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from imagelab.contracts import Inputs
+from imagelab.loss_record import Diverged, LossRecord
+from imagelab.metrics import Outputs, split_metrics
+from imagelab.randomness import seed_step
+from imagelab.schedule import Schedule
+
+Groups = list[dict[str, Any]]
+
+
+class Classifier(lightning.LightningModule):
+    """Trains any network that maps images (B, C, H, W) to logits (B, K).
+
+    Args:
+        net: The network.
+        loss: Logits (B, K) and targets, (B,) int64 or (B, K) float -> mean loss.
+        optimizer: Makes the optimizer of the parameter groups.
+        groups: The parameter groups, each with its "name" and peak "lr".
+        schedule: The factor on every group's rate, a pure function of the step.
+        card: Plain data that travels in every checkpoint: classes, preprocessing, the network's config.
+        seed: Every draw follows from it.
+        channels_last: Whether the network's weights lie in that memory format.
+        window: How many batches the logged training loss is averaged over.
+    """
+
+    def __init__(
+        self,
+        *,
+        net: nn.Module,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        optimizer: Callable[[Groups], Optimizer],
+        groups: Groups,
+        schedule: Schedule,
+        card: dict[str, Any],
+        seed: int,
+        channels_last: bool,
+        window: int,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.make_optimizer, self.groups, self.schedule = optimizer, groups, schedule
+        self.card, self.seed, self.channels_last = card, seed, channels_last
+        self.losses = LossRecord(window=window)
+        self.outputs = Outputs()
+        self.steps_per_epoch = self.total_steps = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, C, H, W) -> logits (B, K)."""
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return self.net(images)
+
+    def configure_optimizers(self) -> Optimizer:
+        for group in self.groups:
+            group["initial_lr"] = group["lr"]
+        return self.make_optimizer(self.groups)
+
+    def on_train_start(self) -> None:
+        batches, window = self.trainer.num_training_batches, self.trainer.accumulate_grad_batches
+        self.steps_per_epoch = -(-int(batches) // window)
+        self.total_steps = self.steps_per_epoch * (self.trainer.max_epochs or 1)
+
+    def on_train_batch_start(self, batch: Inputs, batch_idx: int) -> None:
+        seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
+        if batch_idx % self.trainer.accumulate_grad_batches == 0:
+            factor = self.schedule.factor(self.trainer.global_step, self.total_steps, self.steps_per_epoch)
+            for group in self.trainer.optimizers[0].param_groups:
+                group["lr"] = group["initial_lr"] * factor
+
+    def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
+        loss = self.loss(self(batch.images), batch.targets)
+        self.losses.add(loss)
+        return loss * self._window_scale(batch_idx)
+
+    def validation_step(self, batch: Inputs, batch_idx: int) -> None:
+        self.outputs.add(self(batch.images), batch.labels)
+
+    def test_step(self, batch: Inputs, batch_idx: int) -> None:
+        self.outputs.add(self(batch.images), batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        self._finish_split("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._finish_split("test")
+
+    def on_train_epoch_end(self) -> None:
+        self.flush_losses()
+        mean = self.across_ranks(self.losses.epoch_mean())
+        self.losses.end_epoch()
+        self.log("train/loss", mean, logger=False)
+        val = {
+            name: float(value)
+            for name, value in self.trainer.callback_metrics.items()
+            if name.startswith("val/")
+        }
+        self.write({"train/loss_epoch": mean} | val)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["imagelab"] = self.card | {"losses": self.losses.state_dict()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.losses.load_state_dict(checkpoint["imagelab"]["losses"])
+
+    def running_loss(self) -> float:
+        """Mean training loss of the last logged window, for the progress bar."""
+        return self.losses.running()
+
+    def flush_losses(self) -> None:
+        """Look at the losses so far; `Diverged` on every rank where one of any rank is no number."""
+        self.losses.flush()
+        bad = float("inf") if self.losses.bad is None else float(self.losses.bad)
+        bad = -self.across_ranks(-bad, "max")
+        if bad != float("inf"):
+            step = (
+                self.current_epoch * self.steps_per_epoch + int(bad) // self.trainer.accumulate_grad_batches
+            )
+            raise Diverged(
+                f"The training loss became NaN or infinite at step {step} (epoch {self.current_epoch}). "
+                "Look at the learning rate first (a tenth of optimizer.lr, schedule.warmup=0.1, "
+                "trainer.gradient_clip_val=1), then at trainer.precision and at the data."
+            )
+
+    def write(self, metrics: dict[str, float]) -> None:
+        """Hand metrics of this step to every logger."""
+        if self.trainer.is_global_zero:
+            for logger in self.trainer.loggers:
+                logger.log_metrics({"epoch": self.current_epoch} | metrics, step=self.trainer.global_step)
+
+    def across_ranks(self, value: float, how: str = "mean") -> float:
+        """The mean, or another reduction, of a number over all ranks."""
+        if self.trainer.world_size == 1:
+            return value
+        tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
+        return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
+
+    def _window_scale(self, batch_idx: int) -> float:
+        # Lightning divides by the full window, also where the epoch's last one is shorter.
+        window, batches = self.trainer.accumulate_grad_batches, int(self.trainer.num_training_batches)
+        rest = batches % window
+        return window / rest if rest and batch_idx >= batches - rest else 1.0
+
+    def _finish_split(self, split: str) -> None:
+        logits, labels = self.outputs.take(len(self.card["classes"]), self.device)
+        metrics = split_metrics(logits, labels, self.loss)
+        self.log_dict({f"{split}/{name}": value.float() for name, value in metrics.items()}, logger=False)

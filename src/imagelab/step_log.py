@@ -1,0 +1,20 @@
+"""Training loss and learning rates, every `trainer.log_every_n_steps` steps."""
+
+from typing import Any
+
+from lightning import Callback, Trainer
+
+
+class StepLog(Callback):
+    """Write a record after every n-th step; a callback, since a module's own hook comes after the checkpoint's."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        stepped = (
+            batch_idx + 1
+        ) % trainer.accumulate_grad_batches == 0 or batch_idx + 1 == trainer.num_training_batches
+        if stepped and trainer.global_step % trainer.log_every_n_steps == 0:
+            pl_module.flush_losses()
+            rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
+            pl_module.write({"train/loss": pl_module.across_ranks(pl_module.running_loss())} | rates)

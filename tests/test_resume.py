@@ -1,0 +1,123 @@
+"""A run that is killed at any moment and resumed equals the undisturbed one, bit for bit."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.runs_of_the_command import assert_same, finish, outcome, start
+
+# Everything at once that draws or counts: mixing, dropout, augmentation, accumulation with a short last window
+# (11 batches, windows of 3), a schedule by the step, a checkpoint after nearly every step.
+COMMON = [
+    "augment=[flip,crop,cutout,mixup]",
+    "augment.flip.p=0.5",
+    "model.dropout=0.2",
+    "optimizer=adamw",
+    "schedule=one_cycle",
+    "schedule.warmup=0.1",
+    "trainer=cpu",
+    "trainer.max_epochs=6",
+    "trainer.accumulate_grad_batches=3",
+    "trainer.log_every_n_steps=2",
+    "save_every=0.05",
+    "seed=7",
+]
+MEMORY = [*COMMON, "data=digits", "data.batch_size=110"]
+
+
+def files(folder: Path, workers: int) -> list[str]:
+    return [
+        *COMMON,
+        "data=folder",
+        f"data.root={folder}",
+        "data.storage=files",
+        "data.size=24",
+        "data.batch_size=8",
+        f"data.workers={workers}",
+        "trainer.max_epochs=4",
+    ]
+
+
+def last_record(run: Path) -> set[str]:
+    """The names of the metrics in the last row of metrics.csv."""
+    header, *rows = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()]
+    return {name for name, cell in zip(header, rows[-1], strict=False) if cell} if rows else set()
+
+
+def kill_somewhere(process: subprocess.Popen, run: Path, how: str, rng: random.Random) -> None:
+    """SIGKILL the run: inside an epoch, at an epoch's end, or while a checkpoint is being written."""
+    steps = lambda: (run / "metrics.csv").read_text().count("\n") if (run / "metrics.csv").exists() else 0  # noqa: E731
+    seen, patience = steps(), rng.randint(1, 4)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if steps() >= seen + patience:
+            if how == "anywhere":
+                time.sleep(rng.random() * 0.1)
+                break
+            if how == "writing" and any(run.glob("checkpoints/.*.tmp")):
+                break
+            if how == "epoch end" and "val/loss" in last_record(run):
+                break
+        time.sleep(0.0005)
+    with suppress(ProcessLookupError):  # it was faster
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def killed_and_resumed(
+    words: list[str], tmp_path: Path, hows: list[str], rng: random.Random, changes=list
+) -> tuple[Path, int]:
+    run = tmp_path / "killed"
+    process, kills = start([*words, f"hydra.run.dir={run}"], tmp_path), 0
+    for how in hows:
+        kill_somewhere(process, run, how, rng)
+        if (run / "results.json").exists():
+            break
+        kills += 1
+        resumable = (run / "checkpoints" / "last.ckpt").exists()
+        process = start(
+            [f"resume={run}", *changes()] if resumable else [*words, f"hydra.run.dir={run}"], tmp_path
+        )
+    output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    return run, kills
+
+
+def test_a_run_in_memory_killed_four_times_equals_the_undisturbed_one(tmp_path):
+    whole = tmp_path / "whole"
+    finish([*MEMORY, f"hydra.run.dir={whole}"], tmp_path)
+    run, kills = killed_and_resumed(
+        MEMORY, tmp_path, ["anywhere", "writing", "epoch end", "anywhere"], random.Random(1)
+    )
+    assert kills == 4
+    assert_same(outcome(whole), outcome(run))
+
+
+def test_a_run_on_files_killed_under_changing_workers_equals_the_undisturbed_one(tmp_path, photos):
+    whole, rng = tmp_path / "whole", random.Random(2)
+    finish([*files(photos, 0), f"hydra.run.dir={whole}"], tmp_path)
+    changes = lambda: [f"data.workers={rng.choice([0, 1, 2])}"]  # noqa: E731
+    run, kills = killed_and_resumed(
+        files(photos, 2), tmp_path, ["anywhere", "epoch end", "writing"], rng, changes
+    )
+    assert kills == 3
+    assert_same(outcome(whole), outcome(run))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(10))
+def test_fifty_kills_change_no_bit(tmp_path, photos, attempt):
+    rng = random.Random(attempt)
+    words = MEMORY if attempt % 2 else files(photos, rng.choice([0, 1, 2]))
+    whole = tmp_path / "whole"
+    finish([*words, f"hydra.run.dir={whole}"], tmp_path)
+    hows = [rng.choice(["anywhere", "writing", "epoch end"]) for _ in range(5)]
+    run, kills = killed_and_resumed(words, tmp_path, hows, rng)
+    assert kills >= 3
+    assert_same(outcome(whole), outcome(run))

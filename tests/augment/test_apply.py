@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from imagelab.augment.apply import PhotoAugment, augment_batch, is_library, mix_batch
+from imagelab.augment.apply import PhotoAugment, augment_batch, batch_steps, is_library, mix_batch
 from imagelab.augment.color_jitter import ColorJitter
 from imagelab.augment.crop import Crop
 from imagelab.augment.flip import Flip
@@ -80,25 +80,27 @@ def test_torchvision_transforms_leave_the_state_of_torch_alone():
 def test_the_order_of_the_list_is_kept():
     ones = torch.ones(2, 1, 2, 2, dtype=torch.uint8)
     keys = torch.arange(2)
-    assert augment_batch(ones, keys, [Add(1), Double(0)]).unique().tolist() == [4]
-    assert augment_batch(ones, keys, [Double(0), Add(1)]).unique().tolist() == [3]
+    assert augment_batch(ones, keys, batch_steps([Add(1), Double(0)])).unique().tolist() == [4]
+    assert augment_batch(ones, keys, batch_steps([Double(0), Add(1)])).unique().tolist() == [3]
     invert = albumentations.InvertImg(p=1)
-    assert augment_batch(ones, keys, [Add(1), invert, Double(0)]).unique().tolist() == [(255 - 2) * 2 % 256]
+    assert augment_batch(ones, keys, batch_steps([Add(1), invert, Double(0)])).unique().tolist() == [
+        (255 - 2) * 2 % 256
+    ]
 
 
 def test_transforms_of_a_library_change_each_image_of_a_batch_by_its_own_key():
     batch = torch.from_numpy(np.repeat(PHOTO[None, :32, :32], 16, 0)).permute(0, 3, 1, 2)
     keys = sample_keys(0, 0, torch.arange(16))
-    changed = augment_batch(batch, keys, [albumentations.Affine(rotate=(-45, 45), p=1)])
+    changed = augment_batch(batch, keys, batch_steps([albumentations.Affine(rotate=(-45, 45), p=1)]))
     assert len({image.numpy().tobytes() for image in changed}) == 16
-    alone = augment_batch(batch[:1], keys[5:6], [albumentations.Affine(rotate=(-45, 45), p=1)])
+    alone = augment_batch(batch[:1], keys[5:6], batch_steps([albumentations.Affine(rotate=(-45, 45), p=1)]))
     assert torch.equal(alone[0], changed[5])
 
 
 def test_grey_batches_can_take_transforms_of_a_library():
     grey = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
     flipped = augment_batch(
-        grey, torch.arange(4), [albumentations.HorizontalFlip(p=1), v2.RandomVerticalFlip(p=1)]
+        grey, torch.arange(4), batch_steps([albumentations.HorizontalFlip(p=1), v2.RandomVerticalFlip(p=1)])
     )
     assert torch.equal(flipped, grey.flip(-1, -2))
 
@@ -106,8 +108,8 @@ def test_grey_batches_can_take_transforms_of_a_library():
 def test_mixing_waits_for_its_turn():
     images, targets = torch.rand(4, 3, 8, 8), torch.eye(4)
     mixup = Mixup(alpha=1.0, p=1.0)
-    assert torch.equal(augment_batch(images, torch.arange(4), [mixup]), images)
-    mixed, labels = mix_batch(images, targets, [Flip(p=1), mixup], np.random.default_rng(0))
+    assert torch.equal(augment_batch(images, torch.arange(4), batch_steps([mixup])), images)
+    mixed, labels = mix_batch(images, targets, [mixup], np.random.default_rng(0))
     expected, _ = mixup.mix(images, targets, np.random.default_rng(0))
     assert torch.equal(mixed, expected)
     assert torch.allclose(labels.sum(1), torch.ones(4))

@@ -36,7 +36,7 @@ def test_a_batch_says_what_it_holds():
         torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 3, 8, 8), np.arange(5) * 10
     )
     for dataset in (
-        ArrayBatches(arrays, augment=[]),
+        ArrayBatches(arrays, steps=[]),
         PhotoBatches(Recorder(5), preprocess=PLAIN, augment=None),
     ):
         batch = dataset[address(4, 0, 4)]

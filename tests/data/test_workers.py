@@ -19,7 +19,7 @@ from imagelab.data.workers import MOST, make_loader, worker_count
 def loader(workers):
     arrays = Arrays(torch.zeros(40, 1, 2, 2, dtype=torch.uint8), np.arange(40))
     sampler = EvalBatches(40, batch_size=4, rank=0, ranks=1)
-    return make_loader(ArrayBatches(arrays, augment=[]), sampler, workers=workers, pin_memory=False)
+    return make_loader(ArrayBatches(arrays, steps=[]), sampler, workers=workers, pin_memory=False)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_process_that_ends_with_workers_alive_does_not_hang():
 
         arrays = Arrays(torch.zeros(400, 1, 2, 2, dtype=torch.uint8), np.arange(400))
         sampler = EvalBatches(400, batch_size=4, rank=0, ranks=1)
-        loader = make_loader(ArrayBatches(arrays, augment=[]), sampler, workers=2, pin_memory=False)
+        loader = make_loader(ArrayBatches(arrays, steps=[]), sampler, workers=2, pin_memory=False)
         batches = iter(loader)
         next(batches)
         print(*[process.pid for process in batches._workers])

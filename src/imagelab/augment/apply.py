@@ -12,29 +12,33 @@ from torch import Tensor
 from imagelab.contracts import Augment, Mix
 from imagelab.problem import Problem
 
+BatchStep = Callable[[Tensor, Tensor], Tensor]
+
 
 def is_library(augmentation: object) -> bool:
     """Whether this is a transform of albumentations or torchvision, that takes one image at a time."""
     return not isinstance(augmentation, (Augment, Mix))
 
 
-def augment_batch(images: Tensor, keys: Tensor, augment: Sequence[object]) -> Tensor:
-    """Each augmentation of single images in turn: (B, C, H, W) uint8 -> (B, C, H', W') uint8."""
-    for augmentation in augment:
-        if isinstance(augmentation, Augment):
-            images = augmentation.batch(images, keys)
-        elif is_library(augmentation):
-            images = _one_by_one(images, keys, augmentation)
+def batch_steps(augment: Sequence[object]) -> list[BatchStep]:
+    """What each augmentation of single images does to a batch (B, C, H, W) uint8 with keys (B,), in turn."""
+    single = [one for one in augment if not isinstance(one, Mix)]
+    return [one.batch if isinstance(one, Augment) else _OneByOne(one) for one in single]
+
+
+def augment_batch(images: Tensor, keys: Tensor, steps: Sequence[BatchStep]) -> Tensor:
+    """Each step in turn: (B, C, H, W) uint8 -> (B, C, H', W') uint8."""
+    for step in steps:
+        images = step(images, keys)
     return images
 
 
 def mix_batch(
-    images: Tensor, targets: Tensor, augment: Sequence[object], rng: np.random.Generator
+    images: Tensor, targets: Tensor, mixing: Sequence[Mix], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend normalised images (B, C, H, W) and targets (B, K) by every mixing augmentation in turn."""
-    for augmentation in augment:
-        if isinstance(augmentation, Mix):
-            images, targets = augmentation.mix(images, targets, rng)
+    """Blend normalised images (B, C, H, W) and targets (B, K) by each augmentation in turn."""
+    for one in mixing:
+        images, targets = one.mix(images, targets, rng)
     return images, targets
 
 
@@ -105,11 +109,14 @@ class _OnTensors:
         return _checked(np.asarray(changed.permute(1, 2, 0)), self.transform)
 
 
-def _one_by_one(images: Tensor, keys: Tensor, augmentation: object) -> Tensor:
-    apply = PhotoAugment([augmentation], size=images.shape[-1])
-    photos = images.permute(0, 2, 3, 1).contiguous().numpy()
-    changed = [apply(photo, key) for photo, key in zip(photos, keys.tolist(), strict=True)]
-    return torch.from_numpy(np.stack(changed)).permute(0, 3, 1, 2)
+class _OneByOne:
+    def __init__(self, transform: object) -> None:
+        self.apply = PhotoAugment([transform], size=0)  # own augmentations alone ask for the size
+
+    def __call__(self, images: Tensor, keys: Tensor) -> Tensor:
+        photos = images.permute(0, 2, 3, 1).contiguous().numpy()
+        changed = [self.apply(photo, key) for photo, key in zip(photos, keys.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(changed)).permute(0, 3, 1, 2)
 
 
 def _transform(augmentation: object, size: int) -> object:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from imagelab.augment.apply import PhotoAugment, augment_batch
+from imagelab.augment.apply import BatchStep, PhotoAugment, augment_batch
 from imagelab.contracts import Batch, Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
@@ -18,16 +18,15 @@ class ArrayBatches(Dataset[Batch]):
     """Whole batches of images in memory.
 
     Args:
-        augment: What is done here, on the CPU; empty where the device does it.
+        steps: Augmentations that are done here, on the CPU; empty where the device does them.
     """
 
-    def __init__(self, images: Arrays, *, augment: Sequence[object]) -> None:
-        self.images, self.augment = images, augment
+    def __init__(self, images: Arrays, *, steps: Sequence[BatchStep]) -> None:
+        self.images, self.steps = images, steps
 
     def __getitem__(self, address: Address) -> Batch:
         pixels = self.images.gather(address.index)
-        if self.augment:
-            pixels = augment_batch(pixels, torch.from_numpy(address.keys), self.augment)
+        pixels = augment_batch(pixels, torch.from_numpy(address.keys), self.steps)
         return _batch(pixels, self.images, address)
 
 

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from imagelab.augment.apply import PhotoAugment, augment_batch, is_library, mix_batch
-from imagelab.contracts import Batch, Images, Inputs, Mix, Photos, Source
+from imagelab.augment.apply import BatchStep, PhotoAugment, augment_batch, batch_steps, is_library, mix_batch
+from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import EvalBatches, TrainBatches
 from imagelab.data.dataset import ArrayBatches, PhotoBatches
@@ -64,7 +64,9 @@ class ImageData(lightning.LightningDataModule):
         storage: Storage,
     ) -> None:
         super().__init__()
-        self.augment, self.seed, self.balance = list(augment), seed, balance
+        self.seed, self.balance = seed, balance
+        self.single = [one for one in augment if not isinstance(one, Mix)]
+        self.mixing = [one for one in augment if isinstance(one, Mix)]
         self.workers: int | Literal["auto"] = workers
         self.classes, splits = prepare_splits(
             source, classes=classes, limit=limit, val_fraction=val_fraction, test_fraction=test_fraction
@@ -75,6 +77,9 @@ class ImageData(lightning.LightningDataModule):
         self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
         self.full_batch = batch_size == "full"
         self.steps(ranks=1)
+        whole = isinstance(self.splits["train"], Arrays) and not any(is_library(one) for one in self.single)
+        self.on_device: list[BatchStep] = batch_steps(self.single) if whole else []
+        self.in_workers = [] if whole else self.single
         self.train_set = self.dataset("train", augmented=True)
         self._try_device_augmentations()
 
@@ -129,24 +134,22 @@ class ImageData(lightning.LightningDataModule):
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
         """The batches of a split by address, where asked for augmented as far as not done on the device."""
         images = self.splits[split]
+        here = self.in_workers if augmented else []
         if isinstance(images, Arrays):
-            return ArrayBatches(
-                images, augment=self._single if augmented and self._one_by_one(images) else []
-            )
+            return ArrayBatches(images, steps=batch_steps(here))
         assert isinstance(images, Photos)
-        changes = PhotoAugment(self._single, size=self.size) if augmented and self._single else None
+        changes = PhotoAugment(here, size=self.size) if here else None
         return PhotoBatches(images, preprocess=self.preprocess, augment=changes)
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
         """Every image of a split once, as it is."""
         sampler = EvalBatches(self.counts[split], batch_size=self.batch_size, rank=rank, ranks=ranks)
-        one_by_one = not isinstance(self.splits[split], Arrays)
-        return self._loader(self.dataset(split, augmented=False), sampler, one_by_one)
+        return self._loader(self.dataset(split, augmented=False), sampler, self._decoded(split))
 
     def train_loader(self, *, epoch: int, start: int, rank: int, ranks: int) -> Loader:
         """The training batches of a rank, from one batch of an epoch on."""
         sampler = self.train_batches(epoch=epoch, start=start, rank=rank, ranks=ranks)
-        return self._loader(self.train_set, sampler, self._one_by_one(self.splits["train"]))
+        return self._loader(self.train_set, sampler, self._decoded("train") or bool(self.in_workers))
 
     def train_dataloader(self) -> Loader:
         assert self.trainer is not None
@@ -169,22 +172,18 @@ class ImageData(lightning.LightningDataModule):
     def inputs(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """What the network sees of a batch: augmented on its device, normalised and, in training, mixed."""
         images, targets = batch.images, batch.labels
-        if train and not self._one_by_one(self.splits["train"]):
-            images = augment_batch(images, batch.keys, self._single)
+        if train:
+            images = augment_batch(images, batch.keys, self.on_device)
         images = self.preprocess(images)
-        if train and len(self._single) < len(self.augment):
+        if train and self.mixing:
             targets = functional.one_hot(targets, len(self.classes)).to(images.dtype)
             rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
-            images, targets = mix_batch(images, targets, self.augment, rng)
+            images, targets = mix_batch(images, targets, self.mixing, rng)
         return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)
 
-    @property
-    def _single(self) -> list[object]:
-        return [one for one in self.augment if not isinstance(one, Mix)]
-
-    def _one_by_one(self, images: Images) -> bool:
-        """Whether training images are made one by one, in workers, not a whole batch on the device."""
-        return not isinstance(images, Arrays) or any(is_library(one) for one in self._single)
+    def _decoded(self, split: str) -> bool:
+        """Whether the images are decoded when they are asked for, one by one."""
+        return not isinstance(self.splits[split], Arrays)
 
     def _eval_dataloader(self, split: str) -> Loader:
         assert self.trainer is not None
@@ -201,7 +200,7 @@ class ImageData(lightning.LightningDataModule):
         """Raise now, before anything is made, the Problem that the first step would raise."""
         images = self.splits["train"]
         if isinstance(images, Arrays):
-            augment_batch(images.images[:2], torch.arange(2), self._single)
+            augment_batch(images.images[:2], torch.arange(2), self.on_device)
 
 
 def position(trainer: lightning.Trainer, steps: int) -> tuple[int, int]:

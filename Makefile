@@ -7,6 +7,9 @@ ARGS ?=
 NAME ?=
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 BIN := .venv/bin
+# Two processes with one thread each: several threads in several processes mostly wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
+PARALLEL := -n 2 --dist worksteal
 # Changes with what is installed and with where: editing the lock, another branch or a moved folder installs anew.
 STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | cksum | cut -d' ' -f1)
 export UV_COMPILE_BYTECODE = 1
@@ -30,13 +33,13 @@ predict: $(STAMP)  ## Classes of images: make predict ARGS="run=last source=phot
 	@$(BIN)/imagelab predict $(ARGS)
 
 test: $(STAMP)  ## All tests but the slow ones and those for a GPU, in parallel
-	@$(BIN)/pytest -n 2 -m "not slow and not gpu" $(ARGS)
+	@$(PYTEST) $(PARALLEL) -m "not slow and not gpu" $(ARGS)
 
 test-fast: $(STAMP)  ## Stop at the first failure, last failures first, no real images
-	@$(BIN)/pytest -n 2 -x --failed-first -m "not slow and not gpu and not data" $(ARGS)
+	@$(PYTEST) $(PARALLEL) -x --failed-first -m "not slow and not gpu and not data" $(ARGS)
 
 test-slow: $(STAMP)  ## The slow tests, and those for a GPU where there is one
-	@$(BIN)/pytest -m "slow or gpu" $(ARGS)
+	@$(PYTEST) -m "slow or gpu" $(ARGS)
 
 lint: $(STAMP)  ## Style, layout and spelling
 	@$(BIN)/ruff check

@@ -29,11 +29,12 @@ def snapshot(name: str) -> str:
 
 def write() -> None:
     """Write all snapshots, and remove those of experiments that are gone."""
-    for path in FOLDER.glob("*.yaml"):
+    contents = {FOLDER / f"{name}.yaml": snapshot(name) for name in names()}
+    for path in set(FOLDER.glob("*.yaml")) - set(contents):
         path.unlink()
-    for name in names():
-        (FOLDER / f"{name}.yaml").write_text(snapshot(name), encoding="utf-8")
-    print(f"{len(names())} snapshots in {FOLDER}; look at `git diff`.")
+    for path, content in contents.items():
+        path.write_text(content, encoding="utf-8")
+    print(f"{len(contents)} snapshots in {FOLDER}; look at `git diff`.")
 
 
 if __name__ == "__main__":

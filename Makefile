@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 NAME ?=
+DATA ?= $(or $(TMPDIR),/tmp)/imagelab-data
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 BIN := .venv/bin
 # Two processes with one thread each: several threads in several processes mostly wait for each other.
@@ -53,8 +54,9 @@ format: $(STAMP)  ## Mend style and layout where that is safe
 types: $(STAMP)  ## Check the types
 	@$(BIN)/basedpyright
 
-bench: $(STAMP)  ## How fast it is, against whom, by what ratio
-	@for program in benchmarks/*.py; do $(BIN)/python $$program $(ARGS) || exit; done
+bench: $(STAMP)  ## Ratios against the usual ways: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
+	@$(BIN)/python benchmarks/loop_overhead.py
+	@$(BIN)/python benchmarks/data_path.py --data $(DATA)
 
 docs: $(STAMP)  ## Write docs/tricks.md anew from configs and docstrings
 	@$(BIN)/python scripts/docs.py

@@ -82,7 +82,8 @@ folder, value = Path(sys.argv[1]), 0
 while True:
     value += 1
     keep_previous(folder)
-    write_durably(folder / "last.ckpt", lambda file: torch.save({"weights": torch.full((300_000,), float(value))}, file))
+    weights = torch.full((300_000,), float(value))
+    write_durably(folder / "last.ckpt", lambda file: torch.save({"weights": weights}, file))
     print(value, flush=True)
 """
 

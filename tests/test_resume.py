@@ -12,8 +12,8 @@ import pytest
 
 from tests.runs_of_the_command import assert_same, finish, outcome, start
 
-# Everything at once that draws or counts: mixing, dropout, augmentation, accumulation with a short last window
-# (11 batches, windows of 3), a schedule by the step, a checkpoint after nearly every step.
+# Everything at once that draws or counts: mixing, dropout, augmentation, accumulation with a short last
+# window (11 batches, windows of 3), a schedule by the step, a checkpoint after nearly every step.
 COMMON = [
     "augment=[flip,crop,cutout,mixup]",
     "augment.flip.p=0.5",

@@ -16,6 +16,7 @@ from imagelab.checkpoint import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
+from imagelab.data.reader import reader_of
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.fit import fit_model
 from imagelab.model.logits import check_logits
@@ -57,9 +58,9 @@ def build(cfg: Node, folder: Path, stop: StopRequest) -> Parts:
     tricks = [make(node, folder=folder, seed=cfg["seed"]) for node in cfg["trick"].values()]
     pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if is_rank_zero() else []
-    trainer = build_trainer(
-        cfg, folder, callbacks=[*tricks, StepLog(), pictures, ProgressBar(), saver], logger=loggers
-    )
+    log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
+    callbacks = [*tricks, log, pictures, ProgressBar(), saver]
+    trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
     return Parts(data=data, classifier=build_classifier(cfg, data, trainer), saver=saver, trainer=trainer)
 
 
@@ -90,12 +91,12 @@ def build_classifier(cfg: Node, data: ImageData, trainer: lightning.Trainer) -> 
         card=card(cfg, data),
         seed=cfg["seed"],
         channels_last=cfg["model"]["channels_last"],
-        window=trainer.log_every_n_steps * trainer.accumulate_grad_batches,
+        window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
     )
 
 
 def build_net(node: Node, classes: list[str], in_channels: int, size: int, seed: int) -> torch.nn.Module:
-    """The network: its own arguments, then what every network takes (activation, norm, init, weights, layout)."""
+    """The network: its own arguments first, then what every network takes."""
     own, knobs = config.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
     net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
@@ -116,6 +117,7 @@ def card(cfg: Node, data: ImageData) -> Node:
     return {
         "classes": data.classes,
         "preprocess": data.preprocess.to_dict(),
+        "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
         "model": cfg["model"],
         "seed": cfg["seed"],
     }

@@ -1,4 +1,4 @@
-"""Checkpoints that survive: written beside, synced and renamed; checked before they are read; plain data only.
+"""Checkpoints that survive: written beside, synced, renamed; checked before they are read.
 
 Source: the write order of Pillai et al. 2014, "All File Systems Are Not Created Equal", section 4.
 """
@@ -78,7 +78,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def damage_of(path: Path) -> str | None:
-    """What is wrong with a checkpoint file, as a sentence; None when every byte of it is as it was written."""
+    """What is wrong with a checkpoint file, as a sentence; None when every byte is as it was written."""
     if not path.is_file():
         return f"There is no checkpoint {path}."
     try:

@@ -3,6 +3,7 @@
 imagelab evaluate run=last
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +12,14 @@ from imagelab import cli, runs, screen
 from imagelab.problem import Problem
 
 Node = dict[str, Any]
+RESULT = "evaluation.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
     """The root keys of configs/evaluate.yaml."""
 
-    run: str
+    run: str | list[str]
     checkpoint: Literal["best", "last"]
     split: Literal["train", "val", "test"]
     root: str | None
@@ -29,62 +31,114 @@ def main() -> None:
 
 
 def start(cfg: Node, _: Path) -> float:
-    """Write evaluation.json into the run's folder; the accuracy."""
-    folder = runs.existing(cfg["run"])
+    """Write evaluation.json into the run's folder; the accuracy is what a sweep compares."""
+    folder = runs.existing(_one(cfg["run"]))
     metrics = evaluate(folder, checkpoint=cfg["checkpoint"], split=cfg["split"], root=cfg["root"])
     content = {"run": str(folder), "checkpoint": cfg["checkpoint"], "split": cfg["split"], "metrics": metrics}
-    runs.write_json(folder / "evaluation.json", content)
-    screen.say(table(content), f"Written to {folder / 'evaluation.json'}")
+    runs.write_json(folder / RESULT, content)
+    screen.say(table(content), f"Written to {folder / RESULT}")
     return metrics["accuracy"]
 
 
 def evaluate(folder: Path, *, checkpoint: str, split: str, root: str | None) -> dict[str, float]:
     """The metrics of a run on a split, images unchanged, by name.
 
+    Args:
+        folder: Of the run.
+        checkpoint: best or last.
+        split: train, val or test.
+        root: Where the images lie now; None: where they lay.
+
     Raises:
-        Problem: The run has no such checkpoint or split.
+        Problem: The run has no such checkpoint or split, the checkpoint is damaged, or the images are gone.
     """
     from imagelab.build import build_classifier, build_data, build_trainer
-    from imagelab.checkpoint import read
     from imagelab.data.preprocess import Preprocess
 
-    weights = read(folder / "checkpoints" / f"{checkpoint}.ckpt")
-    cfg = runs.read_config(folder)
-    if root is not None:
-        cfg["data"]["root"] = root
-    cfg["model"] |= {"weights": None} | ({"pretrained": False} if "pretrained" in cfg["model"] else {})
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    weights = checkpoint_of(folder, checkpoint)
+    cfg = here(runs.read_config(folder), root)
     data = build_data(cfg, Preprocess.from_dict(weights["imagelab"]["preprocess"]))
-    if split not in data.counts:
-        raise Problem(f"split={split}: the run's data have no such split; they have {', '.join(data.counts)}")
-    cfg["trainer"] |= {
-        "devices": 1,
-        "strategy": "auto",
-        "num_nodes": 1,
-        "accelerator": _accelerator(cfg["trainer"]),
-    }
+    _check_data(data, split, weights["imagelab"]["classes"])
     trainer = build_trainer(cfg, folder, logger=False, callbacks=[], enable_checkpointing=False)
     classifier = build_classifier(cfg, data, trainer)
     classifier.load_state_dict(weights["state_dict"])
-    trainer.test(classifier, dataloaders=data.eval_loader(split, rank=0, ranks=1), verbose=False)
+    data.splits["test"] = data.splits[split]
+    trainer.test(classifier, datamodule=data, verbose=False)
     return {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def checkpoint_of(folder: Path, name: str) -> Node:
+    """The content of a run's best or last checkpoint.
+
+    Raises:
+        Problem: There is none, or it is damaged.
+    """
+    from imagelab.checkpoint import read
+
+    file = folder / "checkpoints" / f"{name}.ckpt"
+    if name == "best" and not file.exists() and file.with_name("last.ckpt").exists():
+        raise Problem(f"run={folder} has no best epoch yet: it ended in its first one; say checkpoint=last")
+    return read(file)
+
+
+def here(cfg: Node, root: str | None) -> Node:
+    """The config of a run, with what only training needs left out, on one device of this machine.
+
+    Raises:
+        Problem: The data of the run lie in no folder, so that there is none to change.
+    """
+    from imagelab.predictor import bare
+
+    data, trainer = cfg["data"], cfg["trainer"]
+    if root is not None:
+        if "root" not in data:
+            raise Problem(
+                f"root={root}: {data['_target_'].rpartition('.')[2]} lies in no folder; leave it out"
+            )
+        data = data | {"root": root}
+    device = {"accelerator": _accelerator(trainer), "devices": 1, "strategy": "auto", "num_nodes": 1}
+    return cfg | {"data": data, "augment": {}, "model": bare(cfg["model"]), "trainer": trainer | device}
 
 
 def table(content: Node) -> Any:
     """The metrics, to look at."""
+    from rich import box
     from rich.table import Table
 
-    shown = Table("metric", content["split"], title=f"{content['run']} ({content['checkpoint']} weights)")
+    title = f"{content['run']}, {content['checkpoint']} weights"
+    shown = Table("", content["split"], title=title, title_justify="left", box=box.SIMPLE)
     for name, value in content["metrics"].items():
         shown.add_row(name, f"{value:.4f}")
     return shown
 
 
+def _one(run: str | list[str]) -> str:
+    if isinstance(run, str):
+        return run
+    raise Problem(
+        f"run=[{','.join(run)}]: several runs as one ensemble are for a later version; "
+        f"one after the other: imagelab evaluate -m run={','.join(run)}"
+    )
+
+
+def _check_data(data: Any, split: str, classes: list[str]) -> None:
+    if split not in data.counts:
+        raise Problem(f"split={split}: the run's data have no such split; they have {', '.join(data.counts)}")
+    if data.classes != classes:
+        raise Problem(
+            f"the images are of other classes ({', '.join(data.classes)}) than those the run has learnt "
+            f"({', '.join(classes)}); say root=DIR if they have moved"
+        )
+
+
 def _accelerator(trainer: Node) -> str:
     import torch
 
-    there = {"cpu": True, "gpu": torch.cuda.is_available(), "cuda": torch.cuda.is_available()}
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    there = {"cpu": True, "gpu": cuda or mps, "cuda": cuda, "mps": mps}
     asked = str(trainer.get("accelerator", "auto"))
-    return asked if there.get(asked, torch.backends.mps.is_available()) else "auto"
+    return asked if there.get(asked, False) else "auto"
 
 
 if __name__ == "__main__":

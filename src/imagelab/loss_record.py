@@ -1,4 +1,4 @@
-"""The training losses of an epoch, kept without waiting for the device, and the look-out for one that is no number."""
+"""The training losses of an epoch, kept without waiting for the device, watched for one that is no number."""
 
 import math
 from collections import deque

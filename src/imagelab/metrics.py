@@ -1,6 +1,6 @@
 """The metrics of a split, computed once from all its logits, so that they are the same for any batch size.
 
-Source: torchmetrics, https://lightning.ai/docs/torchmetrics/stable/; expected calibration error with 15 bins of
+Source: torchmetrics, https://lightning.ai/docs/torchmetrics/stable/; expected calibration error with 15 bins:
 Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 2.
 """
 

@@ -1,7 +1,7 @@
 """Every draw is a pure function of what it is for: nothing to save, the same with any number of workers.
 
-The order of an epoch is a function of (seed, epoch); a sample's augmentation of (seed, epoch, index); dropout and
-mixing of (seed, epoch, batch, rank). So a run can be killed and resumed anywhere.
+The order of an epoch is a function of (seed, epoch); a sample's augmentation of (seed, epoch, index); dropout
+and mixing of (seed, epoch, batch, rank). So a run can be killed and resumed anywhere.
 
 Source: the finaliser of SplitMix64, Steele et al. 2014, https://doi.org/10.1145/2660193.2660195, figure 17.
 """
@@ -37,7 +37,7 @@ def uniform(keys: Tensor, purpose: str, count: int) -> Tensor:
 
 
 def seed_step(seed: int, epoch: int, batch: int, rank: int) -> None:
-    """Seed torch, on every device in use, for what a training step draws by itself: dropout, stochastic depth."""
+    """Seed torch, on every device in use, for what a training step draws by itself, such as dropout."""
     word = zlib.crc32(f"{seed} {epoch} {batch} {rank}".encode())
     torch.default_generator.manual_seed(word)  # torch.manual_seed does the same 50 times slower
     if torch.cuda.is_initialized():

@@ -1,7 +1,6 @@
 """A run's folder: made so that no two runs share one, found again, and read back."""
 
 import json
-import os
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -127,4 +126,4 @@ def _plain(value: Any) -> Any:
 
 
 def _age(folder: Path) -> tuple[float, str]:
-    return os.stat(folder / CONFIG).st_mtime, folder.name
+    return (folder / CONFIG).stat().st_mtime, folder.name

@@ -1,7 +1,7 @@
 """When checkpoints are written, which epoch is the best, and where a run may stop.
 
-A checkpoint inside an epoch is written after a whole optimizer step, since gradients are not saved, and never on the
-epoch's last batch: the epoch's end writes that one, after validation.
+A checkpoint inside an epoch is written after a whole optimizer step, since gradients are not saved, and never
+on the epoch's last batch: the epoch's end writes that one, after validation.
 """
 
 import time
@@ -71,7 +71,7 @@ class Saver(Checkpoint):
         self.stop.ignore()
 
     def save(self, trainer: Trainer, best: bool = False) -> None:
-        """Write last.ckpt, unless the weights are no longer numbers: the one before it is then the last good one.
+        """Write last.ckpt, unless the weights are no longer numbers: then the one before stays the last.
 
         best.ckpt comes first: a kill between the two repeats the epoch and writes the same again.
         """
@@ -82,7 +82,7 @@ class Saver(Checkpoint):
                 logger.sync()  # the records lie on the disk before the checkpoint counts them
                 self.rows = logger.rows
         weights = [p.detach() for p in trainer.lightning_module.parameters() if p.is_floating_point()]
-        if torch.stack(torch._foreach_norm(weights)).sum().isfinite():
+        if torch.stack([weight.norm() for weight in weights]).sum().isfinite():
             if best:
                 trainer.save_checkpoint(self.folder / BEST)
             if trainer.is_global_zero:

@@ -28,7 +28,7 @@ def complain(sentences: list[str], head: str | None = None) -> None:
 
 
 def keep(path: Path) -> None:
-    """Write a copy of everything said to this file, and the libraries' warnings, which the terminal is spared."""
+    """Copy everything said to this file, and the libraries' warnings, which the terminal is spared."""
     file = path.open("a", encoding="utf-8")
     _files[:] = [Console(file=file, width=110, highlight=False, soft_wrap=True)]
     logging.captureWarnings(True)

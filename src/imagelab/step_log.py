@@ -6,7 +6,14 @@ from lightning import Callback, Trainer
 
 
 class StepLog(Callback):
-    """Write a record after every n-th step; a callback, since a module's own hook comes after the checkpoint's."""
+    """A callback, since the module's own hook comes after the one that writes the checkpoint.
+
+    Args:
+        every: Optimizer steps between two records.
+    """
+
+    def __init__(self, *, every: int) -> None:
+        self.every = every
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -14,7 +21,7 @@ class StepLog(Callback):
         stepped = (
             batch_idx + 1
         ) % trainer.accumulate_grad_batches == 0 or batch_idx + 1 == trainer.num_training_batches
-        if stepped and trainer.global_step % trainer.log_every_n_steps == 0:
+        if stepped and trainer.global_step % self.every == 0:
             pl_module.flush_losses()
             rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
             pl_module.write({"train/loss": pl_module.across_ranks(pl_module.running_loss())} | rates)

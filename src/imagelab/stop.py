@@ -26,7 +26,7 @@ class StopRequest:
         self.signum = 0
 
     def listen(self) -> None:
-        """Take the signals over, from Lightning too: its SIGTERM handler talks to other ranks inside the handler."""
+        """Take the signals over, from Lightning too: its SIGTERM handler talks to other ranks by itself."""
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
 

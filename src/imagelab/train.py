@@ -33,7 +33,7 @@ def start(cfg: Node, folder: Path) -> float | None:
 
 
 def resume(name: str, changes: list[str]) -> int:
-    """Go on in the folder of a stopped run, with its own config; only where the data lie and the workers may change."""
+    """Go on in the folder of a stopped run, with its own config: only `config.MAY_CHANGE` may differ."""
     folder = runs.unfinished(name)
     cfg = config.changed(runs.read_config(folder), changes)
     from imagelab.checkpoint import last_good
@@ -79,11 +79,8 @@ class Session:
             self._end(1 if self._began() else 2)
         except Exception as error:
             (self.folder / "error.log").write_text(traceback.format_exc())
-            screen.complain(
-                [
-                    f"{type(error).__name__}: {_first_line(error)}. The stack trace is in {self.folder}/error.log"
-                ]
-            )
+            trace = f"The stack trace is in {self.folder / 'error.log'}"
+            screen.complain([f"{type(error).__name__}: {_first_line(error)}. {trace}"])
             self._close("failed")
             self._end(1)
 

@@ -1,0 +1,84 @@
+"""Two gloo processes on CPU against one process with the doubled batch; one folder, one file of metrics."""
+
+import csv
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.runs_of_the_command import assert_same, finish, outcome, start
+
+# GroupNorm, since the ranks' batch statistics differ by nature; 1,294 training and 359 test images divide by no 2.
+WORDS = [
+    "augment=[flip,crop,cutout]",
+    "model.norm=group",
+    "trainer.max_epochs=4",
+    "trainer.accumulate_grad_batches=3",
+    "trainer.log_every_n_steps=2",
+    "trainer.gradient_clip_val=1",
+    "optimizer=nesterov",
+    "optimizer.lr=0.02",
+]
+TWO = [*WORDS, "trainer=ddp_cpu", "data.batch_size=32"]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("ddp")
+    finish([*TWO, f"hydra.run.dir={folder / 'run'}"], folder)
+    return folder / "run"
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, two):
+    finish([*WORDS, "trainer=cpu", "data.batch_size=64", f"hydra.run.dir={tmp_path / 'one'}"], tmp_path)
+    one, both = outcome(tmp_path / "one"), outcome(two)
+    for name, weights in one["weights"].items():
+        torch.testing.assert_close(both["weights"][name], weights, rtol=1e-4, atol=1e-5, msg=name)
+    assert both["results"]["steps"] == one["results"]["steps"]
+    for split in ("val", "test"):
+        assert both["results"][split] == pytest.approx(one["results"][split], abs=1e-4)
+    rows = [list(csv.DictReader(text.splitlines())) for text in (one["metrics"], both["metrics"])]
+    assert len(rows[0]) == len(rows[1])
+    for single, double in zip(*rows, strict=True):
+        assert single.keys() == double.keys()
+        for name, cell in single.items():
+            assert float(double[name] or 0) == pytest.approx(float(cell or 0), abs=2e-4), name
+
+
+def test_every_test_image_counts_once(two):
+    accuracy = outcome(two)["results"]["test"]["accuracy"]
+    assert accuracy * 359 == pytest.approx(round(accuracy * 359), abs=1e-4)
+
+
+def test_the_ranks_share_one_folder(two):
+    assert [path.name for path in two.parent.iterdir()] == ["run"]
+    assert (two / "console.log").read_text().count("status      finished") == 1
+
+
+def test_sigterm_to_one_process_stops_all_and_the_run_goes_on_exactly(tmp_path, two):
+    run = tmp_path / "stopped"
+    process = start([*TWO, f"hydra.run.dir={run}"], tmp_path)
+    deadline = time.monotonic() + 90
+    while not (run / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGTERM)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 128 + signal.SIGTERM, output
+    assert json.loads((run / "results.json").read_text())["status"] == "stopped"
+    finish([f"resume={run}"], tmp_path)
+    assert_same(outcome(two), outcome(run))
+
+
+def test_a_loss_that_is_no_number_ends_all_ranks(tmp_path):
+    run = tmp_path / "diverged"
+    process = start(
+        [*TWO, "optimizer.lr=1e30", "trainer.gradient_clip_val=null", f"hydra.run.dir={run}"], tmp_path
+    )
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1, output
+    assert "The training loss became NaN or infinite at step" in output
+    assert "Traceback" not in output

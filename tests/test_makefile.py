@@ -65,4 +65,6 @@ def test_the_list_of_targets_is_complete_and_every_program_is_there() -> None:
     phony = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)[0].split()
     listed = re.findall(r"^  make ([\w-]+)", make(ROOT, "help"), re.MULTILINE)
     assert sorted(phony) == sorted(listed)
-    assert not [name for name in re.findall(r"((?:scripts|benchmarks)/\w+\.py)", text) if not (ROOT / name).exists()]
+    assert not [
+        name for name in re.findall(r"((?:scripts|benchmarks)/\w+\.py)", text) if not (ROOT / name).exists()
+    ]

@@ -37,10 +37,10 @@ def run(folder: Path, *words: str) -> str:
 
 
 def test_the_renamed_package_works_and_the_old_name_is_gone(copy: Path) -> None:
-    assert main(["birds"], copy) == 0
-    assert Path(run(copy, "-c", "import birds; print(birds.__file__)").strip()).is_relative_to(copy)
-    assert "birds train" in run(copy, "-c", "from birds.cli import main; main()")
-    assert name(copy) == "birds"
+    assert main(["quokkas"], copy) == 0
+    assert Path(run(copy, "-c", "import quokkas; print(quokkas.__file__)").strip()).is_relative_to(copy)
+    assert "quokkas train" in run(copy, "-c", "from quokkas.cli import main; main()")
+    assert name(copy) == "quokkas"
     left = [path for path in tracked(copy) if path.name not in KEPT and OLD in readable(path).lower()]
     assert not left
     assert (copy / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
@@ -57,7 +57,7 @@ def readable(path: Path) -> str:
     ("words", "sentence"),
     [
         ([], "Say the new name"),
-        (["Birds"], "'Birds' cannot be imported"),
+        (["Quokkas"], "'Quokkas' cannot be imported"),
         (["class"], "'class' cannot be imported"),
         (["json"], "'json' is a module of Python's own"),
         ([OLD], f"src/{OLD} exists already"),
@@ -72,6 +72,6 @@ def test_a_name_that_cannot_be_is_refused(
 
 def test_changes_that_are_not_committed_are_safe(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (copy / "Makefile").write_text("mine")
-    assert main(["birds"], copy) == 2
+    assert main(["quokkas"], copy) == 2
     assert "not committed" in capsys.readouterr().err
     assert (copy / "src" / OLD).is_dir()

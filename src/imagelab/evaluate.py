@@ -107,7 +107,9 @@ def table(content: Node) -> Any:
     from rich.table import Table
 
     title = f"{content['run']}, {content['checkpoint']} weights"
-    shown = Table("", content["split"], title=title, title_justify="left", box=box.SIMPLE)
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    shown.add_column("")
+    shown.add_column(content["split"], justify="right")
     for name, value in content["metrics"].items():
         shown.add_row(name, f"{value:.4f}")
     return shown

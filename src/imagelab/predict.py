@@ -4,7 +4,8 @@ imagelab predict run=last source=photos/
 """
 
 import csv
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -14,6 +15,7 @@ from imagelab import cli, runs, screen
 from imagelab.problem import Problem
 
 Node = dict[str, Any]
+RESULT = "predictions.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,54 +35,85 @@ def main() -> None:
 
 def start(cfg: Node, _: Path) -> None:
     """Write a CSV with a line for each file, and say which ones could not be read."""
-    from imagelab.predictor import load
-
-    folder = runs.existing(cfg["run"])
-    paths = pictures(cfg["source"])
-    predictor = load(folder)
-    output = Path(cfg["output"] or folder / "predictions.csv")
-    unreadable = []
-    with output.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "class", "probability", *predictor.classes, "error"])
-        for line in lines(predictor, paths, cfg["batch_size"]):
-            writer.writerow(line)
-            unreadable += [line[-1]] if line[-1] else []
-    screen.say(*(f"unreadable: {error}" for error in unreadable))
-    screen.say(f"{len(paths)} files, {len(unreadable)} of them unreadable. Written to {output}")
+    if cfg["batch_size"] < 1:
+        raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
+    folder, paths = runs.existing(cfg["run"]), pictures(cfg["source"])
+    output = Path(cfg["output"] or folder / RESULT).expanduser()
+    unreadable = write(output, _best_device(folder), paths, cfg["batch_size"])
+    screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
+    count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
+    screen.say(f"{count}. Written to {output}")
 
 
 def pictures(source: str) -> list[Path]:
-    """The files that a source stands for: itself, all files below a folder, or what a glob finds.
+    """The files that a source stands for: itself, all below a folder but hidden ones, or what a glob finds.
 
     Raises:
         Problem: There are none.
     """
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.is_file():
         return [path]
-    below = path.rglob("*") if path.is_dir() else map(Path, glob(source, recursive=True))
-    found = sorted(file for file in below if file.is_file() and not file.name.startswith("."))
+    if path.is_dir():
+        below = (file for file in path.rglob("*") if not _hidden(file.relative_to(path)))
+    else:
+        below = map(Path, glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = sorted(file for file in below if file.is_file())
     if not found:
         raise Problem(f"source={source}: no file, no folder with files, and no glob that finds any")
     return found
 
 
-def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[list[Any]]:
-    """For each file: its path, class, the class's probability, all probabilities, and why it was unreadable."""
+def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> list[tuple[Path, str]]:
+    """Write a CSV line for each file; the unreadable ones, and why.
+
+    Raises:
+        Problem: There is no such folder to write into, or it is refused.
+    """
+    unreadable = []
+    try:
+        # File names may hold bytes that are no text; they are written as they are.
+        with output.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "class", "probability", *predictor.classes, "error"])
+            for path, line, error in lines(predictor, paths, batch_size):
+                writer.writerow([path, *line, error])
+                unreadable += [(path, error)] if error else []
+    except OSError as problem:
+        raise Problem(f"output={output} cannot be written: {problem.strerror or problem}") from problem
+    return unreadable
+
+
+def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[Path, Iterable[str], str]]:
+    """For each file: its path; class, the class's probability, all probabilities; why it was unreadable."""
     for first in range(0, len(paths), batch_size):
         some = paths[first : first + batch_size]
         for path, reading in zip(some, predictor.files(some), strict=True):
             if isinstance(reading, Exception):
-                yield [path, "", "", *[""] * len(predictor.classes), reading]
+                yield path, [""] * (2 + len(predictor.classes)), str(reading).removeprefix(f"{path}: ")
             else:
                 best = int(reading.argmax())
-                yield [
-                    path,
-                    predictor.classes[best],
-                    *(f"{value:.6f}" for value in (reading[best], *reading)),
-                    "",
-                ]
+                values = [f"{value:.6f}" for value in (reading[best], *reading)]
+                yield path, [predictor.classes[best], *values], ""
+
+
+def _best_device(folder: Path) -> Any:
+    """The run's predictor, on the accelerator of this machine where there is one."""
+    import torch
+
+    from imagelab.predictor import load
+
+    screen.keep(Path(os.devnull))
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return load(folder).to(device or "cpu")
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 if __name__ == "__main__":

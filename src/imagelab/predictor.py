@@ -1,6 +1,6 @@
-"""A trained network with all it needs to be used: `imagelab.load(path)` gives one, from a run or a checkpoint."""
+"""A trained network with all it needs to be used; `imagelab.load(path)` gives one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagelab.data.decode import Unreadable, decode
+from imagelab.data.decode import Unreadable
+from imagelab.data.parallel import each
 from imagelab.data.preprocess import Preprocess
+from imagelab.data.reader import Reader
 
-Reading = np.ndarray | Unreadable  # (K,) float probabilities, or why a file could not be read
+Reading = np.ndarray | Unreadable  # (K,) float32 probabilities, or why a file could not be read
 
 
 class Predictor(nn.Module):
@@ -21,66 +23,100 @@ class Predictor(nn.Module):
         net: The trained network.
         classes: The names of the K classes.
         preprocess: What happens to an image before the network.
+        reader: How a picture becomes an image such as the network was trained on.
     """
 
-    def __init__(self, *, net: nn.Module, classes: list[str], preprocess: Preprocess) -> None:
+    def __init__(self, *, net: nn.Module, classes: list[str], preprocess: Preprocess, reader: Reader) -> None:
         super().__init__()
-        self.net, self.classes, self.preprocess = net.eval(), classes, preprocess
+        self.net, self.classes = net.eval(), classes
+        self.preprocess, self.reader = preprocess, reader
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8, of any size -> probabilities (B, K) on the network's device."""
+        """(B, C, H, W) uint8, C 1 or 3, of any size -> probabilities (B, K) on the network's device."""
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
+                "predictor.images([...]) takes arrays (H, W, 3), predictor.files([...]) paths"
+            )
         device = next(self.net.parameters()).device
         return self.net(self.preprocess(images.to(device))).float().softmax(dim=1)
 
+    def images(self, images: Iterable[Any]) -> np.ndarray:
+        """The probabilities (B, K) of pictures in memory.
+
+        Args:
+            images: Arrays (H, W) or (H, W, 3) uint8, of any sizes, or Pillow's RGB or grey images.
+        """
+        return self._probabilities([self.reader.image(_rgb(image), self.preprocess) for image in images])
+
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
         """The probabilities of each picture file, in order; the error of those that cannot be read."""
-        readings: list[Reading] = []
-        pixels: list[np.ndarray] = []
-        for path in paths:
-            try:
-                pixels.append(self.preprocess.centre(decode(path, least=self.preprocess.resize)))
-                readings.append(np.empty(0))
-            except Unreadable as error:
-                readings.append(error)
-        if not pixels:
-            return readings
-        found = iter(self(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)).cpu().numpy())
-        return [reading if isinstance(reading, Unreadable) else next(found) for reading in readings]
+        pictures = list(each(self._read, paths))
+        readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
+        found = iter(self._probabilities(readable))
+        return [picture if isinstance(picture, Unreadable) else next(found) for picture in pictures]
+
+    def _read(self, path: str | Path) -> np.ndarray | Unreadable:
+        try:
+            return self.reader.file(path, self.preprocess)
+        except Unreadable as error:
+            return error
+
+    def _probabilities(self, pictures: list[np.ndarray]) -> np.ndarray:
+        if not pictures:
+            return np.empty((0, len(self.classes)), np.float32)
+        return self(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)).cpu().numpy()
 
 
 def load(path: str | Path) -> Predictor:
-    """A usable network from the folder of a run (its best weights) or from a checkpoint.
+    """A usable network from the folder of a run (its best weights) or from a checkpoint; on the CPU.
 
     Raises:
         Problem: There is none, it is damaged, or it is not one of this project's.
     """
-    from imagelab.build import build_net
     from imagelab.checkpoint import BEST, read
     from imagelab.problem import Problem
 
-    path = Path(path)
+    path = Path(path).expanduser()
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
     if "imagelab" not in checkpoint:
         raise Problem(
             f"{path} is a checkpoint of another program: it does not say which network and classes it is of."
         )
-    return from_checkpoint(checkpoint, build_net)
+    return from_checkpoint(checkpoint)
 
 
-def from_checkpoint(checkpoint: dict[str, Any], build_net: Any) -> Predictor:
-    """The network that the checkpoint describes, with its weights; nothing is downloaded."""
+def from_checkpoint(checkpoint: dict[str, Any]) -> Predictor:
+    """The network that a checkpoint describes, with its weights; nothing is downloaded."""
+    from imagelab.build import build_net
+
     card = checkpoint["imagelab"]
     preprocess = Preprocess.from_dict(card["preprocess"])
-    # Pretrained or earlier weights would be overwritten at once.
-    node = (
-        card["model"] | {"weights": None} | ({"pretrained": False} if "pretrained" in card["model"] else {})
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, then overwritten: no one else's draws change
+        net = build_net(
+            bare(card["model"]), card["classes"], preprocess.channels, preprocess.size, seed=card["seed"]
+        )
+    prefix = "net."
+    net.load_state_dict(
+        {
+            name.removeprefix(prefix): weight
+            for name, weight in checkpoint["state_dict"].items()
+            if name.startswith(prefix)
+        }
     )
-    net = build_net(node, card["classes"], preprocess.channels, preprocess.size, seed=card["seed"])
-    weights = {
-        name.removeprefix("net."): value
-        for name, value in checkpoint["state_dict"].items()
-        if name.startswith("net.")
-    }
-    net.load_state_dict(weights)
-    return Predictor(net=net, classes=card["classes"], preprocess=preprocess)
+    return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=Reader(**card["reader"]))
+
+
+def bare(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's config without the weights it started from, which a checkpoint's own would overwrite."""
+    return model | {"weights": None} | ({"pretrained": False} if "pretrained" in model else {})
+
+
+def _rgb(image: Any) -> np.ndarray:
+    pixels = np.asarray(image)
+    if pixels.dtype == np.uint8 and pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"an image must be (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
+    return pixels

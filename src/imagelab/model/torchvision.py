@@ -79,7 +79,9 @@ def _options(name: str, size: int) -> dict[str, Any]:
     if name.startswith("maxvit"):
         return {"input_size": (size, size)}
     if name in ("googlenet", "inception_v3"):
-        return {"aux_logits": False, "init_weights": True}  # one tensor of logits in training, too
+        # One tensor of logits in training, too; and the shift of colours that comes with pretrained weights:
+        # a checkpoint of a run that began with those is loaded into a network that did not.
+        return {"aux_logits": False, "init_weights": True, "transform_input": True}
     return {}
 
 

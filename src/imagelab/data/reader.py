@@ -1,0 +1,54 @@
+"""From a picture file to pixels, just as the images of a run were made that its network was evaluated on."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagelab.contracts import Images
+from imagelab.data.arrays import Arrays
+from imagelab.data.decode import decode
+from imagelab.data.memory import SPARE
+from imagelab.data.preprocess import Preprocess
+from imagelab.data.resize import covered
+from imagelab.data.shrunk import Shrunk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Brings every picture into the form of the images of a run.
+
+    Args:
+        least: The smallest short side that a file is decoded to, in pixels.
+        shape: Height and width in pixels of the run's images in memory; None: they were photos of any size,
+            cut to the size of the network's input.
+    """
+
+    least: int
+    shape: list[int] | None
+
+    def file(self, path: str | Path, preprocess: Preprocess) -> np.ndarray:
+        """The pixels of a picture file, (H, W, 3) uint8, the same H and W for all.
+
+        Raises:
+            Unreadable: It is no picture, or damaged.
+        """
+        return self.image(decode(path, self.least), preprocess)
+
+    def image(self, pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
+        """(H, W, 3) uint8 of any size -> (H, W, 3) uint8, the same H and W for all."""
+        return preprocess.centre(pixels) if self.shape is None else covered(pixels, *self.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for a checkpoint."""
+        return asdict(self)
+
+
+def reader_of(images: Images, preprocess: Preprocess) -> Reader:
+    """What makes pictures of the same form as a run's images, as they are kept."""
+    if isinstance(images, Arrays):
+        height, width = (int(side) for side in images.images.shape[-2:])
+        return Reader(least=SPARE * min(height, width), shape=[height, width])
+    spare = SPARE if isinstance(images, Shrunk) else 1
+    return Reader(least=spare * preprocess.resize, shape=None)

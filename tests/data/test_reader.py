@@ -1,0 +1,74 @@
+"""A picture file comes to the same pixels in a prediction as it did in the run's own evaluation."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imagelab.data.batches import Address
+from imagelab.data.folder import Folder
+from imagelab.data.image_data import ImageData
+from imagelab.data.reader import Reader, reader_of
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+SAME_SMALL, SAME_FLAT = [(32, 32)] * 12, [(30, 20)] * 12
+MIXED = [(90, 70), (41, 160), (33, 31), (20, 24), (128, 128), (57, 300)] * 2
+
+
+def image_data(root, sizes, *, grey=False, **changes) -> ImageData:
+    rng = np.random.default_rng(0)
+    for place, (width, height) in enumerate(sizes):
+        path = root / "ab"[place % 2] / f"{place}.{'jpg' if place % 4 < 2 else 'png'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rough = rng.integers(0, 256, (height // 4, width // 4, 3), dtype=np.uint8)
+        image = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
+        image.convert("L" if grey else "RGB").save(path)
+    knobs = {"preprocess": None, "batch_size": 1, "workers": 0, "size": None, "limit": None, "classes": None}
+    knobs |= {"balance": False, "val_fraction": 0.25, "test_fraction": 0.25, "storage": "auto"} | changes
+    source = Folder(root=str(root), manifest=None, on_bad_image="error")
+    return ImageData(source=source, augment=[], seed=0, **knobs)  # type: ignore[arg-type]
+
+
+def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
+    """The test images as the run's evaluation sees them, and as read again from their files."""
+    again = Folder(root=str(root), manifest=None, on_bad_image="error")
+    from imagelab.data.splits import prepare_splits
+
+    _, files = prepare_splits(again, classes=None, limit=None, val_fraction=0.25, test_fraction=0.25)
+    count = data.counts["test"]
+    index = np.arange(count)
+    batch = data.dataset("test", augmented=False)[Address(0, 0, index, index)]
+    reader = Reader(**reader_of(data.splits["train"], data.preprocess).to_dict())
+    pixels = np.stack([reader.file(path, data.preprocess) for path in files["test"].paths])  # type: ignore[attr-defined]
+    read = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return data.inputs(batch, train=False, rank=0).images, data.preprocess(read)
+
+
+@pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
+@pytest.mark.parametrize(
+    ("sizes", "storage", "size"),
+    [
+        (SAME_SMALL, "auto", None),
+        (SAME_SMALL, "memory", 16),
+        (SAME_SMALL, "memory", 48),
+        (SAME_SMALL, "files", 16),
+        (SAME_SMALL, "files", 48),
+        (SAME_FLAT, "auto", None),
+        (SAME_FLAT, "memory", 24),
+        (MIXED, "memory", 32),
+        (MIXED, "files", 32),
+        (MIXED, "files", None),
+    ],
+)
+def test_pixels_are_the_same_to_the_bit(tmp_path, sizes, storage, size, grey):
+    evaluated, read = both(image_data(tmp_path, sizes, grey=grey, storage=storage, size=size), tmp_path)
+    assert evaluated.shape == read.shape
+    assert torch.equal(evaluated, read)
+
+
+def test_photos_that_were_shrunk_differ_by_the_rounding_of_their_long_side_only(tmp_path):
+    data = image_data(tmp_path, MIXED, storage="shrunk", size=32)
+    evaluated, read = both(data, tmp_path)
+    std = float(np.mean(data.preprocess.std))
+    assert float((evaluated - read).abs().mean()) * std < 2 / 255

@@ -1,7 +1,7 @@
 """Images -> logits -> loss -> step: the module that Lightning trains."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -107,10 +107,14 @@ class Classifier(lightning.LightningModule):
         self.write({"train/loss_epoch": mean} | val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["imagelab"] = self.card | {"losses": self.losses.state_dict()}
+        # Called on every rank, written by the first: each rank's own losses, (ranks, n).
+        losses = {name: self._gathered(values) for name, values in self.losses.state_dict().items()}
+        checkpoint["imagelab"] = self.card | {"losses": losses}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.losses.load_state_dict(checkpoint["imagelab"]["losses"])
+        losses = checkpoint["imagelab"]["losses"]
+        mine = {name: values[self.global_rank % len(values)] for name, values in losses.items()}
+        self.losses.load_state_dict(mine)
 
     def running_loss(self) -> float:
         """Mean training loss of the last logged window, for the progress bar."""
@@ -143,6 +147,10 @@ class Classifier(lightning.LightningModule):
             return value
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
         return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
+
+    def _gathered(self, values: Tensor) -> Tensor:
+        alone = self.trainer.world_size == 1
+        return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
 
     def _window_scale(self, batch_idx: int) -> float:
         # Lightning divides by the full window, also where the epoch's last one is shorter.

@@ -1,0 +1,33 @@
+"""Train in this process: the parts that the command builds, fitted."""
+
+from pathlib import Path
+
+from imagelab import config
+from imagelab.build import Parts, build
+from imagelab.compose import compose
+from imagelab.stop import StopRequest
+
+# As small as it goes: two steps an epoch.
+SHORT = [
+    "trainer=cpu",
+    "trainer.max_epochs=1",
+    "data.limit=200",
+    "data.batch_size=64",
+    "trainer.log_every_n_steps=1",
+]
+
+
+def built(words: list[str], folder: Path) -> Parts:
+    """The parts of the run that these words ask for."""
+    composed = compose("train", words)
+    assert composed.cfg is not None, composed.problems
+    cfg = config.plain(composed.cfg)
+    assert composed.problems + config.problems(cfg) == []
+    return build(cfg, folder, StopRequest())
+
+
+def fitted(words: list[str], folder: Path) -> Parts:
+    """The same, trained."""
+    parts = built(words, folder)
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    return parts

@@ -1,10 +1,14 @@
 """Imagelab: train image classifiers with every trick the field teaches."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imagelab.predictor import Predictor
+
+# When imported, albumentations asks the network for a newer version: slow, and a warning where there is none.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 
 def load(path: str | Path) -> "Predictor":

@@ -12,7 +12,7 @@ from imagelab.augment.crop import Crop
 from imagelab.augment.flip import Flip
 from imagelab.augment.mixup import Mixup
 from imagelab.problem import Problem
-from imagelab.randomness import sample_keys
+from imagelab.randomness import sample_keys, stream
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 JITTER = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
@@ -103,6 +103,31 @@ def test_grey_batches_can_take_transforms_of_a_library():
         grey, torch.arange(4), batch_steps([albumentations.HorizontalFlip(p=1), v2.RandomVerticalFlip(p=1)])
     )
     assert torch.equal(flipped, grey.flip(-1, -2))
+
+
+def test_one_augmentation_listed_twice_draws_twice():
+    images = torch.arange(64).repeat(400, 1, 8, 1).byte()
+    keys = sample_keys(0, 0, torch.arange(400))
+    once, twice = (augment_batch(images, keys, batch_steps([Flip(p=0.5)] * n)) for n in (1, 2))
+    mirrored = [(changed != images).flatten(1).any(1).float().mean().item() for changed in (once, twice)]
+    assert mirrored == [pytest.approx(0.5, abs=0.1)] * 2  # by the same draw twice, nothing would be mirrored
+
+
+def test_of_several_that_mix_each_batch_gets_one_at_random():
+    class Tint:
+        def __init__(self, name):
+            self.name = name
+
+        def mix(self, images, targets, rng):
+            drawn.append(self.name)
+            return images, targets
+
+    drawn: list[str] = []
+    for batch in range(600):
+        rng = stream(0, "mix", batch)
+        mix_batch(torch.ones(2, 1, 2, 2), torch.eye(2), [Tint("a"), Tint("b"), Tint("c")], rng)
+    assert len(drawn) == 600
+    assert [drawn.count(name) for name in "abc"] == [pytest.approx(200, abs=50)] * 3
 
 
 def test_mixing_waits_for_its_turn():

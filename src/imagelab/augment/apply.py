@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from imagelab.contracts import Augment, Mix
 from imagelab.problem import Problem
+from imagelab.randomness import sample_keys
 
 BatchStep = Callable[[Tensor, Tensor], Tensor]
 
@@ -23,7 +25,8 @@ def is_library(augmentation: object) -> bool:
 def batch_steps(augment: Sequence[object]) -> list[BatchStep]:
     """What each augmentation of single images does to a batch (B, C, H, W) uint8 with keys (B,), in turn."""
     single = [one for one in augment if not isinstance(one, Mix)]
-    return [one.batch if isinstance(one, Augment) else _OneByOne(one) for one in single]
+    steps = [one.batch if isinstance(one, Augment) else _OneByOne(one) for one in single]
+    return [partial(_at, place, step) if place else step for place, step in enumerate(steps)]
 
 
 def augment_batch(images: Tensor, keys: Tensor, steps: Sequence[BatchStep]) -> Tensor:
@@ -36,10 +39,9 @@ def augment_batch(images: Tensor, keys: Tensor, steps: Sequence[BatchStep]) -> T
 def mix_batch(
     images: Tensor, targets: Tensor, mixing: Sequence[Mix], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend normalised images (B, C, H, W) and targets (B, K) by each augmentation in turn."""
-    for one in mixing:
-        images, targets = one.mix(images, targets, rng)
-    return images, targets
+    """Blend normalised images (B, C, H, W) and targets (B, K) by one of the augmentations, drawn anew."""
+    one = mixing[int(rng.integers(len(mixing)))] if len(mixing) > 1 else mixing[0]
+    return one.mix(images, targets, rng)
 
 
 class PhotoAugment:
@@ -125,6 +127,11 @@ def _transform(augmentation: object, size: int) -> object:
 
 def _is_albumentations(transform: object) -> bool:
     return any(kind.__module__.split(".")[0] == "albumentations" for kind in type(transform).__mro__)
+
+
+def _at(place: int, step: BatchStep, images: Tensor, keys: Tensor) -> Tensor:
+    # By its place in the list, so that one augmentation listed twice does not draw the same twice.
+    return step(images, keys + sample_keys(place, 0, torch.zeros_like(keys)))
 
 
 def _seed(key: int, number: int) -> int:

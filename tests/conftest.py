@@ -1,6 +1,9 @@
 """What tests share: the real images, where they are present."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests share the cores, and some fork
+
 import tarfile
 import tempfile
 from pathlib import Path

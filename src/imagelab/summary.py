@@ -42,16 +42,14 @@ def opening(
         lr_note: Where the rate comes from, if it was scaled; else empty.
         folder: The folder of the run.
     """
-    names = ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
     splits = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-    rate = f"{lr:g}" + (f" ({lr_note})" if lr_note else "")
     plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {batch_size:,} images"
     return _rows(
         {
-            "data": f"{len(classes)} classes ({names}); images: {splits}",
+            "data": f"{len(classes)} classes ({_names(classes)}); images: {splits}",
             "model": f"{model}, {parameters:,} parameters",
             "training": f"{plan} on {device}",
-            "learning rate": rate,
+            "learning rate": f"{lr:g}" + (f" ({lr_note})" if lr_note else ""),
             "run folder": near(folder),
         }
     )
@@ -83,6 +81,10 @@ def near(path: Path) -> str:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(path.absolute())
+
+
+def _names(classes: list[str]) -> str:
+    return ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
 
 
 def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:

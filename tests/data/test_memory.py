@@ -111,6 +111,7 @@ def test_a_picture_that_breaks_meanwhile_leaves_nothing_behind(tmp_path, files):
 
 
 def _decode_in_a_process(pictures, start, results):
+    torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
     start.wait()
     results.put(int(in_memory(pictures, size=None).images.sum()))
 
@@ -119,7 +120,10 @@ def test_processes_that_decode_at_once_agree(tmp_path, files):
     pictures = files(tmp_path, [(64, 64)] * 60)
     fork = multiprocessing.get_context("fork")
     start, results = fork.Barrier(3), fork.Queue()
-    racers = [fork.Process(target=_decode_in_a_process, args=(pictures, start, results)) for _ in range(3)]
+    racers = [
+        fork.Process(target=_decode_in_a_process, args=(pictures, start, results), daemon=True)
+        for _ in range(3)
+    ]
     for racer in racers:
         racer.start()
     sums = {results.get(timeout=60) for _ in racers}

@@ -1,0 +1,289 @@
+"""Every command and program of README.md is run, made small; what cannot run here is shown to say why."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.error
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagelab import menu
+from tests import in_process
+from tests.runs_of_the_command import finish
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+SECTIONS = {part.splitlines()[0]: part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
+RUN = "logs/train/2026-01-31_12-00-00"
+
+SMALL = {"trainer.max_epochs": "1", "data.limit": "24", "data.batch_size": "4", "data.workers": "0"}
+SMALL_PHOTOS = {"data.size": "32"}
+NO_NETWORK = ("experiment=cifar10_resnet9", "data=cifar10", "model.pretrained=true")
+
+
+def commands(text: str) -> list[str]:
+    """What one can type: the lines of its bash blocks, and what begins like a command in a sentence."""
+    blocks = "".join(re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)).splitlines()
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`((?:imagelab|make|source|eval) [^`]+)`", prose)
+    return [*blocks, *inline]
+
+
+def files(text: str) -> dict[str, str]:
+    """The files that a text shows: a name alone on its line, then a block of code."""
+    return dict(re.findall(r"^`([\w./]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def programs(text: str) -> list[str]:
+    """Its blocks of Python that are not files."""
+    rest = re.sub(r"^`[\w./]+`\n```\w+\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```python\n(.*?)^```$", rest, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def example_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two epochs."""
+    words = ["trainer.max_epochs=2", "data.limit=200", "data.batch_size=16"]
+    return in_process.trained(*words, folder=tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def place(tmp_path: Path, example_run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that the README takes for granted; the network is away."""
+    pictures(tmp_path / "photos")
+    rows = [f"photos/{path.parent.name}/{path.name},{path.parent.name}" for path in tmp_path.rglob("*.jpg")]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *sorted(rows)]))
+    (tmp_path / "new_photos").mkdir()
+    for place, path in enumerate(sorted((tmp_path / "photos").rglob("*.jpg"))[:3]):
+        shutil.copy(path, tmp_path / "new_photos" / f"{place}.jpg")
+    shutil.copytree(example_run, tmp_path / RUN)
+    for name, folder in {"IMAGELAB_CACHE": "cache", "TORCH_HOME": "torch", "WANDB_DIR": "wandb"}.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    cut_off(tmp_path, monkeypatch)
+    return tmp_path
+
+
+def pictures(root: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(["cat", "dog"]):
+        (root / name).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(0, 160, (*rng.integers(34, 60, 2), 3)) + 95 * label
+            Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{i:02}.jpg")
+
+
+def cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    def away(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("the network is away")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("urllib.request.urlopen", away)
+
+
+def smaller(line: str) -> list[str]:
+    """The words of a training command, and more that make it short."""
+    words = shlex.split(line)[1:]
+    changes = SMALL | (SMALL_PHOTOS if "data.root=photos" in words else {})
+    if "data.batch_size=full" in words:
+        changes = {name: value for name, value in changes.items() if name != "data.batch_size"}
+    return [*words, *(f"{name}={value}" for name, value in changes.items())]
+
+
+def succeed(words: list[str], folder: Path) -> in_process.Said:
+    said = in_process.imagelab(*words, folder=folder)
+    assert said.status == 0, f"imagelab {shlex.join(words)}\n{said.out}\n{said.err}"
+    return said
+
+
+def train(line: str, place: Path) -> None:
+    """Run a training command, or show that it gets as far as the network, or the GPUs."""
+    words = smaller(line)
+    absent = [word for word in NO_NETWORK if word in words]
+    if absent:
+        said = in_process.imagelab(*words, folder=place)
+        assert (said.status, said.out) == (2, "")
+        assert re.search(r"cannot be downloaded|could not be fetched", said.err), said.err
+        if absent == ["model.pretrained=true"]:
+            succeed([*words, "model.pretrained=false"], place)
+    elif "trainer=ddp" in words:
+        said = in_process.imagelab(*words, folder=place)
+        assert said.status == 2
+        assert "trainer.accelerator: wants gpu, torch sees none here" in said.err
+    elif "trainer=ddp_cpu" in words:
+        assert "on 2 x cpu" in finish(words[1:], place)
+    elif "-m" in words or "--help" in words:
+        succeed(words, place)
+    else:
+        assert "finished" in succeed(words, place).out
+
+
+def skip_bad(line: str, place: Path) -> None:
+    bad = place / "photos" / "cat" / "broken.jpg"
+    bad.write_text("no picture")
+    words = smaller(line)
+    refused = in_process.imagelab(*(w for w in words if not w.startswith("data.on_bad")), folder=place)
+    assert (refused.status, str(bad) in refused.err) == (2, True)
+    assert str(bad) in succeed(words, place).out
+    bad.unlink()
+
+
+def resume(line: str, place: Path) -> None:
+    """As after `kill -9` in the second epoch: the last checkpoint is the one before, and no results."""
+    run = place / RUN
+    (run / "results.json").unlink(missing_ok=True)
+    shutil.copy(run / "checkpoints" / "previous.ckpt", run / "checkpoints" / "last.ckpt")
+    succeed(shlex.split(line)[1:], place)
+    assert json.loads((run / "results.json").read_text())["status"] == "finished"
+
+
+def evaluate(line: str, place: Path) -> None:
+    words = shlex.split(line)[1:]
+    if "root=/mnt/photos" in words:
+        words[words.index("root=/mnt/photos")] = f"root={place / 'moved'}"
+        train("imagelab train data=folder data.root=photos hydra.run.dir=logs/photos", place)
+        (place / "photos").rename(place / "moved")
+    assert "accuracy" in succeed(words, place).out
+
+
+def make(line: str, place: Path, clone: Path) -> None:
+    """What make would do, in a fresh clone; then its command is run here, if it trains."""
+    done = subprocess.run(
+        ["make", "-n", *shlex.split(line)[1:]], cwd=clone, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Installing the locked packages" in done.stdout
+    last = done.stdout.strip().splitlines()[-1]
+    assert re.search(r"\.venv/bin/(imagelab|pytest|ruff|codespell|basedpyright|python)\b", last), last
+    if last.startswith(".venv/bin/imagelab train"):
+        train(last.removeprefix(".venv/bin/"), place)
+
+
+def clone_and_train(line: str, place: Path) -> None:
+    """The clone is real; what make does in it is shown by `make -n`."""
+    head, _, rest = line.partition(" && cd imagelab && ")
+    url = ROOT if (ROOT / ".git").exists() else repository(fresh(place))
+    done = subprocess.run(["sh", "-c", head], cwd=place, env=os.environ | {"URL": str(url)}, check=False)
+    assert done.returncode == 0
+    make(rest, place, place / "imagelab")
+
+
+def repository(folder: Path) -> Path:
+    """A git repository of what is in a folder."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+def follow(line: str, place: Path) -> None:
+    """Do what a line says."""
+    if line.startswith("git clone "):
+        clone_and_train(line, place)
+    elif line.startswith("make "):
+        make(line, place, fresh(place))
+    elif line == "source .venv/bin/activate":
+        done = subprocess.run(["make", "-n", "setup"], cwd=fresh(place), capture_output=True, text=True)
+        assert re.search(r"uv venv .*\.venv$", done.stdout, re.MULTILINE)
+    elif line == "imagelab":
+        assert "imagelab train" in succeed([], place).out
+    elif line.startswith("eval "):
+        words = shlex.split(re.findall(r"\$\((.*)\)", line)[0])[1:]
+        assert "complete -o nospace" in succeed(words, place).out
+    elif "on_bad_image" in line:
+        skip_bad(line, place)
+    elif "resume=" in line:
+        resume(line, place)
+    elif line.startswith("imagelab evaluate "):
+        evaluate(line, place)
+    elif line.startswith("imagelab predict "):
+        assert "0 of them unreadable" in succeed(shlex.split(line)[1:], place).out
+    else:
+        assert line.startswith("imagelab train "), f"no one checks this line: {line}"
+        train(line, place)
+
+
+def fresh(place: Path) -> Path:
+    """A folder in which make finds what a clone has, and nothing is installed."""
+    folder = place / "fresh"
+    folder.mkdir(exist_ok=True)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@contextlib.contextmanager
+def with_files(shown: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The project as if these files were in it."""
+    import imagelab.model
+
+    if shown:
+        shutil.copytree(menu.folder(), folder / "configs")
+        for name, content in shown.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+        monkeypatch.setattr(menu, "folder", lambda: folder / "configs")
+        path = [*imagelab.model.__path__, str(folder / "src" / "imagelab" / "model")]
+        monkeypatch.setattr(imagelab.model, "__path__", path)
+    yield
+    for name in shown:
+        sys.modules.pop(f"imagelab.model.{Path(name).stem}", None)
+
+
+@pytest.mark.parametrize("title", [title for title, part in SECTIONS.items() if commands(part)])
+def test_the_commands_do_what_they_say(title, place, monkeypatch):
+    compiled = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.nn.Module.compile", lambda net: compiled.append(net))  # a minute, otherwise
+    with with_files(files(SECTIONS[title]), place / "project", monkeypatch):
+        for line in commands(SECTIONS[title]):
+            follow(line, place)
+    assert len(compiled) == SECTIONS[title].count("trainer.compile=true")
+
+
+@pytest.mark.parametrize("title", [title for title, part in SECTIONS.items() if programs(part)])
+def test_the_programs_run(title, place, monkeypatch):
+    monkeypatch.chdir(place)
+    names: dict[str, object] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        for program in programs(SECTIONS[title]):
+            exec(program, names)
+            assert np.allclose(np.sum(names["probabilities"], axis=1), 1, atol=1e-5)  # type: ignore[call-overload]
+    assert "'0', '1'" in out.getvalue()
+
+
+def test_no_command_escapes(tmp_path):
+    found = [line for part in SECTIONS.values() for line in commands(part)]
+    typed = re.findall(r"^(?:imagelab|make|source|git clone)\b.*$", TEXT, re.MULTILINE)
+    assert len(found) > 50
+    assert set(typed) <= set(found)
+    with pytest.raises(AssertionError, match="no one checks this line: rm"):
+        follow("rm -rf logs", tmp_path)
+    with pytest.raises(AssertionError):
+        follow("imagelab train optimiser=adam", tmp_path)
+
+
+def test_the_tree_names_what_is_there():
+    tree = re.search(r"^```\n(configs/ .*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    assert tree is not None
+    top = re.findall(r"^(\w+)/", tree.group(1), re.MULTILINE)
+    assert all((ROOT / name).is_dir() for name in top)
+    own = re.findall(r"^  (\w+\.py(?: \w+\.py)*|(?:\w+/ )+)", tree.group(1), re.MULTILINE)
+    names = [name for line in own for name in line.split()]
+    assert names
+    assert all((ROOT / "src" / "imagelab" / name).exists() for name in names)
+    groups = {path.name for path in (ROOT / "configs").iterdir() if path.is_dir()}
+    assert all(f"{group}/" in tree.group(1) for group in groups)

@@ -9,7 +9,11 @@ turns; the figures are medians of the rounds. Either side ends with normalised f
   them, a PIL image and a chain of torchvision v2 transforms for each, a DataLoader with 0 or 2 workers: the
   faster of the two.
 - Photos, batch 32, random-resized-crop to 224, flip and colour jitter, 2 workers on either side. Usual:
-  torchvision's ImageFolder and v2 transforms on PIL images.
+  torchvision's ImageFolder and v2 transforms on PIL images. Hue is the dearest part of the jitter: there is a
+  second table without it.
+
+The main process has one thread on either side unless `--threads` says more: with more, whatever else runs on
+the machine makes threads wait for each other, and the figures say little.
 """
 
 import argparse
@@ -17,8 +21,9 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,13 +42,14 @@ from imagelab.augment.flip import Flip
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
-from imagelab.data.memory import in_memory
+from imagelab.data.memory import fits_in_memory, in_memory
 from imagelab.data.parallel import cores
+from imagelab.data.storage import Storage
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 WORKERS = 2
 COPIES = 4  # of the few photos, so that workers run for a while
-NEEDED = {"CIFAR-10": 15.0, "photos": 2.0}
+PROMISED = {"CIFAR-10": 15.0, "photos": 2.0}
 
 Epoch = Callable[[], Iterable[int]]
 """Makes one epoch of batches and tells the size of each."""
@@ -54,7 +60,7 @@ class Pictures:
 
     def __init__(self, files: Files, classes: list[str]) -> None:
         self.classes = classes
-        self.splits: dict[str, Images] = {"train": files, "val": files.select(np.arange(8))}
+        self.splits: Mapping[str, Images] = {"train": files, "val": files.select(np.arange(8))}
 
 
 class PilImages(Dataset[Any]):
@@ -85,7 +91,9 @@ def usual(dataset: Dataset[Any], batch_size: int, workers: int) -> Epoch:
     return lambda: (len(images) for images, _ in loader)
 
 
-def ours(files: Files, classes: list[str], augment: list[object], batch_size: int) -> Epoch:
+def ours(
+    files: Files, classes: list[str], augment: list[object], batch_size: int, storage: Storage = "auto"
+) -> Epoch:
     """The training loader with the device's part of the work, as a run uses it."""
     data = ImageData(
         source=Pictures(files, classes),
@@ -93,14 +101,14 @@ def ours(files: Files, classes: list[str], augment: list[object], batch_size: in
         seed=0,
         preprocess=None,
         batch_size=batch_size,
-        workers="auto" if batch_size == 128 else WORKERS,
+        workers="auto" if fits_in_memory(files) else WORKERS,
         size=None,
         limit=None,
         classes=None,
         balance=False,
         val_fraction=0.1,
         test_fraction=0.2,
-        storage="auto",
+        storage=storage,
     )
     loader = data.train_loader(epoch=0, start=0, rank=0, ranks=1)
     epochs = iter(range(1_000_000))
@@ -127,9 +135,9 @@ def cifar10(root: Path) -> dict[str, tuple[Epoch, int]]:
     }
 
 
-def photos(root: Path) -> dict[str, tuple[Epoch, int]]:
+def photos(root: Path, hue: float) -> dict[str, tuple[Epoch, int]]:
     """The sides by name, and how many batches of each are timed."""
-    jitter = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.0}
+    jitter = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": hue}
     transform = v2.Compose(
         [v2.RandomResizedCrop(224), v2.RandomHorizontalFlip(), v2.ColorJitter(**jitter), *to_float()]
     )
@@ -137,8 +145,10 @@ def photos(root: Path) -> dict[str, tuple[Epoch, int]]:
     files = Files([path for path, _ in folder.samples], np.array(folder.targets))
     copies = files.select(np.tile(np.arange(len(files)), COPIES))
     crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
+    augment = [crop, Flip(p=0.5), ColorJitter(**jitter)]
     return {
-        "ours": (ours(copies, folder.classes, [crop, Flip(p=0.5), ColorJitter(**jitter)], 32), 10**6),
+        "ours": (ours(copies, folder.classes, augment, 32), 10**6),
+        "ours, shrunk once": (ours(copies, folder.classes, augment, 32, "shrunk"), 10**6),
         f"usual, {WORKERS} workers": (usual(ConcatDataset([folder] * COPIES), 32, WORKERS), 10**6),
     }
 
@@ -163,7 +173,7 @@ def measure(sides: dict[str, tuple[Epoch, int]], rounds: int) -> dict[str, list[
 def table(title: str, rates: dict[str, list[float]]) -> tuple[str, float]:
     """Lines of Markdown, and how many times as fast as the best usual side ours is."""
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    usual_rate = max(rate for name, rate in medians.items() if name != "ours")
+    usual_rate = max(rate for name, rate in medians.items() if name.startswith("usual"))
     lines = [
         f"## {title}",
         "",
@@ -185,8 +195,8 @@ def heading() -> str:
         [
             "# Data path: training images a second",
             "",
-            f"{date.today()}, {cpu.split(':')[-1].strip()}, {cores()} cores, torch {torch.__version__}, "
-            f"torchvision {torchvision.__version__}",
+            f"{date.today()}, {cpu.split(':')[-1].strip()}, {cores()} cores, {torch.get_num_threads()} of them for "
+            f"the main process, torch {torch.__version__}, torchvision {torchvision.__version__}",
             "",
             f"    python {' '.join(sys.argv)}",
             "",
@@ -206,17 +216,25 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="the folder with cifar10/ and hymenoptera/")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=list(NEEDED))
+    parser.add_argument("--only", choices=["CIFAR-10", "photos", "photos without hue"])
+    parser.add_argument("--threads", type=int, default=1, help="of the main process, for tensors")
     parser.add_argument("--report", type=Path, help="a Markdown file to write")
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     parts, missed = [heading()], False
     print(parts[0])
-    for name, sides in {"CIFAR-10": cifar10, "photos": photos}.items():
+    cases = {
+        "CIFAR-10": cifar10,
+        "photos": partial(photos, hue=0.1),
+        "photos without hue": partial(photos, hue=0),
+    }
+    for name, sides in cases.items():
         if args.only not in (None, name):
             continue
         text, ratio = table(name, measure(sides(args.data), args.rounds))
-        missed |= ratio < NEEDED[name]
-        parts.append(text + f"\nOurs is {ratio:.1f} times as fast; at least {NEEDED[name]:g} is promised.\n")
+        missed |= ratio < PROMISED.get(name, 0)
+        promise = f"; at least {PROMISED[name]:g} is promised" if name in PROMISED else ""
+        parts.append(f"{text}\nOurs is {ratio:.1f} times as fast{promise}.\n")
         print(parts[-1], flush=True)
     if args.report:
         args.report.write_text("\n".join(parts))

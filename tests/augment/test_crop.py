@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from imagelab.augment.crop import Crop
 from imagelab.contracts import Augment
@@ -150,7 +151,17 @@ def test_one_pixel_lines_shrink_to_their_mean_and_do_not_alias():
     lines = np.zeros((256, 256, 3), np.uint8)
     lines[:, ::2] = 255
     transform = photo_transform(crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), 64)
-    np.testing.assert_allclose(transform(image=lines)["image"], 127.5, atol=1)
+    np.testing.assert_allclose(transform(image=lines)["image"][:, 1:-1], 127.5, atol=1)
+
+
+@pytest.mark.parametrize("side", [40, 64, 100, 300])
+def test_a_photo_is_resized_as_pillow_does_it(side: int):
+    photo = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    transform = photo_transform(crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), 64)
+    expected = np.asarray(Image.fromarray(photo).resize((64, 64), Image.Resampling.BILINEAR))
+    found = transform(image=photo)["image"]
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert found.flags.c_contiguous
 
 
 def test_it_is_an_augmentation_of_single_images():

@@ -71,13 +71,11 @@ class Crop:
         return _windows(padded, top, left, tall, wide)
 
     def transform(self, size: int) -> object:
-        """The albumentations transform; area-averaged where it shrinks, so that nothing aliases."""
-        import albumentations as A
+        """The albumentations transform."""
+        from imagelab.augment.photo_crop import PhotoCrop
 
         side = self.size or size
-        return A.RandomResizedCrop(
-            size=(side, side), scale=self.scale, ratio=self.ratio, area_for_downscale="image"
-        )
+        return PhotoCrop(size=(side, side), scale=self.scale, ratio=self.ratio)
 
     def _bordered(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same with a border on each side."""

@@ -195,8 +195,9 @@ def heading() -> str:
         [
             "# Data path: training images a second",
             "",
-            f"{date.today()}, {cpu.split(':')[-1].strip()}, {cores()} cores, {torch.get_num_threads()} of them for "
-            f"the main process, torch {torch.__version__}, torchvision {torchvision.__version__}",
+            f"{date.today()}, {cpu.split(':')[-1].strip()}, {cores()} cores "
+            f"({torch.get_num_threads()} for the main process), "
+            f"torch {torch.__version__}, torchvision {torchvision.__version__}",
             "",
             f"    python {' '.join(sys.argv)}",
             "",

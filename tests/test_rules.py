@@ -8,7 +8,11 @@ import pytest
 from imagelab import rules
 
 GOOD = {
+    "seed": 0,
+    "save_every": 60,
+    "resume": None,
     "monitor": "val/accuracy",
+    "model": {"weights": None, "pretrained": False, "norm": "default", "init": "default"},
     "data": {
         "_target_": "imagelab.data.digits.Digits",
         "batch_size": 128,
@@ -63,6 +67,12 @@ def with_(**changes):
         with_(loss__label_smoothing=None, schedule__warmup=None),
         with_(loss={"_target_": "my.Loss"}),
         with_(trick={"stop": {"_target_": "a.Stop", "monitor": None}}),
+        with_(trick={"stop": {"_target_": "a.Stop", "monitor": "val/loss", "mode": "min"}}),
+        with_(trick={"stop": {"_target_": "a.Stop", "monitor": "val/f1_macro", "mode": "max"}}),
+        with_(model__pretrained=True, model__norm="frozen"),
+        with_(model__weights="logs/a", model__norm="group"),
+        with_(model__init="small", model__norm="none"),
+        with_(save_every=0, trainer__gradient_clip_val=None, trainer__limit_val_batches=0.5),
     ],
 )
 def test_what_can_work_is_let_through(cfg):
@@ -89,6 +99,25 @@ def test_what_can_work_is_let_through(cfg):
         (with_(trainer__precision="bf16-mixd"), "trainer.precision"),
         (with_(monitor="accuracy"), "monitor"),
         (with_(trick={"stop": {"_target_": "a.Stop", "monitor": "val/los"}}), "trick.stop.monitor"),
+        (with_(trick={"s": {"_target_": "S", "monitor": "val/accuracy", "mode": "min"}}), "trick.s.mode"),
+        (with_(trick={"s": {"_target_": "S", "monitor": "val/ece", "mode": "max"}}), "trick.s.mode"),
+        (with_(seed=-1), "seed"),
+        (with_(save_every=-1), "save_every"),
+        (with_(trainer__max_epochs=0), "trainer.max_epochs"),
+        (with_(trainer__max_epochs=-1), "trainer.max_epochs"),
+        (with_(trainer__accumulate_grad_batches=0), "trainer.accumulate_grad_batches"),
+        (with_(trainer__log_every_n_steps=0), "trainer.log_every_n_steps"),
+        (with_(trainer__limit_val_batches=0), "trainer.limit_val_batches"),
+        (with_(trainer__gradient_clip_val=-1.0), "trainer.gradient_clip_val"),
+        (with_(trainer__gradient_clip_algorithm="nrm"), "trainer.gradient_clip_algorithm"),
+        (with_(trainer__accelerator="gpuu"), "trainer.accelerator"),
+        (with_(trainer__max_steps=5), "trainer.max_steps"),
+        (with_(model__pretrained=True, model__init="small"), "model.init"),
+        (with_(model__weights="logs/a", model__init="small"), "model.init"),
+        (with_(model__weights="logs/a", model__pretrained=True), "model.weights"),
+        (with_(model__pretrained=True, model__norm="group"), "model.norm"),
+        (with_(model__pretrained=True, model__norm="none"), "model.norm"),
+        (with_(resume="logs/a"), "resume"),
     ],
 )
 def test_what_cannot_work_is_one_sentence_that_begins_with_the_key(cfg, key):

@@ -2,14 +2,17 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from imagelab import config
 from imagelab.checkpoint import DurableCheckpoints
@@ -23,6 +26,8 @@ from imagelab.model.logits import check_logits
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import param_groups
+from imagelab.plan import refuse_impossible
+from imagelab.problem import Problem
 from imagelab.progress import ProgressBar
 from imagelab.randomness import stream
 from imagelab.saver import Saver
@@ -30,6 +35,7 @@ from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
 
 Node = dict[str, Any]
+REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, MisconfigurationException, HydraException)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +53,8 @@ def make(node: Node, **facts: Any) -> Any:
     target = get_object(node["_target_"])
     asked = inspect.signature(target).parameters
     wanted = {name: fact for name, fact in facts.items() if name in asked and name not in node}
-    # Facts bypass instantiate, which copies what it is given.
-    return instantiate(node | {"_partial_": True}, _convert_="all")(**wanted)
+    with _refusals(node):  # facts bypass instantiate, which copies what it is given
+        return instantiate(node | {"_partial_": True}, _convert_="all")(**wanted)
 
 
 def build(cfg: Node, folder: Path, stop: StopRequest) -> Parts:
@@ -61,7 +67,10 @@ def build(cfg: Node, folder: Path, stop: StopRequest) -> Parts:
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     callbacks = [*tricks, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
-    return Parts(data=data, classifier=build_classifier(cfg, data, trainer), saver=saver, trainer=trainer)
+    classifier = build_classifier(cfg, data, trainer)
+    steps = -(-data.steps(trainer.world_size) // trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
+    refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
+    return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
 
 
 def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
@@ -82,11 +91,12 @@ def build_classifier(cfg: Node, data: ImageData, trainer: lightning.Trainer) -> 
     batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
     lr = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = param_groups(net, own.get("weight_decay", 0.0), knobs["decay_norm_bias"])
+    groups = [group | {"lr": lr} for group in groups]
     return Classifier(
         net=net,
         loss=make(cfg["loss"], classes=data.classes),
-        optimizer=_optimizer(own | {"lr": lr}),
-        groups=[group | {"lr": lr} for group in groups],
+        optimizer=_optimizer(own | {"lr": lr}, groups),
+        groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
         card=card(cfg, data),
         seed=cfg["seed"],
@@ -116,6 +126,7 @@ def card(cfg: Node, data: ImageData) -> Node:
     """Plain data that makes a checkpoint usable by itself."""
     return {
         "classes": data.classes,
+        "counts": data.counts,
         "preprocess": data.preprocess.to_dict(),
         "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
         "model": cfg["model"],
@@ -128,5 +139,19 @@ def is_rank_zero() -> bool:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
-def _optimizer(node: Node) -> Callable[..., Any]:
-    return instantiate(node | {"_partial_": True}, _convert_="all")
+def _optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:
+    optimizer = instantiate(node | {"_partial_": True}, _convert_="all")
+    with _refusals(node):  # tried now: training would only begin with it
+        optimizer([dict(group) for group in groups])
+    return optimizer
+
+
+@contextmanager
+def _refusals(node: Node) -> Iterator[None]:
+    """Tell what a class of the config has against its arguments in one sentence."""
+    try:
+        yield
+    except REFUSALS as error:
+        why = str(error.__cause__ or error).strip() or type(error).__name__
+        name = str(node["_target_"]).rpartition(".")[2]
+        raise Problem(f"{name} refuses what the config says: {why.splitlines()[0]}") from error

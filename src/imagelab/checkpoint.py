@@ -77,6 +77,11 @@ def read(path: Path) -> dict[str, Any]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def card(path: Path) -> dict[str, Any]:
+    """What a whole checkpoint says of its run, without reading its weights into memory."""
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["imagelab"]
+
+
 def damage_of(path: Path) -> str | None:
     """What is wrong with a checkpoint file, as a sentence; None when every byte is as it was written."""
     if not path.is_file():

@@ -42,7 +42,7 @@ class DataKnobs:
     workers: int | Literal["auto"]
     size: int | None
     limit: int | None
-    classes: list[str] | None
+    classes: list[str | int] | None  # 3 for the class named 3
     balance: bool
     val_fraction: float
     test_fraction: float

@@ -7,13 +7,15 @@ from pathlib import Path
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from imagelab import cli, config, menu, runs
+from imagelab import cli, config, menu, run_folder
 from imagelab.compose import Composed, compose, for_hydra, jobs
 from imagelab.compose import key as key_of
 
+RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
 
 
@@ -33,8 +35,14 @@ def run(task: cli.Task, command: str, root: type | None) -> None:
     foreign = args.config_dir or args.config_path or args.config_name  # then each job checks for itself
     if not (foreign or args.hydra_help or args.shell_completion):
         words = checked(words, command, root, sweep=args.multirun)
+    wanted, shown = None, args.cfg or args.info or args.hydra_help or args.shell_completion
+    if root is config.Run and not args.multirun:
+        wanted, words = _wanted_folder(words)
+    elif root is config.Run and not (foreign or shown or SWEEP_DIR in map(key_of, words)):
+        with cli.plainly():
+            words = [*words, f"{SWEEP_DIR}={run_folder.new_folder('sweeps')}"]
     sys.argv[1:] = [*words, *flags]
-    _start(task, command, root)
+    _start(task, command, root, wanted)
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
@@ -63,9 +71,28 @@ def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:
     return found
 
 
-def _start(task: cli.Task, command: str, root: type) -> None:
+def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
+    """The folder that `hydra.run.dir` names, and the other words: Hydra would share one that is in use."""
+    named = [word for word in words if key_of(word) == RUN_DIR]
+    if not named:
+        return None, words
+    return str(OverridesParser.create().parse_override(named[-1]).value()), [
+        word for word in words if word not in named
+    ]
+
+
+def _start(task: cli.Task, command: str, root: type, wanted: str | None) -> None:
     failed: list[str] = []
-    OmegaConf.register_new_resolver("new_run", _new_run, use_cache=True, replace=True)
+
+    made: list[str] = []
+
+    def new_run(_root_: DictConfig) -> str:
+        with cli.plainly():
+            if not made:
+                made.append(str(_chosen_folder(wanted, _root_) if wanted else _new_folder()))
+        return made[0]
+
+    OmegaConf.register_new_resolver("new_run", new_run, replace=True)
 
     @functools.wraps(task)
     def job(cfg: DictConfig) -> float | None:
@@ -77,11 +104,12 @@ def _start(task: cli.Task, command: str, root: type) -> None:
         except SystemExit as end:  # one failed trial does not end the sweep
             if end.code in INTERRUPTED:
                 raise
-            failed.append(state.runtime.output_dir)
+            failed.append(" ".join(state.overrides.task) or "the only one")
             return None
 
     hydra.main(config_path=str(menu.folder()), config_name=command, version_base="1.3")(job)()
     if failed:
+        run_folder.discard_sweep()
         cli.refuse(failed, "These trials failed:")
 
 
@@ -94,7 +122,11 @@ def _job(task: cli.Task, cfg: DictConfig, root: type) -> float | None:
         return task(node, Path(HydraConfig.get().runtime.output_dir))
 
 
-def _new_run() -> str:
+def _new_folder() -> Path:
     """A new folder below logs/, named after the experiment."""
-    experiment = HydraConfig.get().runtime.choices.get("experiment")
-    return str(runs.new_folder(experiment or "train"))
+    return run_folder.new_folder(HydraConfig.get().runtime.choices.get("experiment") or "train")
+
+
+def _chosen_folder(wanted: str, root: DictConfig) -> Path:
+    """The folder that the user names, who may refer to keys of the config."""
+    return run_folder.chosen_folder(OmegaConf.create({"dir": wanted}, parent=root).dir)

@@ -15,6 +15,8 @@ from torchmetrics.functional.classification import (
 )
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+FEW = 10  # classes: above, the five likeliest are looked at too
+
 NAMES = ("loss", "accuracy", "accuracy_macro", "f1_macro", "ece")
 
 
@@ -31,9 +33,10 @@ def split_metrics(
         "f1_macro": multiclass_f1_score(probabilities, labels, classes, average="macro", validate_args=False),
         "ece": multiclass_calibration_error(probabilities, labels, classes, n_bins=15, validate_args=False),
     }
-    if classes > 10:
+    if classes > FEW:
         metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).double().mean()
-    return metrics
+    # torchmetrics averages in float32, which can exceed 1 by a rounding.
+    return {name: value if name == "loss" else value.clamp(max=1) for name, value in metrics.items()}
 
 
 class Outputs:

@@ -18,7 +18,12 @@ METRICS = (
     "train/loss",
 )
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
-SHORT_PRECISIONS = ("None", "16", "bf16", "32", "64", "transformer-engine", "transformer-engine-float16")
+SHORT_PRECISIONS = ("16", "bf16", "32", "64", "transformer-engine", "transformer-engine-float16")
+WORDS = {  # of Lightning, which takes any: those to name, those to let pass
+    "precision": (PRECISIONS, SHORT_PRECISIONS),
+    "accelerator": (("auto", "cpu", "gpu", "cuda", "mps"), ("tpu",)),
+    "gradient_clip_algorithm": (("norm", "value"), ()),
+}
 MIXES = ("Mixup", "CutMix")
 FILLED_IN = {
     "callbacks": "say trick=[...]",
@@ -26,6 +31,28 @@ FILLED_IN = {
     "default_root_dir": "say hydra.run.dir=DIR",
     "enable_progress_bar": "imagelab has its own",
     "use_distributed_sampler": "the loaders deal the samples to the ranks themselves",
+    "enable_checkpointing": "every run keeps its best and last checkpoint",
+    "plugins": "the checkpoints are written by one",
+    "barebones": "a run without metrics and checkpoints has nothing to show",
+    "fast_dev_run": "say debug=quick",
+    "overfit_batches": "say data.limit=N",
+    "check_val_every_n_epoch": "each epoch is validated, to know the best one",
+    "max_steps": "say trainer.max_epochs=N",
+}
+LEAST = {
+    "seed": 0,
+    "save_every": 0,
+    "data.batch_size": 1,
+    "data.workers": 0,
+    "data.size": 1,
+    "data.limit": 1,
+    "optimizer.weight_decay": 0,
+    "trainer.max_epochs": 1,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.log_every_n_steps": 1,
+    "trainer.limit_train_batches": 1e-9,
+    "trainer.limit_val_batches": 1e-9,
+    "trainer.gradient_clip_val": 1e-9,
 }
 
 
@@ -57,11 +84,46 @@ def _mixing_needs_two(cfg: Node) -> Iterator[str]:
         )
 
 
-def _sizes_are_positive(cfg: Node) -> Iterator[str]:
-    for key, least in {"batch_size": 1, "workers": 0, "size": 1, "limit": 1}.items():
-        value = cfg["data"][key]
-        if isinstance(value, int) and value < least:
-            yield f"data.{key}: wants {least} or more, got {value}"
+def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
+    for name, node in cfg["trick"].items():
+        metric, mode = str(node.get("monitor")), node.get("mode")
+        right = "min" if metric.endswith(("/loss", "/ece")) else "max"
+        if metric in METRICS and mode in ("min", "max") and mode != right:
+            yield f"trick.{name}.mode: wants {right} for {metric}, got {mode}"
+
+
+def _numbers_are_large_enough(cfg: Node) -> Iterator[str]:
+    for path, least in LEAST.items():
+        group, _, key = path.rpartition(".")
+        value = (cfg[group] if group else cfg).get(key)
+        if isinstance(value, int | float) and value < least:
+            yield f"{path}: wants {'more than 0' if 0 < least < 1 else f'{least} or more'}, got {value}"
+
+
+def _weights_have_one_origin(cfg: Node) -> Iterator[str]:
+    model = cfg["model"]
+    if model["weights"] is not None and model.get("pretrained"):
+        yield "model.weights: they would replace those of model.pretrained=true; leave one of the two out"
+    origin = "model.weights" if model["weights"] is not None else "model.pretrained=true"
+    if model["init"] != "default" and (model["weights"] is not None or model.get("pretrained")):
+        yield (
+            f"model.init: {origin} brings trained weights and {model['init']} draws new ones; "
+            "leave one of the two out"
+        )
+
+
+def _norm_keeps_what_was_learnt(cfg: Node) -> Iterator[str]:
+    model = cfg["model"]
+    if model.get("pretrained") and model["norm"] in ("group", "none"):
+        yield (
+            f"model.norm: model.pretrained=true was trained with other norms and would be lost with "
+            f"{model['norm']}; say model.norm=frozen, or model.pretrained=false"
+        )
+
+
+def _resume_is_for_the_command_line(cfg: Node) -> Iterator[str]:
+    if cfg["resume"] is not None:
+        yield f"resume: only a word of the command line, alone: imagelab train resume={cfg['resume']}"
 
 
 def _fractions_are_shares(cfg: Node) -> Iterator[str]:
@@ -103,11 +165,12 @@ def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
             yield f"trainer.{key}: not for a config to say; {instead}"
 
 
-def _precision_is_known(cfg: Node) -> Iterator[str]:
-    word = str(cfg["trainer"].get("precision"))
-    if word not in (*PRECISIONS, *SHORT_PRECISIONS):
-        hint = nearest(word, PRECISIONS) or f"; there are {', '.join(PRECISIONS)}"
-        yield f"trainer.precision: there is no {word!r}{hint}"
+def _words_are_known(cfg: Node) -> Iterator[str]:
+    for key, (words, others) in WORDS.items():
+        word = cfg["trainer"].get(key)
+        if isinstance(word, str) and word not in (*words, *others):
+            hint = nearest(word, words) or f"; there are {', '.join(words)}"
+            yield f"trainer.{key}: there is no {word!r}{hint}"
 
 
 def _device_is_there(cfg: Node) -> Iterator[str]:
@@ -127,13 +190,17 @@ def _target(node: Node) -> str:
 
 RULES: list[Rule] = [
     _metrics_exist,
+    _stopping_looks_the_right_way,
     _mixing_needs_two,
-    _sizes_are_positive,
+    _numbers_are_large_enough,
     _fractions_are_shares,
     _smoothing_is_a_share,
     _rate_is_positive,
     _warmup_fits,
+    _weights_have_one_origin,
+    _norm_keeps_what_was_learnt,
     _lbfgs_sees_one_batch,
     _trainer_is_filled_in,
-    _precision_is_known,
+    _words_are_known,
+    _resume_is_for_the_command_line,
 ]

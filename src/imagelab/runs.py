@@ -1,44 +1,24 @@
-"""A run's folder: made so that no two runs share one, found again, and read back."""
+"""The folders of runs: found again by name or by age, their files written and read back."""
 
 import json
-import shutil
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from imagelab.problem import Problem, nearest
 
 CONFIG, RESULTS = "config.yaml", "results.json"
 
 
-def new_folder(experiment: str, logs: Path = Path("logs")) -> Path:
-    """Make `logs/<experiment>/<date>_<time>[_n]`; two runs of the same second get two folders."""
-    parent = logs / experiment
-    parent.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    for n in range(1, 10_000):
-        folder = parent / (stamp if n == 1 else f"{stamp}_{n}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise Problem(f"{parent} holds 9,999 runs of this second; look at what starts them.")
-
-
-def discard(folder: Path) -> None:
-    """Remove the folder of a run that never began, and the parents that are empty without it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for parent in folder.resolve().parents[:2]:
-        if parent == Path.cwd() or any(parent.iterdir()):
-            break
-        parent.rmdir()
-
-
-def existing(name: str) -> Path:
+def existing(name: str, key: str = "run") -> Path:
     """The folder of a run by its path; `last`: the newest one.
+
+    Args:
+        name: As the user says it.
+        key: What the user says it with.
 
     Raises:
         Problem: There is no such run; the nearest existing path is named.
@@ -53,7 +33,7 @@ def existing(name: str) -> Path:
         others = [str(path) for path in all_runs()]
         hint = nearest(name, others)
         newest = f"; the newest run is {others[-1]}" if others and not hint else ""
-        raise Problem(f"{name} is not the folder of a run (no {CONFIG} in it){hint or newest}.")
+        raise Problem(f"{key}={name} is not the folder of a run (no {CONFIG} in it){hint or newest}.")
     return folder
 
 
@@ -68,7 +48,7 @@ def unfinished(name: str) -> Path:
         if not open_runs:
             raise Problem("resume=last: every run below logs/ has finished.")
         return open_runs[-1]
-    folder = existing(name)
+    folder = existing(name, "resume")
     if status(folder) == "finished":
         raise Problem(
             f"resume={name}: this run has finished; `imagelab evaluate run={name}` shows its metrics, and "
@@ -97,8 +77,12 @@ def write_config(cfg: dict[str, Any], folder: Path) -> None:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The config of a run, plain data."""
-    cfg = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
-    assert isinstance(cfg, dict)
+    try:
+        cfg = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise Problem(f"{folder / CONFIG} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(cfg, dict) or not cfg:
+        raise Problem(f"{folder / CONFIG} holds no config: the run was killed before it began.")
     return {str(key): value for key, value in cfg.items()}
 
 

@@ -2,7 +2,9 @@
 
 import logging
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from textwrap import indent
 
 from rich.console import Console, RenderableType
 
@@ -15,16 +17,14 @@ def say(*what: RenderableType) -> None:
     """Show something on the terminal and keep it in console.log."""
     for item in what:
         terminal.print(item, markup=False)
-        for file in _files:
-            file.print(item, markup=False)
+        _copy(item)
 
 
 def complain(sentences: list[str], head: str | None = None) -> None:
     """Show what is wrong, one sentence a line."""
-    for line in ([head] if head else []) + [f"  {s}" if head else s for s in sentences]:
+    for line in ([head] if head else []) + [indent(s, "  ") if head else s for s in sentences]:
         errors.print(line, markup=False)
-        for file in _files:
-            file.print(line, markup=False)
+        _copy(line)
 
 
 def keep(path: Path) -> None:
@@ -38,8 +38,19 @@ def keep(path: Path) -> None:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True
+        library.setLevel(logging.WARNING)
     ours = logging.getLogger("imagelab")
     ours.handlers, ours.propagate = [_Aloud()], False
+
+
+def release() -> None:
+    """Keep nothing any more, so that the file can be removed."""
+    logging.captureWarnings(False)
+    logging.getLogger().handlers = [logging.NullHandler()]
+    for console in _files:
+        with suppress(OSError):
+            console.file.close()
+    _files.clear()
 
 
 def hush() -> None:
@@ -47,6 +58,12 @@ def hush() -> None:
     terminal.quiet = errors.quiet = True
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+
+
+def _copy(item: RenderableType) -> None:
+    with suppress(OSError):  # a full disk must not keep the user from reading
+        for file in _files:
+            file.print(item, markup=False)
 
 
 class _Aloud(logging.Handler):

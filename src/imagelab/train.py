@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from imagelab import cli, config, runs, screen
+from imagelab import cli, config, run_folder, runs, screen
 from imagelab.problem import Problem
 
 Node = dict[str, Any]
@@ -19,26 +20,33 @@ RUN, CHECKPOINT = "IMAGELAB_RUN", "IMAGELAB_CHECKPOINT"  # what further ranks of
 
 def main() -> None:
     """Start a run, or go on with one: `resume=FOLDER`."""
-    resumed = [word.removeprefix("resume=") for word in sys.argv[1:] if word.startswith("resume=")]
-    if resumed:
+    words = sys.argv[1:]
+    resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
+    if resumed and not {"-h", "--help"} & set(words):
         with cli.plainly():
-            sys.exit(resume(resumed[-1], [word for word in sys.argv[1:] if not word.startswith("resume=")]))
+            sys.exit(resume(resumed[-1].partition("=")[2], [word for word in words if word not in resumed]))
     cli.run_hydra(start)
 
 
 def start(cfg: Node, folder: Path) -> float | None:
     """Train in a new folder; the best value of the monitored metric is what a sweep compares."""
-    runs.write_config(cfg, folder)
+    run_folder.begin(cfg, folder)
     return Session(cfg, folder, None).run()
 
 
 def resume(name: str, changes: list[str]) -> int:
     """Go on in the folder of a stopped run, with its own config: only `config.MAY_CHANGE` may differ."""
+    flags = [word for word in changes if word.startswith("-")]
+    if flags:
+        raise Problem(f"resume goes on with one run, in its folder; leave out {' '.join(flags)}.")
     folder = runs.unfinished(name)
     cfg = config.changed(runs.read_config(folder), changes)
+    run_folder.lock(folder)
     from imagelab.checkpoint import last_good
 
     checkpoint, passed = last_good(folder / "checkpoints")
+    if passed and checkpoint is None:
+        raise Problem(f"resume={name}: there is no whole checkpoint to go on from. {' '.join(passed)}")
     screen.keep(folder / "console.log")
     for sentence in passed:
         screen.say(f"{sentence} Going on from the one before it.")
@@ -59,6 +67,7 @@ class Session:
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
         self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
         self.parts: Any = None
+        self.fitting = False
         os.environ[RUN] = str(self.folder)
         os.environ[CHECKPOINT] = str(checkpoint or "")
 
@@ -73,29 +82,25 @@ class Session:
             self._end(128 + stopped.signum)
         except KeyboardInterrupt:
             self._end(128 + signal.SIGINT)
-        except Problem as problem:
-            screen.complain([str(problem)], None if self._began() else "This run cannot start:")
-            self._close("failed")
-            self._end(1 if self._began() else 2)
         except Exception as error:
-            (self.folder / "error.log").write_text(traceback.format_exc())
-            trace = f"The stack trace is in {self.folder / 'error.log'}"
-            screen.complain([f"{type(error).__name__}: {_first_line(error)}. {trace}"])
-            self._close("failed")
-            self._end(1)
+            self._fail(error)
 
     def _run(self) -> float | None:
         from imagelab.build import build
+        from imagelab.checkpoint import card
+        from imagelab.plan import refuse_other_data
         from imagelab.stop import StopRequest
         from imagelab.summary import closing_table
 
         if _speaks():
             screen.keep(self.folder / "console.log")
         self.parts = parts = build(self.cfg, self.folder, StopRequest())
+        if self.checkpoint:
+            refuse_other_data(card(self.checkpoint), parts.classifier.card, self.folder)
         screen.say(self._opening())
         for logger in parts.trainer.loggers if self.checkpoint is None else []:
             logger.log_hyperparams(self.cfg)
-        checkpoint = str(self.checkpoint) if self.checkpoint else None
+        checkpoint, self.fitting = str(self.checkpoint) if self.checkpoint else None, True
         parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=checkpoint)
         test = self._test() if parts.data.has_test else {}
         screen.say(closing_table(self._close("finished", test), self.folder))
@@ -149,25 +154,51 @@ class Session:
             runs.write_json(self.folder / runs.RESULTS, content)
         return content
 
-    def _end(self, code: int) -> None:
+    def _fail(self, error: Exception) -> NoReturn:
+        """Say what went wrong; exit status 2 before training has begun, then 1."""
+        from imagelab.failure import sentence
+        from imagelab.loss_record import Diverged
+
+        began, known = self._began(), isinstance(error, Problem)
+        told = str(error) if known else f"{sentence(error)} {self._trace(began)}"
+        screen.complain([told], None if began else cli.HEAD)
+        with suppress(OSError):  # on a full disk
+            self._close("failed")
+        self._end(1 if began else 2, go_on=not isinstance(error, Diverged))
+
+    def _trace(self, began: bool) -> str:
+        """Keep the stack trace of the error that is being handled; where it is, in a sentence."""
+        if not began:  # nothing stays of this run
+            return "HYDRA_FULL_ERROR=1 in the environment shows the stack trace."
+        with suppress(OSError):
+            (self.folder / "error.log").write_text(traceback.format_exc(), encoding="utf-8")
+            return f"The stack trace is in {self.folder / 'error.log'}"
+        return ""
+
+    def _end(self, code: int, go_on: bool = True) -> NoReturn:
         if not _speaks():  # Lightning kills the whole run where a further rank ends with a status of its own
             code = 0
-        elif self._began():
-            screen.say(f"Run folder: {self.folder}\nGo on with: imagelab train resume={self.folder}")
-        else:
-            runs.discard(self.folder)
+        elif not self._saved():
+            screen.release()
+            run_folder.discard(self.folder)
+        elif code != 2:
+            last = self.folder / "checkpoints" / "last.ckpt"
+            again = f"Go on with: imagelab train resume={self.folder}"
+            anew = (
+                f"The last good weights: {last}\nGoing on from them would end the same way: change the run."
+            )
+            screen.say(f"Run folder: {self.folder}\n{again if go_on else anew}")
         sys.exit(code)
 
     def _began(self) -> bool:
+        return self.fitting and self._saved()
+
+    def _saved(self) -> bool:
         return (self.folder / "checkpoints" / "last.ckpt").exists()
 
 
 def _speaks() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 if __name__ == "__main__":

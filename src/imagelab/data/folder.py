@@ -63,6 +63,8 @@ def _table(root: Path, manifest: str | None) -> Path | None:
     inside = root / manifest
     if table.is_file() or inside.is_file():
         return table if table.is_file() else inside
+    if table.exists() or inside.exists():
+        raise Problem(f"data.manifest={manifest} is a folder: expected a CSV file")
     raise Problem(f"data.manifest={manifest} does not exist: expected a CSV file at {table} or {inside}")
 
 

@@ -57,7 +57,7 @@ class ImageData(lightning.LightningDataModule):
         workers: int | Literal["auto"],
         size: int | None,
         limit: int | None,
-        classes: list[str] | None,
+        classes: list[str | int] | None,
         balance: bool,
         val_fraction: float,
         test_fraction: float,

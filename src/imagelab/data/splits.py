@@ -13,7 +13,12 @@ Splits = dict[str, Images]
 
 
 def prepare_splits(
-    source: Source, *, classes: list[str] | None, limit: int | None, val_fraction: float, test_fraction: float
+    source: Source,
+    *,
+    classes: list[str | int] | None,
+    limit: int | None,
+    val_fraction: float,
+    test_fraction: float,
 ) -> tuple[list[str], Splits]:
     """The classes and the splits "train", "val" and, where there is one, "test" that a run uses.
 
@@ -30,7 +35,8 @@ def prepare_splits(
     splits = carve(source.splits, val_fraction=val_fraction, test_fraction=test_fraction)
     names = list(source.classes)
     if classes is not None:
-        names, splits = choose_classes(names, splits, classes)
+        chosen = [str(name) for name in classes]  # YAML reads 3 as a number
+        names, splits = choose_classes(names, splits, chosen)
     if len(names) < 2:
         raise Problem(
             f"data: at least 2 classes are needed to tell apart, found {len(names)}: {', '.join(names)}"
@@ -81,7 +87,7 @@ def choose_classes(names: list[str], splits: Splits, chosen: list[str]) -> tuple
     for name in chosen:
         if name not in names:
             raise Problem(
-                f"data.classes: there is no class {name!r}{nearest(name, names)}; there are {some(names)}"
+                f"data.classes: there is no class {name!r} among {some(names)}{nearest(name, names)}"
             )
         if chosen.count(name) > 1:
             raise Problem(f"data.classes: {name!r} is named {chosen.count(name)} times; name each class once")

@@ -50,9 +50,11 @@ def fetch(kind: Any, root: Path) -> None:
     Raises:
         Problem: There is no network, or the server does not answer.
     """
+    if root.exists() and not root.is_dir():
+        raise Problem(f"data.root={root} is a file: expected a folder")
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
-    root.mkdir(parents=True, exist_ok=True)
     try:
+        root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as scratch:
             with contextlib.redirect_stdout(None):
                 kind(scratch, download=True)

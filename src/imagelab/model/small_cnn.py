@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from imagelab.problem import Problem
+
 
 class SmallCNN(nn.Module):
     """3 x 3 convolutions with norm and activation, the side halved between them; mean over places; linear.
@@ -16,6 +18,8 @@ class SmallCNN(nn.Module):
     """
 
     def __init__(self, *, num_classes: int, in_channels: int, widths: Sequence[int], dropout: float) -> None:
+        if not widths or min(widths) < 1:
+            raise Problem(f"model.widths: wants 1 or more for each convolution, got {widths}")
         super().__init__()
         layers: list[nn.Module] = []
         channels = in_channels

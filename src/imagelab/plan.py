@@ -1,0 +1,65 @@
+"""What shows of a run only when its data are known: whether it can go as its config says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from imagelab.metrics import FEW
+from imagelab.problem import Problem
+from imagelab.schedule import Schedule
+
+Node = dict[str, Any]
+SHOWN = 10  # classes in a sentence
+
+
+def refuse_impossible(cfg: Node, *, classes: list[str], schedule: Schedule, total_steps: int) -> None:
+    """Raise a Problem, a line each, on what cannot come true with these data.
+
+    Args:
+        cfg: The config of the run.
+        classes: Of the data.
+        schedule: Of the run.
+        total_steps: Optimizer steps of the whole run.
+    """
+    found = [*_metrics(cfg, classes), *_warmup(schedule, total_steps)]
+    if found:
+        raise Problem("\n".join(found))
+
+
+def refuse_other_data(then: Node, now: Node, folder: object) -> None:
+    """Raise a Problem where a run would go on with other data than it began with.
+
+    Args:
+        then: The card of the run's checkpoint.
+        now: The card of the run as it is built now.
+        folder: Of the run.
+    """
+    for fact in ("classes", "counts"):
+        if fact in then and then[fact] != now[fact]:
+            raise Problem(
+                f"The data have changed since this run began: {fact} then {_short(then[fact])}; now "
+                f"{_short(now[fact])}. Put them back, or start a new run with model.weights={folder}."
+            )
+
+
+def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:
+    nodes = {"": cfg} | {f"trick.{name}.": node for name, node in cfg["trick"].items()}
+    for path, node in nodes.items():
+        if "monitor" in node and str(node["monitor"]).endswith("_top5") and len(classes) <= FEW:
+            yield (
+                f"{path}monitor: {node['monitor']} is measured above {FEW} classes, these data have "
+                f"{len(classes)}; say {path}monitor=val/accuracy"
+            )
+
+
+def _warmup(schedule: Schedule, total_steps: int) -> Iterator[str]:
+    steps = schedule.warmup_steps(total_steps)
+    if steps >= total_steps and steps:
+        yield (
+            f"schedule.warmup: wants fewer steps than the {total_steps} of the whole run, got {steps}; "
+            "a share such as 0.05 always fits"
+        )
+
+
+def _short(fact: Any) -> str:
+    words = [f"{key} {value}" for key, value in fact.items()] if isinstance(fact, dict) else fact
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")

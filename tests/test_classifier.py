@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
 
 
 def test_accumulated_batches_step_as_one_batch_also_in_the_short_last_window(tmp_path):
-    # 5 batches of 24 in windows of 2: steps of 48, 48 and 24 images. GroupNorm, as batch statistics would differ.
+    # 5 batches of 24 in windows of 2: steps of 48, 48, 24 images. GroupNorm: batch statistics differ.
     words = [
         "trainer=cpu",
         "trainer.max_epochs=1",

@@ -12,7 +12,7 @@ import torch
 
 from tests.runs_of_the_command import assert_same, finish, outcome, start
 
-# GroupNorm, since the ranks' batch statistics differ by nature; 1,294 training and 359 test images divide by no 2.
+# GroupNorm, since the ranks' batch statistics differ by nature; 359 test images do not divide by 2.
 WORDS = [
     "augment=[flip,crop,cutout]",
     "model.norm=group",

@@ -1,4 +1,4 @@
-"""Every choice of every group trains a batch, or is refused in a sentence where the machine lacks what it needs."""
+"""Every choice of every group trains a batch, or is refused in a sentence where something is missing."""
 
 import random
 
@@ -65,7 +65,7 @@ def words_for(group: str, choice: str, photos) -> list[str]:
     return words + (["data.limit=200", "data.val_fraction=0.5"] if choice == "cifar100" else [])
 
 
-@pytest.mark.parametrize(("group", "choice"), OPTIONS, ids="=".join)
+@pytest.mark.parametrize(("group", "choice"), OPTIONS, ids=["=".join(option) for option in OPTIONS])
 def test_every_choice_trains(group, choice, tmp_path, photos):
     learnt(fitted(["trainer=cpu", *BRIEF, *words_for(group, choice, photos)], tmp_path))
 

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 # When imported, albumentations asks the network for a newer version: slow, and a warning where there is none.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# Threads that spin while they wait make a run on busy cores several times slower. torch reads it when imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def load(path: str | Path) -> "Predictor":
     """A trained network, ready to use, from the folder of a run or from a checkpoint."""
-    from imagelab.predictor import (
-        load as open_predictor,
-    )  # imports torch, which the command line's check need not
+    from imagelab import predictor  # imports torch, which the command line's check need not
 
-    return open_predictor(path)
+    return predictor.load(path)

@@ -39,7 +39,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             "val": _short(saver.best.get("metrics", {}), "val/"),
             "test": _short(test, "test/"),
         }
-    return content | {"versions": versions(), "git": git_state(), "command": shlex.join(sys.argv)}
+    return content | {"versions": versions(), "git": git_state(), "command": shlex.join(sys.orig_argv[1:])}
 
 
 def versions() -> dict[str, str]:

@@ -78,9 +78,9 @@ def _metrics_exist(cfg: Node) -> Iterator[str]:
 def _mixing_needs_two(cfg: Node) -> Iterator[str]:
     mixing = [name for name, node in cfg["augment"].items() if _target(node) in MIXES]
     if mixing and cfg["data"]["batch_size"] == 1:
+        names = f"{' and '.join(mixing)} blend{'s' * (len(mixing) == 1)}"
         yield (
-            f"data.batch_size: {' and '.join(mixing)} blends the images of a batch, got batches of 1; "
-            "say data.batch_size=2 or more"
+            f"data.batch_size: {names} the images of a batch, got batches of 1; say data.batch_size=2 or more"
         )
 
 

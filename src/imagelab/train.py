@@ -162,6 +162,8 @@ class Session:
         began, known = self._began(), isinstance(error, Problem)
         told = str(error) if known else f"{sentence(error)} {self._trace(began)}"
         screen.complain([told], None if began else cli.HEAD)
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            traceback.print_exception(error)
         with suppress(OSError):  # on a full disk
             self._close("failed")
         self._end(1 if began else 2, go_on=not isinstance(error, Diverged))

@@ -1,0 +1,75 @@
+"""Going on with a run: what is refused, and that the run is left as it was."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.in_process import imagelab, trained
+
+SHORT = ["trainer=cpu", "trainer.max_epochs=1", "data.limit=300"]
+PHOTOS = ["data=folder", "data.root=data", "data.batch_size=4", "data.limit=null"]
+
+
+def pictures(folder: Path) -> None:
+    """Twenty small pictures of noise."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for i in range(20):
+        Image.fromarray(rng.integers(0, 255, (20, 24, 3)).astype(np.uint8)).save(folder / f"{i}.png")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    return trained(*SHORT, folder=tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def killed(finished, tmp_path) -> Path:
+    """A copy of the finished run, as a kill in its last moment would have left it."""
+    run = tmp_path / "killed"
+    shutil.copytree(finished, run)
+    (run / "results.json").unlink()
+    return run
+
+
+def test_a_run_goes_on_only_with_its_own_config(killed, tmp_path):
+    said = imagelab("train", f"resume={killed}", "optimizer.lr=0.1", "seed=3", folder=tmp_path)
+    assert said.status == 2
+    assert said.err.startswith("resume goes on with the run's own config; leave out optimizer.lr=0.1 seed=3")
+
+
+def test_a_run_whose_data_changed_does_not_go_on(tmp_path):
+    pictures(tmp_path / "data/cat")
+    pictures(tmp_path / "data/dog")
+    run = trained(*SHORT, *PHOTOS, folder=tmp_path)
+    (run / "results.json").unlink()
+    (tmp_path / "data/cat/0.png").unlink()
+    content = sorted(run.rglob("*"))
+    said = imagelab("train", f"resume={run}", folder=tmp_path)
+    assert said.status == 2
+    assert "The data have changed since this run began: counts then train 29, " in said.err
+    pictures(tmp_path / "data/mouse")
+    said = imagelab("train", f"resume={run}", folder=tmp_path)
+    assert said.status == 2
+    assert "classes then cat, dog; now cat, dog, mouse" in said.err
+    assert sorted(run.rglob("*")) == content
+
+
+def test_without_any_whole_checkpoint_a_run_does_not_go_on(killed, tmp_path):
+    for path in (killed / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    said = imagelab("train", f"resume={killed}", folder=tmp_path)
+    assert said.status == 2
+    assert f"resume={killed}: there is no whole checkpoint to go on from" in said.err
+    assert "last.ckpt is damaged" in said.err
+    assert "previous.ckpt is damaged" in said.err
+
+
+def test_a_damaged_config_is_named(killed, tmp_path):
+    (killed / "config.yaml").write_text("seed: [1")
+    said = imagelab("train", f"resume={killed}", folder=tmp_path)
+    assert said.status == 2
+    assert f"{killed / 'config.yaml'} cannot be read" in said.err

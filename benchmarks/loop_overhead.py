@@ -18,6 +18,7 @@ import time
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -70,9 +71,7 @@ class Clock(lightning.Callback):
         self.steps: list[float] = []
         self.last = 0.0
 
-    def on_train_batch_end(
-        self, trainer: object, module: object, outputs: object, batch: object, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, *args: Any) -> None:
         now, batch_idx = time.perf_counter(), args[-1]
         if batch_idx:
             self.steps.append(now - self.last)

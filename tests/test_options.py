@@ -30,7 +30,7 @@ NEEDS = {
 
 
 class Downloaded:
-    """Stands in for a set of torchvision's that this machine cannot download: same classes, shapes and splits."""
+    """Stands in for a set of torchvision's that a test cannot download: same classes, shapes, splits."""
 
     def __init__(self, *, name: str, **_: object) -> None:
         grey, count = "MNIST" in name, 100 if name == "CIFAR100" else 10

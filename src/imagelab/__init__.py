@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # When imported, albumentations asks the network for a newer version: slow, and a warning where there is none.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-# Threads that spin while they wait make a run on busy cores several times slower. torch reads it when imported.
+# Threads that spin while they wait slow a run on busy cores down several times. torch reads it when imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 

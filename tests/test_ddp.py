@@ -82,3 +82,11 @@ def test_a_loss_that_is_no_number_ends_all_ranks(tmp_path):
     assert process.returncode == 1, output
     assert "The training loss became NaN or infinite at step" in output
     assert "Traceback" not in output
+
+
+def test_each_trial_of_a_sweep_starts_its_own_ranks(tmp_path):
+    words = [*TWO, "trainer.max_epochs=1", "data.limit=200", "seed=0,1", "hydra.sweep.dir=sweep"]
+    finish(["-m", *words], tmp_path)
+    found = sorted(tmp_path.glob("sweep/*/results.json"))
+    assert [json.loads(file.read_text())["seed"] for file in found] == [0, 1]
+    assert all(json.loads(file.read_text())["status"] == "finished" for file in found)

@@ -64,7 +64,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_good_weights(tmp_path)
     said = imagelab("train", "trainer=cpu", "optimizer.lr=1e30", folder=tmp_path)
     run = only_run(tmp_path)
     assert_failed(said, run)
-    assert "The training loss became NaN or infinite at step 1 (epoch 0)" in said.err
+    assert "The training loss became NaN or infinite at step 1 (epoch 1)" in said.err
     assert "a tenth of optimizer.lr" in said.err
     assert f"The last good weights: {run / 'checkpoints/last.ckpt'}" in said.out
     assert "resume=" not in said.out  # it would end the same way

@@ -162,7 +162,12 @@ def evaluate(line: str, place: Path) -> None:
 def make(line: str, place: Path, clone: Path) -> None:
     """What make would do, in a fresh clone; then its command is run here, if it trains."""
     done = subprocess.run(
-        ["make", "-n", *shlex.split(line)[1:]], cwd=clone, capture_output=True, text=True, check=False
+        ["make", "-n", *shlex.split(line)[1:]],
+        cwd=clone,
+        env=outside_of_make(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "Installing the locked packages" in done.stdout
@@ -170,6 +175,11 @@ def make(line: str, place: Path, clone: Path) -> None:
     assert re.search(r"\.venv/bin/(imagelab|pytest|ruff|codespell|basedpyright|python)\b", last), last
     if last.startswith(".venv/bin/imagelab train"):
         train(last.removeprefix(".venv/bin/"), place)
+
+
+def outside_of_make() -> dict[str, str]:
+    """The environment as it is where the tests were not started by make."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
 
 
 def clone_and_train(line: str, place: Path) -> None:
@@ -196,7 +206,9 @@ def follow(line: str, place: Path) -> None:
     elif line.startswith("make "):
         make(line, place, fresh(place))
     elif line == "source .venv/bin/activate":
-        done = subprocess.run(["make", "-n", "setup"], cwd=fresh(place), capture_output=True, text=True)
+        done = subprocess.run(
+            ["make", "-n", "setup"], cwd=fresh(place), env=outside_of_make(), capture_output=True, text=True
+        )
         assert re.search(r"uv venv .*\.venv$", done.stdout, re.MULTILINE)
     elif line == "imagelab":
         assert "imagelab train" in succeed([], place).out

@@ -27,6 +27,7 @@ from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import param_groups
 from imagelab.plan import refuse_impossible
+from imagelab.predictor import bare
 from imagelab.problem import Problem
 from imagelab.progress import ProgressBar
 from imagelab.randomness import stream
@@ -57,9 +58,18 @@ def make(node: Node, **facts: Any) -> Any:
         return instantiate(node | {"_partial_": True}, _convert_="all")(**wanted)
 
 
-def build(cfg: Node, folder: Path, stop: StopRequest) -> Parts:
-    """All parts of a run; mistakes in the data or the weights end here, as a Problem, before training."""
-    data = build_data(cfg)
+def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None) -> Parts:
+    """All parts of a run; mistakes in the data or the weights end here, as a Problem, before training.
+
+    Args:
+        cfg: The config of the run.
+        folder: Its folder.
+        stop: What Ctrl-C and SIGTERM set.
+        known: The card of the checkpoint to go on from: what the run once started from is not needed again.
+    """
+    if known:
+        cfg = cfg | {"model": bare(cfg["model"])}
+    data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     saver = Saver(folder=folder / "checkpoints", monitor=cfg["monitor"], every=cfg["save_every"], stop=stop)
     tricks = [make(node, folder=folder, seed=cfg["seed"]) for node in cfg["trick"].values()]
     pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
@@ -88,7 +98,7 @@ def build_classifier(cfg: Node, data: ImageData, trainer: lightning.Trainer) -> 
     if cfg["trainer"]["compile"]:
         net.compile()  # in place: the names of the weights stay
     own, knobs = config.split("optimizer", cfg["optimizer"])
-    batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+    batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     lr = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = param_groups(net, own.get("weight_decay", 0.0), knobs["decay_norm_bias"])
     groups = [group | {"lr": lr} for group in groups]

@@ -130,7 +130,7 @@ class Classifier(lightning.LightningModule):
                 self.current_epoch * self.steps_per_epoch + int(bad) // self.trainer.accumulate_grad_batches
             )
             raise Diverged(
-                f"The training loss became NaN or infinite at step {step} (epoch {self.current_epoch}). "
+                f"The training loss became NaN or infinite at step {step} (epoch {self.current_epoch + 1}). "
                 "Look at the learning rate first (a tenth of optimizer.lr, schedule.warmup=0.1, "
                 "trainer.gradient_clip_val=1), then at trainer.precision and at the data."
             )

@@ -16,7 +16,7 @@ Task = Callable[[Node, Path], float | None]
 
 COMMANDS = {
     "train": ("train", "check the config, fit, test with the best weights"),
-    "evaluate": ("evaluate", "the metrics of a finished run, or of several as an ensemble"),
+    "evaluate": ("evaluate", "the metrics of a finished run"),
     "predict": ("predict", "a file, folder or glob -> class and probabilities"),
     "inspect": ("inspect_data", "know the data before training on them"),
     "check": ("check", "try a training run out before it costs a night"),

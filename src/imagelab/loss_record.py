@@ -32,7 +32,7 @@ class LossRecord:
 
     def flush(self) -> None:
         """Look at what was added since; `bad` says whether a loss was no number."""
-        values = torch.stack(self.pending).double().tolist() if self.pending else []
+        values = torch.stack(self.pending).float().tolist() if self.pending else []
         first = len(self.epoch)
         self.pending.clear()
         self.epoch += values

@@ -17,8 +17,6 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 FEW = 10  # classes: above, the five likeliest are looked at too
 
-NAMES = ("loss", "accuracy", "accuracy_macro", "f1_macro", "ece")
-
 
 def split_metrics(
     logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
@@ -28,13 +26,13 @@ def split_metrics(
     probabilities = logits.softmax(dim=1)
     metrics = {
         "loss": loss(logits, labels),
-        "accuracy": (logits.argmax(dim=1) == labels).double().mean(),
+        "accuracy": (logits.argmax(dim=1) == labels).float().mean(),
         "accuracy_macro": multiclass_accuracy(probabilities, labels, classes, "macro", validate_args=False),
         "f1_macro": multiclass_f1_score(probabilities, labels, classes, average="macro", validate_args=False),
         "ece": multiclass_calibration_error(probabilities, labels, classes, n_bins=15, validate_args=False),
     }
     if classes > FEW:
-        metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).double().mean()
+        metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).float().mean()
     # torchmetrics averages in float32, which can exceed 1 by a rounding.
     return {name: value if name == "loss" else value.clamp(max=1) for name, value in metrics.items()}
 

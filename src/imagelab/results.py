@@ -25,12 +25,13 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     content: dict[str, Any] = {"status": status, "seed": cfg["seed"]}
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
+        loop = trainer.fit_loop
         images = (
-            trainer.global_step * trainer.accumulate_grad_batches * parts.data.batch_size * trainer.world_size
+            (loop.epoch_loop.total_batch_idx + 1) * parts.data.batch(trainer.world_size) * trainer.world_size
         )
         best = {key: saver.best.get(key) for key in ("epoch", "monitor", "value")}
         content |= {
-            "epochs": trainer.current_epoch,
+            "epochs": loop.epoch_progress.current.processed,
             "steps": trainer.global_step,
             "train_seconds": round(saver.seconds, 3),
             "images_per_second": round(images / max(saver.seconds, 1e-9), 1),

@@ -165,6 +165,11 @@ def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
             yield f"trainer.{key}: not for a config to say; {instead}"
 
 
+def _length_is_known(cfg: Node) -> Iterator[str]:
+    if cfg["trainer"].get("max_epochs", 1) in (None, -1):
+        yield "trainer.max_epochs: a schedule needs the length of the run; say trainer.max_epochs=N"
+
+
 def _words_are_known(cfg: Node) -> Iterator[str]:
     for key, (words, others) in WORDS.items():
         word = cfg["trainer"].get(key)
@@ -189,6 +194,7 @@ def _target(node: Node) -> str:
 
 
 RULES: list[Rule] = [
+    _length_is_known,
     _metrics_exist,
     _stopping_looks_the_right_way,
     _mixing_needs_two,

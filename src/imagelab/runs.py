@@ -59,9 +59,7 @@ def unfinished(name: str) -> Path:
 
 def all_runs() -> list[Path]:
     """The folders of all runs below logs/, oldest first."""
-    return sorted(
-        (path.parent for path in Path("logs").rglob(CONFIG) if ".hydra" not in path.parts), key=_age
-    )
+    return sorted((path.parent for path in Path("logs").rglob(CONFIG) if _counts(path)), key=_age)
 
 
 def status(folder: Path) -> str:
@@ -107,6 +105,10 @@ def _plain(value: Any) -> Any:
         if (isinstance(value, float) and value in (float("inf"), float("-inf"))) or value != value
         else value
     )
+
+
+def _counts(path: Path) -> bool:
+    return ".hydra" not in path.parts and path.stat().st_size > 0  # a kill can leave an empty one
 
 
 def _age(folder: Path) -> tuple[float, str]:

@@ -4,13 +4,14 @@ A checkpoint inside an epoch is written after a whole optimizer step, since grad
 on the epoch's last batch: the epoch's end writes that one, after validation.
 """
 
+import math
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from imagelab.checkpoint import BEST, LAST, copy_durably, keep_previous
 from imagelab.logger.csv import CsvLogger
@@ -35,12 +36,14 @@ class Saver(Checkpoint):
         self.rows: int | None = None  # of metrics.csv, when the last checkpoint was written
         self.clock = self.saved = time.monotonic()
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.stop.listen()
-        self.clock = self.saved = time.monotonic()
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for logger in trainer.loggers:
             if isinstance(logger, CsvLogger) and self.rows is not None:
                 logger.rewind(self.rows)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.listen()
+        self.clock = self.saved = time.monotonic()
         if trainer.ckpt_path is None:  # from now on there is something to go on from
             self.save(trainer)
 
@@ -68,7 +71,6 @@ class Saver(Checkpoint):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.seconds += time.monotonic() - self.clock
-        self.stop.ignore()
 
     def save(self, trainer: Trainer, best: bool = False) -> None:
         """Write last.ckpt, unless the weights are no longer numbers: then the one before stays the last.
@@ -106,9 +108,8 @@ class Saver(Checkpoint):
                 f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}"
             )
         value, sign = metrics[self.monitor], -1 if lower_is_better(self.monitor) else 1
-        better = (
-            not self.best or sign * value >= sign * self.best["value"]
-        )  # of equals, the one trained longer
+        before = self.best.get("value", math.nan)
+        better = math.isnan(before) or sign * value >= sign * before  # of equals, the one trained longer
         if better:
             self.best = {
                 "epoch": trainer.current_epoch,
@@ -130,10 +131,28 @@ class Saver(Checkpoint):
         return bool(due_any), int(signum)
 
 
+class StopTest(Callback):
+    """Ends the test when asked to: the run's training is finished, `resume` tests again.
+
+    Args:
+        stop: Asked after every batch.
+    """
+
+    def __init__(self, stop: StopRequest) -> None:
+        self.stop = stop
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.listen()
+
+    def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.stop.signum and trainer.world_size == 1:
+            raise Stopped(self.stop.signum)
+
+
 def lower_is_better(metric: str) -> bool:
     """Whether a smaller value of a metric is the better one.
 
     >>> lower_is_better("val/loss"), lower_is_better("val/accuracy")
     (True, False)
     """
-    return metric.rpartition("/")[2] in ("loss", "loss_epoch", "ece")
+    return metric.rpartition("/")[2] in ("loss", "ece")

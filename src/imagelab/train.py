@@ -6,13 +6,16 @@ imagelab train data=cifar10 model=resnet9 augment=[flip,crop] trainer.max_epochs
 import os
 import signal
 import sys
+import time
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from imagelab import cli, config, run_folder, runs, screen
 from imagelab.problem import Problem
+from imagelab.stop import Stopped, StopRequest
 
 Node = dict[str, Any]
 RUN, CHECKPOINT = "IMAGELAB_RUN", "IMAGELAB_CHECKPOINT"  # what further ranks of a run are told
@@ -67,40 +70,43 @@ class Session:
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
         self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
         self.parts: Any = None
-        self.fitting = False
+        self.fitting, self.stop = False, StopRequest()
         os.environ[RUN] = str(self.folder)
         os.environ[CHECKPOINT] = str(checkpoint or "")
 
     def run(self) -> float | None:
         """Build, fit, test. However it ends, results.json says so and the exit status too."""
-        from imagelab.stop import Stopped
-
-        try:
-            return self._run()
-        except Stopped as stopped:
-            self._close("stopped")
-            self._end(128 + stopped.signum)
-        except KeyboardInterrupt:
-            self._end(128 + signal.SIGINT)
-        except Exception as error:
-            self._fail(error)
+        with own_ranks():
+            try:
+                return self._run()
+            except Stopped as stopped:
+                self._close("stopped")
+                self._end(128 + stopped.signum)
+            except (KeyboardInterrupt, SystemExit):  # before Lightning lets us listen, it ends by itself
+                self._close("stopped")
+                self._end(128 + (self.stop.signum or signal.SIGINT))
+            except Exception as error:
+                self._fail(error)
+            finally:
+                self.stop.ignore()
 
     def _run(self) -> float | None:
         from imagelab.build import build
         from imagelab.checkpoint import card
         from imagelab.plan import refuse_other_data
-        from imagelab.stop import StopRequest
         from imagelab.summary import closing_table
 
         if _speaks():
             screen.keep(self.folder / "console.log")
-        self.parts = parts = build(self.cfg, self.folder, StopRequest())
-        if self.checkpoint:
-            refuse_other_data(card(self.checkpoint), parts.classifier.card, self.folder)
+        known = card(self.checkpoint) if self.checkpoint else None
+        self.parts = parts = build(self.cfg, self.folder, self.stop, known)
+        if known:
+            refuse_other_data(known, parts.classifier.card, self.folder)
         screen.say(self._opening())
         for logger in parts.trainer.loggers if self.checkpoint is None else []:
             logger.log_hyperparams(self.cfg)
         checkpoint, self.fitting = str(self.checkpoint) if self.checkpoint else None, True
+        self.stop.listen()
         parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=checkpoint)
         test = self._test() if parts.data.has_test else {}
         screen.say(closing_table(self._close("finished", test), self.folder))
@@ -118,7 +124,7 @@ class Session:
             model=type(classifier.net).__name__,
             parameters=sum(p.numel() for p in classifier.net.parameters()),
             device=device if trainer.world_size == 1 else f"{trainer.world_size} x {device}",
-            batch_size=data.batch_size * trainer.world_size * trainer.accumulate_grad_batches,
+            batch_size=data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches,
             epochs=trainer.max_epochs,
             steps=trainer.max_epochs * -(-steps // trainer.accumulate_grad_batches),
             lr=lr,
@@ -130,10 +136,13 @@ class Session:
         """The test metrics of the best weights, in a fresh trainer: no trick of the training changes them."""
         from imagelab.build import build_trainer
         from imagelab.checkpoint import BEST, read
+        from imagelab.saver import StopTest
 
-        parts = self.parts
+        parts, callbacks = self.parts, [StopTest(self.stop)]
         parts.classifier.load_state_dict(read(parts.saver.folder / BEST)["state_dict"])
-        tester = build_trainer(self.cfg, self.folder, logger=False, callbacks=[], enable_checkpointing=False)
+        tester = build_trainer(
+            self.cfg, self.folder, logger=False, callbacks=callbacks, enable_checkpointing=False
+        )
         tester.test(parts.classifier, datamodule=parts.data, verbose=False)
         metrics = {name: float(value) for name, value in tester.callback_metrics.items()}
         for logger in parts.trainer.loggers:
@@ -160,6 +169,8 @@ class Session:
         from imagelab.loss_record import Diverged
 
         began, known = self._began(), isinstance(error, Problem)
+        if not known and not _speaks():
+            self._fail_beside()
         told = str(error) if known else f"{sentence(error)} {self._trace(began)}"
         screen.complain([told], None if began else cli.HEAD)
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -167,6 +178,14 @@ class Session:
         with suppress(OSError):  # on a full disk
             self._close("failed")
         self._end(1 if began else 2, go_on=not isinstance(error, Diverged))
+
+    def _fail_beside(self) -> NoReturn:
+        """A further rank fails: keep its trace, let the first one write its results, end the run."""
+        with suppress(OSError):
+            file = self.folder / f"error_rank_{os.environ['LOCAL_RANK']}.log"
+            file.write_text(traceback.format_exc(), encoding="utf-8")
+        time.sleep(10)
+        sys.exit(1)
 
     def _trace(self, began: bool) -> str:
         """Keep the stack trace of the error that is being handled; where it is, in a sentence."""
@@ -197,6 +216,21 @@ class Session:
 
     def _saved(self) -> bool:
         return (self.folder / "checkpoints" / "last.ckpt").exists()
+
+
+@contextmanager
+def own_ranks() -> Iterator[None]:
+    """Leave no trace of the ranks that Lightning starts: the next run of a sweep starts its own."""
+    first = "LOCAL_RANK" not in os.environ
+    try:
+        yield
+    finally:
+        if first:
+            for name in ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"):
+                os.environ.pop(name, None)
+            ranks = sys.modules.get("torch.distributed")
+            if ranks and ranks.is_available() and ranks.is_initialized():
+                ranks.destroy_process_group()
 
 
 def _speaks() -> bool:

@@ -103,6 +103,10 @@ class ImageData(lightning.LightningDataModule):
         """Whether there are images to test with."""
         return "test" in self.splits
 
+    def batch(self, ranks: int) -> int:
+        """Images of a training batch on each of so many devices."""
+        return max(1, self.counts["train"] // ranks) if self.full_batch else self.batch_size
+
     def steps(self, ranks: int) -> int:
         """Batches of an epoch on each of so many devices.
 
@@ -122,7 +126,7 @@ class ImageData(lightning.LightningDataModule):
         """Which images form the training batches of a rank, from one batch of an epoch on."""
         return TrainBatches(
             self.splits["train"].labels,
-            batch_size=max(1, self.counts["train"] // ranks) if self.full_batch else self.batch_size,
+            batch_size=self.batch(ranks),
             balance=self.balance,
             seed=self.seed,
             rank=rank,

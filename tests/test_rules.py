@@ -5,7 +5,8 @@ import functools
 
 import pytest
 
-from imagelab import rules
+from imagelab import config, rules
+from imagelab.compose import compose
 
 GOOD = {
     "seed": 0,
@@ -135,3 +136,19 @@ def test_a_device_is_only_asked_for_where_it_is_named(monkeypatch):
         for device in ("auto", "cpu", "gpu", "cuda", "mps")
     }
     assert found == {"auto": 0, "cpu": 0, "gpu": 0, "cuda": 1, "mps": 0}
+
+
+def test_a_wrong_type_does_not_hide_a_value_that_cannot_be():
+    cfg = config.plain(compose("train", ["seed=abc", "data.batch_size=0", "data.val_fraction=2"]).cfg)
+    found = config.problems(cfg or {})
+    assert [sentence.partition(":")[0] for sentence in found] == [
+        "seed",
+        "data.batch_size",
+        "data.val_fraction",
+    ]
+
+
+def test_the_length_of_a_run_is_needed():
+    cfg = config.plain(compose("train", ["trainer.max_epochs=null"]).cfg)
+    (sentence,) = config.problems(cfg)
+    assert sentence.startswith("trainer.max_epochs: a schedule needs the length")

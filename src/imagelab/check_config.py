@@ -27,7 +27,7 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
         knobs: For some groups a dataclass: what each of its choices takes besides its own arguments.
     """
     hints = get_type_hints(root)
-    found = [_unknown_root(key, hints) for key in cfg if key not in hints]
+    found = [_unknown_root(key, hints, cfg) for key in cfg if key not in hints]
     for key, hint in hints.items():
         if key not in cfg or cfg[key] == MISSING:
             found.append(f"{key}: needed; say {key}=...")
@@ -46,10 +46,16 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
     return found
 
 
-def _unknown_root(key: str, known: Mapping[str, Any]) -> str:
+def _unknown_root(key: str, known: Mapping[str, Any], cfg: Node) -> str:
     if menu.choices(key):
         return f"{key}: the chosen file sets keys below {key}; let it begin with `# @package _global_`"
-    return f"{key}: no such key{nearest(key, known)}"
+    return f"{key}: no such key{nearest(key, known) or _below(key, cfg)}"
+
+
+def _below(key: str, cfg: Node) -> str:
+    """The longer name that is meant by one of its words, such as lr, if there is one."""
+    found = [f"{group}.{key}" for group, node in cfg.items() if isinstance(node, dict) and key in node]
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def _chosen(path: str, node: Any, lookup: Lookup) -> list[str]:

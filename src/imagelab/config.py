@@ -104,7 +104,11 @@ def problems(cfg: DictConfig | Node, root: type = Run) -> list[str]:
 def quick_problems(node: Node, root: type = Run) -> list[str]:
     """Mistakes that show without importing what the config names: most of them, in a fraction of a second."""
     found = check_config.mistakes(node, from_source, root=root, knobs=KNOBS)
-    return found + (rules.problems(node) if root is Run and not found else [])
+    if root is not Run:
+        return found
+    told = [sentence.partition(": ")[0] for sentence in found]
+    more = rules.problems(node, sound=not found)
+    return found + [s for s in more if not any(key.startswith(s.partition(": ")[0]) for key in told)]
 
 
 def thorough_problems(node: Node, root: type = Run) -> list[str]:

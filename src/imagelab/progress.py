@@ -60,20 +60,23 @@ class ProgressBar(Callback):
     def _draw(self, trainer: Trainer, module: LightningModule, batch_idx: int) -> None:
         if self.live is None:
             return
-        words = self._words(trainer, module, batch_idx)
+        words = self._words(trainer, module, batch_idx, ("val/accuracy",))
         room = screen.terminal.width - 1
-        shown = bar((batch_idx + 1) / int(trainer.num_training_batches), max(5, room - len(words) - 2))
-        shown.append(f"  {words}").truncate(room)
+        width = max(0, room - len(words) - 2)  # the words matter more than the bar
+        shown = bar((batch_idx + 1) / int(trainer.num_training_batches), width)
+        shown.append(f"  {words}" if width else words).truncate(room)
         self.live.update(shown, refresh=True)
         self.due = time.monotonic() + PAUSE
 
-    def _words(self, trainer: Trainer, module: LightningModule, batch_idx: int) -> str:
+    def _words(
+        self, trainer: Trainer, module: LightningModule, batch_idx: int, shown: tuple[str, ...] = SHOWN
+    ) -> str:
         loss = module.running_loss()  # pyright: ignore[reportCallIssue] - ours has it
         found = trainer.callback_metrics
         return line(
             epoch=trainer.current_epoch + 1,
             epochs=trainer.max_epochs or 0,
-            metrics={"loss": loss} | {name: float(found[name]) for name in SHOWN if name in found},
+            metrics={"loss": loss} | {name: float(found[name]) for name in shown if name in found},
             rate=self.images * (batch_idx + 1 - self.first) / max(self.now - self.began, 1e-9),
             left=self._left(trainer, batch_idx),
         )

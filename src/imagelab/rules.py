@@ -1,6 +1,7 @@
 """Combinations that cannot work: a rule is a function from the config to sentences."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from imagelab.problem import nearest
@@ -56,9 +57,18 @@ LEAST = {
 }
 
 
-def problems(cfg: Node) -> list[str]:
-    """What cannot work together, a sentence each; the config has passed the check of its signatures."""
-    return [sentence for rule in RULES for sentence in rule(cfg)]
+def problems(cfg: Node, *, sound: bool = True) -> list[str]:
+    """What cannot work together, a sentence each.
+
+    Args:
+        cfg: The composed config.
+        sound: Whether it has passed the check of its signatures; where not, a rule may stumble over it.
+    """
+    found = []
+    for rule in RULES:
+        with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
+            found += rule(cfg)
+    return found
 
 
 def device_problems(cfg: Node) -> list[str]:
@@ -166,7 +176,7 @@ def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
 
 
 def _length_is_known(cfg: Node) -> Iterator[str]:
-    if cfg["trainer"].get("max_epochs", 1) in (None, -1):
+    if cfg["trainer"].get("max_epochs", 1) is None:
         yield "trainer.max_epochs: a schedule needs the length of the run; say trainer.max_epochs=N"
 
 

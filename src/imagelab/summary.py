@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 SHOWN_CLASSES = 6
+SPLITS = ("train", "val", "test")
 
 
 def opening(
@@ -42,7 +43,7 @@ def opening(
         lr_note: Where the rate comes from, if it was scaled; else empty.
         folder: The folder of the run.
     """
-    splits = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    splits = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS if split in counts)
     plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {batch_size:,} images"
     return _rows(
         {
@@ -65,10 +66,11 @@ def closing_table(results: dict[str, Any], folder: Path) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
     table.add_column("val", justify="right")
-    table.add_column("test", justify="right")
     val, test = results.get("val") or {}, results.get("test") or {}
+    if test:
+        table.add_column("test", justify="right")
     for name in [*val, *(name for name in test if name not in val)]:
-        table.add_row(name, _number(val.get(name)), _number(test.get(name)))
+        table.add_row(name, _number(val.get(name)), *([_number(test.get(name))] if test else []))
     parts: list[RenderableType] = [Text(""), _rows(_facts(results, folder)), Text("")]
     if val or test:
         parts += [table, Text("")]

@@ -58,7 +58,7 @@ def checkpoint_of(path: Path) -> Path:
             f"model.weights={path}: there is no checkpoints/{BEST} in that folder; give the folder of a run."
         )
     missing = next(part for part in (path, *path.parents) if part.parent.is_dir())
-    beside = [str(entry) for entry in missing.parent.iterdir()]
+    beside = [str(entry) for entry in missing.parent.iterdir() if entry.is_dir() or entry.suffix == ".ckpt"]
     raise Problem(f"model.weights={path}: there is no {missing}{nearest(str(missing), beside)}")
 
 

@@ -1,7 +1,6 @@
 """From the config to the parts of a run; the one place that builds what a `_target_` names."""
 
 import inspect
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from imagelab import config
+from imagelab import config, screen
 from imagelab.checkpoint import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.data.image_data import ImageData
@@ -73,7 +72,7 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     saver = Saver(folder=folder / "checkpoints", monitor=cfg["monitor"], every=cfg["save_every"], stop=stop)
     tricks = [make(node, folder=folder, seed=cfg["seed"]) for node in cfg["trick"].values()]
     pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
-    loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if is_rank_zero() else []
+    loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     callbacks = [*tricks, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
@@ -142,11 +141,6 @@ def card(cfg: Node, data: ImageData) -> Node:
         "model": cfg["model"],
         "seed": cfg["seed"],
     }
-
-
-def is_rank_zero() -> bool:
-    """Whether this process speaks for the run: Lightning and torchrun number the others from 1."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def _optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:

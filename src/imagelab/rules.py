@@ -76,6 +76,15 @@ def device_problems(cfg: Node) -> list[str]:
     return list(_device_is_there(cfg))
 
 
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of a metric is the better one.
+
+    >>> lower_is_better("val/loss"), lower_is_better("val/accuracy")
+    (True, False)
+    """
+    return metric.rpartition("/")[2] in ("loss", "ece")
+
+
 def _metrics_exist(cfg: Node) -> Iterator[str]:
     nodes = {"": cfg} | {f"trick.{name}.": node for name, node in cfg["trick"].items()}
     for path, node in nodes.items():
@@ -97,7 +106,7 @@ def _mixing_needs_two(cfg: Node) -> Iterator[str]:
 def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
     for name, node in cfg["trick"].items():
         metric, mode = str(node.get("monitor")), node.get("mode")
-        right = "min" if metric.endswith(("/loss", "/ece")) else "max"
+        right = "min" if lower_is_better(metric) else "max"
         if metric in METRICS and mode in ("min", "max") and mode != right:
             yield f"trick.{name}.mode: wants {right} for {metric}, got {mode}"
 

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from imagelab.checkpoint import BEST, LAST, copy_durably, keep_previous
 from imagelab.logger.csv import CsvLogger
 from imagelab.problem import Problem
+from imagelab.rules import lower_is_better
 from imagelab.stop import Stopped, StopRequest
 
 
@@ -147,12 +148,3 @@ class StopTest(Callback):
     def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if self.stop.signum and trainer.world_size == 1:
             raise Stopped(self.stop.signum)
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of a metric is the better one.
-
-    >>> lower_is_better("val/loss"), lower_is_better("val/accuracy")
-    (True, False)
-    """
-    return metric.rpartition("/")[2] in ("loss", "ece")

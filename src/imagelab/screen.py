@@ -1,6 +1,7 @@
 """What a command says: on the terminal, and in the run's console.log once there is one."""
 
 import logging
+import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +52,11 @@ def release() -> None:
         with suppress(OSError):
             console.file.close()
     _files.clear()
+
+
+def speaks() -> bool:
+    """Whether this process speaks for the run: Lightning and torchrun number the others from 1."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def hush() -> None:

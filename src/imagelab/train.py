@@ -96,7 +96,7 @@ class Session:
         from imagelab.plan import refuse_other_data
         from imagelab.summary import closing_table
 
-        if _speaks():
+        if screen.speaks():
             screen.keep(self.folder / "console.log")
         known = card(self.checkpoint) if self.checkpoint else None
         self.parts = parts = build(self.cfg, self.folder, self.stop, known)
@@ -159,7 +159,7 @@ class Session:
         content = results(status, self.cfg, self.parts, test or {})
         if self.parts is not None:
             close_all(self.parts.trainer.loggers, failed=status == "failed")
-        if _speaks() and self._began():
+        if screen.speaks() and self._began():
             runs.write_json(self.folder / runs.RESULTS, content)
         return content
 
@@ -169,7 +169,7 @@ class Session:
         from imagelab.loss_record import Diverged
 
         began, known = self._began(), isinstance(error, Problem)
-        if not known and not _speaks():
+        if not known and not screen.speaks():
             self._fail_beside()
         told = str(error) if known else f"{sentence(error)} {self._trace(began)}"
         screen.complain([told], None if began else cli.HEAD)
@@ -197,8 +197,8 @@ class Session:
         return ""
 
     def _end(self, code: int, go_on: bool = True) -> NoReturn:
-        if not _speaks():  # Lightning kills the whole run where a further rank ends with a status of its own
-            code = 0
+        if not screen.speaks():
+            code = 0  # Lightning kills the whole run where a further rank ends with a status of its own
         elif not self._saved():
             screen.release()
             run_folder.discard(self.folder)
@@ -231,10 +231,6 @@ def own_ranks() -> Iterator[None]:
             ranks = sys.modules.get("torch.distributed")
             if ranks and ranks.is_available() and ranks.is_initialized():
                 ranks.destroy_process_group()
-
-
-def _speaks() -> bool:
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 if __name__ == "__main__":

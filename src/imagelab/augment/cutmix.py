@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
+from imagelab.augment.limits import check_alpha, check_within
 from imagelab.problem import Problem
 
 
@@ -20,10 +20,7 @@ class CutMix:
     """
 
     def __init__(self, *, alpha: float, p: float) -> None:
-        if alpha <= 0:
-            raise Problem(
-                f"augment.cutmix.alpha must be above 0, got {alpha:g}; to turn it off, leave cutmix out"
-            )
+        check_alpha("cutmix", alpha)
         check_within("augment.cutmix.p", p, 0, 1)
         self.alpha, self.p = alpha, p
 

@@ -18,6 +18,12 @@ def check_length(name: str, length: float) -> None:
         raise Problem(f"{name} must be a share of the side in [0, 1) or whole pixels from 1 on, got {length}")
 
 
+def check_alpha(mix: str, alpha: float) -> None:
+    """Refuse a Beta(alpha, alpha) that there is not."""
+    if alpha <= 0:
+        raise Problem(f"augment.{mix}.alpha must be above 0, got {alpha:g}; to turn it off, leave {mix} out")
+
+
 def check_within(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value outside [low, high]."""
     if not low <= value <= high:

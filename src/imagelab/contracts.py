@@ -92,7 +92,10 @@ class Augment(Protocol):
         ...
 
     def transform(self, size: int) -> object:
-        """The albumentations transform of one (H, W, 3) uint8 photo; `size`: side of the network's input."""
+        """What changes one photo; `size`: side of the network's input.
+
+        A transform of albumentations, or a function of a (C, H, W) uint8 tensor that draws from torch.
+        """
         ...
 
 

@@ -19,7 +19,7 @@ METRICS = (
     "val/accuracy_top5",
     "train/loss",
 )
-MIXES = ("Mixup", "CutMix")
+MIXES = ("Mixup", "CutMix", "CopyPaste")
 FILLED_IN = {
     "callbacks": "say trick=[...]",
     "logger": "say logger=[...]",

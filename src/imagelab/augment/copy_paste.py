@@ -1,0 +1,78 @@
+"""Copy-paste: cut a patch out of another image and paste it elsewhere, larger or smaller, with soft borders.
+
+CutMix keeps a patch where it was; here its place, size and border change, so that an object is learnt without
+its surroundings.
+Source: Ghiasi et al. 2021, https://arxiv.org/abs/2012.07177, section 3 (scale jitter, labels follow);
+Dwibedi et al. 2017, https://arxiv.org/abs/1708.01642, section 5.2 (blended borders). Objects have masks
+there; images with one label each have none, so that patches are rectangles.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from imagelab.augment.limits import check_range, check_within
+from imagelab.problem import Problem
+
+
+class CopyPaste:
+    """Paste a patch of another image of the batch into every image; places and sizes are drawn once a batch.
+
+    Args:
+        area: Smallest and largest area of the pasted patch, as a share of the image, in (0, 1].
+        scale: Smallest and largest side of the pasted patch over that of the patch cut out, drawn evenly.
+        feather: Pixels at the border of the patch over which it fades in, in even steps; 0: a hard edge.
+        p: Share of batches that are pasted into, in [0, 1].
+    """
+
+    def __init__(
+        self, *, area: tuple[float, float], scale: tuple[float, float], feather: int, p: float
+    ) -> None:
+        check_range("augment.copy_paste.area", area, 1e-4, 1)
+        check_range("augment.copy_paste.scale", scale, 0.1, 10)
+        check_within("augment.copy_paste.feather", feather, 0, 1000)
+        check_within("augment.copy_paste.p", p, 0, 1)
+        self.area, self.scale, self.feather, self.p = area, scale, feather, p
+
+    def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float and targets (B, K) float -> the same shapes."""
+        if len(images) < 2:
+            raise Problem(
+                "copy_paste pastes one image into another, but the batch has 1: "
+                "set data.batch_size to 2 or more"
+            )
+        if rng.random() >= self.p:
+            return images, targets
+        side, zoom = rng.uniform(*self.area) ** 0.5, rng.uniform(*self.scale)
+        cut, paste = zip(*(_spans(rng, side, zoom, length) for length in images.shape[-2:]), strict=True)
+        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+        patch = _resized(images[(partner, slice(None), *cut)], paste)
+        visible = self._fading(paste[0], images)[:, None] * self._fading(paste[1], images)
+        mixed = images.clone()
+        mixed[(..., *paste)] = images[(..., *paste)].lerp(patch, visible)
+        # By what is seen of each: where the border fades, a pixel counts for both.
+        share = visible.sum() / images[0, 0].numel()
+        return mixed, targets.lerp(targets[partner], share)
+
+    def _fading(self, span: slice, like: Tensor) -> Tensor:
+        """How far the patch covers each place along one axis, in (0, 1]: (length,)."""
+        length = span.stop - span.start
+        place = torch.arange(length, device=like.device, dtype=like.dtype)
+        inside = torch.minimum(place, length - 1 - place) + 1
+        return (inside / (self.feather + 1)).clamp(max=1)
+
+
+def _spans(rng: np.random.Generator, side: float, zoom: float, length: int) -> tuple[slice, slice]:
+    """Along one axis: where a patch is cut out, and where it is pasted."""
+    pasted = max(1, round(side * length))
+    taken = min(max(1, round(pasted / zoom)), length)
+    starts = [int(rng.integers(length - size + 1)) for size in (taken, pasted)]
+    return slice(starts[0], starts[0] + taken), slice(starts[1], starts[1] + pasted)
+
+
+def _resized(patch: Tensor, spans: tuple[slice, ...]) -> Tensor:
+    size = [span.stop - span.start for span in spans]
+    if list(patch.shape[-2:]) == size:
+        return patch
+    return functional.interpolate(patch, size, mode="bilinear", antialias=True)

@@ -16,6 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from imagelab import config, screen
 from imagelab.checkpoint import DurableCheckpoints
 from imagelab.classifier import Classifier
+from imagelab.contracts import Penalty, Rewire
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
@@ -70,13 +71,14 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
         cfg = cfg | {"model": bare(cfg["model"])}
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     saver = Saver(folder=folder / "checkpoints", monitor=cfg["monitor"], every=cfg["save_every"], stop=stop)
-    tricks = [make(node, folder=folder, seed=cfg["seed"]) for node in cfg["trick"].values()]
+    tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
     pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
-    callbacks = [*tricks, log, pictures, ProgressBar(), saver]
+    called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
+    callbacks = [*called, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
-    classifier = build_classifier(cfg, data, trainer)
+    classifier = build_classifier(cfg, data, trainer, tricks)
     steps = -(-data.steps(trainer.world_size) // trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
     refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
@@ -91,12 +93,25 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     return ImageData(source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, **knobs)
 
 
-def build_classifier(cfg: Node, data: ImageData, trainer: lightning.Trainer) -> Classifier:
+def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
+    """The tricks by name, each a callback of Lightning or what `contracts.py` knows besides."""
+    tricks = {name: make(node, **facts) for name, node in nodes.items()}
+    for name, trick in tricks.items():
+        if not isinstance(trick, lightning.Callback | Penalty | Rewire):
+            raise Problem(
+                f"trick.{name}: {type(trick).__name__} is no trick: neither a callback of Lightning nor a "
+                "Penalty or Rewire (imagelab.contracts)."
+            )
+    return tricks
+
+
+def build_classifier(
+    cfg: Node, data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]
+) -> Classifier:
     """The module to train."""
     net = build_net(cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"])
     if cfg["trainer"]["compile"]:
         net.compile()  # in place: the names of the weights stay
-    own, knobs = config.split("optimizer", cfg["optimizer"])
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     lr = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = param_groups(net, own.get("weight_decay", 0.0), knobs["decay_norm_bias"])
@@ -109,6 +124,8 @@ def build_classifier(cfg: Node, data: ImageData, trainer: lightning.Trainer) -> 
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
         card=card(cfg, data),
         seed=cfg["seed"],
+        penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
+        rewires=[trick for trick in tricks.values() if isinstance(trick, Rewire)],
         channels_last=cfg["model"]["channels_last"],
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
     )

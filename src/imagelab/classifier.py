@@ -6,10 +6,12 @@ from typing import Any, cast
 import lightning
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim import Optimizer
 
-from imagelab.contracts import Inputs
+from imagelab.contracts import Inputs, Penalty, Rewire
 from imagelab.loss_record import Diverged, LossRecord
+from imagelab.loss_terms import LossTerms
 from imagelab.metrics import Outputs, split_metrics
 from imagelab.randomness import seed_step
 from imagelab.schedule import Schedule
@@ -30,6 +32,8 @@ class Classifier(lightning.LightningModule):
         seed: Every draw follows from it.
         channels_last: Whether the network's weights lie in that memory format.
         window: How many batches the logged training loss is averaged over.
+        penalties: Tricks that add a term to the loss, by name.
+        rewires: Tricks that let the network train with other weights than those it keeps, in order.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Classifier(lightning.LightningModule):
         seed: int,
         channels_last: bool,
         window: int,
+        penalties: dict[str, Penalty],
+        rewires: list[Rewire],
     ) -> None:
         super().__init__()
         self.net = net
@@ -51,6 +57,8 @@ class Classifier(lightning.LightningModule):
         self.make_optimizer, self.groups, self.schedule = optimizer, groups, schedule
         self.card, self.seed, self.channels_last = card, seed, channels_last
         self.losses = LossRecord(window=window)
+        self.terms = LossTerms(penalties=penalties, window=window)
+        self.rewires = rewires
         self.outputs = Outputs()
         self.steps_per_epoch = self.total_steps = 0
 
@@ -58,6 +66,8 @@ class Classifier(lightning.LightningModule):
         """Normalised images (B, C, H, W) -> logits (B, K)."""
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
+        if self.training and self.rewires:
+            return cast(Tensor, functional_call(self.net, self._rewired(), (images,)))
         return self.net(images)
 
     def configure_optimizers(self) -> Optimizer:
@@ -80,6 +90,8 @@ class Classifier(lightning.LightningModule):
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
         loss = self.loss(self(batch.images), batch.targets)
         self.losses.add(loss)
+        for term in self.terms.of(self.net):
+            loss = loss + term
         return loss * self._window_scale(batch_idx)
 
     def validation_step(self, batch: Inputs, batch_idx: int) -> None:
@@ -104,17 +116,19 @@ class Classifier(lightning.LightningModule):
             for name, value in self.trainer.callback_metrics.items()
             if name.startswith("val/")
         }
-        self.write({"train/loss_epoch": mean} | val)
+        self.write({"train/loss_epoch": mean} | self.terms.end_epoch() | val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Called on every rank, written by the first: each rank's own losses, (ranks, n).
-        losses = {name: self._gathered(values) for name, values in self.losses.state_dict().items()}
+        records = self.losses.state_dict() | self.terms.state_dict()
+        losses = {name: self._gathered(values) for name, values in records.items()}
         checkpoint["imagelab"] = self.card | {"losses": losses}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         losses = checkpoint["imagelab"]["losses"]
         mine = {name: values[self.global_rank % len(values)] for name, values in losses.items()}
         self.losses.load_state_dict(mine)
+        self.terms.load_state_dict(mine)
 
     def running_loss(self) -> float:
         """Mean training loss of the last logged window, for the progress bar."""
@@ -122,8 +136,10 @@ class Classifier(lightning.LightningModule):
 
     def flush_losses(self) -> None:
         """Look at the losses so far; `Diverged` on every rank where one of any rank is no number."""
-        self.losses.flush()
-        bad = float("inf") if self.losses.bad is None else float(self.losses.bad)
+        records = [self.losses, *self.terms.records.values()]
+        for record in records:
+            record.flush()
+        bad = min(float("inf") if record.bad is None else float(record.bad) for record in records)
         bad = -self.across_ranks(-bad, "max")
         if bad != float("inf"):
             step = (
@@ -147,6 +163,9 @@ class Classifier(lightning.LightningModule):
             return value
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
         return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
+
+    def _rewired(self) -> dict[str, Tensor]:
+        return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}
 
     def _gathered(self, values: Tensor) -> Tensor:
         alone = self.trainer.world_size == 1

@@ -1,4 +1,4 @@
-"""What you implement to add a data set or an augmentation; the rest is a library's or a plain function.
+"""What you implement to add a data set, an augmentation or a trick; the rest is a library's or a function.
 
 Shapes: B images of a batch, C channels, H x W pixels, K classes.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Batch(NamedTuple):
@@ -105,4 +105,27 @@ class Mix(Protocol):
 
     def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) float, targets (B, K) float -> the same shapes; all draws come from `rng`."""
+        ...
+
+
+@runtime_checkable
+class Penalty(Protocol):
+    """A trick that adds a term to the loss; the term is logged as train/<name of the trick>.
+
+    strength: Factor of the term: what to change where it outweighs the rest of the loss, or hardly counts.
+    """
+
+    strength: float
+
+    def penalty(self, net: nn.Module) -> Tensor:
+        """The term, a scalar, of the parameters that are trained at present."""
+        ...
+
+
+@runtime_checkable
+class Rewire(Protocol):
+    """A trick that lets the network train with other weights than those it keeps."""
+
+    def rewired(self, net: nn.Module) -> dict[str, Tensor]:
+        """Parameters by name, in place of the network's own for one training step; all draws are torch's."""
         ...

@@ -61,7 +61,7 @@ def evaluate(folder: Path, *, checkpoint: str, split: str, root: str | None) -> 
     data = build_data(cfg, Preprocess.from_dict(weights["imagelab"]["preprocess"]))
     _check_data(data, split, weights["imagelab"]["classes"])
     trainer = build_trainer(cfg, folder, logger=False, callbacks=[], enable_checkpointing=False)
-    classifier = build_classifier(cfg, data, trainer)
+    classifier = build_classifier(cfg, data, trainer, tricks={})
     classifier.load_state_dict(weights["state_dict"])
     data.splits["test"] = data.splits[split]
     trainer.test(classifier, datamodule=data, verbose=False)

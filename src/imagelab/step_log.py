@@ -1,4 +1,4 @@
-"""Training loss and learning rates, every `trainer.log_every_n_steps` steps."""
+"""Training loss, the terms added to it and learning rates, every `trainer.log_every_n_steps` steps."""
 
 from typing import Any
 
@@ -24,4 +24,6 @@ class StepLog(Callback):
         if stepped and trainer.global_step % self.every == 0:
             pl_module.flush_losses()
             rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
-            pl_module.write({"train/loss": pl_module.across_ranks(pl_module.running_loss())} | rates)
+            loss = pl_module.across_ranks(pl_module.running_loss())
+            pl_module.write({"train/loss": loss} | pl_module.terms.running() | rates)
+            pl_module.terms.weigh(loss)

@@ -49,3 +49,9 @@ def _exempt(net: nn.Module) -> set[str]:
     # timm's convention: position embeddings, class tokens.
     named: set[str] = set(net.no_weight_decay()) if hasattr(net, "no_weight_decay") else set()  # type: ignore[operator]
     return small | norms | named
+def decaying(net: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights of a network by name: what is in the group `decay`, and trained at present."""
+    exempt = _exempt(net)
+    return {name: p for name, p in net.named_parameters() if name not in exempt and p.requires_grad}
+
+

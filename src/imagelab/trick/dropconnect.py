@@ -1,0 +1,53 @@
+"""DropConnect: single weights are left out, other ones in each step; nothing to do with stochastic depth.
+
+Two things differ from the paper: all images of a batch share a mask, and evaluation uses the whole weights,
+as with dropout, in place of samples from a normal distribution.
+
+Source: Wan et al. 2013, "Regularization of Neural Networks using DropConnect",
+https://proceedings.mlr.press/v28/wan13.html, section 3.
+"""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imagelab.optimizer.param_groups import decaying
+from imagelab.problem import Problem
+
+
+class DropConnect:
+    """Train with weights of which a share is zero and the others are scaled by 1 / (1 - rate).
+
+    The network keeps its whole weights: they are in the checkpoints, under their own names.
+
+    Args:
+        rate: Share of the weights that is left out, in (0, 1).
+        layers: Of which layers: linear ones, as in the paper, or all, convolutions too; never biases, norms.
+    """
+
+    def __init__(self, *, rate: float, layers: Literal["linear", "all"]) -> None:
+        if not 0 < rate < 1:
+            raise Problem(f"trick.dropconnect.rate: wants a share between 0 and 1, got {rate}")
+        self.rate, self.layers = rate, layers
+
+    def rewired(self, net: nn.Module) -> dict[str, Tensor]:
+        weights = decaying(net)
+        if self.layers == "linear":
+            weights = {name: weight for name, weight in weights.items() if name in linear_weights(net)}
+        return {name: F.dropout(weight, self.rate) for name, weight in weights.items()}
+
+
+def linear_weights(net: nn.Module) -> set[str]:
+    """Names of the weights of the linear layers.
+
+    Raises:
+        Problem: There are none.
+    """
+    layers = [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        raise Problem(
+            f"trick.dropconnect.layers: {type(net).__name__} has no linear layer; say "
+            "trick.dropconnect.layers=all"
+        )
+    return {f"{name}.weight" if name else "weight" for name in layers}

@@ -1,13 +1,17 @@
 """Which parameters decay: weights do, biases and the scales and shifts of norms do not.
 
 Source: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.3; He et al. 2018,
-https://arxiv.org/abs/1812.01187, section 3.1, "no bias decay".
+https://arxiv.org/abs/1812.01187, section 3.1, "no bias decay"; You et al. 2017,
+https://arxiv.org/abs/1708.03888, section 4: which of them LARS adapts.
 """
 
 from typing import Any
 
 from torch import nn
 
+from imagelab.optimizer.muon import muon_groups
+
+Groups = list[dict[str, Any]]
 NORMS = (
     nn.modules.batchnorm._BatchNorm,
     nn.modules.instancenorm._InstanceNorm,
@@ -17,15 +21,36 @@ NORMS = (
 )
 
 
-def param_groups(net: nn.Module, weight_decay: float, decay_norm_bias: bool) -> list[dict[str, Any]]:
+def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool) -> Groups:
+    """The parameter groups with all that this optimizer wants of each: its peak `lr`, what it adapts.
+
+    Args:
+        net: See `param_groups`.
+        own: The arguments of the optimizer.
+        decay_norm_bias: See `param_groups`.
+    """
+    groups = param_groups(net, own.get("weight_decay"), decay_norm_bias)
+    groups = [group | {"lr": own["lr"]} for group in groups]
+    if "always_adapt" in own:  # of itself, timm adapts what decays: nothing where weight_decay is 0
+        adapted = {"decay": True, "no_decay": own["always_adapt"]}
+        groups = [group | {"always_adapt": adapted[group["name"]]} for group in groups]
+    if "fallback_lr_scale" in own:
+        groups = muon_groups(net, groups, own["fallback_lr_scale"])
+    return groups
+
+
+def param_groups(net: nn.Module, weight_decay: float | None, decay_norm_bias: bool) -> Groups:
     """The parameters in one or two groups, each with its `name`, `params` and `weight_decay`; none is empty.
 
     Args:
         net: Every parameter of it goes into exactly one group, frozen ones too.
-        weight_decay: Of the group `decay`, >= 0; it is 0 in the group `no_decay`.
+        weight_decay: Of the group `decay`, >= 0; it is 0 in the group `no_decay`. None: the optimizer has
+            no decay, and everything is in one group, `all`.
         decay_norm_bias: Whether everything decays. Otherwise `no_decay` takes the parameters of norms, biases
             and all else below two dimensions, and what the network itself names in `no_weight_decay()`.
     """
+    if weight_decay is None:
+        return [{"name": "all", "params": list(net.parameters()), "weight_decay": 0.0}]
     exempt = set() if decay_norm_bias else _exempt(net)
     decay = [parameter for name, parameter in net.named_parameters() if name not in exempt]
     no_decay = [parameter for name, parameter in net.named_parameters() if name in exempt]
@@ -34,6 +59,12 @@ def param_groups(net: nn.Module, weight_decay: float, decay_norm_bias: bool) -> 
         {"name": "no_decay", "params": no_decay, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def decaying(net: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights of a network by name: what is in the group `decay`, and trained at present."""
+    exempt = _exempt(net)
+    return {name: p for name, p in net.named_parameters() if name not in exempt and p.requires_grad}
 
 
 def _exempt(net: nn.Module) -> set[str]:
@@ -49,9 +80,3 @@ def _exempt(net: nn.Module) -> set[str]:
     # timm's convention: position embeddings, class tokens.
     named: set[str] = set(net.no_weight_decay()) if hasattr(net, "no_weight_decay") else set()  # type: ignore[operator]
     return small | norms | named
-def decaying(net: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights of a network by name: what is in the group `decay`, and trained at present."""
-    exempt = _exempt(net)
-    return {name: p for name, p in net.named_parameters() if name not in exempt and p.requires_grad}
-
-

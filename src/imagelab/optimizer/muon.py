@@ -1,0 +1,65 @@
+"""Which weights Muon orthogonalises: the hidden ones; AdamW moves the first and the last layer and all else.
+
+Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; rates and decay of the two parts:
+https://github.com/KellerJordan/Muon, README.
+"""
+
+from typing import Any
+
+from torch import nn
+from torch.nn import Parameter
+
+from imagelab.problem import Problem
+
+Groups = list[dict[str, Any]]
+LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
+
+
+def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Groups:
+    """The groups with the hidden weights taken out of them into a first one, `muon`.
+
+    Each of the others has the rate at which AdamW moves it as its own `lr`, so that `lr/<group>` is true.
+
+    Args:
+        net: Whose parameters they are.
+        groups: With "name", "params", "weight_decay" and "lr"; hidden weights come from `decay` alone.
+        fallback_lr_scale: The rate of AdamW, as a share of Muon's.
+
+    Raises:
+        Problem: There are no hidden weights.
+    """
+    outer = _outer(net)
+    hidden = [p for group in groups if group["name"] == "decay" for p in group["params"] if _hidden(p, outer)]
+    if not hidden:
+        raise Problem(
+            "optimizer: Muon is for the weights between the first and the last layer, and this network "
+            "has none there; say optimizer=adamw"
+        )
+    first = next(group for group in groups if group["name"] == "decay")
+    taken = {id(parameter) for parameter in hidden}
+    others = [
+        group
+        | {
+            "params": [parameter for parameter in group["params"] if id(parameter) not in taken],
+            "lr": group["lr"] * fallback_lr_scale,
+            "fallback_lr_scale": 1.0,
+            "use_fallback": True,
+            "nesterov": False,  # with it, timm takes NAdamW
+        }
+        for group in groups
+    ]
+    muon = first | {"name": "muon", "params": hidden, "use_muon": True}
+    return [muon, *(group for group in others if group["params"])]
+
+
+def _outer(net: nn.Module) -> set[int]:
+    """The weights of the first and the last layer, and of embeddings."""
+    layers = [layer for layer in net.modules() if isinstance(layer, LAYERS)]
+    embeddings = [layer for layer in net.modules() if isinstance(layer, nn.Embedding)]
+    return {id(layer.weight) for layer in [*layers[:1], *layers[-1:], *embeddings]}
+
+
+def _hidden(parameter: Parameter, outer: set[int]) -> bool:
+    # A depthwise convolution, (C, 1, k, k), is no matrix from channels to channels.
+    matrix = parameter.ndim >= 2 and parameter.shape[0] > 1 and parameter.shape[1] > 1
+    return matrix and id(parameter) not in outer

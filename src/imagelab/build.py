@@ -25,7 +25,7 @@ from imagelab.model.fit import fit_model
 from imagelab.model.logits import check_logits
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
-from imagelab.optimizer.param_groups import param_groups
+from imagelab.optimizer.param_groups import optimizer_groups
 from imagelab.plan import refuse_impossible
 from imagelab.predictor import bare
 from imagelab.problem import Problem
@@ -109,36 +109,52 @@ def build_classifier(
     cfg: Node, data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]
 ) -> Classifier:
     """The module to train."""
-    net = build_net(cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"])
+    net = build_net(
+        cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"], data=data
+    )
     if cfg["trainer"]["compile"]:
         net.compile()  # in place: the names of the weights stay
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
-    lr = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
-    groups = param_groups(net, own.get("weight_decay", 0.0), knobs["decay_norm_bias"])
-    groups = [group | {"lr": lr} for group in groups]
+    optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     return Classifier(
         net=net,
         loss=make(cfg["loss"], classes=data.classes),
-        optimizer=_optimizer(own | {"lr": lr}, groups),
+        optimizer=optimizer,
         groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
         card=card(cfg, data),
         seed=cfg["seed"],
-        penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
-        rewires=[trick for trick in tricks.values() if isinstance(trick, Rewire)],
         channels_last=cfg["model"]["channels_last"],
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
+        penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
+        rewires=[trick for trick in tricks.values() if isinstance(trick, Rewire)],
     )
 
 
-def build_net(node: Node, classes: list[str], in_channels: int, size: int, seed: int) -> torch.nn.Module:
-    """The network: its own arguments first, then what every network takes."""
+def build_net(
+    node: Node, classes: list[str], in_channels: int, size: int, seed: int, data: ImageData | None = None
+) -> torch.nn.Module:
+    """The network: its own arguments first, then what every network takes; `data` where it may look at them."""
     own, knobs = config.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
     net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
-    net = fit_model(net, **knobs)
+    net = fit_model(net, **knobs, sample=data.sample if data else None)
     check_logits(net, num_classes=len(classes), in_channels=in_channels, size=size)
     return net
+
+
+def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Callable[..., Any], list[Node]]:
+    """What makes the optimizer, and the parameter groups to make it of.
+
+    Args:
+        node: The optimizer's config.
+        net: To train.
+        batch: Images a step, over all devices and accumulated batches.
+    """
+    own, knobs = config.split("optimizer", node)
+    own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
+    groups = optimizer_groups(net, own, knobs["decay_norm_bias"])
+    return _optimizer(own, groups), groups
 
 
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:

@@ -36,6 +36,7 @@ GOOD = {
     },
 }
 MIXUP = {"mixup": {"_target_": "imagelab.augment.mixup.Mixup", "alpha": 0.2}}
+LARS = {"_target_": "timm.optim.Lars", "lr": 1, "decay_norm_bias": False}
 LBFGS = {"_target_": "torch.optim.LBFGS", "lr": 1}
 
 
@@ -50,6 +51,10 @@ def with_(**changes):
     return cfg
 
 
+def lbfgs(**changes):
+    return with_(optimizer=LBFGS, **({"data__batch_size": "full"} | changes))
+
+
 @pytest.mark.parametrize(
     "cfg",
     [
@@ -61,7 +66,9 @@ def with_(**changes):
         with_(data__workers=0),
         with_(schedule__warmup=0),
         with_(schedule__warmup=100),
-        with_(optimizer=LBFGS, data__batch_size="full"),
+        lbfgs(),
+        lbfgs(trainer__precision="bf16-mixed", trainer__gradient_clip_val=None),
+        with_(optimizer=LARS),
         with_(trainer__precision="bf16-mixed"),
         with_(trainer__precision=16),
         with_(trainer={"_target_": "lightning.Trainer"}),
@@ -95,7 +102,14 @@ def test_what_can_work_is_let_through(cfg):
         (with_(optimizer={"_target_": "torch.optim.AdamW"}), "optimizer.lr"),
         (with_(schedule__warmup=-1), "schedule.warmup"),
         (with_(schedule__warmup=1.5), "schedule.warmup"),
-        (with_(optimizer=LBFGS, trainer__accumulate_grad_batches=2), "trainer.accumulate_grad_batches"),
+        (lbfgs(trainer__accumulate_grad_batches=2), "trainer.accumulate_grad_batches"),
+        (lbfgs(data__batch_size=128), "data.batch_size"),
+        (lbfgs(trainer__precision="16-mixed"), "trainer.precision"),
+        (lbfgs(trainer__precision=16), "trainer.precision"),
+        (lbfgs(trainer__gradient_clip_val=1.0), "trainer.gradient_clip_val"),
+        (lbfgs(model__channels_last=True), "model.channels_last"),
+        (lbfgs(trainer__strategy="fsdp"), "trainer.strategy"),
+        (with_(optimizer=LARS | {"decay_norm_bias": True}), "optimizer.decay_norm_bias"),
         (with_(trainer__callbacks=[]), "trainer.callbacks"),
         (with_(trainer__precision="bf16-mixd"), "trainer.precision"),
         (with_(monitor="accuracy"), "monitor"),

@@ -7,7 +7,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.optim import Optimizer
+from torch.optim import LBFGS, Optimizer
 
 from imagelab.contracts import Inputs, Penalty, Rewire
 from imagelab.loss_record import Diverged, LossRecord
@@ -61,6 +61,7 @@ class Classifier(lightning.LightningModule):
         self.rewires = rewires
         self.outputs = Outputs()
         self.steps_per_epoch = self.total_steps = 0
+        self.evaluations = 0  # of the loss of this batch
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, C, H, W) -> logits (B, K)."""
@@ -81,18 +82,22 @@ class Classifier(lightning.LightningModule):
         self.total_steps = self.steps_per_epoch * (self.trainer.max_epochs or 1)
 
     def on_train_batch_start(self, batch: Inputs, batch_idx: int) -> None:
-        seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
+        self.evaluations = 0
         if batch_idx % self.trainer.accumulate_grad_batches == 0:
             factor = self.schedule.factor(self.trainer.global_step, self.total_steps, self.steps_per_epoch)
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
+        # L-BFGS comes here several times a step: each time the same function, the first one is on record.
+        seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
+        self.evaluations += 1
         loss = self.loss(self(batch.images), batch.targets)
-        self.losses.add(loss)
-        for term in self.terms.of(self.net):
+        if self.evaluations == 1:
+            self.losses.add(loss)
+        for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
-        return loss * self._window_scale(batch_idx)
+        return self._agreed(loss * self._window_scale(batch_idx))
 
     def validation_step(self, batch: Inputs, batch_idx: int) -> None:
         self.outputs.add(self(batch.images), batch.labels)
@@ -166,6 +171,13 @@ class Classifier(lightning.LightningModule):
 
     def _rewired(self) -> dict[str, Tensor]:
         return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}
+
+    def _agreed(self, loss: Tensor) -> Tensor:
+        # A line search decides by the value: that of all ranks together, or each would go its own way.
+        if self.trainer.world_size == 1 or not isinstance(self.trainer.optimizers[0], LBFGS):
+            return loss
+        mean = cast(Tensor, self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))
+        return loss - loss.detach() + mean
 
     def _gathered(self, values: Tensor) -> Tensor:
         alone = self.trainer.world_size == 1

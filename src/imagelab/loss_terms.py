@@ -28,11 +28,12 @@ class LossTerms:
         self.records = {name: LossRecord(window=window) for name in penalties}
         self.warned = False
 
-    def of(self, net: nn.Module) -> Iterator[Tensor]:
-        """Each term of this step, a scalar, recorded without looking at it."""
+    def of(self, net: nn.Module, *, record: bool) -> Iterator[Tensor]:
+        """Each term of this step, a scalar; `record`: kept, without looking at it."""
         for name, trick in self.penalties.items():
             term = trick.penalty(net)
-            self.records[name].add(term)
+            if record:
+                self.records[name].add(term)
             yield term
 
     def running(self) -> dict[str, float]:

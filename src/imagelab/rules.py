@@ -116,12 +116,40 @@ def _resume_is_for_the_command_line(cfg: Node) -> Iterator[str]:
         yield f"resume: only a word of the command line, alone: imagelab train resume={cfg['resume']}"
 
 
-def _lbfgs_sees_one_batch(cfg: Node) -> Iterator[str]:
-    batches = cfg["trainer"].get("accumulate_grad_batches") or 1
-    if _target(cfg["optimizer"]) == "LBFGS" and batches > 1:
+def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
+    if _target(cfg["optimizer"]) != "LBFGS":
+        return
+    trainer = cfg["trainer"]
+    batches, precision = trainer.get("accumulate_grad_batches") or 1, str(trainer.get("precision"))
+    if batches > 1:
         yield (
             "trainer.accumulate_grad_batches: LBFGS asks for the loss of one batch several times "
             f"a step, which accumulation mixes up; got {batches}, say data.batch_size=full instead"
+        )
+    if cfg["data"]["batch_size"] != "full":
+        yield (
+            "data.batch_size: LBFGS compares losses and gradients from step to step, which has to be those "
+            f"of the same images; got {cfg['data']['batch_size']}, say data.batch_size=full"
+        )
+    if precision.startswith("16"):
+        yield f"trainer.precision: LBFGS cannot scale its loss, got {precision}; say trainer.precision=32-true"
+    if trainer.get("gradient_clip_val") is not None:
+        yield (
+            "trainer.gradient_clip_val: LBFGS takes curvature from the gradients, and clipped ones are not "
+            "those of its loss; leave it out"
+        )
+    if cfg["model"].get("channels_last"):
+        yield "model.channels_last: LBFGS takes weights in rows only; say model.channels_last=false"
+    if "fsdp" in str(trainer.get("strategy")):
+        yield "trainer.strategy: LBFGS wants all weights on each device; say trainer=ddp"
+
+
+def _adaptation_leaves_norms_and_biases_out(cfg: Node) -> Iterator[str]:
+    name = _target(cfg["optimizer"])
+    if name in ("Lars", "Lamb") and cfg["optimizer"].get("decay_norm_bias"):
+        yield (
+            f"optimizer.decay_norm_bias: {name} adapts what decays to the norm of its weights, which holds "
+            "norms and biases back; say optimizer.decay_norm_bias=false"
         )
 
 
@@ -152,7 +180,8 @@ RULES: list[Rule] = [
     _mixing_needs_two,
     _weights_have_one_origin,
     _norm_keeps_what_was_learnt,
-    _lbfgs_sees_one_batch,
+    _line_search_sees_one_function,
+    _adaptation_leaves_norms_and_biases_out,
     _trainer_is_filled_in,
     _resume_is_for_the_command_line,
 ]

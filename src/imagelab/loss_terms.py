@@ -85,6 +85,6 @@ def imbalance(sizes: dict[str, float], penalties: dict[str, Penalty]) -> str | N
         if name in penalties
     ]
     return (
-        f"{most} ({large:.3g}) is {large / small:,.0f} times as large as {least} ({small:.3g}), which hardly "
-        f"counts beside it: {' or '.join(change)}."
+        f"{most} ({large:.3g}) is {large / small:,.0f} times as large as {least} ({small:.3g}), which may "
+        f"hardly count beside it: {' or '.join(change)}."
     )

@@ -1,0 +1,42 @@
+"""Rotate: turn the image about its centre, where an object turned a little is still the same object.
+
+Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
+"""
+
+import torch
+from torch import Tensor
+
+from imagelab.augment.limits import check_within
+from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
+from imagelab.randomness import uniform
+
+
+class Rotate:
+    """Turn an image by an angle of its own; its size stays.
+
+    Args:
+        degrees: Largest angle, in [0, 180]; the angle is uniform in [-degrees, degrees], > 0 anticlockwise.
+        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+    """
+
+    def __init__(self, *, degrees: float, border: Border) -> None:
+        check_within("augment.rotate.degrees", degrees, 0, 180)
+        self.degrees = degrees
+        self.border: Border = border
+
+    def batch(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> the same shape."""
+        draws = uniform(keys, "rotate", 1)[:, 0]
+        return rotated(images, between(draws, -self.degrees, self.degrees), self.border)
+
+    def transform(self, size: int) -> object:
+        """The albumentations transform; any size."""
+        import albumentations as A
+
+        return A.Affine(rotate=(-self.degrees, self.degrees), p=1.0, **photo_border(self.border))
+
+
+def rotated(images: Tensor, degrees: Tensor, border: Border) -> Tensor:
+    """Turn images (B, C, H, W) uint8 anticlockwise by angles (B,)."""
+    cos, sin = torch.cos(degrees.deg2rad()), torch.sin(degrees.deg2rad())
+    return warp_linear(images, matrices(cos, sin, -sin, cos), border)

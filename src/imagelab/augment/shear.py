@@ -1,0 +1,52 @@
+"""Shear: slant the image, as italics are slanted, where a slanted object is still the same object.
+
+Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
+"""
+
+import torch
+from torch import Tensor
+
+from imagelab.augment.limits import check_within
+from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
+from imagelab.randomness import uniform
+
+LARGEST = 44  # degrees: two shears of 45 squeeze the image into a line
+
+
+class Shear:
+    """Slant an image about its centre, its upright lines and its level ones; its size stays.
+
+    Args:
+        horizontal: Largest angle by which upright lines lean, in degrees, in [0, 44]; uniform to either
+            side, > 0 to the right.
+        vertical: Largest angle by which level lines rise, likewise; > 0 to the right.
+        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+    """
+
+    def __init__(self, *, horizontal: float, vertical: float, border: Border) -> None:
+        check_within("augment.shear.horizontal", horizontal, 0, LARGEST)
+        check_within("augment.shear.vertical", vertical, 0, LARGEST)
+        self.horizontal, self.vertical = horizontal, vertical
+        self.border: Border = border
+
+    def batch(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> the same shape."""
+        draws = between(uniform(keys, "shear", 2), -1, 1)
+        return sheared(images, draws[:, 0] * self.horizontal, draws[:, 1] * self.vertical, self.border)
+
+    def transform(self, size: int) -> object:
+        """The albumentations transform; any size."""
+        import albumentations as A
+
+        limits: dict[str, float | tuple[float, float]] = {
+            "x": (-self.horizontal, self.horizontal),
+            "y": (-self.vertical, self.vertical),
+        }
+        return A.Affine(shear=limits, p=1.0, **photo_border(self.border))
+
+
+def sheared(images: Tensor, horizontal: Tensor, vertical: Tensor, border: Border) -> Tensor:
+    """Slant images (B, C, H, W) uint8 by angles (B,) in degrees."""
+    one = torch.ones_like(horizontal)
+    lean, rise = torch.tan(horizontal.deg2rad()), torch.tan(vertical.deg2rad())
+    return warp_linear(images, matrices(one, -lean, -rise, one), border)

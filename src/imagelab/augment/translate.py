@@ -1,0 +1,49 @@
+"""Translate: shift the image, so that the network does not rely on where an object is.
+
+Source: LeCun et al. 1998, https://doi.org/10.1109/5.726791, section III.C (shifted digits to train on).
+"""
+
+from torch import Tensor
+
+from imagelab.augment.limits import check_within
+from imagelab.augment.warp import Border, between, photo_border, places, warp
+from imagelab.randomness import uniform
+
+
+class Translate:
+    """Shift an image by whole pixels, so that it stays as sharp as it is.
+
+    Args:
+        horizontal: Largest shift as a share of the width, in [0, 1); uniform to either side.
+        vertical: The same as a share of the height.
+        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+    """
+
+    def __init__(self, *, horizontal: float, vertical: float, border: Border) -> None:
+        check_within("augment.translate.horizontal", horizontal, 0, 0.99)
+        check_within("augment.translate.vertical", vertical, 0, 0.99)
+        self.horizontal, self.vertical = horizontal, vertical
+        self.border: Border = border
+
+    def batch(self, images: Tensor, keys: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> the same shape."""
+        draws = between(uniform(keys, "translate", 2), -1, 1)
+        right = (draws[:, 0] * self.horizontal * images.shape[-1]).round()
+        down = (draws[:, 1] * self.vertical * images.shape[-2]).round()
+        return translated(images, right, down, self.border)
+
+    def transform(self, size: int) -> object:
+        """The albumentations transform; any size."""
+        import albumentations as A
+
+        limits: dict[str, float | tuple[float, float]] = {
+            "x": (-self.horizontal, self.horizontal),
+            "y": (-self.vertical, self.vertical),
+        }
+        return A.Affine(translate_percent=limits, p=1.0, **photo_border(self.border))
+
+
+def translated(images: Tensor, right: Tensor, down: Tensor, border: Border) -> Tensor:
+    """Shift images (B, C, H, W) uint8 by pixels (B,)."""
+    x, y = places(images)
+    return warp(images, x - right[:, None, None], y - down[:, None, None], border)

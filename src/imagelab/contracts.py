@@ -100,6 +100,15 @@ class Augment(Protocol):
 
 
 @runtime_checkable
+class Zoom(Protocol):
+    """An augmentation of single images that wants photos larger than the network's input asks for."""
+
+    def least(self, size: int) -> int:
+        """The short side in pixels that photos need to have; `size`: side of the network's input."""
+        ...
+
+
+@runtime_checkable
 class Mix(Protocol):
     """An augmentation that blends the images of a batch, and their labels, on the device."""
 

@@ -20,7 +20,7 @@ def make(tmp_path, write_picture, own_cache):
 
 
 def kinds(splits, storage, size=None):
-    return [type(images) for images in stored(splits, storage, size=size, short=20).values()]
+    return [type(images) for images in stored(splits, storage, size=size, short=20, train_short=20).values()]
 
 
 def test_small_pictures_of_one_size_go_to_memory_by_themselves(make):
@@ -41,12 +41,18 @@ def test_photos_in_memory_need_one_size(make):
 
 
 def test_shrunk_photos_have_the_short_side_asked_for(make):
-    images = stored({"train": make(40, 60)}, "shrunk", size=None, short=20)["train"]
+    images = stored({"train": make(40, 60)}, "shrunk", size=None, short=20, train_short=20)["train"]
     assert isinstance(images, Shrunk)
     assert images.photo(2, None).shape == (30, 20, 3)
 
 
 def test_what_is_in_memory_stays_as_it_is(make):
-    arrays = stored({"train": make(8, 8)}, "auto", size=None, short=20)["train"]
+    arrays = stored({"train": make(8, 8)}, "auto", size=None, short=20, train_short=20)["train"]
     for storage in ("auto", "files", "shrunk"):
-        assert stored({"train": arrays}, storage, size=None, short=20)["train"] is arrays
+        assert stored({"train": arrays}, storage, size=None, short=20, train_short=20)["train"] is arrays
+
+
+def test_training_photos_can_be_kept_larger_than_the_others(make):
+    splits = {"train": make(40, 60), "val": make(40, 60)}
+    kept = stored(splits, "shrunk", size=None, short=20, train_short=30)
+    assert [images.photo(0, None).shape for images in kept.values()] == [(45, 30, 3), (30, 20, 3)]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.contracts import Augment, Mix
+from imagelab.contracts import Augment, Mix, Zoom
 from imagelab.problem import Problem
 from imagelab.randomness import sample_keys
 
@@ -44,6 +44,11 @@ def mix_batch(
     return one.mix(images, targets, rng)
 
 
+def least_side(augment: Sequence[object], size: int) -> int:
+    """The short side in pixels that photos need for a network's input of `size`; 0: whatever it is."""
+    return max((one.least(size) for one in augment if isinstance(one, Zoom)), default=0)
+
+
 class PhotoAugment:
     """The augmentations of single images for one (H, W, C) uint8 photo, in their order.
 
@@ -57,6 +62,7 @@ class PhotoAugment:
 
     def __init__(self, augment: Sequence[object], *, size: int) -> None:
         single = [_transform(one, size) for one in augment if not isinstance(one, Mix)]
+        self.least = least_side(augment, size)
         self.runs: list[Callable[[np.ndarray, int], np.ndarray]] = []
         for albumentations, together in groupby(single, _is_albumentations):
             run = list(together)

@@ -17,7 +17,11 @@ class PhotoCrop(albumentations.RandomResizedCrop):
     def apply(self, img: np.ndarray, crop_coords: tuple[int, int, int, int], **params: Any) -> np.ndarray:
         """(H, W, C) uint8 -> (height, width, C) uint8; the window is left, top, right, bottom."""
         left, top, right, bottom = crop_coords
-        window = torch.from_numpy(img[top:bottom, left:right])[None].permute(0, 3, 1, 2)
-        size = (self.size[0], self.size[1])
-        resized = functional.interpolate(window, size, mode="bilinear", antialias=True)
-        return resized[0].permute(1, 2, 0).numpy()
+        return smoothly_resized(img[top:bottom, left:right], self.size[0], self.size[1])
+
+
+def smoothly_resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W, C) uint8 -> (height, width, C) uint8, without aliasing where it shrinks."""
+    pixels = torch.from_numpy(image)[None].permute(0, 3, 1, 2)
+    resized = functional.interpolate(pixels, (height, width), mode="bilinear", antialias=True)
+    return resized[0].permute(1, 2, 0).numpy()

@@ -40,6 +40,7 @@ class PhotoBatches(Dataset[Batch]):
 
     def __init__(self, photos: Photos, *, preprocess: Preprocess, augment: PhotoAugment | None) -> None:
         self.photos, self.preprocess, self.augment = photos, preprocess, augment
+        self.least = max(preprocess.resize, 0 if augment is None else augment.least)
         centre = (preprocess.size, preprocess.size, 3)
         shape = None if augment is None else augment.output_shape(preprocess.size)
         self.centred = shape is None
@@ -53,7 +54,7 @@ class PhotoBatches(Dataset[Batch]):
 
     def pixels(self, index: int, key: int) -> np.ndarray:
         """One photo, (H, W, 3) uint8, the same H and W for all."""
-        photo = self.photos.photo(index, self.preprocess.resize)
+        photo = self.photos.photo(index, self.least)
         if self.centred:
             photo = self.preprocess.centre(photo)
         return photo if self.augment is None else self.augment(photo, key)

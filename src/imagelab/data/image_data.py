@@ -5,13 +5,22 @@ from typing import Any, Literal
 
 import lightning
 import torch
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from imagelab.augment.apply import BatchStep, PhotoAugment, augment_batch, batch_steps, is_library, mix_batch
+from imagelab.augment.apply import (
+    BatchStep,
+    PhotoAugment,
+    augment_batch,
+    batch_steps,
+    is_library,
+    least_side,
+    mix_batch,
+)
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
-from imagelab.data.batches import EvalBatches, TrainBatches
+from imagelab.data.batches import Address, EvalBatches, TrainBatches
 from imagelab.data.dataset import ArrayBatches, PhotoBatches
 from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
@@ -72,7 +81,9 @@ class ImageData(lightning.LightningDataModule):
             source, classes=classes, limit=limit, val_fraction=val_fraction, test_fraction=test_fraction
         )
         square = size or (preprocess.size if preprocess else None)
-        self.splits = stored(splits, storage, size=square, short=photo_geometry(preprocess, size).resize)
+        geometry = photo_geometry(preprocess, size)
+        closer = max(geometry.resize, least_side(self.single, geometry.size))
+        self.splits = stored(splits, storage, size=square, short=geometry.resize, train_short=closer)
         self.preprocess = fit_preprocess(preprocess, size, self.splits["train"], splits["train"])
         self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
         self.full_batch = batch_size == "full"
@@ -144,6 +155,12 @@ class ImageData(lightning.LightningDataModule):
         assert isinstance(images, Photos)
         changes = PhotoAugment(here, size=self.size) if here else None
         return PhotoBatches(images, preprocess=self.preprocess, augment=changes)
+
+    def sample(self, count: int) -> Tensor:
+        """Up to so many training images as the network sees them, not augmented; the same for a seed."""
+        index = stream(self.seed, "sample").permutation(self.counts["train"])[:count]
+        batch = self.dataset("train", augmented=False)[Address(0, 0, index, index)]
+        return self.inputs(batch, train=False, rank=0).images
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
         """Every image of a split once, as it is."""

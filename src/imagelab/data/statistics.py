@@ -12,6 +12,7 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.cache import cache_folder, content_key, whole_file
 from imagelab.data.parallel import each
 from imagelab.data.preprocess import Preprocess
+from imagelab.data.shrunk import Shrunk
 
 MOST = 2000  # photos that are looked at: spread over the whole set, and read in seconds
 CHUNK = 4096  # images counted at once
@@ -45,7 +46,7 @@ def photo_statistics(photos: Photos, paths: np.ndarray | None, geometry: Preproc
     places = np.unique(np.linspace(0, len(photos) - 1, MOST).round().astype(np.int64))
     if paths is None:
         return _counted(photos, places, geometry)
-    key = content_key(paths[places], type(photos).__name__, geometry.size, geometry.resize)
+    key = content_key(paths[places], _kept(photos), geometry.size, geometry.resize)
     record = cache_folder("statistics") / f"{key}.json"
     if not record.exists():
         text = json.dumps(_counted(photos, places, geometry)._asdict()).encode()
@@ -70,6 +71,11 @@ def from_counts(counts: Tensor) -> Statistics:
     mean = shares @ values
     variance = (shares * (values - mean[:, None]) ** 2).sum(1)
     return Statistics(mean.tolist(), variance.sqrt().clamp(min=LEAST_STD).tolist())
+
+
+def _kept(photos: Photos) -> str:
+    """In which form, as far as it shows in the pixels: shrunk to more or to less."""
+    return photos.store.name if isinstance(photos, Shrunk) else type(photos).__name__
 
 
 def _counted(photos: Photos, places: np.ndarray, geometry: Preprocess) -> Statistics:

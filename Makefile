@@ -58,8 +58,9 @@ bench: $(STAMP)  ## Ratios against the usual ways: make bench DATA=FOLDER, with 
 	@$(BIN)/python benchmarks/loop_overhead.py
 	@$(BIN)/python benchmarks/data_path.py --data $(DATA)
 
-docs: $(STAMP)  ## Write docs/tricks.md anew from configs and docstrings
+docs: $(STAMP)  ## Write docs/tricks.md and docs/pictures anew from configs and code
 	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python scripts/pictures.py
 
 snapshots: $(STAMP)  ## Write tests/snapshots anew: a changed default shows in the diff
 	@$(BIN)/python scripts/snapshots.py

@@ -134,7 +134,7 @@ def build_classifier(
 def build_net(
     node: Node, classes: list[str], in_channels: int, size: int, seed: int, data: ImageData | None = None
 ) -> torch.nn.Module:
-    """The network: its own arguments first, then what every network takes; `data` where it may look at them."""
+    """The network: its own arguments first, then what every network takes, looking at `data` where it may."""
     own, knobs = config.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
     net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)

@@ -66,6 +66,7 @@ class ModelKnobs:
         "trunc_normal",
         "small",
         "large",
+        "lsuv",
     ]
     channels_last: bool
 

@@ -110,7 +110,8 @@ def from_checkpoint(checkpoint: dict[str, Any]) -> Predictor:
 
 def bare(model: dict[str, Any]) -> dict[str, Any]:
     """A model's config without the weights it started from, which a checkpoint's own would overwrite."""
-    return model | {"weights": None} | ({"pretrained": False} if "pretrained" in model else {})
+    start = {"weights": None, "init": "default", "pretrained": False}
+    return model | {key: value for key, value in start.items() if key in model}
 
 
 def _rgb(image: Any) -> np.ndarray:

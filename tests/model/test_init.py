@@ -8,6 +8,7 @@ from torch import nn
 
 from imagelab.model.init import init_weights
 from imagelab.model.torchvision import torchvision_model
+from scripts.pictures import activations
 
 FAN_IN, FAN_OUT = 64 * 9, 128 * 9  # of the convolution below
 
@@ -66,13 +67,35 @@ def test_the_same_seed_draws_the_same_weights():
     assert not torch.equal(first.weight, third.weight)
 
 
-def test_kaiming_keeps_the_signal_through_20_layers_and_small_loses_it():
-    images = torch.randn(64, 256)
-    net = nn.Sequential(*[layer for _ in range(20) for layer in (nn.Linear(256, 256), nn.ReLU())])
-    init_weights(net, "kaiming_normal")
-    assert 0.2 < net(images).std() < 5
-    init_weights(net, "small")
-    assert net(images).std() < 1e-15
+def ratio(scheme, activation):
+    """Variance after 20 layers of 512 units over that after the first."""
+    outputs = activations(scheme, activation)
+    return float(outputs[-1].var() / outputs[0].var())
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_uniform", "kaiming_normal", "lsuv"])
+def test_these_hold_the_variance_through_20_layers_of_relu(scheme):
+    assert 0.5 < ratio(scheme, nn.ReLU) < 2
+
+
+@pytest.mark.parametrize("scheme", ["xavier_uniform", "xavier_normal", "orthogonal"])
+def test_these_hold_the_variance_through_20_layers_that_let_it_pass(scheme):
+    assert 0.5 < ratio(scheme, nn.Identity) < 2
+    # tanh itself takes some: a variance q becomes about q - 2 q**2, hence 1 / (2 * 20) in the end
+    assert float(activations(scheme, nn.Tanh)[-1].var()) == pytest.approx(1 / 40, rel=0.2)
+    # ReLU keeps half of the mean square of each layer
+    assert ratio(scheme, nn.ReLU) == pytest.approx(0.5**19, rel=0.7)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+def test_small_weights_lose_the_signal(activation):
+    assert activations("small", activation)[-1].std() < 1e-10
+
+
+def test_large_weights_saturate_tanh_and_explode_with_relu():
+    saturated = [float((outputs.abs() > 0.99).double().mean()) for outputs in activations("large", nn.Tanh)]
+    assert min(saturated[1:]) > 0.9
+    assert activations("large", nn.ReLU)[-1].std() > 1e20
 
 
 def test_the_projections_of_attention_are_drawn_too():

@@ -1,0 +1,65 @@
+"""Write docs/pictures: what a choice does, drawn. `make docs` writes all of them.
+
+Each picture is a function that returns the text of an SVG file, always the same.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from imagelab.model.init import SCHEMES, init_weights
+from imagelab.model.lsuv import lsuv
+from imagelab.reports.line_plot import line_plot
+
+FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+INITS = ["default", *SCHEMES, "lsuv"]
+LAYERS, WIDTH, SAMPLES = 20, 512, 256
+
+
+def init(activation: Callable[[], nn.Module], name: str) -> str:
+    """How large activations are, layer by layer, for every choice of model.init."""
+    layers = range(1, LAYERS + 1)
+    return line_plot(
+        {scheme: (layers, [float(a.std()) for a in activations(scheme, activation)]) for scheme in INITS},
+        title=f"model.init: activations through {LAYERS} linear layers of {WIDTH} units, each with {name}",
+        x_label="layer",
+        y_label="standard deviation",
+        log_y=True,
+    )
+
+
+@torch.no_grad()
+def activations(scheme: str, activation: Callable[[], nn.Module]) -> list[torch.Tensor]:
+    """What leaves the activation of each layer, (SAMPLES, WIDTH) float64, for inputs of variance 1."""
+    torch.manual_seed(0)
+    x = torch.randn(SAMPLES, WIDTH)
+    layers = [layer for _ in range(LAYERS) for layer in (nn.Linear(WIDTH, WIDTH), activation())]
+    if scheme == "lsuv":
+        lsuv(nn.Sequential(*layers), x)
+    elif scheme != "default":
+        init_weights(nn.Sequential(*layers), scheme)
+    outputs = []
+    for layer in layers:
+        x = layer(x)
+        outputs.append(x.double())
+    return outputs[1::2]
+
+
+PICTURES: dict[str, Callable[[], str]] = {
+    "init": lambda: init(nn.ReLU, "ReLU"),
+    "init_tanh": lambda: init(nn.Tanh, "tanh"),
+}
+
+
+def write() -> None:
+    """Write every picture anew."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, drawn in PICTURES.items():
+        (FOLDER / f"{name}.svg").write_text(drawn(), encoding="utf-8")
+    print(f"{len(PICTURES)} pictures in docs/{FOLDER.name} are up to date.")
+
+
+if __name__ == "__main__":
+    write()

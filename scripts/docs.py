@@ -1,27 +1,51 @@
-"""Write docs/tricks.md: a card for every choice of every question, from the configs and the docstrings.
+"""Write docs/tricks.md: a card for every choice of every question, and for every key that all choices share.
 
-`make docs` writes the file. Nothing is imported but the menu: code is read, not run.
+`make docs` writes the file, from the configs, the docstrings and the measured effects. Code is read, not run.
 """
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from imagelab import menu
+from imagelab import config, menu
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "tricks.md"
+MEASURED = ROOT / "benchmarks" / "results" / "tricks.md"
 INTRODUCTION = """# Every choice, a card each
 
 Written by `make docs` from `configs/` and the docstrings in `src/`; change those, not this page.
 A card says what a choice does and when it helps, the values it comes with, where it is from, and the command.
-Questions written with brackets take several answers, in order: `augment=[flip,crop]`.
+Questions written with brackets take several answers, in order: `augment=[flip,crop]`. After the choices of a
+question come the keys that all of them share. *Measured*: the difference in test accuracy on a small budget,
+in points, with its standard error; [the table](../benchmarks/results/tricks.md) says on which.
 """
+HOMES = {  # the code of keys that no file is named after
+    "data.balance": "data/batches.py",
+    "data.storage": "data/storage.py",
+    "optimizer.decay_norm_bias": "optimizer/param_groups.py",
+    "optimizer.lr_base_batch": "optimizer/lr_scaling.py",
+}
+EXAMPLES = {  # values to show of keys whose default says nothing
+    "data.batch_size": "full",
+    "data.classes": "[cat,dog]",
+    "data.limit": "500",
+    "data.size": "64",
+    "data.workers": "2",
+    "model.dropout": "0.3",
+    "model.dropout2d": "0.1",
+    "model.stochastic_depth": "0.1",
+    "model.weights": "logs/default/2026-01-31_12-00-00",
+    "trainer.accumulate_grad_batches": "4",
+    "trainer.gradient_clip_val": "1",
+    "trainer.max_epochs": "50",
+    "trainer.precision": "bf16-mixed",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +77,25 @@ def card(group: str, choice: str, several: bool) -> str:
     words = [f"### {choice}", "", head, "", *(f"- {line}" for line in (about.summary, more) if line)]
     values = _values(node, _comments(lines), about)
     words += ["- Values:" + "".join(f"\n  - {value}" for value in values)] if values else []
+    words += _effects(f"{group}={choice}")
     return "\n".join([*words, f"- Source: {source or about.source}", f"- Command: `{command}`", ""])
+
+
+def key_card(group: str, key: str) -> str:
+    """The card of a key that every choice of a group takes."""
+    node, lines = _shared(group)
+    path, values = f"{group}.{key}", _words(group, key)
+    home = ROOT / "src" / "imagelab" / HOMES.get(path, f"{group}/{key}.py")
+    about = ast.get_docstring(ast.parse(home.read_text(encoding="utf-8"))) or "" if home.exists() else ""
+    turned = str(not node[key]).lower() if isinstance(node[key], bool) else _shown(node[key])
+    example = EXAMPLES.get(path) or next((word for word in values if word != node[key]), turned)
+    comment = _comments(lines).get(key, "")
+    words = [f"### {path}", "", f"{comment[:1].upper()}{comment[1:]}.", ""]
+    words += [f"- {' '.join(about.partition(chr(10) * 2)[0].split())}"] if about else []
+    words += [f"- Values: {', '.join(f'`{word}`' for word in values)}"] if values else []
+    words += [f"- Default: `{_shown(node[key])}`", *_effects(path, "=")]
+    source = _source(about) or (f"`{node['_target_']}`" if "_target_" in node else "this project")
+    return "\n".join([*words, f"- Source: {source}", f"- Command: `imagelab train {path}={example}`", ""])
 
 
 def described(target: str | None) -> Described:
@@ -74,7 +116,35 @@ def described(target: str | None) -> Described:
 
 def _section(group: str, several: bool) -> str:
     cards = [card(group, choice, several) for choice in menu.choices(group)]
+    cards += [key_card(group, key) for key in _shared(group)[0] if key != "_target_"]
     return "\n".join([f"## {group}", "", f"{_question(group)}.", "", *cards])
+
+
+def _shared(group: str) -> tuple[dict[str, Any], list[str]]:
+    """What configs/train.yaml says of the keys that all choices of a group share, and its lines."""
+    text = (menu.folder() / "train.yaml").read_text(encoding="utf-8")
+    block = re.search(rf"^{group}:.*\n((?:  .*\n)*)", text, re.MULTILINE)
+    return _root("train").get(group) or {}, block.group(1).splitlines() if block else []
+
+
+def _words(group: str, key: str) -> list[str]:
+    """The values that a key takes, where its type names them."""
+    hints = {field.name: field.type for field in fields(config.KNOBS[group])} if group in config.KNOBS else {}
+    words = get_args(hints.get(key))
+    return [word for word in words if isinstance(word, str)]
+
+
+@cache
+def _table() -> list[list[str]]:
+    lines = MEASURED.read_text(encoding="utf-8").splitlines() if MEASURED.is_file() else []
+    return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines if line[:3] == "| `"]
+
+
+def _effects(name: str, joined: str = "") -> list[str]:
+    """What benchmarks/tricks.py measured of a choice, or of every value of a key."""
+    rows = [row for row in _table() if row[0] == name or (joined and row[0].startswith(name + joined))]
+    said = [f"{row[0].partition('=')[2] + ': ' if joined else ''}{row[4]} against {row[1]}" for row in rows]
+    return [f"- Measured: {'; '.join(said)}"] if said else []
 
 
 def _question(group: str) -> str:

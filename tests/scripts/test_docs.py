@@ -2,9 +2,18 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from scripts.docs import PAGE, card, described, page
+from imagelab import menu
+from scripts.docs import PAGE, card, described, key_card, page
 
+KEYS = [
+    f"{group}.{key}"
+    for group, node in yaml.safe_load((menu.folder() / "train.yaml").read_text()).items()
+    if isinstance(node, dict) and group != "hydra"
+    for key in node
+    if key != "_target_"
+]
 CONFIGS = Path(__file__).parents[2] / "configs"
 CHOICES = sorted(f"{path.parent.name}/{path.stem}" for path in CONFIGS.glob("*/*.yaml"))
 
@@ -38,3 +47,27 @@ def test_an_argument_without_a_comment_is_explained_by_the_code() -> None:
     meaning = described("imagelab.trick.early_stopping.EarlyStopping").meaning
     assert meaning["patience"] == "Epochs without improvement that are endured, >= 1"
     assert set(meaning) == {"monitor", "mode", "patience", "min_delta"}
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_every_shared_key_has_a_card_that_says_what_source_and_command(path: str) -> None:
+    group, key = path.split(".")
+    text = key_card(group, key)
+    assert text in page()
+    assert len(text.splitlines()[2]) > 5
+    assert re.search(r"^- Source: \S", text, re.MULTILINE)
+    assert f"`imagelab train {path}=" in text
+
+
+def test_the_card_of_a_key_names_its_values_and_the_papers_behind_them() -> None:
+    text = key_card("model", "init")
+    assert "`xavier_uniform`, `xavier_normal`, `kaiming_normal`" in text
+    assert "Glorot & Bengio 2010" in text
+
+
+def test_a_card_shows_what_was_measured(monkeypatch) -> None:
+    row = ["augment=mixup", "base", "40.0 ± 1.0", "41.0 ± 1.0", "-1.0 ± 0.2", "3"]
+    other = ["model.norm=group", "base", "40.0 ± 1.0", "38.0 ± 1.0", "+2.0 ± 0.5", "3"]
+    monkeypatch.setattr("scripts.docs._table", lambda: [row, other])
+    assert "- Measured: -1.0 ± 0.2 against base" in card("augment", "mixup", several=True)
+    assert "- Measured: group: +2.0 ± 0.5 against base" in key_card("model", "norm")

@@ -10,7 +10,7 @@ FEW, MANY = [str(k) for k in range(10)], [str(k) for k in range(11)]
 
 
 def cfg(monitor: str) -> dict:
-    return {"monitor": monitor, "trick": {"stop": {"monitor": monitor}, "other": {}}}
+    return {"monitor": monitor, "schedule": {}, "trick": {"stop": {"monitor": monitor}, "other": {}}}
 
 
 def test_all_that_cannot_come_true_is_told_at_once():

@@ -194,7 +194,7 @@ def test_one_function_builds_what_a_target_names() -> None:
 def test_the_rules_find_what_they_are_for(tmp_path: Path) -> None:
     code, option, folder = tmp_path / "bad.py", tmp_path / "bad.yaml", tmp_path / "trick"
     code.write_text("import torch\ndef f():\n" + "    pass\n" * 300)
-    option.write_text("_target_: imagelab.schedule.Constant\na: ${b}\n")
+    option.write_text("_target_: imagelab.schedule.decay.Constant\na: ${b}\n")
     folder.mkdir()
     (folder / "ema.yaml").write_text("# An average.\n_target_: imagelab.nowhere.EMA\n")
     found = [*undocumented(code), *too_long(code), *uncommented(option)]

@@ -87,7 +87,7 @@ def test_the_opening_lines_count_images_parameters_and_steps(tmp_path):
             model="small_cnn",
             parameters=57834,
             device="cpu",
-            batch_size=128,
+            batch_sizes=[128] * 20,
             epochs=1,
             steps=1010,
             lr=0.02,

@@ -26,6 +26,7 @@ from imagelab.model.logits import check_logits
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import optimizer_groups
+from imagelab.pace import Pace
 from imagelab.plan import refuse_impossible
 from imagelab.predictor import bare
 from imagelab.problem import Problem
@@ -34,6 +35,7 @@ from imagelab.randomness import stream
 from imagelab.saver import Saver
 from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
+from imagelab.trick.batch_growth import BatchGrowth
 
 Node = dict[str, Any]
 REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, MisconfigurationException, HydraException)
@@ -79,7 +81,7 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     callbacks = [*called, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
-    steps = -(-data.steps(trainer.world_size) // trainer.accumulate_grad_batches) * (trainer.max_epochs or 1)
+    steps = classifier.pace.total
     refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
 
@@ -122,12 +124,26 @@ def build_classifier(
         optimizer=optimizer,
         groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
+        pace=build_pace(data, trainer, tricks),
         card=card(cfg, data),
         seed=cfg["seed"],
         channels_last=cfg["model"]["channels_last"],
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
         penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
         rewires=[trick for trick in tricks.values() if isinstance(trick, Rewire)],
+    )
+
+
+def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> Pace:
+    """The steps of the run, epoch by epoch."""
+    batches, limit = data.steps(trainer.world_size), trainer.limit_train_batches
+    batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
+    window, epochs = trainer.accumulate_grad_batches, trainer.max_epochs or 1
+    growth = next((trick for trick in tricks.values() if isinstance(trick, BatchGrowth)), None)
+    return Pace(
+        batches=batches,
+        windows=growth.windows(window, epochs) if growth else [window] * epochs,
+        images=data.batch(trainer.world_size) * trainer.world_size,
     )
 
 

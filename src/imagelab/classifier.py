@@ -1,6 +1,7 @@
 """Images -> logits -> loss -> step: the module that Lightning trains."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import lightning
@@ -13,6 +14,7 @@ from imagelab.contracts import Inputs, Penalty, Rewire
 from imagelab.loss_record import Diverged, LossRecord
 from imagelab.loss_terms import LossTerms
 from imagelab.metrics import Outputs, split_metrics
+from imagelab.pace import Pace
 from imagelab.randomness import seed_step
 from imagelab.schedule import Schedule
 
@@ -28,6 +30,7 @@ class Classifier(lightning.LightningModule):
         optimizer: Makes the optimizer of the parameter groups.
         groups: The parameter groups, each with its "name" and peak "lr".
         schedule: The factor on every group's rate, a pure function of the step.
+        pace: The steps of the run, epoch by epoch.
         card: Plain data that travels in every checkpoint: classes, preprocessing, the network's config.
         seed: Every draw follows from it.
         channels_last: Whether the network's weights lie in that memory format.
@@ -44,6 +47,7 @@ class Classifier(lightning.LightningModule):
         optimizer: Callable[[Groups], Optimizer],
         groups: Groups,
         schedule: Schedule,
+        pace: Pace,
         card: dict[str, Any],
         seed: int,
         channels_last: bool,
@@ -60,7 +64,8 @@ class Classifier(lightning.LightningModule):
         self.terms = LossTerms(penalties=penalties, window=window)
         self.rewires = rewires
         self.outputs = Outputs()
-        self.steps_per_epoch = self.total_steps = 0
+        self.pace = pace
+        self.history: list[dict[str, float]] = []  # the metrics of each epoch
         self.evaluations = 0  # of the loss of this batch
 
     def forward(self, images: Tensor) -> Tensor:
@@ -77,14 +82,12 @@ class Classifier(lightning.LightningModule):
         return self.make_optimizer(self.groups)
 
     def on_train_start(self) -> None:
-        batches, window = self.trainer.num_training_batches, self.trainer.accumulate_grad_batches
-        self.steps_per_epoch = -(-int(batches) // window)
-        self.total_steps = self.steps_per_epoch * (self.trainer.max_epochs or 1)
+        self.pace = replace(self.pace, batches=int(self.trainer.num_training_batches))
 
     def on_train_batch_start(self, batch: Inputs, batch_idx: int) -> None:
         self.evaluations = 0
         if batch_idx % self.trainer.accumulate_grad_batches == 0:
-            factor = self.schedule.factor(self.trainer.global_step, self.total_steps, self.steps_per_epoch)
+            factor = self.schedule.scale(self.trainer.global_step, self.pace, self.history)
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
@@ -121,16 +124,17 @@ class Classifier(lightning.LightningModule):
             for name, value in self.trainer.callback_metrics.items()
             if name.startswith("val/")
         }
+        self.history.append({"train/loss": mean} | val)
         self.write({"train/loss_epoch": mean} | self.terms.end_epoch() | val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Called on every rank, written by the first: each rank's own losses, (ranks, n).
         records = self.losses.state_dict() | self.terms.state_dict()
         losses = {name: self._gathered(values) for name, values in records.items()}
-        checkpoint["imagelab"] = self.card | {"losses": losses}
+        checkpoint["imagelab"] = self.card | {"losses": losses, "history": self.history}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        losses = checkpoint["imagelab"]["losses"]
+        losses, self.history = checkpoint["imagelab"]["losses"], checkpoint["imagelab"]["history"]
         mine = {name: values[self.global_rank % len(values)] for name, values in losses.items()}
         self.losses.load_state_dict(mine)
         self.terms.load_state_dict(mine)
@@ -147,9 +151,7 @@ class Classifier(lightning.LightningModule):
         bad = min(float("inf") if record.bad is None else float(record.bad) for record in records)
         bad = -self.across_ranks(-bad, "max")
         if bad != float("inf"):
-            step = (
-                self.current_epoch * self.steps_per_epoch + int(bad) // self.trainer.accumulate_grad_batches
-            )
+            step = self.pace.step(self.current_epoch, int(bad))
             raise Diverged(
                 f"The training loss became NaN or infinite at step {step} (epoch {self.current_epoch + 1}). "
                 "Look at the learning rate first (a tenth of optimizer.lr, schedule.warmup=0.1, "

@@ -5,6 +5,7 @@ from typing import Any
 
 from imagelab.metrics import FEW
 from imagelab.problem import Problem
+from imagelab.rules import watchers
 from imagelab.schedule import Schedule
 
 Node = dict[str, Any]
@@ -42,8 +43,7 @@ def refuse_other_data(then: Node, now: Node, folder: object) -> None:
 
 
 def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:
-    nodes = {"": cfg} | {f"trick.{name}.": node for name, node in cfg["trick"].items()}
-    for path, node in nodes.items():
+    for path, node in watchers(cfg).items():
         if "monitor" in node and str(node["monitor"]).endswith("_top5") and len(classes) <= FEW:
             yield (
                 f"{path}monitor: {node['monitor']} is measured above {FEW} classes, these data have "

@@ -64,9 +64,14 @@ def lower_is_better(metric: str) -> bool:
     return metric.rpartition("/")[2] in ("loss", "ece")
 
 
+def watchers(cfg: Node) -> dict[str, Node]:
+    """The nodes that may name a metric to watch, by what stands before their keys."""
+    tricks = {f"trick.{name}.": node for name, node in cfg["trick"].items()}
+    return {"": cfg, "schedule.": cfg["schedule"]} | tricks
+
+
 def _metrics_exist(cfg: Node) -> Iterator[str]:
-    nodes = {"": cfg} | {f"trick.{name}.": node for name, node in cfg["trick"].items()}
-    for path, node in nodes.items():
+    for path, node in watchers(cfg).items():
         metric = node.get("monitor")
         if metric is not None and metric not in METRICS:
             hint = nearest(metric, METRICS) or f"; there are {', '.join(METRICS)}"
@@ -83,11 +88,11 @@ def _mixing_needs_two(cfg: Node) -> Iterator[str]:
 
 
 def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
-    for name, node in cfg["trick"].items():
+    for path, node in watchers(cfg).items():
         metric, mode = str(node.get("monitor")), node.get("mode")
         right = "min" if lower_is_better(metric) else "max"
         if metric in METRICS and mode in ("min", "max") and mode != right:
-            yield f"trick.{name}.mode: wants {right} for {metric}, got {mode}"
+            yield f"{path}mode: wants {right} for {metric}, got {mode}"
 
 
 def _weights_have_one_origin(cfg: Node) -> Iterator[str]:
@@ -153,6 +158,24 @@ def _adaptation_leaves_norms_and_biases_out(cfg: Node) -> Iterator[str]:
         )
 
 
+def _growth_is_counted(cfg: Node) -> Iterator[str]:
+    for name, node in cfg["trick"].items():
+        if _target(node) == "GradientAccumulationScheduler":
+            yield (
+                f"trick.{name}: Lightning counts the steps of a run wrong under it, so that no schedule ends "
+                "where it should; say trick=[batch_growth]"
+            )
+        if _target(node) != "BatchGrowth":
+            continue
+        if _target(cfg["optimizer"]) == "LBFGS":
+            yield (
+                f"trick.{name}: LBFGS asks for the loss of one batch several times a step, which growing "
+                "batches by accumulation mixes up; leave it out"
+            )
+        elif cfg["data"]["batch_size"] == "full":
+            yield f"trick.{name}: data.batch_size=full is all images a step and cannot grow; say a number"
+
+
 def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
     for key, instead in FILLED_IN.items():
         if key in cfg["trainer"]:
@@ -182,6 +205,7 @@ RULES: list[Rule] = [
     _norm_keeps_what_was_learnt,
     _line_search_sees_one_function,
     _adaptation_leaves_norms_and_biases_out,
+    _growth_is_counted,
     _trainer_is_filled_in,
     _resume_is_for_the_command_line,
 ]

@@ -87,15 +87,15 @@ def _imported(target: str) -> Any:
     raise LookupError(f"there is no {target}; write the whole path, such as torch.optim.AdamW")
 
 
-def _definition(module: str, name: str, depth: int) -> tuple[ast.stmt, ast.Module] | None:
-    """Where a name is defined, following `from x import name` from file to file."""
+def _definition(module: str, name: str, depth: int) -> tuple[ast.stmt, str] | None:
+    """What defines a name, and in which module, following `from x import name` from file to file."""
     path = _file(module)
     if path is None or depth == 0:
         return None
     tree = _tree(path)
     for node in reversed(tree.body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node, tree
+            return node, module
         if isinstance(node, ast.ImportFrom):
             for source, original in _imports(node, name, module, path):
                 found = _definition(source, original, depth - 1)
@@ -114,8 +114,8 @@ def _imports(node: ast.ImportFrom, name: str, module: str, path: Path) -> Iterat
             yield source, name if alias.name == "*" else alias.name
 
 
-def _of_definition(node: ast.stmt, tree: ast.Module) -> Signature | None:
-    """A class has that of its `__init__`, of its fields, or of its first base in the same file."""
+def _of_definition(node: ast.stmt, module: str) -> Signature | None:
+    """A class has that of its `__init__`, of its fields, or of its first base whose source is there."""
     if isinstance(node, ast.FunctionDef):
         return _read(node)
     assert isinstance(node, ast.ClassDef)
@@ -123,12 +123,14 @@ def _of_definition(node: ast.stmt, tree: ast.Module) -> Signature | None:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             return _read(item)
     names = [base.id for base in node.bases if isinstance(base, ast.Name)]
-    above = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name in names]
+    above = [found for name in names if (found := _definition(module, name, depth=8))]
     if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
-        inherited = [_of_definition(base, tree) for base in above]
+        inherited = [_of_definition(*base) for base in above]
         known = {key: hint for base in inherited if base for key, hint in base.arguments.items()}
         return Signature(known | _fields(node), open=False)
-    return _of_definition(above[0], tree) if above else None
+    if not node.bases:
+        return Signature({}, open=False)
+    return _of_definition(*above[0]) if above else None
 
 
 def _fields(node: ast.ClassDef) -> dict[str, Argument]:

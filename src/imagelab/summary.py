@@ -1,6 +1,6 @@
 """What the screen says before a run, on what it will do, and after it, on what came out and what is next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def opening(
     model: str,
     parameters: int,
     device: str,
-    batch_size: int,
+    batch_sizes: Sequence[int],
     epochs: int,
     steps: int,
     lr: float,
@@ -36,7 +36,7 @@ def opening(
         model: Name of the network.
         parameters: Its numbers to learn.
         device: Where it trains, in words: "cpu", "2 x cuda".
-        batch_size: Images an optimizer step, over all devices and accumulated batches.
+        batch_sizes: Images an optimizer step in each epoch, over all devices and accumulated batches.
         epochs: Passes over the training images.
         steps: Optimizer steps in all of them.
         lr: The peak learning rate.
@@ -44,7 +44,7 @@ def opening(
         folder: The folder of the run.
     """
     splits = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS if split in counts)
-    plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {batch_size:,} images"
+    plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {_growing(batch_sizes)} images"
     return _rows(
         {
             "data": f"{len(classes)} classes ({_names(classes)}); images: {splits}",
@@ -118,6 +118,15 @@ def _rows(words: dict[str, str]) -> Text:
     width = max(map(len, words))
     lines = [Text.assemble((f"{name:<{width}}", "bold"), f"  {value}") for name, value in words.items()]
     return Text("\n").join(lines)
+
+
+def _growing(sizes: Sequence[int]) -> str:
+    """The sizes that there are, in order.
+
+    >>> _growing([128, 128, 640, 1152])
+    '128, then 640, then 1,152'
+    """
+    return ", then ".join(f"{size:,}" for size in dict.fromkeys(sizes))
 
 
 def _number(value: float | None) -> str:

@@ -116,7 +116,7 @@ class Session:
         from imagelab.summary import opening
 
         data, trainer, classifier = self.parts.data, self.parts.trainer, self.parts.classifier
-        lr, steps = classifier.groups[0]["lr"], data.steps(trainer.world_size)
+        lr, pace = classifier.groups[0]["lr"], classifier.pace
         device = trainer.strategy.root_device.type
         return opening(
             classes=data.classes,
@@ -124,9 +124,9 @@ class Session:
             model=type(classifier.net).__name__,
             parameters=sum(p.numel() for p in classifier.net.parameters()),
             device=device if trainer.world_size == 1 else f"{trainer.world_size} x {device}",
-            batch_size=data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches,
+            batch_sizes=[pace.batch_size(epoch) for epoch in range(trainer.max_epochs)],
             epochs=trainer.max_epochs,
-            steps=trainer.max_epochs * -(-steps // trainer.accumulate_grad_batches),
+            steps=pace.total,
             lr=lr,
             lr_note="" if lr == self.cfg["optimizer"]["lr"] else f"{self.cfg['optimizer']['lr']:g}, scaled",
             folder=self.folder,

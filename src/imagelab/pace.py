@@ -1,0 +1,59 @@
+"""How the batches of a run become optimizer steps, known before it begins, from epoch to epoch."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Batches of an epoch, and how many of them form a step in each; an epoch's last step may have fewer.
+
+    >>> pace = Pace(batches=5, windows=[1, 2, 4], images=10)
+    >>> [pace.steps(epoch) for epoch in range(3)], pace.total, pace.epoch(5), pace.epoch(6)
+    ([5, 3, 2], 10, 1.0, 1.3333333333333333)
+
+    Args:
+        batches: Of an epoch, on each device, >= 1.
+        windows: For each epoch of the run how many batches form a step, >= 1.
+        images: Of a batch, over all devices.
+    """
+
+    batches: int
+    windows: Sequence[int]
+    images: int
+
+    @property
+    def total(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self._done[-1]
+
+    def window(self, epoch: int) -> int:
+        """Batches of a step in this epoch."""
+        return self.windows[min(epoch, len(self.windows) - 1)]
+
+    def steps(self, epoch: int) -> int:
+        """Optimizer steps of this epoch."""
+        return -(-self.batches // self.window(epoch))
+
+    def batch_size(self, epoch: int) -> int:
+        """The effective batch in this epoch: images of a step."""
+        return self.images * min(self.window(epoch), self.batches)
+
+    def step(self, epoch: int, batch: int) -> int:
+        """The step that a batch of an epoch is part of, counted from 0 over the whole run."""
+        return self._done[epoch] + batch // self.window(epoch)
+
+    def epoch(self, step: int) -> float:
+        """Epochs done before this step, fractional."""
+        whole = bisect_right(self._done, step) - 1
+        if whole >= len(self.windows):
+            return float(len(self.windows))
+        return whole + (step - self._done[whole]) / self.steps(whole)
+
+    @cached_property
+    def _done(self) -> list[int]:
+        """Steps before each epoch, and those of all."""
+        return [0, *accumulate(self.steps(epoch) for epoch in range(len(self.windows)))]

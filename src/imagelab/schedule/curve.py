@@ -1,0 +1,95 @@
+"""Learning-rate schedules: the factor on every group's peak rate, a pure function of the optimizer step.
+
+The steps of a run are counted 0 ... total - 1. With w steps of warm-up, step s < w runs at (s + 1) / (w + 1)
+of the rate with which the curve begins. The curve covers the other steps with t = (s - w) / (total - w): 0 at
+its first, one step short of 1 at its last, so that no step is lost at a rate of 0 (as torch's
+CosineAnnealingLR). `OneCycle` alone reaches its end on the last step, as torch's OneCycleLR does.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from imagelab.pace import Pace
+from imagelab.problem import Problem
+
+History = Sequence[Mapping[str, float]]
+
+
+class Progress(NamedTuple):
+    """Where a run is when it takes a step.
+
+    t: share of the steps after warm-up that are done, in [0, 1]. e: epochs done since warm-up, fractional.
+    step, steps: how many steps after warm-up are done, of how many. run: share of the whole run that is done,
+    in [0, 1]. epoch: epochs of the whole run that are done, fractional. history: the metrics of each of them.
+    """
+
+    t: float
+    e: float
+    step: int
+    steps: int
+    run: float
+    epoch: float
+    history: History
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(ABC):
+    """A curve with a linear warm-up before it and a floor under it; a child says only the curve.
+
+    Args:
+        warmup: Share of the run in [0, 1), or a whole number of optimizer steps >= 1.
+        floor: Lowest factor of the curve, in [0, 1]: the factor is floor + (1 - floor) * curve.
+    """
+
+    warmup: float | int
+    floor: float
+
+    def __post_init__(self) -> None:
+        if self.warmup < 0 or (self.warmup >= 1 and self.warmup != int(self.warmup)):
+            raise Problem(
+                f"schedule.warmup is a share in [0, 1) or a whole number of steps, not {self.warmup}."
+            )
+        expect("floor", self.floor, 0 <= self.floor <= 1, "in [0, 1]")
+
+    @abstractmethod
+    def curve(self, at: Progress) -> float:
+        """The factor before floor and warm-up, >= 0; 1 is the peak."""
+
+    def scale(self, step: int, pace: Pace, history: History = ()) -> float:
+        """The factor on the peak rate at this optimizer step, >= 0.
+
+        Args:
+            step: Optimizer steps done before this one; the last of a run is pace.total - 1.
+            pace: The steps of the run.
+            history: The metrics of each epoch that is done.
+        """
+        warmup = self.warmup_steps(pace.total)
+        at = _progress(max(step, warmup), warmup, pace, history)
+        ramp = (step + 1) / (warmup + 1) if step < warmup else 1.0
+        return ramp * (self.floor + (1 - self.floor) * self.curve(at))
+
+    def warmup_steps(self, total_steps: int) -> int:
+        """Optimizer steps of warm-up in a run of so many."""
+        return round(self.warmup * total_steps) if self.warmup < 1 else int(self.warmup)
+
+
+def expect(name: str, value: object, holds: bool, expected: str) -> None:
+    """Raise a Problem that names the key where a value is not what is expected."""
+    if not holds:
+        raise Problem(f"schedule.{name} is {expected}, not {value}.")
+
+
+def _progress(step: int, warmup: int, pace: Pace, history: History) -> Progress:
+    steps = max(pace.total - warmup, 1)
+    done, epoch = min(step - warmup, steps), pace.epoch(step)
+    return Progress(
+        t=done / steps,
+        e=epoch - pace.epoch(warmup),
+        step=done,
+        steps=steps,
+        run=min(step / pace.total, 1.0),
+        epoch=epoch,
+        history=history,
+    )

@@ -1,0 +1,68 @@
+"""Schedules that rise and fall; t is the share of the steps after warm-up that are done."""
+
+import math
+from dataclasses import dataclass
+
+from imagelab.schedule.curve import Progress, Schedule, expect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(Schedule):
+    """low + (high - low) * (1 - |2 u - 1|), u = the share of its cycle that is done: a triangle a cycle.
+
+    Source: Smith 2017, https://arxiv.org/abs/1506.01186, section 3.1; "triangular" of torch's CyclicLR.
+
+    Args:
+        cycles: How many, equally long, fill the steps after warm-up, >= 1.
+        low: Factor at the ends of a cycle, in [0, high].
+        high: Factor in the middle of a cycle, in (0, 1].
+    """
+
+    cycles: int
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect("cycles", self.cycles, self.cycles >= 1, ">= 1")
+        expect("high", self.high, 0 < self.high <= 1, "in (0, 1]")
+        expect("low", self.low, 0 <= self.low <= self.high, f"in [0, {self.high}], up to schedule.high")
+
+    def curve(self, at: Progress) -> float:
+        share = (at.t * self.cycles) % 1
+        return self.low + (self.high - self.low) * (1 - abs(2 * share - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycle(Schedule):
+    """Half a cosine up from 1 / div_factor to 1, half a cosine down to 1 / (div_factor * final_div_factor).
+
+    Source: Smith & Topin 2018, https://arxiv.org/abs/1708.07120; steps and names as in torch's OneCycleLR.
+
+    Args:
+        pct_start: Share of the steps spent on the way up, in [0, 1].
+        div_factor: Peak rate over first rate, >= 1.
+        final_div_factor: First rate over last rate, >= 1.
+    """
+
+    pct_start: float
+    div_factor: float
+    final_div_factor: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect("pct_start", self.pct_start, 0 <= self.pct_start <= 1, "in [0, 1]")
+        expect("div_factor", self.div_factor, self.div_factor >= 1, ">= 1")
+        expect("final_div_factor", self.final_div_factor, self.final_div_factor >= 1, ">= 1")
+
+    def curve(self, at: Progress) -> float:
+        first, last = 1 / self.div_factor, 1 / (self.div_factor * self.final_div_factor)
+        peak, end = self.pct_start * at.steps - 1, at.steps - 1
+        step = min(at.step, end)
+        if peak > 0 and step <= peak:
+            return _half_cosine(first, 1.0, step / peak)
+        return _half_cosine(1.0, last, (step - peak) / (end - peak) if end > peak else 0.0)
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

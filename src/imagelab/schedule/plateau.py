@@ -1,0 +1,69 @@
+"""A schedule that drops the rate when a metric has stopped improving.
+
+Source: torch's ReduceLROnPlateau, https://pytorch.org/docs/stable/optim.html, with its relative threshold.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from imagelab.schedule.curve import Progress, Schedule, expect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Schedule):
+    """factor^(times that the metric stalled), a pure function of the metric's values so far.
+
+    A value is an improvement where it beats the best one by more than `threshold` of that. The first epoch
+    after more than `patience` in a row without improvement drops the rate. Resuming counts again from the
+    values that the checkpoint holds, so that it cannot differ.
+
+    Args:
+        monitor: The metric to watch, as in metrics.csv.
+        mode: Whether it should become smaller (min) or larger (max).
+        factor: On the rate at each drop, in (0, 1).
+        patience: Epochs without improvement that are endured, >= 0.
+        threshold: What counts as an improvement at least, as a share of the best value, in [0, 1).
+        cooldown: Epochs after a drop that are not counted, >= 0.
+    """
+
+    monitor: str
+    mode: Literal["min", "max"]
+    factor: float
+    patience: int
+    threshold: float
+    cooldown: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect("factor", self.factor, 0 < self.factor < 1, "in (0, 1)")
+        expect("patience", self.patience, self.patience >= 0, ">= 0 epochs")
+        expect("threshold", self.threshold, 0 <= self.threshold < 1, "in [0, 1)")
+        expect("cooldown", self.cooldown, self.cooldown >= 0, ">= 0 epochs")
+
+    def curve(self, at: Progress) -> float:
+        return self.factor ** self.drops([metrics[self.monitor] for metrics in at.history])
+
+    def drops(self, values: list[float]) -> int:
+        """How often the rate has dropped after these values, one an epoch.
+
+        >>> rate = dict(factor=0.1, patience=1, threshold=0.0, cooldown=0, warmup=0, floor=0)
+        >>> Plateau(monitor="val/loss", mode="min", **rate).drops([3, 2, 2, 2, 2, 2])
+        2
+        """
+        best, stalled, resting, drops = math.inf if self.mode == "min" else -math.inf, 0, 0, 0
+        for value in values:
+            if self._better(value, best):
+                best, stalled = value, 0
+            else:
+                stalled += 1
+            if resting:
+                resting, stalled = resting - 1, 0
+            if stalled > self.patience:
+                drops, resting, stalled = drops + 1, self.cooldown, 0
+        return drops
+
+    def _better(self, value: float, best: float) -> bool:
+        if self.mode == "min":
+            return value < best * (1 - self.threshold)
+        return value > best * (1 + self.threshold)

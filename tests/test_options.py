@@ -70,7 +70,7 @@ def test_every_choice_trains(group, choice, tmp_path, photos):
     learnt(fitted(["trainer=cpu", *BRIEF, *words_for(group, choice, photos)], tmp_path))
 
 
-@pytest.mark.parametrize("choice", ["crop", "flip", "color_jitter", "cutout", "mixup", "cutmix"])
+@pytest.mark.parametrize("choice", [choice for choice in menu.choices("augment") if choice != "none"])
 def test_every_augmentation_trains_on_files_too(choice, tmp_path, photos):
     words = [
         "data=folder",

@@ -12,6 +12,7 @@ import torch
 from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import BaseFinetuning
 
 from imagelab import config, screen
 from imagelab.checkpoint import DurableCheckpoints
@@ -36,6 +37,7 @@ from imagelab.saver import Saver
 from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
 from imagelab.trick.batch_growth import BatchGrowth
+from imagelab.trick_rules import FINETUNING
 
 Node = dict[str, Any]
 REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, MisconfigurationException, HydraException)
@@ -99,6 +101,8 @@ def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
     """The tricks by name, each a callback of Lightning or what `contracts.py` knows besides."""
     tricks = {name: make(node, **facts) for name, node in nodes.items()}
     for name, trick in tricks.items():
+        if isinstance(trick, BaseFinetuning):
+            raise Problem(f"trick.{name}: built on BaseFinetuning of Lightning: {FINETUNING}.")
         if not isinstance(trick, lightning.Callback | Penalty | Rewire):
             raise Problem(
                 f"trick.{name}: {type(trick).__name__} is no trick: neither a callback of Lightning nor a "
@@ -118,6 +122,9 @@ def build_classifier(
         net.compile()  # in place: the names of the weights stay
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
+    rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
+    for trick in rewires:
+        trick.rewired(net)  # tried now: training would only begin with it
     return Classifier(
         net=net,
         loss=make(cfg["loss"], classes=data.classes),
@@ -130,7 +137,7 @@ def build_classifier(
         channels_last=cfg["model"]["channels_last"],
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
         penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
-        rewires=[trick for trick in tricks.values() if isinstance(trick, Rewire)],
+        rewires=rewires,
     )
 
 

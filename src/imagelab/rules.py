@@ -6,6 +6,8 @@ from typing import Any
 
 from imagelab.problem import nearest
 from imagelab.ranges import RANGES
+from imagelab.trick_rules import TRICK_RULES
+from imagelab.trick_rules import target as _target
 
 Node = dict[str, Any]
 Rule = Callable[[Node], Iterator[str]]
@@ -44,7 +46,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         sound: Whether it has passed the check of its signatures; where not, a rule may stumble over it.
     """
     found = []
-    for rule in [*RANGES, *RULES]:
+    for rule in [*RANGES, *RULES, *TRICK_RULES]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)
     return found

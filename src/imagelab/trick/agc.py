@@ -1,0 +1,42 @@
+"""Adaptive gradient clipping: no unit's gradient is longer than a share of the unit's weights.
+
+Source: Brock et al. 2021, https://arxiv.org/abs/2102.06171, section 4.1, equation 3; timm's
+`timm.utils.adaptive_clip_grad`.
+"""
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from torch import nn
+from torch.optim import Optimizer
+
+from imagelab.model.head import last_layer
+from imagelab.problem import Problem
+
+
+class AGC(Callback):
+    """Clip once a step, all accumulated batches and ranks together; never the last layer, as in the paper.
+
+    Args:
+        clip_factor: Longest gradient, as a share of the unit's weights' length, > 0; the paper's lambda.
+        eps: Length that weights count for at least, > 0, so that those that start at zero can grow.
+    """
+
+    def __init__(self, *, clip_factor: float, eps: float) -> None:
+        for key, value in (("clip_factor", clip_factor), ("eps", eps)):
+            if value <= 0:
+                raise Problem(f"trick.agc.{key}: wants a number above 0, got {value}")
+        self.clip_factor, self.eps = clip_factor, eps
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        clip(pl_module.net, self.clip_factor, self.eps)  # pyright: ignore[reportArgumentType] - ours has one
+
+
+def clip(net: nn.Module, clip_factor: float, eps: float) -> None:
+    """Shorten the gradient of each unit to `clip_factor` times max(length of its weights, eps)."""
+    from timm.utils.agc import adaptive_clip_grad
+
+    last: set[Any] = set(last_layer(net)[1].parameters())
+    adaptive_clip_grad([p for p in net.parameters() if p not in last], clip_factor=clip_factor, eps=eps)

@@ -1,4 +1,5 @@
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, grain, keys
+from tests.fitting import built
 
 PAPER = ResNet(shortest=256, longest=480)
 
@@ -102,6 +104,18 @@ def test_photos_are_decoded_as_large_as_the_longest_short_side():
     assert batches.pixels(0, key=1).shape == (28, 28, 3)
     assert asked == [60]
     assert (least_side([Flip(p=0.5), PAPER], 224), least_side([Flip(p=0.5)], 224)) == (480, 0)
+
+
+def test_photos_that_are_shrunk_once_keep_enough_for_training(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("IMAGELAB_CACHE", str(tmp_path))
+    words = ["data=folder", f"data.root={photos}", "data.size=8", "data.storage=shrunk", "data.workers=0"]
+    sides = []
+    for augment in ("crop", "resnet"):
+        splits: Any = built([*words, f"augment=[{augment}]", "trainer=cpu"], tmp_path).data.splits
+        sides.append([min(splits[split].photo(0, None).shape[:2]) for split in ("train", "val")])
+    assert sides == [[9, 9], [17, 9]]  # 256 and 480 of 224, of photos of 28 x 32
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ radial distortion; photos: the fisheye mode of
 https://albumentations.ai/docs/api-reference/albumentations/augmentations/geometric/distortion/#OpticalDistortion.
 """
 
+from typing import Literal
+
 from torch import Tensor
 
 from imagelab.augment.limits import check_within
@@ -23,7 +25,7 @@ class Lens:
         border: What comes in from beyond the edge: the image mirrored there, or zeros.
     """
 
-    def __init__(self, *, strength: float, border: Border) -> None:
+    def __init__(self, *, strength: float, border: Literal["reflect", "zero"]) -> None:
         check_within("augment.lens.strength", strength, 0, 0.3)
         self.strength = strength
         self.border: Border = border

@@ -3,6 +3,8 @@
 Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ class Rotate:
         border: What comes in from beyond the edge: the image mirrored there, or zeros.
     """
 
-    def __init__(self, *, degrees: float, border: Border) -> None:
+    def __init__(self, *, degrees: float, border: Literal["reflect", "zero"]) -> None:
         check_within("augment.rotate.degrees", degrees, 0, 180)
         self.degrees = degrees
         self.border: Border = border

@@ -3,6 +3,8 @@
 Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,7 @@ class Shear:
         border: What comes in from beyond the edge: the image mirrored there, or zeros.
     """
 
-    def __init__(self, *, horizontal: float, vertical: float, border: Border) -> None:
+    def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
         check_within("augment.shear.horizontal", horizontal, 0, LARGEST)
         check_within("augment.shear.vertical", vertical, 0, LARGEST)
         self.horizontal, self.vertical = horizontal, vertical

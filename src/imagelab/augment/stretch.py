@@ -3,6 +3,8 @@
 Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,9 @@ class Stretch:
         border: What comes in from beyond the edge when it shrinks: the image mirrored there, or zeros.
     """
 
-    def __init__(self, *, width: tuple[float, float], height: tuple[float, float], border: Border) -> None:
+    def __init__(
+        self, *, width: tuple[float, float], height: tuple[float, float], border: Literal["reflect", "zero"]
+    ) -> None:
         check_range("augment.stretch.width", width, 0.1, 10)
         check_range("augment.stretch.height", height, 0.1, 10)
         self.width, self.height = (width[0], width[1]), (height[0], height[1])

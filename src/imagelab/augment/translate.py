@@ -3,6 +3,8 @@
 Source: LeCun et al. 1998, https://doi.org/10.1109/5.726791, section III.C (shifted digits to train on).
 """
 
+from typing import Literal
+
 from torch import Tensor
 
 from imagelab.augment.limits import check_within
@@ -19,7 +21,7 @@ class Translate:
         border: What comes in from beyond the edge: the image mirrored there, or zeros.
     """
 
-    def __init__(self, *, horizontal: float, vertical: float, border: Border) -> None:
+    def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
         check_within("augment.translate.horizontal", horizontal, 0, 0.99)
         check_within("augment.translate.vertical", vertical, 0, 0.99)
         self.horizontal, self.vertical = horizontal, vertical

@@ -13,7 +13,9 @@ from tests.fitting import built, fitted
 def best_epoch(tmp_path, monitor, values):
     saver = Saver(folder=tmp_path, monitor=monitor, every=60, stop=StopRequest())
     for epoch, value in enumerate(values):
-        saver._look(SimpleNamespace(callback_metrics={monitor: value}, current_epoch=epoch))
+        module = SimpleNamespace(averages={})
+        metrics = {monitor: value}
+        saver._look(SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, lightning_module=module))
     return saver.best["epoch"]
 
 

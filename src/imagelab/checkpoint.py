@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from imagelab.problem import Problem
+from imagelab.rules import RAW
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 
@@ -80,6 +81,30 @@ def read(path: Path) -> dict[str, Any]:
 def card(path: Path) -> dict[str, Any]:
     """What a whole checkpoint says of its run, without reading its weights into memory."""
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["imagelab"]
+
+
+def module_state(content: dict[str, Any], weights: str | None = None) -> dict[str, Any]:
+    """The state of the module in a checkpoint's content, with one of the sets of weights that it holds.
+
+    Args:
+        content: Of the checkpoint.
+        weights: raw, or the name of an average; None: those that were better in validation.
+
+    Raises:
+        Problem: It holds no such weights.
+    """
+    averages = content.get("averages", {})
+    name = weights or better(content)
+    if name == RAW:
+        return content["state_dict"]
+    if name not in averages:
+        raise Problem(f"weights={name}: the checkpoint has {' and '.join([RAW, *averages])} weights")
+    return content["state_dict"] | {f"net.{key}": tensor for key, tensor in averages[name].items()}
+
+
+def better(content: dict[str, Any]) -> str:
+    """The name of the weights in a checkpoint's content that were better in validation: raw, ema or swa."""
+    return content.get("weights", RAW)
 
 
 def damage_of(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """Images -> logits -> loss -> step: the module that Lightning trains."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -16,6 +17,7 @@ from imagelab.loss_terms import LossTerms
 from imagelab.metrics import Outputs, split_metrics
 from imagelab.pace import Pace
 from imagelab.randomness import seed_step
+from imagelab.rules import RAW, metric_of
 from imagelab.schedule import Schedule
 
 Groups = list[dict[str, Any]]
@@ -64,17 +66,19 @@ class Classifier(lightning.LightningModule):
         self.terms = LossTerms(penalties=penalties, window=window)
         self.rewires = rewires
         self.outputs = Outputs()
+        self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by their trick
+        self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
         self.pace = pace
-        self.history: list[dict[str, float]] = []  # the metrics of each epoch
         self.evaluations = 0  # of the loss of this batch
+        self.history: list[dict[str, float]] = []  # the metrics of each epoch
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (B, C, H, W) -> logits (B, K)."""
+    def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
+        """Normalised images (B, C, H, W) -> logits (B, K), of another set of weights where one is given."""
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         if self.training and self.rewires:
             return cast(Tensor, functional_call(self.net, self._rewired(), (images,)))
-        return self.net(images)
+        return (net or self.net)(images)
 
     def configure_optimizers(self) -> Optimizer:
         for group in self.groups:
@@ -104,25 +108,30 @@ class Classifier(lightning.LightningModule):
 
     def validation_step(self, batch: Inputs, batch_idx: int) -> None:
         self.outputs.add(self(batch.images), batch.labels)
+        for name, net in self.averages.items():
+            self.averages_outputs[name].add(self(batch.images, net), batch.labels)
 
     def test_step(self, batch: Inputs, batch_idx: int) -> None:
         self.outputs.add(self(batch.images), batch.labels)
 
     def on_validation_epoch_end(self) -> None:
-        self._finish_split("val")
+        self._finish_split("val", self.outputs)
+        for name in self.averages:
+            self._finish_split(metric_of("val", name), self.averages_outputs[name])
 
     def on_test_epoch_end(self) -> None:
-        self._finish_split("test")
+        self._finish_split("test", self.outputs)
 
     def on_train_epoch_end(self) -> None:
         self.flush_losses()
         mean = self.across_ranks(self.losses.epoch_mean())
         self.losses.end_epoch()
         self.log("train/loss", mean, logger=False)
+        splits = {metric_of("val", name) for name in (RAW, *self.averages)}
         val = {
             name: float(value)
             for name, value in self.trainer.callback_metrics.items()
-            if name.startswith("val/")
+            if name.partition("/")[0] in splits
         }
         self.history.append({"train/loss": mean} | val)
         self.write({"train/loss_epoch": mean} | self.terms.end_epoch() | val)
@@ -191,7 +200,7 @@ class Classifier(lightning.LightningModule):
         rest = batches % window
         return window / rest if rest and batch_idx >= batches - rest else 1.0
 
-    def _finish_split(self, split: str) -> None:
-        logits, labels = self.outputs.take(len(self.card["classes"]), self.device)
+    def _finish_split(self, split: str, outputs: Outputs) -> None:
+        logits, labels = outputs.take(len(self.card["classes"]), self.device)
         metrics = split_metrics(logits, labels, self.loss)
         self.log_dict({f"{split}/{name}": value.float() for name, value in metrics.items()}, logger=False)

@@ -22,6 +22,7 @@ class Evaluate:
     run: str | list[str]
     checkpoint: Literal["best", "last"]
     split: Literal["train", "val", "test"]
+    weights: str | None
     root: str | None
 
 
@@ -33,39 +34,47 @@ def main() -> None:
 def start(cfg: Node, _: Path) -> float:
     """Write evaluation.json into the run's folder; the accuracy is what a sweep compares."""
     folder = runs.existing(_one(cfg["run"]))
-    metrics = evaluate(folder, checkpoint=cfg["checkpoint"], split=cfg["split"], root=cfg["root"])
-    content = {"run": str(folder), "checkpoint": cfg["checkpoint"], "split": cfg["split"], "metrics": metrics}
+    asked = {key: cfg[key] for key in ("checkpoint", "split", "weights")}
+    weights, metrics = evaluate(folder, root=cfg["root"], **asked)
+    content = {"run": str(folder)} | asked | {"weights": weights, "metrics": metrics}
     runs.write_json(folder / RESULT, content)
     screen.say(table(content), f"Written to {folder / RESULT}")
     return metrics["accuracy"]
 
 
-def evaluate(folder: Path, *, checkpoint: str, split: str, root: str | None) -> dict[str, float]:
-    """The metrics of a run on a split, images unchanged, by name.
+def evaluate(
+    folder: Path, *, checkpoint: str, split: str, weights: str | None, root: str | None
+) -> tuple[str, dict[str, float]]:
+    """Which weights of a run were taken, and their metrics on a split, images unchanged, by name.
 
     Args:
         folder: Of the run.
         checkpoint: best or last.
         split: train, val or test.
+        weights: raw, ema or swa; None: those that were better in validation.
         root: Where the images lie now; None: where they lay.
 
     Raises:
-        Problem: The run has no such checkpoint or split, the checkpoint is damaged, or the images are gone.
+        Problem: The run has no such checkpoint, split or weights, the checkpoint is damaged, or the images
+            are gone.
     """
     from imagelab.build import build_classifier, build_data, build_trainer
+    from imagelab.checkpoint import better, module_state
     from imagelab.data.preprocess import Preprocess
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
-    weights = checkpoint_of(folder, checkpoint)
+    content = checkpoint_of(folder, checkpoint)
+    state = module_state(content, weights)
     cfg = here(runs.read_config(folder), root)
-    data = build_data(cfg, Preprocess.from_dict(weights["imagelab"]["preprocess"]))
-    _check_data(data, split, weights["imagelab"]["classes"])
+    data = build_data(cfg, Preprocess.from_dict(content["imagelab"]["preprocess"]))
+    _check_data(data, split, content["imagelab"]["classes"])
     trainer = build_trainer(cfg, folder, logger=False, callbacks=[], enable_checkpointing=False)
     classifier = build_classifier(cfg, data, trainer, tricks={})
-    classifier.load_state_dict(weights["state_dict"])
+    classifier.load_state_dict(state)
     data.splits["test"] = data.splits[split]
     trainer.test(classifier, datamodule=data, verbose=False)
-    return {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
+    metrics = {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
+    return weights or better(content), metrics
 
 
 def checkpoint_of(folder: Path, name: str) -> Node:
@@ -106,7 +115,7 @@ def table(content: Node) -> Any:
     from rich import box
     from rich.table import Table
 
-    title = f"{content['run']}, {content['checkpoint']} weights"
+    title = f"{content['run']}, {content['checkpoint']} epoch, {content['weights']} weights"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     shown.add_column("")
     shown.add_column(content["split"], justify="right")

@@ -72,6 +72,8 @@ class Predictor(nn.Module):
 def load(path: str | Path) -> Predictor:
     """A usable network from the folder of a run (its best weights) or from a checkpoint; on the CPU.
 
+    Of raw and averaged weights it has those that were better in validation.
+
     Raises:
         Problem: There is none, it is damaged, or it is not one of this project's.
     """
@@ -90,6 +92,7 @@ def load(path: str | Path) -> Predictor:
 def from_checkpoint(checkpoint: dict[str, Any]) -> Predictor:
     """The network that a checkpoint describes, with its weights; nothing is downloaded."""
     from imagelab.build import build_net
+    from imagelab.checkpoint import module_state
 
     card = checkpoint["imagelab"]
     preprocess = Preprocess.from_dict(card["preprocess"])
@@ -101,7 +104,7 @@ def from_checkpoint(checkpoint: dict[str, Any]) -> Predictor:
     net.load_state_dict(
         {
             name.removeprefix(prefix): weight
-            for name, weight in checkpoint["state_dict"].items()
+            for name, weight in module_state(checkpoint).items()
             if name.startswith(prefix)
         }
     )

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from imagelab.rules import RAW, metric_of
+
 PACKAGES = (
     "imagelab",
     "torch",
@@ -21,7 +23,11 @@ PACKAGES = (
 
 
 def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:
-    """The content of results.json; `parts` is None where the run did not come so far."""
+    """The content of results.json; `parts` is None where the run did not come so far.
+
+    Where weights were averaged, `val` and `test` are of those that were better in validation, which `weights`
+    names, and `by_weights` has the metrics of both.
+    """
     content: dict[str, Any] = {"status": status, "seed": cfg["seed"]}
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
@@ -30,6 +36,11 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             (loop.epoch_loop.total_batch_idx + 1) * parts.data.batch(trainer.world_size) * trainer.world_size
         )
         best = {key: saver.best.get(key) for key in ("epoch", "monitor", "value")}
+        metrics = saver.best.get("metrics", {}) | test
+        sets = {
+            weights: {split: _short(metrics, metric_of(f"{split}/", weights)) for split in ("val", "test")}
+            for weights in saver.best.get("values", [RAW])
+        }
         content |= {
             "epochs": loop.epoch_progress.current.processed,
             "steps": trainer.global_step,
@@ -37,9 +48,10 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             "images_per_second": round(images / max(saver.seconds, 1e-9), 1),
             "parameters": sum(p.numel() for p in parts.classifier.net.parameters()),
             "best": best,
-            "val": _short(saver.best.get("metrics", {}), "val/"),
-            "test": _short(test, "test/"),
+            "weights": saver.best.get("weights", RAW),
+            **sets[saver.best.get("weights", RAW)],
         }
+        content |= {"by_weights": sets} if len(sets) > 1 else {}
     return content | {"versions": versions(), "git": git_state(), "command": shlex.join(sys.orig_argv[1:])}
 
 

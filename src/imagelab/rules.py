@@ -21,6 +21,8 @@ METRICS = (
     "val/accuracy_top5",
     "train/loss",
 )
+RAW = "raw"  # the weights as the optimizer leaves them, beside which there may be averaged ones
+AVERAGES = ("EMA", "SWA")
 MIXES = ("Mixup", "CutMix", "CopyPaste")
 FILLED_IN = {
     "callbacks": "say trick=[...]",
@@ -66,6 +68,16 @@ def lower_is_better(metric: str) -> bool:
     return metric.rpartition("/")[2] in ("loss", "ece")
 
 
+def metric_of(metric: str, weights: str) -> str:
+    """The name of a split's metric for one of the sets of weights of a run.
+
+    >>> metric_of("val/accuracy", "raw"), metric_of("val/accuracy", "ema"), metric_of("test", "ema")
+    ('val/accuracy', 'val_ema/accuracy', 'test_ema')
+    """
+    split, slash, name = metric.partition("/")
+    return metric if weights == RAW else f"{split}_{weights}{slash}{name}"
+
+
 def watchers(cfg: Node) -> dict[str, Node]:
     """The nodes that may name a metric to watch, by what stands before their keys."""
     tricks = {f"trick.{name}.": node for name, node in cfg["trick"].items()}
@@ -75,9 +87,21 @@ def watchers(cfg: Node) -> dict[str, Node]:
 def _metrics_exist(cfg: Node) -> Iterator[str]:
     for path, node in watchers(cfg).items():
         metric = node.get("monitor")
-        if metric is not None and metric not in METRICS:
-            hint = nearest(metric, METRICS) or f"; there are {', '.join(METRICS)}"
+        known = METRICS + (_averaged_metrics(cfg) if path else ())
+        if metric is not None and metric not in known:
+            hint = nearest(metric, known) or f"; there are {', '.join(known)}"
             yield f"{path}monitor: there is no metric {metric!r}{hint}"
+
+
+def _averages_are_alone(cfg: Node) -> Iterator[str]:
+    names = [name for name, node in cfg["trick"].items() if _target(node) in AVERAGES]
+    if len(names) > 1:
+        yield f"trick: {' and '.join(names)} both average the weights, and do not add up; say one of them"
+    if names and cfg["monitor"] == "train/loss":
+        yield (
+            f"monitor: train/loss is known of the raw weights only, and {names[0]} averages them; "
+            "say monitor=val/loss or val/accuracy, which is looked at for both"
+        )
 
 
 def _mixing_needs_two(cfg: Node) -> Iterator[str]:
@@ -93,7 +117,7 @@ def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
     for path, node in watchers(cfg).items():
         metric, mode = str(node.get("monitor")), node.get("mode")
         right = "min" if lower_is_better(metric) else "max"
-        if metric in METRICS and mode in ("min", "max") and mode != right:
+        if metric in METRICS + _averaged_metrics(cfg) and mode in ("min", "max") and mode != right:
             yield f"{path}mode: wants {right} for {metric}, got {mode}"
 
 
@@ -195,6 +219,12 @@ def _device_is_there(cfg: Node) -> Iterator[str]:
         yield f"trainer.accelerator: wants {device}, torch sees none here; say trainer=auto or trainer=cpu"
 
 
+def _averaged_metrics(cfg: Node) -> tuple[str, ...]:
+    # Of the average that is there from the first epoch on; SWA's begins late.
+    there = any(_target(node) == "EMA" for node in cfg["trick"].values())
+    return tuple(metric_of(metric, "ema") for metric in METRICS if metric.startswith("val/") and there)
+
+
 def _target(node: Node) -> str:
     return str(node["_target_"]).rpartition(".")[2]
 
@@ -203,6 +233,7 @@ RULES: list[Rule] = [
     _metrics_exist,
     _stopping_looks_the_right_way,
     _mixing_needs_two,
+    _averages_are_alone,
     _weights_have_one_origin,
     _norm_keeps_what_was_learnt,
     _line_search_sees_one_function,

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from imagelab.checkpoint import BEST, LAST, copy_durably, keep_previous
 from imagelab.logger.csv import CsvLogger
 from imagelab.problem import Problem
-from imagelab.rules import lower_is_better
+from imagelab.rules import RAW, lower_is_better, metric_of
 from imagelab.stop import Stopped, StopRequest
 
 
@@ -33,6 +33,7 @@ class Saver(Checkpoint):
     def __init__(self, *, folder: Path, monitor: str, every: float, stop: StopRequest) -> None:
         self.folder, self.monitor, self.every, self.stop = folder, monitor, every, stop
         self.best: dict[str, Any] = {}
+        self.weights = RAW  # the name of those that were better when last validated, raw or averaged
         self.seconds = 0.0  # trained so far, over all stops
         self.rows: int | None = None  # of metrics.csv, when the last checkpoint was written
         self.clock = self.saved = time.monotonic()
@@ -97,25 +98,43 @@ class Saver(Checkpoint):
         self.saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "seconds": self.seconds, "rows": self.rows}
+        return {
+            "best": self.best,
+            "weights": self.weights,
+            "seconds": self.seconds,
+            "rows": self.rows,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best, self.seconds, self.rows = state_dict["best"], state_dict["seconds"], state_dict["rows"]
+        self.best, self.weights = state_dict["best"], state_dict["weights"]
+        self.seconds, self.rows = state_dict["seconds"], state_dict["rows"]
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["weights"] = self.weights
 
     def _look(self, trainer: Trainer) -> bool:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        # Of averaged weights only those just validated count: Lightning keeps the metrics of earlier epochs.
+        averages = list(trainer.lightning_module.averages)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+        splits = {"train", *(metric_of("val", name) for name in (RAW, *averages))}
+        found = trainer.callback_metrics.items()
+        metrics = {name: float(value) for name, value in found if name.partition("/")[0] in splits}
         if self.monitor not in metrics:
             raise Problem(
                 f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}"
             )
-        value, sign = metrics[self.monitor], -1 if lower_is_better(self.monitor) else 1
-        before = self.best.get("value", math.nan)
+        sign = -1 if lower_is_better(self.monitor) else 1
+        values = {name: metrics[metric_of(self.monitor, name)] for name in (RAW, *averages)}
+        numbers = {name: sign * value for name, value in values.items() if not math.isnan(value)}
+        self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # of equals, the raw ones
+        value, before = values[self.weights], self.best.get("value", math.nan)
         better = math.isnan(before) or sign * value >= sign * before  # of equals, the one trained longer
         if better:
             self.best = {
                 "epoch": trainer.current_epoch,
                 "monitor": self.monitor,
                 "value": value,
+                "weights": self.weights,
+                "values": values,
                 "metrics": metrics,
             }
         return better

@@ -94,6 +94,10 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
     if best.get("epoch") is not None:
         value = f"{best['monitor']} {_number(best['value'])}"
         rows["best epoch"] = f"{best['epoch'] + 1} of {results['epochs']} ({value})"
+    sets, metric = results.get("by_weights") or {}, str(best.get("monitor")).removeprefix("val/")
+    if sets:
+        values = ", ".join(f"{name} {_number(sets[name]['val'].get(metric))}" for name in sets)
+        rows["best weights"] = f"{results['weights']} ({best['monitor']}: {values})"
     if "parameters" in results:
         rows["parameters"] = f"{results['parameters']:,}"
     if "train_seconds" in results:

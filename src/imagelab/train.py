@@ -133,18 +133,22 @@ class Session:
         )
 
     def _test(self) -> dict[str, float]:
-        """The test metrics of the best weights, in a fresh trainer: no trick of the training changes them."""
+        """The test metrics of the best epoch's weights, raw and averaged, in a trainer without tricks."""
         from imagelab.build import build_trainer
-        from imagelab.checkpoint import BEST, read
+        from imagelab.checkpoint import BEST, module_state, read
+        from imagelab.rules import metric_of
         from imagelab.saver import StopTest
 
-        parts, callbacks = self.parts, [StopTest(self.stop)]
-        parts.classifier.load_state_dict(read(parts.saver.folder / BEST)["state_dict"])
+        parts, callbacks, metrics = self.parts, [StopTest(self.stop)], {}
+        content = read(parts.saver.folder / BEST)
         tester = build_trainer(
             self.cfg, self.folder, logger=False, callbacks=callbacks, enable_checkpointing=False
         )
-        tester.test(parts.classifier, datamodule=parts.data, verbose=False)
-        metrics = {name: float(value) for name, value in tester.callback_metrics.items()}
+        for weights in parts.saver.best["values"]:
+            parts.classifier.load_state_dict(module_state(content, weights))
+            tester.test(parts.classifier, datamodule=parts.data, verbose=False)
+            found = tester.callback_metrics.items()
+            metrics |= {metric_of(name, weights): float(value) for name, value in found}
         for logger in parts.trainer.loggers:
             logger.log_metrics(
                 {"epoch": parts.trainer.current_epoch} | metrics, step=parts.trainer.global_step

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from imagelab.checkpoint import BEST, read
+from imagelab.checkpoint import BEST, module_state, read
 from imagelab.problem import Problem, nearest
 
 SHOWN = 3  # names in a sentence: enough to see what is different
@@ -63,7 +63,7 @@ def checkpoint_of(path: Path) -> Path:
 
 
 def net_weights(file: Path) -> dict[str, Tensor]:
-    """The network's weights in a checkpoint, by the names the network has for them.
+    """The network's weights in a checkpoint, by the network's names; of raw and averaged ones the better.
 
     Raises:
         Problem: The file is damaged, or not a checkpoint of a run.
@@ -71,7 +71,7 @@ def net_weights(file: Path) -> dict[str, Tensor]:
     content = read(file)
     if "state_dict" not in content:
         raise Problem(f"model.weights={file} is not a checkpoint of a run: it has no state_dict.")
-    state: Mapping[str, Tensor] = content["state_dict"]
+    state: Mapping[str, Tensor] = module_state(content)
     return _comparable(
         {name.removeprefix("net."): tensor for name, tensor in state.items() if name.startswith("net.")}
     )

@@ -1,0 +1,47 @@
+"""EMA: an exponential moving average of the weights after every optimizer step.
+
+The decay warms up, min(decay, (1 + n) / (10 + n)) at the n-th update, so that short runs are averaged too.
+Statistics of BatchNorm are averaged as the weights are, as timm does.
+
+Source: Polyak & Juditsky 1992, https://doi.org/10.1137/0330046; the warm-up:
+https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage; the statistics:
+https://github.com/huggingface/pytorch-image-models/blob/main/timm/utils/model_ema.py
+"""
+
+from lightning import Trainer
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from imagelab.problem import Problem
+from imagelab.trick.weight_average import WeightAverage
+
+
+class EMA(WeightAverage):
+    """The averaged weights are evaluated as `val_ema/...`; the better set of the two is the run's result.
+
+    Args:
+        decay: Share of the old average that an update keeps, in [0, 1): 1 / (1 - decay) steps are averaged.
+    """
+
+    name = "ema"
+
+    def __init__(self, *, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise Problem(f"trick.ema.decay: wants a share from 0 to below 1, such as 0.999, got {decay}")
+        super().__init__()
+        self.decay = decay
+
+    def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
+        return True
+
+    def blend(self, averaged: list[Tensor], current: list[Tensor]) -> None:
+        get_ema_multi_avg_fn(decay_at(self.updates, self.decay))(averaged, current, self.updates)
+
+
+def decay_at(update: int, decay: float) -> float:
+    """The decay of an update, counted from 0, >= 1 since the first takes the weights as they are.
+
+    >>> decay_at(1, 0.999), decay_at(90, 0.999), decay_at(10**6, 0.999)
+    (0.18181818181818182, 0.91, 0.999)
+    """
+    return min(decay, (1 + update) / (10 + update))

@@ -1,0 +1,66 @@
+"""SWA: the mean of the weights at the ends of the last epochs, with BatchNorm's statistics taken anew.
+
+The run keeps its own schedule and so the ratios between its parameter groups. The statistics come from the
+epoch's first training batches, augmented and mixed as they are trained on, of all ranks.
+
+Source: Izmailov et al. 2018, https://arxiv.org/abs/1803.05407, algorithm 1.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from lightning import Trainer
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor
+from torch.optim.swa_utils import get_swa_multi_avg_fn, update_bn
+
+from imagelab.problem import Problem
+from imagelab.randomness import seed_step
+from imagelab.trick.weight_average import WeightAverage
+
+
+class SWA(WeightAverage):
+    """The averaged weights are evaluated as `val_swa/...`; the better set of the two is the run's result.
+
+    Args:
+        start: Share of the run after which each epoch's end enters the mean, in [0, 1).
+        bn_batches: Training batches of a rank that BatchNorm's statistics come from, >= 1.
+        seed: Of what layers such as dropout draw meanwhile.
+    """
+
+    name = "swa"
+
+    def __init__(self, *, start: float, bn_batches: int, seed: int) -> None:
+        if not 0 <= start < 1:
+            raise Problem(f"trick.swa.start: wants a share of the run from 0 to below 1, got {start}")
+        if bn_batches < 1:
+            raise Problem(f"trick.swa.bn_batches: wants 1 batch or more, got {bn_batches}")
+        super().__init__()
+        self.start, self.bn_batches, self.seed = start, bn_batches, seed
+
+    def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
+        last = batch_idx + 1 >= trainer.num_training_batches
+        return last and trainer.current_epoch + 1 >= self.start * (trainer.max_epochs or 1) - 1e-9
+
+    def blend(self, averaged: list[Tensor], current: list[Tensor]) -> None:
+        get_swa_multi_avg_fn()(averaged, current, self.updates)
+
+    def on_update(self, trainer: Trainer, pl_module: Any) -> None:
+        self.net.load_state_dict(self.weights)
+        with trainer.precision_plugin.train_step_context():
+            update_bn(self._images(trainer, pl_module), self.net)
+        for name, values in self.net.named_buffers():
+            if name in self.weights:
+                mean = trainer.world_size > 1 and values.is_floating_point()
+                values = trainer.strategy.reduce(values, reduce_op="mean") if mean else values
+                self.weights[name].copy_(values)
+
+    def _images(self, trainer: Trainer, module: Any) -> Iterator[Tensor]:
+        data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        epoch, rank = trainer.current_epoch, trainer.global_rank
+        loader = data.train_loader(epoch=epoch, start=0, rank=rank, ranks=trainer.world_size)
+        for step, batch in enumerate(islice(loader, self.bn_batches)):
+            inputs = data.inputs(move_data_to_device(batch, module.device), train=True, rank=rank)
+            seed_step(self.seed, epoch, step, rank)
+            yield trainer.precision_plugin.convert_input(inputs.images)

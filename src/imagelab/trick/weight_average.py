@@ -1,0 +1,102 @@
+"""Weight averaging: a second set of weights, evaluated and saved beside the raw ones, which stay as they are.
+
+Source: https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
+"""
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor, nn
+
+
+class WeightAverage(Callback):
+    """Keeps the average in float32; before its first update nothing averaged is evaluated, saved or chosen.
+
+    The first update takes the weights as they are, so that the initial ones are never part of an average.
+    """
+
+    name: str  # of the averaged weights, in metrics and checkpoints
+
+    def __init__(self) -> None:
+        self.updates = 0
+        self.step = 0  # the optimizer step that was looked at last
+        self.net = nn.Module()  # a copy of the network to evaluate, in the precision of the training
+        self.weights: dict[str, Tensor] = {}  # the average; the copy's own tensors where these are float32
+        self.averaged: list[Tensor] = []
+        self.current: list[Tensor] = []
+        self.counts: tuple[list[Tensor], list[Tensor]] = ([], [])  # whole numbers: copied, not averaged
+
+    def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether the average is updated after the optimizer step of this batch."""
+        raise NotImplementedError
+
+    def blend(self, averaged: list[Tensor], current: list[Tensor]) -> None:
+        """Let the current weights enter the average, in place; called from the second update on."""
+        raise NotImplementedError
+
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        self.net = deepcopy(pl_module.net).eval().requires_grad_(False)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        if self.name in checkpoint.get("averages", {}):
+            self.net.load_state_dict(checkpoint["averages"][self.name])
+
+    def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.weights = self.net.to(pl_module.device).state_dict()
+        self.net = trainer.precision_plugin.convert_module(self.net)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.step = trainer.global_step
+        tensors = dict(pl_module.net.named_parameters()) | dict(pl_module.net.named_buffers())
+        pairs = [(self.weights[name], tensor) for name, tensor in tensors.items() if name in self.weights]
+        self.averaged = [mine for mine, _ in pairs if mine.is_floating_point()]
+        self.current = [theirs for mine, theirs in pairs if mine.is_floating_point()]
+        whole = [(mine, theirs) for mine, theirs in pairs if not mine.is_floating_point()]
+        self.counts = [mine for mine, _ in whole], [theirs for _, theirs in whole]
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step == self.step:
+            return  # this batch was only accumulated
+        self.step = trainer.global_step
+        if self.is_due(trainer, batch_idx):
+            self.update()
+            self.on_update(trainer, pl_module)
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Let the weights as they are now enter the average."""
+        if self.updates == 0:
+            torch._foreach_copy_(self.averaged, self.current)
+        else:
+            pairs = zip(self.averaged, self.current, strict=True)
+            self.blend(self.averaged, [theirs.to(mine.dtype) for mine, theirs in pairs])
+        if self.counts[0]:
+            torch._foreach_copy_(*self.counts)
+        self.updates += 1
+
+    def on_update(self, trainer: Trainer, pl_module: Any) -> None:
+        """What follows an update."""
+
+    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
+        pl_module.averages = {}
+        if self.updates:
+            if trainer.world_size > 1:  # each rank has seen other batches: the statistics of the first count
+                for name, _ in self.net.named_buffers():
+                    torch.distributed.broadcast(self.weights[name], src=0)
+            self.net.load_state_dict(self.weights)
+            if torch.stack(torch._foreach_norm(self.averaged)).sum().isfinite():
+                pl_module.averages = {self.name: self.net}
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        if self.updates:
+            checkpoint["averages"] = {self.name: dict(self.weights)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.updates = state_dict["updates"]

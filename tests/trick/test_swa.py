@@ -1,0 +1,93 @@
+"""SWA by the arithmetic mean, with BatchNorm's statistics as computed directly."""
+
+import pytest
+import torch
+from lightning import Callback
+from torch import nn
+
+from imagelab.problem import Problem
+from imagelab.trick.swa import SWA
+from tests.fitting import built
+from tests.trick.averaging import SMALL, average_of, recorded
+
+WORDS = ["trick=[swa]", "trick.swa.start=0.5", "schedule=constant", "trainer.max_epochs=6"]
+
+
+def test_it_is_the_mean_of_the_weights_at_the_ends_of_the_epochs_from_its_start_on(tmp_path):
+    parts, steps = recorded(WORDS, tmp_path)
+    assert len(steps) == 24
+    snapshots = steps[11::4]  # after epochs 3 to 6
+    assert average_of(parts).updates == len(snapshots) == 4
+    for name, _ in parts.classifier.net.named_parameters():
+        mean = torch.stack([snapshot[name] for snapshot in snapshots]).mean(0)
+        torch.testing.assert_close(average_of(parts).weights[name], mean, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def statistics(parts, batches: int) -> dict[str, torch.Tensor]:
+    """Mean over batches of each BatchNorm's batch mean and unbiased variance, with the averaged weights."""
+    average, data, found = average_of(parts), parts.data, {}
+    layers = {name: one for name, one in average.net.named_modules() if isinstance(one, nn.BatchNorm2d)}
+
+    def look(name):
+        def hook(_, given):
+            found.setdefault(f"{name}.running_mean", []).append(given[0].mean((0, 2, 3)))
+            found.setdefault(f"{name}.running_var", []).append(given[0].var((0, 2, 3)))
+
+        return hook
+
+    hooks = [layer.register_forward_pre_hook(look(name)) for name, layer in layers.items()]
+    average.net.train()
+    loader = data.train_loader(epoch=5, start=0, rank=0, ranks=1)
+    for batch in list(loader)[:batches]:
+        average.net(data.inputs(batch, train=True, rank=0).images)
+    for hook in hooks:
+        hook.remove()
+    return {name: torch.stack(values).mean(0) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("batches", [3, 100])
+def test_the_statistics_are_those_of_the_same_training_batches(tmp_path, batches):
+    words = [*WORDS, f"trick.swa.bn_batches={batches}", "model.dropout=0", "augment=[flip,crop]"]
+    parts = recorded(words, tmp_path)[0]
+    kept = {name: value.clone() for name, value in average_of(parts).weights.items()}
+    wanted = statistics(parts, batches)
+    assert len(wanted) >= 4
+    for name, value in wanted.items():
+        torch.testing.assert_close(kept[name], value, rtol=1e-4, atol=1e-5, msg=name)
+    assert {int(value) for name, value in kept.items() if name.endswith("batches_tracked")} == {
+        min(batches, 4)
+    }
+
+
+class StopEarly(Callback):
+    """Ends the training after two epochs."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        trainer.should_stop = trainer.current_epoch == 1
+
+
+def test_a_run_that_ends_before_its_start_has_no_average(tmp_path):
+    parts = built([*SMALL, *WORDS], tmp_path)
+    parts.trainer.callbacks.append(StopEarly())
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    assert average_of(parts).updates == 0
+    assert not [name for name in parts.trainer.callback_metrics if "swa" in name]
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    assert (best["weights"], "averages" in best) == ("raw", False)
+    assert parts.saver.best["values"].keys() == {"raw"}
+
+
+def test_a_run_of_one_epoch_averages_its_end(tmp_path):
+    parts, steps = recorded(["trick=[swa]", "trainer.max_epochs=1"], tmp_path)
+    assert average_of(parts).updates == 1
+    for name, _ in parts.classifier.net.named_parameters():
+        assert torch.equal(average_of(parts).weights[name], steps[-1][name])
+
+
+@pytest.mark.parametrize(
+    ("start", "batches", "sentence"),
+    [(1, 9, r"trick\.swa\.start: wants a share"), (0.5, 0, r"trick\.swa\.bn_batches: wants 1 batch or more")],
+)
+def test_values_out_of_range_are_refused(start, batches, sentence):
+    with pytest.raises(Problem, match=sentence):
+        SWA(start=start, bn_batches=batches, seed=0)

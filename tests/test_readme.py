@@ -28,7 +28,7 @@ RUN = "logs/train/2026-01-31_12-00-00"
 
 SMALL = {"trainer.max_epochs": "1", "data.limit": "24", "data.batch_size": "4", "data.workers": "0"}
 SMALL_PHOTOS = {"data.size": "32"}
-NO_NETWORK = ("experiment=cifar10_resnet9", "data=cifar10", "model.pretrained=true")
+NO_NETWORK = ("experiment=cifar10_fast", "data=cifar10", "model.pretrained=true")
 
 
 def commands(text: str) -> list[str]:

@@ -1,30 +1,51 @@
-"""The curves against their closed formulas, step by step."""
+"""The curves against torch's, step by step; what warm-up and floor add; what is refused."""
 
 import subprocess
 import sys
 from math import cos, pi
-from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, MultiStepLR, OneCycleLR
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
-from imagelab import schedule
+from imagelab.pace import Pace
 from imagelab.problem import Problem
-from imagelab.schedule import Constant, Cosine, Multistep, OneCycle
+from imagelab.schedule import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Cyclic,
+    Exponential,
+    InverseSqrt,
+    InverseTime,
+    Linear,
+    LinearCosine,
+    Multistep,
+    OneCycle,
+    Polynomial,
+    Sigmoid,
+    Step,
+)
+from imagelab.signatures import from_import, from_source
 
-CONFIGS = Path(__file__).parents[1] / "configs" / "schedule"
-TOTAL, PER_EPOCH = 200, 9
+TOTAL, PER_EPOCH = 200, 10
+BARE = {"warmup": 0, "floor": 0}
+
+
+def run_of(total):
+    """So many steps, 10 an epoch where they allow it."""
+    per_epoch = PER_EPOCH if total % PER_EPOCH == 0 else 1
+    return Pace(batches=per_epoch, windows=[1] * (total // per_epoch), images=1)
 
 
 def rates(curve, total=TOTAL):
-    return [curve.factor(step, total, PER_EPOCH) for step in range(total)]
+    return [curve.scale(step, run_of(total)) for step in range(total)]
 
 
 def torch_rates(make, total=TOTAL):
     """The rates of torch's own scheduler for a peak of 1."""
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
     scheduler = make(optimizer)
     seen = [optimizer.param_groups[0]["lr"]]
     for _ in range(total - 1):
@@ -58,23 +79,42 @@ def test_one_cycle_is_defined_where_torch_divides_by_zero(total):
     assert factors[0] == pytest.approx(1.0)
 
 
-def test_cosine_equals_its_formula_and_that_of_torch():
-    ours = rates(Cosine(warmup=0, floor=0))
-    assert ours == pytest.approx([(1 + cos(pi * step / TOTAL)) / 2 for step in range(TOTAL)], abs=1e-9)
-    assert ours == pytest.approx(torch_rates(lambda optimizer: CosineAnnealingLR(optimizer, TOTAL)), abs=1e-9)
-    assert ours[-1] > 0
+TORCH = {
+    "constant": (Constant(**BARE), lambda o: lr_scheduler.ConstantLR(o, 1.0)),
+    "step": (Step(**BARE, every=6, gamma=0.3), lambda o: lr_scheduler.StepLR(o, 60, 0.3)),
+    "multistep": (
+        Multistep(**BARE, milestones=[0.5, 0.75], gamma=0.1),
+        lambda o: lr_scheduler.MultiStepLR(o, [100, 150], gamma=0.1),
+    ),
+    "exponential": (Exponential(**BARE, gamma=0.8), lambda o: lr_scheduler.ExponentialLR(o, 0.8**0.1)),
+    "polynomial": (Polynomial(**BARE, power=2), lambda o: lr_scheduler.PolynomialLR(o, TOTAL, 2)),
+    "linear": (Linear(**BARE), lambda o: lr_scheduler.LinearLR(o, 1.0, 0.0, TOTAL)),
+    "cosine": (Cosine(**BARE), lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL)),
+    "cosine_restarts": (
+        CosineRestarts(**BARE, first_cycle=0.1, multiplier=2),
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 20, 2),
+    ),
+    "equal cycles": (
+        CosineRestarts(**BARE, first_cycle=0.2, multiplier=1),
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 40),
+    ),
+    "cyclic": (
+        Cyclic(**BARE, cycles=5, low=0.2, high=1.0),
+        lambda o: lr_scheduler.CyclicLR(o, 0.2, 1.0, step_size_up=20, cycle_momentum=False),
+    ),
+}
 
 
-def test_multistep_equals_its_formula_and_that_of_torch():
-    ours = rates(Multistep(warmup=0, floor=0, milestones=[0.5, 0.75], gamma=0.1))
-    formula = [0.1 ** ((step >= 100) + (step >= 150)) for step in range(TOTAL)]
-    assert ours == pytest.approx(formula, abs=1e-9)
-    assert ours == pytest.approx(torch_rates(lambda o: MultiStepLR(o, [100, 150], gamma=0.1)), abs=1e-9)
+@pytest.mark.parametrize("name", TORCH)
+def test_a_schedule_that_torch_has_equals_it_on_every_step(name):
+    ours, theirs = TORCH[name]
+    assert rates(ours) == pytest.approx(torch_rates(theirs), abs=1e-9)
 
 
-def test_milestones_are_shares_of_the_whole_run_also_after_a_warmup():
-    factors = rates(Multistep(warmup=0.2, floor=0, milestones=[0.5], gamma=0.1))
-    assert factors[99:101] == pytest.approx([1, 0.1])
+def test_milestones_and_drops_are_counted_from_the_start_of_the_run_also_after_a_warmup():
+    multistep = rates(Multistep(warmup=0.2, floor=0, milestones=[0.5], gamma=0.1))
+    step = rates(Step(warmup=0.2, floor=0, every=10, gamma=0.1))
+    assert multistep[99:101] == step[99:101] == pytest.approx([1, 0.1])
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.1, 20), (20, 20), (0, 0), (1, 1), (0.0024, 0)])
@@ -104,7 +144,7 @@ def test_a_run_shorter_than_its_warmup_only_rises():
 def test_one_factor_keeps_the_ratio_between_groups():
     groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": lr} for lr in (1.0, 0.01)]
     optimizer = torch.optim.SGD(groups, lr=1.0)
-    scheduler = LambdaLR(optimizer, lambda step: one_cycle(warmup=0.1).factor(step, TOTAL, PER_EPOCH))
+    scheduler = LambdaLR(optimizer, lambda step: one_cycle(warmup=0.1).scale(step, run_of(TOTAL)))
     for _ in range(TOTAL):
         backbone, head = (group["lr"] for group in optimizer.param_groups)
         assert backbone / head == pytest.approx(100)
@@ -113,17 +153,13 @@ def test_one_factor_keeps_the_ratio_between_groups():
 
 
 def test_the_step_after_the_last_has_a_factor_too():
-    for curve in (Cosine(warmup=0.1, floor=0), one_cycle(), one_cycle(warmup=0.5)):
-        assert curve.factor(TOTAL, TOTAL, PER_EPOCH) == pytest.approx(0, abs=1e-5)
+    for curve in (Cosine(warmup=0.1, floor=0), one_cycle(), one_cycle(warmup=0.5), Linear(**BARE)):
+        assert curve.scale(TOTAL, run_of(TOTAL)) == pytest.approx(0, abs=1e-5)
 
 
-@pytest.mark.parametrize("choice", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-def test_every_choice_stays_between_0_and_1_and_reaches_its_peak(choice):
-    arguments = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{choice}.yaml"))
-    kind = getattr(schedule, arguments.pop("_target_").rpartition(".")[2])
-    factors = rates(kind(**arguments))
-    assert min(factors) > 0
-    assert max(factors) == pytest.approx(1.0, abs=1e-3)
+def test_a_sigmoid_as_steep_as_a_step_does_not_overflow():
+    factors = rates(Sigmoid(**BARE, steepness=1e6, midpoint=0.5))
+    assert factors == pytest.approx([1.0] * 100 + [0.5] + [0.0] * 99)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +172,16 @@ def test_every_choice_stays_between_0_and_1_and_reaches_its_peak(choice):
         (lambda: Multistep(warmup=0, floor=0, milestones=[0.5], gamma=0), "gamma"),
         (lambda: one_cycle(pct_start=30), "pct_start"),
         (lambda: one_cycle(div=0.04), "div_factor"),
+        (lambda: Step(**BARE, every=0, gamma=0.1), "every"),
+        (lambda: Exponential(**BARE, gamma=1.1), "gamma"),
+        (lambda: InverseTime(**BARE, decay=-1), "decay"),
+        (lambda: Polynomial(**BARE, power=0), "power"),
+        (lambda: Sigmoid(**BARE, steepness=0, midpoint=0.5), "steepness"),
+        (lambda: CosineRestarts(**BARE, first_cycle=10, multiplier=2), "first_cycle"),
+        (lambda: CosineRestarts(**BARE, first_cycle=0.1, multiplier=0.5), "multiplier"),
+        (lambda: LinearCosine(**BARE, periods=0, alpha=0, beta=0), "periods"),
+        (lambda: Cyclic(**BARE, cycles=0, low=0, high=1), "cycles"),
+        (lambda: Cyclic(**BARE, cycles=2, low=0.6, high=0.5), "low"),
     ],
 )
 def test_a_value_out_of_range_is_named(make, word):
@@ -143,6 +189,19 @@ def test_a_value_out_of_range_is_named(make, word):
         make()
 
 
+def test_a_run_of_before_names_a_schedule_by_its_shorter_path():
+    for name in ("Constant", "Cosine", "Multistep", "OneCycle"):
+        short = from_source(f"imagelab.schedule.{name}")
+        assert short == from_import(f"imagelab.schedule.{name}")
+        assert short is not None
+        assert {"warmup", "floor"} <= short.arguments.keys()
+
+
 def test_schedules_need_no_torch():
     code = "import sys, imagelab.schedule; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_slow_falls_reach_what_their_formula_says():
+    assert rates(InverseTime(**BARE, decay=0.5))[20] == pytest.approx(0.5)  # after two epochs
+    assert rates(InverseSqrt(**BARE))[30] == pytest.approx(0.5)  # after three

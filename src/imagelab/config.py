@@ -54,6 +54,7 @@ class ModelKnobs:
     """What every network takes besides its own arguments."""
 
     weights: str | None
+    stem: Literal["default", "small"]
     activation: Literal["default", "relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"]
     norm: Literal["default", "batch", "frozen", "group", "none"]
     init: Literal[
@@ -68,6 +69,10 @@ class ModelKnobs:
         "large",
         "lsuv",
     ]
+    pool: Literal["default", "fractional_max"]
+    dropout: float | None
+    dropout2d: float | None
+    stochastic_depth: float | None
     channels_last: bool
 
 

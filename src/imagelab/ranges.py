@@ -56,6 +56,13 @@ def _smoothing_is_a_share(cfg: Node) -> Iterator[str]:
         yield f"loss.label_smoothing: wants a share from 0 to below 1, got {value}"
 
 
+def _left_out_are_shares(cfg: Node) -> Iterator[str]:
+    for key in ("dropout", "dropout2d", "stochastic_depth"):
+        value = cfg["model"][key]
+        if value is not None and not 0 <= value < 1:
+            yield f"model.{key}: wants a share from 0 to below 1, or null, got {value}"
+
+
 def _rate_is_positive(cfg: Node) -> Iterator[str]:
     value = cfg["optimizer"].get("lr")
     if value is None or value <= 0:
@@ -81,6 +88,7 @@ RANGES: list[Callable[[Node], Iterator[str]]] = [
     _numbers_are_large_enough,
     _fractions_are_shares,
     _smoothing_is_a_share,
+    _left_out_are_shares,
     _rate_is_positive,
     _warmup_fits,
     _words_are_known,

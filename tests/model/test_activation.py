@@ -17,7 +17,7 @@ def kinds(net):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_is_replaced(name):
-    net = SmallCNN(num_classes=10, in_channels=1, widths=[8, 16, 16], dropout=0.0)
+    net = SmallCNN(num_classes=10, in_channels=1, widths=[8, 16, 16])
     set_activation(net, name)
     wanted = type(ACTIVATIONS[name]())
     assert kinds(net).count(wanted) == 3

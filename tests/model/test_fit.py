@@ -5,29 +5,42 @@ import torch
 from torch import nn
 
 from imagelab.model.fit import fit_model
+from imagelab.model.pool import FractionalMaxPool
 from imagelab.model.resnet9 import ResNet9
 from imagelab.model.small_cnn import SmallCNN
 from imagelab.model.timm import timm_model
 from imagelab.model.torchvision import torchvision_model
+from imagelab.predictor import load
+from tests.fitting import SHORT, fitted
 
 PLAIN = {
     "weights": None,
+    "stem": "default",
     "activation": "default",
     "norm": "default",
     "init": "default",
+    "pool": "default",
+    "dropout": None,
+    "dropout2d": None,
+    "stochastic_depth": None,
     "channels_last": False,
 }
 EVERYTHING = {
     "weights": None,
+    "stem": "default",
     "activation": "leaky_relu",
     "norm": "group",
     "init": "small",
+    "pool": "default",
+    "dropout": 0.2,
+    "dropout2d": 0.1,
+    "stochastic_depth": None,
     "channels_last": True,
 }
 
 
 def small_cnn():
-    return SmallCNN(num_classes=4, in_channels=3, widths=[8, 16], dropout=0.0)
+    return SmallCNN(num_classes=4, in_channels=3, widths=[8, 16])
 
 
 NETWORKS = {
@@ -85,3 +98,42 @@ def test_channels_last_changes_the_layout_and_not_the_result():
     expected = net(images)
     fit_model(net, **(PLAIN | {"channels_last": True}))
     torch.testing.assert_close(net(images.contiguous(memory_format=torch.channels_last)), expected)
+
+
+LEFT_OUT = [
+    "model.pool=fractional_max",
+    "model.dropout=0.3",
+    "model.dropout2d=0.1",
+    "model.stochastic_depth=0.5",
+]
+NINE = [*SHORT, "model=resnet9", "model.width=8", "data.size=32", "data.limit=64", *LEFT_OUT]
+
+
+def test_two_runs_that_leave_out_agree_in_every_bit_and_another_seed_differs(tmp_path):
+    runs = [fitted([*NINE, f"seed={seed}"], tmp_path / f"{place}") for place, seed in enumerate((0, 0, 1))]
+    one, other, third = (run.classifier.net.state_dict() for run in runs)
+    assert all(torch.equal(weight, other[name]) for name, weight in one.items())
+    assert not torch.equal(one["head.weight"], third["head.weight"])
+
+
+def test_a_loaded_network_pools_as_it_did_and_leaves_nothing_out(tmp_path):
+    parts = fitted(NINE, tmp_path)
+    predictor = load(tmp_path)
+    assert list(predictor.net.state_dict()) == list(parts.classifier.net.state_dict())
+    assert sum(isinstance(layer, FractionalMaxPool) for layer in predictor.net.modules()) == 3
+    images = torch.randn(4, 1, 32, 32)
+    with torch.no_grad():
+        expected = parts.classifier.net.eval()(images)
+        assert torch.equal(predictor.net(images), expected)
+        assert torch.equal(predictor.net(images), expected)
+
+
+@pytest.mark.parametrize("model", ["model.name=resnet18", "model.name=convnext_atto"])
+def test_networks_of_a_library_train_with_what_is_left_out(model, tmp_path):
+    library = "timm" if "atto" in model else "torchvision"
+    left_out = LEFT_OUT[1 if library == "timm" else 0 :]
+    words = ["trainer.precision=bf16-mixed", "model.channels_last=true"]
+    few = ["data.limit=16", "data.batch_size=4", "data.size=32", "data.val_fraction=0.5"]
+    parts = fitted([*SHORT, f"model={library}", model, *left_out, *words, *few], tmp_path)
+    assert parts.trainer.global_step >= 2
+    assert all(weight.isfinite().all() for weight in parts.classifier.net.state_dict().values())

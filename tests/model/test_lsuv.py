@@ -16,7 +16,14 @@ from imagelab.model.torchvision import torchvision_model
 from imagelab.problem import Problem
 from tests.fitting import SHORT, built
 
-KNOBS = {"activation": "default", "norm": "default", "weights": None, "channels_last": False}
+KNOBS = {
+    "stem": "default",
+    "activation": "default",
+    "norm": "default",
+    "weights": None,
+    "channels_last": False,
+}
+KNOBS |= {"pool": "default", "dropout": None, "dropout2d": None, "stochastic_depth": None}
 
 
 def attention(*, image_size=32, **_):
@@ -101,7 +108,7 @@ def test_query_key_and_value_of_attention_have_variance_1_each():
 
 
 def test_the_net_is_left_as_it_was_but_for_its_weights():
-    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16], dropout=0.5)
+    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16])
     net.features[1].eval()
     modes = [layer.training for layer in net.modules()]
     buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}

@@ -59,7 +59,7 @@ def test_every_norm_of_a_resnet_becomes_32_groups():
 @pytest.mark.parametrize("norm", ["group", "none", "frozen"])
 def test_an_image_is_then_treated_alone(norm):
     """What else is in the batch changes the logits with BatchNorm and with nothing else."""
-    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16], dropout=0.0)
+    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16])
     first, others = torch.randn(1, 3, 16, 16), torch.randn(3, 3, 16, 16)
 
     def alone_and_together():

@@ -25,7 +25,7 @@ def test_another_size_keeps_the_ratio_of_the_crop():
     [
         {"_target_": TORCHVISION, "name": "resnet18", "pretrained": False},
         {"_target_": TIMM, "name": "resnet18", "pretrained": False},
-        {"_target_": "imagelab.model.small_cnn.SmallCNN", "widths": [8], "dropout": 0.0},
+        {"_target_": "imagelab.model.small_cnn.SmallCNN", "widths": [8]},
         {"_target_": "my.own.Net", "pretrained": True},
     ],
 )

@@ -6,8 +6,8 @@ import torch
 from imagelab.model.small_cnn import SmallCNN
 
 
-def small_cnn(in_channels=1, dropout=0.0):
-    return SmallCNN(num_classes=10, in_channels=in_channels, widths=[32, 64, 64], dropout=dropout)
+def small_cnn(in_channels=1):
+    return SmallCNN(num_classes=10, in_channels=in_channels, widths=[32, 64, 64])
 
 
 def test_it_has_57_000_parameters():
@@ -19,13 +19,6 @@ def test_it_has_57_000_parameters():
 def test_images_of_any_size_become_logits(size, in_channels):
     images = torch.randn(2, in_channels, size, size)
     assert small_cnn(in_channels)(images).shape == (2, 10)
-
-
-def test_dropout_draws_in_training_only():
-    net = small_cnn(dropout=0.5)
-    images = torch.randn(4, 1, 8, 8)
-    assert not torch.equal(net.train()(images), net(images))
-    assert torch.equal(net.eval()(images), net(images))
 
 
 def test_every_pixel_reaches_the_logits():

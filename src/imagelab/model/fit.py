@@ -7,9 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.model.activation import set_activation
+from imagelab.model.dropout import set_dropout, set_dropout2d
 from imagelab.model.init import init_weights
 from imagelab.model.lsuv import lsuv
 from imagelab.model.norm import set_norm
+from imagelab.model.pool import set_pool
+from imagelab.model.stem import small_stem
+from imagelab.model.stochastic_depth import set_stochastic_depth
 from imagelab.model.weights import load_weights
 from imagelab.problem import Problem
 
@@ -21,34 +25,52 @@ log = logging.getLogger(__name__)
 def fit_model(
     net: nn.Module,
     *,
+    stem: str,
     activation: str,
     norm: str,
     init: str,
     weights: str | None,
+    pool: str,
+    dropout: float | None,
+    dropout2d: float | None,
+    stochastic_depth: float | None,
     channels_last: bool,
     sample: Callable[[int], Tensor] | None = None,
 ) -> nn.Module:
-    """Change the layers, then draw the weights, then load some over them, then lay them out in memory.
+    """Change the layers, then draw the weights, then load some over them; then what is left out in training.
 
     Args:
         net: Changed in place.
-        activation: See `set_activation`; `default` leaves the network's own, as in the next two.
+        stem: small: see `small_stem`. `default` leaves the network's own, as in the next three.
+        activation: See `set_activation`.
         norm: See `set_norm`.
         init: See `init_weights`, and `lsuv`.
         weights: See `load_weights`.
+        pool: `fractional_max`: see `set_pool`.
+        dropout: See `set_dropout`; None for nothing, as in the next two.
+        dropout2d: See `set_dropout2d`.
+        stochastic_depth: See `set_stochastic_depth`.
         channels_last: Whether weights lie in that memory format; the images have to as well.
         sample: So many training images (B, C, H, W) as the network sees them, for an init that looks at some.
     """
+    if stem == "small":
+        small_stem(net)
     if activation != "default":
         set_activation(net, activation)
     if norm != "default":
         set_norm(net, norm)
+    if pool != "default":
+        set_pool(net)
     if init == "lsuv":
         _lsuv(net, sample)
     elif init != "default":
         init_weights(net, init)
     if weights is not None:
         load_weights(net, weights)
+    rates = ((set_dropout, dropout), (set_dropout2d, dropout2d), (set_stochastic_depth, stochastic_depth))
+    for leave_out, rate in rates:
+        if rate is not None:
+            leave_out(net, rate)
     return net.to(memory_format=torch.channels_last) if channels_last else net
 
 

@@ -14,10 +14,9 @@ class SmallCNN(nn.Module):
         num_classes: Logits.
         in_channels: Channels of the images, which may be of any size.
         widths: Channels after each convolution.
-        dropout: Share of the features left out before the linear layer, in [0, 1).
     """
 
-    def __init__(self, *, num_classes: int, in_channels: int, widths: Sequence[int], dropout: float) -> None:
+    def __init__(self, *, num_classes: int, in_channels: int, widths: Sequence[int]) -> None:
         if not widths or min(widths) < 1:
             raise Problem(f"model.widths: wants 1 or more for each convolution, got {widths}")
         super().__init__()
@@ -31,9 +30,8 @@ class SmallCNN(nn.Module):
             channels = width
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> logits (B, K)."""
-        return self.head(self.dropout(self.pool(self.features(images)).flatten(1)))
+        return self.head(self.pool(self.features(images)).flatten(1))

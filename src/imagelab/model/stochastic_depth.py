@@ -1,0 +1,96 @@
+"""Leave whole residual branches out in training, the deeper the more often, each for some of the images.
+
+Source: Huang et al. 2016, https://arxiv.org/abs/1603.09382, equation 4.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from torch import Tensor, nn
+
+from imagelab.problem import Problem
+
+# Where timm and torchvision have a layer for it, if only an Identity or None while its rate is 0.
+PLACE = re.compile(r"(\w+_)?drop_path\d*|stochastic_(depth|dropout)")
+# Where they have none: what the branches of a block end in, by the block's class.
+ENDS = {
+    "torchvision.models.resnet.BasicBlock": ("bn2",),
+    "torchvision.models.resnet.Bottleneck": ("bn3",),
+    "torchvision.models.mobilenetv2.InvertedResidual": ("conv",),
+    "torchvision.models.mobilenetv3.InvertedResidual": ("block",),
+    "torchvision.models.mnasnet._InvertedResidual": ("layers",),
+    "torchvision.models.regnet.ResBottleneckBlock": ("f",),
+    "torchvision.models.vision_transformer.EncoderBlock": ("dropout", "mlp"),
+    f"{__package__}.resnet9.Residual": ("branch",),
+}
+SKIPS = (
+    "has_skip",
+    "use_shortcut",
+    "use_res_connect",
+    "apply_residual",
+)  # what says that a block is residual
+
+
+def set_stochastic_depth(net: nn.Module, rate: float) -> None:
+    """Drop the branches of residual block l of L with the chance rate * l / L; survivors are scaled up.
+
+    Args:
+        net: Changed in place.
+        rate: The chance of the last block, in [0, 1).
+
+    Raises:
+        Problem: The network has no residual branches, or none that are known.
+    """
+    blocks = [block for block in net.modules() if _is_residual(block) and (_places(block) or _ends(block))]
+    if not blocks:
+        raise Problem(
+            f"model.stochastic_depth drops residual branches, and {type(net).__name__} has none that are "
+            "known; say model.stochastic_depth=null, or take a residual network, such as model=resnet9."
+        )
+    for place, block in enumerate(blocks, 1):
+        _set_rate(block, rate * place / len(blocks))
+
+
+def _set_rate(block: nn.Module, rate: float) -> None:
+    places = _places(block)
+    for name in places:
+        setattr(block, name, _drop_layer(name, rate))
+    if not places:
+        for end in _ends(block):
+            block.get_submodule(end).register_forward_hook(partial(_drop_images, rate=rate))
+
+
+def _drop_layer(place: str, rate: float) -> nn.Module:
+    if "drop_path" in place:
+        from timm.layers.drop import DropPath
+
+        return DropPath(rate)
+    from torchvision.ops import StochasticDepth
+
+    return StochasticDepth(rate, mode="row")
+
+
+def _drop_images(layer: nn.Module, _: object, branch: Tensor, *, rate: float) -> Tensor:
+    from torchvision.ops import stochastic_depth
+
+    return stochastic_depth(branch, rate, "row", layer.training)
+
+
+def _is_residual(block: nn.Module) -> bool:
+    return all(getattr(block, name, True) for name in SKIPS)
+
+
+def _places(block: nn.Module) -> list[str]:
+    kinds = ("Identity", "DropPath", "StochasticDepth", "NoneType")
+    return [name for name, held in _held(block) if PLACE.fullmatch(name) and type(held).__name__ in kinds]
+
+
+def _held(block: nn.Module) -> Iterator[tuple[str, object]]:
+    yield from vars(block).items()
+    yield from block._modules.items()
+
+
+def _ends(block: nn.Module) -> tuple[str, ...]:
+    kind = type(block)
+    return ENDS.get(f"{kind.__module__}.{kind.__qualname__}", ())

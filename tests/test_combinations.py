@@ -34,7 +34,11 @@ def problems(*words):
         ),
         (["trainer.overfit_batches=1"], "trainer.overfit_batches: ", "data.limit=N"),
         (
-            ["++optimizer._target_=timm.optim.create_optimizer_v2", "++optimizer.layer_decay=0.7"],
+            [
+                "optimizer=sgd",
+                "++optimizer._target_=tests.test_combinations.layered",
+                "++optimizer.layer_decay=0.7",
+            ],
             "optimizer.layer_decay: timm would leave it without",
             "leave it out",
         ),
@@ -124,13 +128,18 @@ def test_groups_with_rates_of_their_own_keep_the_ratio_at_every_step(schedule, t
     assert schedule == "plateau" or len(set(rates)) > 5
 
 
-def test_layer_decay_has_no_effect_on_a_list_of_groups_in_timm():
-    # Why optimizer.layer_decay is refused.
+def layered(params, *, lr, weight_decay, layer_decay):
+    """An optimizer as timm's own training script makes it."""
     from timm.optim import create_optimizer_v2
 
+    return create_optimizer_v2(params, "sgd", lr=lr, weight_decay=weight_decay, layer_decay=layer_decay)
+
+
+def test_layer_decay_has_no_effect_on_parameter_groups_in_timm():
+    # Why optimizer.layer_decay is refused.
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     groups = [{"params": list(layer.parameters())} for layer in net]
-    optimizer = create_optimizer_v2(groups, "sgd", lr=1.0, layer_decay=0.5)
+    optimizer = layered(groups, lr=1.0, weight_decay=0.0, layer_decay=0.5)
     assert [(group["lr"], group.get("lr_scale")) for group in optimizer.param_groups] == [(1.0, None)] * 2
 
 

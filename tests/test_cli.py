@@ -216,6 +216,7 @@ def test_a_further_rank_joins_its_run_whatever_the_words_say(monkeypatch):
     "words",
     [
         ["train", "--help"],
+        ["train", "schedule=cosine", "--help"],
         ["train", "trainer.max_epoch=1"],
         ["train", "optimizer=adamm", "modle=x"],
         ["train", "optimizer.lr=fast", "schedule.warmpu=1"],

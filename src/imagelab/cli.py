@@ -64,9 +64,10 @@ def run_hydra(task: Task, command: str = "train", root: type | None = None) -> N
     """
     rejoin()
     if {"-h", "--help"} & set(sys.argv[1:]):
-        from imagelab import menu
+        from imagelab import answers
 
-        print(menu.text(command))
+        with plainly():
+            print(answers.text(command, sys.argv[1:]))
         return
     from imagelab import launch
 

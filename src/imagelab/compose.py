@@ -114,13 +114,8 @@ def _wrong_choices(override: Override) -> list[str]:
     group, value = override.key_or_group, override.value()
     if override.is_delete():
         return []
-    names, known = (
-        value if isinstance(value, list) else ["null" if value is None else value],
-        menu.choices(group),
-    )
-    unknown = [str(name) for name in names if name not in known]
-    there = f"; there are {', '.join(known)}"
-    found = [f"{group}: there is no {name!r}{nearest(name, known) or there}" for name in unknown]
+    names = value if isinstance(value, list) else ["null" if value is None else value]
+    found = menu.unknown(group, [str(name) for name in names])
     if "none" in names and len(names) > 1:
         found.append(f"{group}: none stands alone, got {group}=[{','.join(map(str, names))}]")
     return found

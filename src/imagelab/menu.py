@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from imagelab.problem import nearest
+
 Lines = list[str]
 GLOBAL = ("experiment", "debug")  # their files hold whole recipes
 ABSENT = object()
@@ -28,7 +30,7 @@ def choices(group: str) -> list[str]:
 
 def keys(group: str, choice: str) -> set[str]:
     """The keys that a choice sets; one of a list stands under its own name."""
-    node = _load(folder() / group / f"{choice}.yaml")
+    node = load(folder() / group / f"{choice}.yaml")
     if isinstance(node.get(choice), dict):
         node = node[choice]
     return set(node)
@@ -38,7 +40,7 @@ def sets(key: str, chosen: Mapping[str, Any]) -> str | None:
     """Which of the chosen files that may set keys of other groups (experiment, debug) sets this key."""
     for group in GLOBAL:
         choice = chosen.get(group)
-        node: Any = _load(folder() / group / f"{choice}.yaml") if choice else {}
+        node: Any = load(folder() / group / f"{choice}.yaml") if choice else {}
         for part in key.split("."):
             node = node[part] if isinstance(node, dict) and part in node else ABSENT
         if node is not ABSENT:
@@ -46,11 +48,26 @@ def sets(key: str, chosen: Mapping[str, Any]) -> str | None:
     return None
 
 
+def about(group: str, choice: str) -> Lines:
+    """The comment that a choice begins with."""
+    lines = (folder() / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if not line.startswith("# @package")]
+    end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return [line.removeprefix("#").removeprefix(" ") for line in lines[:end]]
+
+
+def unknown(group: str, names: list[str]) -> Lines:
+    """A sentence on each name that is no choice of the group."""
+    known = choices(group)
+    there = f"; there are {', '.join(known)}"
+    return [f"{group}: there is no {n!r}{nearest(n, known) or there}" for n in names if n not in known]
+
+
 @cache
 def questions(command: str) -> dict[str, Any]:
     """The groups of a command in their order, each with its default: a name, a list of names, or None."""
     found: dict[str, Any] = {}
-    for entry in _load(folder() / f"{command}.yaml").get("defaults", []):
+    for entry in load(folder() / f"{command}.yaml").get("defaults", []):
         if isinstance(entry, dict):
             found |= {key: value for key, value in entry.items() if not key.startswith("override ")}
         elif entry != "_self_":
@@ -62,14 +79,14 @@ def text(command: str) -> str:
     """What `imagelab COMMAND --help` prints."""
     file = folder() / f"{command}.yaml"
     lines = file.read_text(encoding="utf-8").splitlines()
-    said, groups = _comments(lines), questions(command)
+    said, groups = comments(lines), questions(command)
     words = "[group=choice ...] [key=value ...]" if groups else "key=value ..."
     shown = [_title(lines[0]), "", f"  imagelab {command} {words}", ""]
     for group, default in groups.items():
         shown += [*_group(group, default, said.get(group, "")), ""]
     shown += ["Keys and their values:", *_keys(file, said)]
     if groups:
-        shown += ["", f"*: the default. `imagelab {command} --cfg job` shows the keys of the choices too."]
+        shown += ["", f"*: the default. `imagelab {command} group=choice --help` shows the keys of a choice."]
     return "\n".join(shown)
 
 
@@ -79,32 +96,35 @@ def _group(group: str, default: Any, comment: str) -> Lines:
     head = f"{group}=[...]" if several else f"{group}=..."
     names = choices(group)
     width = max([len(name) for name in names], default=0) + 1
-    lines = [f"  {name + '*' * (name in chosen):<{width}}  {_about(group, name)}".rstrip() for name in names]
+    lines: Lines = []
+    for name in names:
+        first, *more = about(group, name)
+        lines.append(f"  {name + '*' * (name in chosen):<{width}}  {first}".rstrip())
+        lines += [f"{'':{width + 4}}{line}" for line in _formula(more)]
     return [f"{head:<16}{comment}".rstrip(), *lines]
 
 
 def _keys(file: Path, said: dict[str, str]) -> Lines:
     rows: list[tuple[str, str]] = []
-    for key, value in _load(file).items():
+    for key, value in load(file).items():
         if key in ("defaults", "hydra"):
             continue
         below = value if isinstance(value, dict) and value else {None: value}
         for name, item in below.items():
             path = key if name is None else f"{key}.{name}"
             if name != "_target_" and item != {}:
-                rows.append((f"{path}={_shown(item)}", said.get(path, "")))
+                rows.append((f"{path}={shown_value(item)}", said.get(path, "")))
     width = max(len(left) for left, _ in rows)
     return [f"  {left:<{width}}  {right}".rstrip() for left, right in rows]
 
 
-def _about(group: str, name: str) -> str:
-    first = (folder() / group / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0]
-    if first.startswith("# @package"):
-        first = (folder() / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[1]
-    return _title(first)
+def _formula(said: Lines) -> Lines:
+    """The lines that say what a factor is: the one that begins so, and what is indented below it."""
+    start = next((i for i, line in enumerate(said) if line.startswith("factor")), len(said))
+    return [line for i, line in enumerate(said) if i == start or (i > start and line.startswith(" "))]
 
 
-def _comments(lines: Lines) -> dict[str, str]:
+def comments(lines: Lines) -> dict[str, str]:
     """The comment at the end of each line, by key (`seed`, `data.workers`) or group (`data`)."""
     said: dict[str, str] = {}
     above = ""
@@ -122,10 +142,12 @@ def _title(line: str) -> str:
     return line.removeprefix("#").strip()
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A value as one types it."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 @cache
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """The content of a config file."""
     return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}

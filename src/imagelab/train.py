@@ -117,7 +117,8 @@ class Session:
 
         data, trainer, classifier = self.parts.data, self.parts.trainer, self.parts.classifier
         lr, pace = classifier.groups[0]["lr"], classifier.pace
-        device = trainer.strategy.root_device.type
+        device, own = trainer.strategy.root_device.type, self.cfg["optimizer"]
+        note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"
         return opening(
             classes=data.classes,
             counts=data.counts,
@@ -128,7 +129,7 @@ class Session:
             epochs=trainer.max_epochs,
             steps=pace.total,
             lr=lr,
-            lr_note="" if lr == self.cfg["optimizer"]["lr"] else f"{self.cfg['optimizer']['lr']:g}, scaled",
+            lr_note=note if lr != own["lr"] else "",
             folder=self.folder,
         )
 

@@ -184,24 +184,6 @@ def _adaptation_leaves_norms_and_biases_out(cfg: Node) -> Iterator[str]:
         )
 
 
-def _growth_is_counted(cfg: Node) -> Iterator[str]:
-    for name, node in cfg["trick"].items():
-        if _target(node) == "GradientAccumulationScheduler":
-            yield (
-                f"trick.{name}: Lightning counts the steps of a run wrong under it, so that no schedule ends "
-                "where it should; say trick=[batch_growth]"
-            )
-        if _target(node) != "BatchGrowth":
-            continue
-        if _target(cfg["optimizer"]) == "LBFGS":
-            yield (
-                f"trick.{name}: LBFGS asks for the loss of one batch several times a step, which growing "
-                "batches by accumulation mixes up; leave it out"
-            )
-        elif cfg["data"]["batch_size"] == "full":
-            yield f"trick.{name}: data.batch_size=full is all images a step and cannot grow; say a number"
-
-
 def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
     for key, instead in FILLED_IN.items():
         if key in cfg["trainer"]:
@@ -238,7 +220,6 @@ RULES: list[Rule] = [
     _norm_keeps_what_was_learnt,
     _line_search_sees_one_function,
     _adaptation_leaves_norms_and_biases_out,
-    _growth_is_counted,
     _trainer_is_filled_in,
     _resume_is_for_the_command_line,
 ]

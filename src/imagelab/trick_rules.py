@@ -17,6 +17,10 @@ LIGHTNINGS = {
         "it gives all parameter groups one rate, and looks for the steepest place on a linear scale, which "
         "suggests far too small ones; say optimizer.lr=LR"
     ),
+    "GradientAccumulationScheduler": (
+        "it lets Lightning count the steps of a run wrong, so that no schedule ends where it should; "
+        "say trick=[batch_growth]"
+    ),
     "BatchSizeFinder": "it would change the batch size that the config says; say data.batch_size=N",
     "StochasticWeightAveraging": "it gives all parameter groups one rate; say trick=[swa]",
     "WeightAveraging": "its average is not what is validated and saved here; say trick=[ema]",
@@ -60,6 +64,17 @@ def _clipping_sees_plain_gradients(cfg: Node) -> Iterator[str]:
         )
 
 
+def _growing_batches_can_grow(cfg: Node) -> Iterator[str]:
+    for name in _of(cfg, "BatchGrowth"):
+        if target(cfg["optimizer"]) == "LBFGS":
+            yield (
+                f"trick.{name}: LBFGS asks for the loss of one batch several times a step, which growing "
+                "batches by accumulation mixes up; leave it out"
+            )
+        elif cfg["data"]["batch_size"] == "full":
+            yield f"trick.{name}: data.batch_size=full is all images a step and cannot grow; say a number"
+
+
 def _groups_are_made_here(cfg: Node) -> Iterator[str]:
     if cfg["optimizer"].get("layer_decay") is not None:
         yield (
@@ -76,5 +91,6 @@ TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _lightnings_own_are_replaced,
     _one_thing_clips,
     _clipping_sees_plain_gradients,
+    _growing_batches_can_grow,
     _groups_are_made_here,
 ]

@@ -60,6 +60,17 @@ def test_a_step_differs_from_one_without_by_exactly_the_term_s_gradient(name, mo
         torch.testing.assert_close(moved, expected, rtol=1e-4, atol=3e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_many_weights_are_counted_exactly_in_any_precision(dtype):
+    # 100,352 = 98 * 1024 ones: more than float16 can count to, or bfloat16 can tell from 100,000.
+    net = nn.Linear(1024, 98, bias=False).to(dtype)
+    nn.init.ones_(net.weight)
+    term = L1(strength=1.0).penalty(net)
+    term.backward()
+    assert term.item() == 100_352
+    assert (net.weight.grad == 1).all()
+
+
 def moved(words, folder):
     """The weights after two epochs of two steps."""
     parts = fitted([*SHORT, "trainer.max_epochs=2", *words], folder)

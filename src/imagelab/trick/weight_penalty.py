@@ -67,9 +67,10 @@ class Elastic:
 
 
 def _weights(net: nn.Module) -> Tensor:
-    """All weights that count, one after the other, (N,) float32."""
+    """All weights that count, one after the other, (N,), in float32 or better: their sum can be large."""
     weights = [weight.flatten() for weight in decaying(net).values()]
-    return torch.cat(weights).float() if weights else next(net.parameters()).new_zeros(1)
+    flat = torch.cat(weights) if weights else next(net.parameters()).new_zeros(1)
+    return flat.to(torch.promote_types(flat.dtype, torch.float32))
 
 
 def _positive(name: str, strength: float) -> float:

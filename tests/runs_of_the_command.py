@@ -40,11 +40,13 @@ def outcome(run: Path) -> dict:
     results = json.loads((run / "results.json").read_text())
     return {
         "weights": checkpoint["state_dict"],
+        "averages": checkpoint.get("averages", {}),
         "best weights": best["state_dict"],
         "optimizer": checkpoint["optimizer_states"][0],
         "metrics": (run / "metrics.csv").read_text(),
         "results": {
-            key: results[key] for key in ("status", "seed", "epochs", "steps", "best", "val", "test")
+            key: results[key]
+            for key in ("status", "seed", "epochs", "steps", "best", "weights", "val", "test")
         },
     }
 

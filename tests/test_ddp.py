@@ -22,6 +22,7 @@ WORDS = [
     "trainer.gradient_clip_val=1",
     "optimizer=nesterov",
     "optimizer.lr=0.02",
+    "trick=[ema]",
 ]
 TWO = [*WORDS, "trainer=ddp_cpu", "data.batch_size=32"]
 
@@ -38,6 +39,9 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, two):
     one, both = outcome(tmp_path / "one"), outcome(two)
     for name, weights in one["weights"].items():
         torch.testing.assert_close(both["weights"][name], weights, rtol=1e-4, atol=1e-5, msg=name)
+    assert one["averages"].keys() == {"ema"}
+    for name, weights in one["averages"]["ema"].items():
+        torch.testing.assert_close(both["averages"]["ema"][name], weights, rtol=1e-4, atol=1e-5, msg=name)
     assert both["results"]["steps"] == one["results"]["steps"]
     for split in ("val", "test"):
         assert both["results"][split] == pytest.approx(one["results"][split], abs=1e-4)

@@ -20,6 +20,7 @@ COMMON = [
     "model.dropout=0.2",
     "optimizer=adamw",
     "schedule=one_cycle",
+    "trick=[ema]",
     "schedule.warmup=0.1",
     "trainer=cpu",
     "trainer.max_epochs=6",

@@ -97,7 +97,7 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
     sets, metric = results.get("by_weights") or {}, str(best.get("monitor")).removeprefix("val/")
     if sets:
         values = ", ".join(f"{name} {_number(sets[name]['val'].get(metric))}" for name in sets)
-        rows["best weights"] = f"{results['weights']} ({best['monitor']}: {values})"
+        rows["weights"] = f"{results['weights']} ({best['monitor']}: {values})"
     if "parameters" in results:
         rows["parameters"] = f"{results['parameters']:,}"
     if "train_seconds" in results:

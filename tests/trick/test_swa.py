@@ -3,12 +3,14 @@
 import pytest
 import torch
 from lightning import Callback
-from torch import nn
+from torch import Tensor, nn
 
+from imagelab.data.image_data import ImageData
 from imagelab.problem import Problem
 from imagelab.trick.swa import SWA
 from tests.fitting import built
-from tests.trick.averaging import SMALL, average_of, recorded
+from tests.runs_of_the_command import finish
+from tests.trick.averaging import SMALL, average_of, last, recorded
 
 WORDS = ["trick=[swa]", "trick.swa.start=0.5", "schedule=constant", "trainer.max_epochs=6"]
 
@@ -23,10 +25,10 @@ def test_it_is_the_mean_of_the_weights_at_the_ends_of_the_epochs_from_its_start_
         torch.testing.assert_close(average_of(parts).weights[name], mean, rtol=1e-5, atol=1e-7, msg=name)
 
 
-def statistics(parts, batches: int) -> dict[str, torch.Tensor]:
-    """Mean over batches of each BatchNorm's batch mean and unbiased variance, with the averaged weights."""
-    average, data, found = average_of(parts), parts.data, {}
-    layers = {name: one for name, one in average.net.named_modules() if isinstance(one, nn.BatchNorm2d)}
+def statistics(net: nn.Module, data: ImageData, batches: int, epoch: int, ranks: int) -> dict[str, Tensor]:
+    """Mean over batches of each BatchNorm's batch mean and unbiased variance."""
+    found: dict[str, list[Tensor]] = {}
+    layers = {name: one for name, one in net.named_modules() if isinstance(one, nn.BatchNorm2d)}
 
     def look(name):
         def hook(_, given):
@@ -36,10 +38,11 @@ def statistics(parts, batches: int) -> dict[str, torch.Tensor]:
         return hook
 
     hooks = [layer.register_forward_pre_hook(look(name)) for name, layer in layers.items()]
-    average.net.train()
-    loader = data.train_loader(epoch=5, start=0, rank=0, ranks=1)
-    for batch in list(loader)[:batches]:
-        average.net(data.inputs(batch, train=True, rank=0).images)
+    net.train()
+    for rank in range(ranks):
+        loader = data.train_loader(epoch=epoch, start=0, rank=rank, ranks=ranks)
+        for batch in list(loader)[:batches]:
+            net(data.inputs(batch, train=True, rank=rank).images)
     for hook in hooks:
         hook.remove()
     return {name: torch.stack(values).mean(0) for name, values in found.items()}
@@ -50,13 +53,24 @@ def test_the_statistics_are_those_of_the_same_training_batches(tmp_path, batches
     words = [*WORDS, f"trick.swa.bn_batches={batches}", "model.dropout=0", "augment=[flip,crop]"]
     parts = recorded(words, tmp_path)[0]
     kept = {name: value.clone() for name, value in average_of(parts).weights.items()}
-    wanted = statistics(parts, batches)
+    wanted = statistics(average_of(parts).net, parts.data, batches, epoch=5, ranks=1)
     assert len(wanted) >= 4
     for name, value in wanted.items():
         torch.testing.assert_close(kept[name], value, rtol=1e-4, atol=1e-5, msg=name)
     assert {int(value) for name, value in kept.items() if name.endswith("batches_tracked")} == {
         min(batches, 4)
     }
+
+
+def test_two_processes_share_the_statistics_of_their_batches(tmp_path):
+    words = [*SMALL, *WORDS, "model.dropout=0", "trainer.max_epochs=2", "trick.swa.bn_batches=1"]
+    finish([*words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)
+    average = last(tmp_path / "two")["averages"]["swa"]
+    parts = built(words, tmp_path / "one")
+    parts.classifier.net.load_state_dict(average)
+    wanted = statistics(parts.classifier.net, parts.data, 1, epoch=1, ranks=2)
+    for name, value in wanted.items():
+        torch.testing.assert_close(average[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
 class StopEarly(Callback):
@@ -68,7 +82,7 @@ class StopEarly(Callback):
 
 def test_a_run_that_ends_before_its_start_has_no_average(tmp_path):
     parts = built([*SMALL, *WORDS], tmp_path)
-    parts.trainer.callbacks.append(StopEarly())
+    parts.trainer.callbacks.append(StopEarly())  # pyright: ignore[reportAttributeAccessIssue]
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert average_of(parts).updates == 0
     assert not [name for name in parts.trainer.callback_metrics if "swa" in name]

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import yaml
 from torch import nn
 
+from imagelab import menu
+from imagelab.build import make
 from imagelab.model.init import SCHEMES, init_weights
 from imagelab.model.lsuv import lsuv
+from imagelab.pace import Pace
 from imagelab.reports.line_plot import line_plot
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 INITS = ["default", *SCHEMES, "lsuv"]
 LAYERS, WIDTH, SAMPLES = 20, 512, 256
+EPOCHS, STEPS, STALL = 20, 10, 6  # of the run that is drawn: steps an epoch; the epoch after which it stalls
 
 
 def init(activation: Callable[[], nn.Module], name: str) -> str:
@@ -47,9 +52,28 @@ def activations(scheme: str, activation: Callable[[], nn.Module]) -> list[torch.
     return outputs[1::2]
 
 
+def schedules() -> str:
+    """The factor on the rate at every step of a run, for every choice of schedule with its own values."""
+    pace = Pace(batches=STEPS, windows=[1] * EPOCHS, images=1)
+    history = [{"val/loss": 1 - min(epoch, STALL) / (2 * STALL)} for epoch in range(EPOCHS)]
+    epochs, series = [step / STEPS for step in range(pace.total)], {}
+    for choice in menu.choices("schedule"):
+        node = yaml.safe_load((menu.folder() / "schedule" / f"{choice}.yaml").read_text(encoding="utf-8"))
+        schedule = make(node, seed=0)
+        factors = [schedule.scale(step, pace, history[: step // STEPS]) for step in range(pace.total)]
+        series[choice] = (epochs, factors)
+    title = (
+        f"schedule: every choice with the values it comes with; for plateau, val/loss stalls at epoch {STALL}"
+    )
+    return line_plot(
+        series, title=title, x_label="epoch", y_label="factor on optimizer.lr", width=960, height=540
+    )
+
+
 PICTURES: dict[str, Callable[[], str]] = {
     "init": lambda: init(nn.ReLU, "ReLU"),
     "init_tanh": lambda: init(nn.Tanh, "tanh"),
+    "schedules": schedules,
 }
 
 

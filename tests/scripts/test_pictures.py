@@ -5,6 +5,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from imagelab import menu
 from imagelab.config import ModelKnobs
 from scripts.pictures import FOLDER, PICTURES
 
@@ -30,3 +31,11 @@ def test_every_init_has_its_line(name):
     schemes = set(get_args(get_type_hints(ModelKnobs)["init"]))
     picture = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
     assert {scheme for scheme in schemes if f"<title>{scheme}</title></polyline>" in picture} == schemes
+
+
+def test_every_schedule_has_its_line():
+    picture = (FOLDER / "schedules.svg").read_text(encoding="utf-8")
+    missing = [
+        name for name in menu.choices("schedule") if f"<title>{name}</title></polyline>" not in picture
+    ]
+    assert missing == []

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from imagelab import config
+from imagelab.compose import compose
 from imagelab.pace import Pace
 from imagelab.problem import Problem
 from imagelab.schedule import Plateau
@@ -58,6 +60,28 @@ def test_the_floor_is_never_passed():
 def test_a_value_out_of_range_is_named(wrong):
     with pytest.raises(Problem, match=f"schedule.{next(iter(wrong))} "):
         plateau(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (
+            "schedule.monitor=val/los",
+            "schedule.monitor: there is no metric 'val/los'; did you mean 'val/loss'?",
+        ),
+        ("schedule.monitor=val/accuracy", "schedule.mode: wants max for val/accuracy, got min"),
+        ("schedule.mode=max", "schedule.mode: wants min for val/loss, got max"),
+    ],
+)
+def test_a_metric_that_is_not_there_or_watched_the_wrong_way_is_named(word, said):
+    composed = compose("train", ["schedule=plateau", word])
+    assert composed.problems + config.problems(config.plain(composed.cfg)) == [said]
+
+
+def test_a_metric_of_many_classes_is_refused_for_few(tmp_path):
+    words = ["schedule=plateau", "schedule.monitor=val/accuracy_top5", "schedule.mode=max"]
+    with pytest.raises(Problem, match=r"schedule.monitor: val/accuracy_top5 is measured above 10 classes"):
+        built(["trainer=cpu", *words], tmp_path)
 
 
 WORDS = [

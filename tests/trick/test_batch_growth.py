@@ -149,6 +149,12 @@ def test_what_cannot_grow_is_refused(words, said):
     assert said in sentence
 
 
+def test_a_warmup_longer_than_the_fewer_steps_is_refused(tmp_path):
+    with pytest.raises(Problem, match=r"schedule.warmup: wants fewer steps than the 43 of the whole run"):
+        built([*WORDS, "schedule.warmup=43"], tmp_path)
+    assert built([*WORDS, "schedule.warmup=42"], tmp_path).classifier.pace.total == 43
+
+
 @pytest.mark.parametrize("wrong", [{"milestones": [30], "factor": 5}, {"milestones": [0.5], "factor": 1}])
 def test_a_value_out_of_range_is_named(wrong):
     with pytest.raises(Problem, match=r"trick.batch_growth.(milestones|factor): wants"):

@@ -47,12 +47,24 @@ def fit_model(
         init: See `init_weights`, and `lsuv`.
         weights: See `load_weights`.
         pool: `fractional_max`: see `set_pool`.
-        dropout: See `set_dropout`; None for nothing, as in the next two.
-        dropout2d: See `set_dropout2d`.
-        stochastic_depth: See `set_stochastic_depth`.
+        dropout: See `set_dropout`; None for nothing, as in `set_dropout2d` and `set_stochastic_depth`.
+        dropout2d: After each convolutional stage.
+        stochastic_depth: Of the last residual branch.
         channels_last: Whether weights lie in that memory format; the images have to as well.
         sample: So many training images (B, C, H, W) as the network sees them, for an init that looks at some.
     """
+    _change_layers(net, stem=stem, activation=activation, norm=norm, pool=pool)
+    if init == "lsuv":
+        _lsuv(net, sample)
+    elif init != "default":
+        init_weights(net, init)
+    if weights is not None:
+        load_weights(net, weights)
+    _leave_out(net, dropout, dropout2d, stochastic_depth)
+    return net.to(memory_format=torch.channels_last) if channels_last else net
+
+
+def _change_layers(net: nn.Module, *, stem: str, activation: str, norm: str, pool: str) -> None:
     if stem == "small":
         small_stem(net)
     if activation != "default":
@@ -61,17 +73,15 @@ def fit_model(
         set_norm(net, norm)
     if pool != "default":
         set_pool(net)
-    if init == "lsuv":
-        _lsuv(net, sample)
-    elif init != "default":
-        init_weights(net, init)
-    if weights is not None:
-        load_weights(net, weights)
+
+
+def _leave_out(
+    net: nn.Module, dropout: float | None, dropout2d: float | None, stochastic_depth: float | None
+) -> None:
     rates = ((set_dropout, dropout), (set_dropout2d, dropout2d), (set_stochastic_depth, stochastic_depth))
     for leave_out, rate in rates:
         if rate is not None:
             leave_out(net, rate)
-    return net.to(memory_format=torch.channels_last) if channels_last else net
 
 
 def _lsuv(net: nn.Module, sample: Callable[[int], Tensor] | None) -> None:

@@ -24,12 +24,8 @@ ENDS = {
     "torchvision.models.vision_transformer.EncoderBlock": ("dropout", "mlp"),
     f"{__package__}.resnet9.Residual": ("branch",),
 }
-SKIPS = (
-    "has_skip",
-    "use_shortcut",
-    "use_res_connect",
-    "apply_residual",
-)  # what says that a block is residual
+# What says, where it is False or None, that a block has no sum, and so nothing to be left out.
+SKIPS = ("has_skip", "use_shortcut", "use_res_connect", "apply_residual", "identity")
 
 
 def set_stochastic_depth(net: nn.Module, rate: float) -> None:
@@ -78,7 +74,8 @@ def _drop_images(layer: nn.Module, _: object, branch: Tensor, *, rate: float) ->
 
 
 def _is_residual(block: nn.Module) -> bool:
-    return all(getattr(block, name, True) for name in SKIPS)
+    skips = [getattr(block, name, True) for name in SKIPS]
+    return not any(skip is None or skip is False for skip in skips) and not getattr(block, "no_skip", False)
 
 
 def _places(block: nn.Module) -> list[str]:

@@ -104,10 +104,8 @@ def test_the_whole_curve_is_its_formula(choice, warmup, floor):
 def test_the_noise_is_another_for_each_step_and_seed_and_the_same_when_asked_again():
     node = OmegaConf.to_container(OmegaConf.load(menu.folder() / "schedule" / "noisy_linear_cosine.yaml"))
     pace = Pace(batches=100, windows=[1], images=1)
-    one, again, other = (
-        [make(node | {"periods": 1e-9, "variance": 0.01}, seed=seed).scale(s, pace) for s in range(100)]
-        for seed in (1, 1, 2)
-    )
+    noises = [make(node | {"periods": 1e-9, "variance": 0.01}, seed=seed) for seed in (1, 1, 2)]
+    one, again, other = ([noise.scale(step, pace) for step in range(100)] for noise in noises)
     smooth = [1 - s / 100 + 0.001 for s in range(100)]
     assert one == again
     off = np.array([one, other])[:, 30:90] - smooth[30:90]

@@ -23,6 +23,7 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.fit import fit_model
+from imagelab.model.layer_sync import LayerSync
 from imagelab.model.logits import check_logits
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
@@ -118,6 +119,7 @@ def build_classifier(
     net = build_net(
         cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"], data=data
     )
+    trainer.precision_plugin.convert_module(net)  # now, so that a checkpoint in 64 bits is read as one
     if cfg["trainer"]["compile"]:
         net.compile()  # in place: the names of the weights stay
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
@@ -183,7 +185,8 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
     """Lightning's trainer with our checkpoints; samplers are ours, so Lightning's own stay out."""
     own, _ = config.split("trainer", cfg["trainer"])
-    ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": [DurableCheckpoints()]}
+    plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else [])]
+    ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins}
     return make(own, default_root_dir=folder, **ours, **parts)
 
 

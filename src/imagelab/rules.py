@@ -142,6 +142,15 @@ def _norm_keeps_what_was_learnt(cfg: Node) -> Iterator[str]:
         )
 
 
+def _there_is_a_norm_to_sync(cfg: Node) -> Iterator[str]:
+    norm = cfg["model"]["norm"]
+    if cfg["trainer"].get("sync_batchnorm") and norm in ("group", "frozen", "none"):
+        yield (
+            f"trainer.sync_batchnorm: with model.norm={norm} there are no batch statistics to share; "
+            "leave one of the two out"
+        )
+
+
 def _resume_is_for_the_command_line(cfg: Node) -> Iterator[str]:
     if cfg["resume"] is not None:
         yield f"resume: only a word of the command line, alone: imagelab train resume={cfg['resume']}"
@@ -218,6 +227,7 @@ RULES: list[Rule] = [
     _averages_are_alone,
     _weights_have_one_origin,
     _norm_keeps_what_was_learnt,
+    _there_is_a_norm_to_sync,
     _line_search_sees_one_function,
     _adaptation_leaves_norms_and_biases_out,
     _trainer_is_filled_in,

@@ -70,12 +70,12 @@ class WeightAverage(Callback):
     def update(self) -> None:
         """Let the weights as they are now enter the average."""
         if self.updates == 0:
-            torch._foreach_copy_(self.averaged, self.current)
+            torch._foreach_copy_(self.averaged, self.current)  # pyright: ignore[reportPrivateImportUsage]
         else:
             pairs = zip(self.averaged, self.current, strict=True)
             self.blend(self.averaged, [theirs.to(mine.dtype) for mine, theirs in pairs])
         if self.counts[0]:
-            torch._foreach_copy_(*self.counts)
+            torch._foreach_copy_(*self.counts)  # pyright: ignore[reportPrivateImportUsage]
         self.updates += 1
 
     def on_update(self, trainer: Trainer, pl_module: Any) -> None:
@@ -88,7 +88,7 @@ class WeightAverage(Callback):
                 for name, _ in self.net.named_buffers():
                     torch.distributed.broadcast(self.weights[name], src=0)
             self.net.load_state_dict(self.weights)
-            if torch.stack(torch._foreach_norm(self.averaged)).sum().isfinite():
+            if torch.stack([weight.norm() for weight in self.averaged]).sum().isfinite():
                 pl_module.averages = {self.name: self.net}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ def _smoothing_is_a_share(cfg: Node) -> Iterator[str]:
 
 def _left_out_are_shares(cfg: Node) -> Iterator[str]:
     for key in ("dropout", "dropout2d", "stochastic_depth"):
-        value = cfg["model"][key]
+        value = cfg["model"].get(key)
         if value is not None and not 0 <= value < 1:
             yield f"model.{key}: wants a share from 0 to below 1, or null, got {value}"
 

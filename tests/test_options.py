@@ -25,6 +25,7 @@ NEEDS = {
     "torchvision": ["model.name=resnet18", "data.size=32"],
     "timm": ["model.name=resnet10t", "data.size=32"],
     "wandb": ["logger.wandb.mode=offline"],
+    "lbfgs": ["data.batch_size=full", "trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
 }
 

@@ -23,7 +23,7 @@ WORDS = [
     "trainer.gradient_clip_val=1",
     "optimizer=nesterov",
     "optimizer.lr=0.02",
-    "trick=[ema]",
+    "trick=[ema,l1]",
 ]
 TWO = [*WORDS, "trainer=ddp_cpu", "data.batch_size=32"]
 

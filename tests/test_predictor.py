@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import imagelab
+from imagelab.config import KNOBS
 from imagelab.data.decode import Unreadable
 from imagelab.predictor import Predictor, bare, from_checkpoint
 from imagelab.problem import Problem
@@ -99,8 +100,9 @@ def test_floats_are_not_taken_for_pixels(digits):
 def test_nothing_is_downloaded_for_a_run_that_began_with_pretrained_weights(digits, images, monkeypatch):
     content = torch.load(digits / "checkpoints" / "best.ckpt", weights_only=True)
     target = "imagelab.model.torchvision.torchvision_model"
-    knobs = {"weights": "gone.ckpt", "activation": "default", "norm": "default", "init": "default"}
-    model = {"_target_": target, "name": "squeezenet1_1", "pretrained": True, "channels_last": False} | knobs
+    knobs = {key: content["imagelab"]["model"][key] for key in KNOBS["model"].__dataclass_fields__}
+    model = {"_target_": target, "name": "squeezenet1_1", "pretrained": True} | knobs
+    model |= {"weights": "gone.ckpt", "pool": "fractional_max", "dropout": 0.3}
     from imagelab.build import build_net
 
     net = build_net(bare(model), [str(digit) for digit in range(10)], 3, 32, seed=5)

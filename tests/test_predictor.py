@@ -102,7 +102,7 @@ def test_nothing_is_downloaded_for_a_run_that_began_with_pretrained_weights(digi
     target = "imagelab.model.torchvision.torchvision_model"
     knobs = {key: content["imagelab"]["model"][key] for key in KNOBS["model"].__dataclass_fields__}
     model = {"_target_": target, "name": "squeezenet1_1", "pretrained": True} | knobs
-    model |= {"weights": "gone.ckpt", "pool": "fractional_max", "dropout": 0.3}
+    model |= {"norm": "default", "weights": "gone.ckpt", "pool": "fractional_max", "dropout": 0.3}
     from imagelab.build import build_net
 
     net = build_net(bare(model), [str(digit) for digit in range(10)], 3, 32, seed=5)

@@ -42,6 +42,10 @@ class StopAt(Callback):
         self.request.signum = 15 if trainer.global_step == self.step - 1 else 0
 
 
+def callbacks(parts: Any) -> list[Callback]:
+    return parts.trainer.callbacks
+
+
 def small():
     """A first, a hidden and a last layer, with norms and biases."""
     return nn.Sequential(nn.Linear(3, 6), nn.LayerNorm(6), nn.Linear(6, 6), nn.Linear(6, 2))
@@ -71,7 +75,7 @@ def test_a_run_that_is_stopped_inside_an_epoch_goes_on_to_the_same_bits_also_in_
     words += ["trainer.max_epochs=3", *(FULL if choice == "lbfgs" else [])]
     fitted(words, tmp_path / "whole")
     parts = built(words, tmp_path / "stopped")
-    parts.trainer.callbacks.insert(0, StopAt(parts, 2 if choice == "lbfgs" else 3))
+    callbacks(parts).insert(0, StopAt(parts, 2 if choice == "lbfgs" else 3))
     with pytest.raises(Stopped):
         parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert parts.trainer.global_step == (2 if choice == "lbfgs" else 3)

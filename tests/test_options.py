@@ -1,14 +1,20 @@
 """Every choice of every group trains a batch, or is refused in a sentence where something is missing."""
 
 import random
+import re
+from dataclasses import fields
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from imagelab import config, menu
+from imagelab.build import build
 from imagelab.compose import compose
 from imagelab.data.arrays import Arrays
+from imagelab.problem import Problem
+from imagelab.stop import StopRequest
 from tests.fitting import built, fitted
 
 GROUPS = ("data", "augment", "model", "loss", "optimizer", "schedule", "trick", "logger")
@@ -28,6 +34,12 @@ NEEDS = {
     "lbfgs": ["data.batch_size=full", "trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
 }
+
+
+def config_words(key: str) -> list[str]:
+    """The values that a key of every network takes, as its type names them."""
+    hints = {field.name: field.type for field in fields(config.ModelKnobs)}
+    return list(get_args(hints[key]))
 
 
 class Downloaded:
@@ -104,33 +116,74 @@ def test_every_experiment_trains(choice, tmp_path, photos):
     learnt(fitted([f"experiment={choice}", "trainer=cpu", "data.size=32", *more, *BRIEF], tmp_path))
 
 
-@pytest.mark.parametrize("draw", range(12))
-def test_random_combinations_train_together(draw, tmp_path, photos):
-    rng = random.Random(draw)
-    augment = [one for one in menu.choices("augment") if one != "none"]
-    words = [f"{group}={rng.choice(menu.choices(group))}" for group in ("loss", "optimizer", "schedule")]
+TINY = {
+    "torchvision": ["mobilenet_v3_small", "shufflenet_v2_x0_5"],
+    "timm": ["test_resnet", "test_convnext", "test_vit", "test_efficientnet"],
+}
+KEYS = {
+    "model.norm": ["batch", "group", "frozen", "none"],
+    "model.activation": config_words("activation"),
+    "model.init": config_words("init"),
+    "model.pool": config_words("pool"),
+    "model.stem": config_words("stem"),
+    "model.dropout": ["0.3"],
+    "model.dropout2d": ["0.1"],
+    "model.stochastic_depth": ["0.2"],
+    "model.channels_last": ["true"],
+    "loss.label_smoothing": ["0.1"],
+    "optimizer.decay_norm_bias": ["true"],
+    "optimizer.lr_scaling": ["linear", "sqrt"],
+    "data.balance": ["true"],
+    "data.batch_size": ["4", "full"],
+    "data.storage": ["auto", "memory", "files"],
+    "trainer.accumulate_grad_batches": ["2"],
+    "trainer.gradient_clip_val": ["1"],
+    "trainer.precision": ["bf16-mixed"],
+    "trainer.sync_batchnorm": ["true"],
+}
+
+
+@pytest.mark.parametrize("batch", range(16))
+def test_random_combinations_train_together_or_are_refused_with_a_reason(batch, tmp_path, photos):
+    outcomes = []
+    for draw in range(15 * batch, 15 * batch + 15):
+        words = combination(random.Random(draw), photos)
+        refusal = refused(words, tmp_path / str(draw))
+        outcomes.append(refusal is None)
+        if refusal is not None:
+            key = re.match(r"([a-z_]+)[.=\w]*", refusal)
+            assert key, f"{' '.join(words)}: {refusal}"
+            assert any(word.startswith(key.group(1)) for word in words), f"{' '.join(words)}: {refusal}"
+    assert sum(outcomes) >= 5  # refusing is the exception
+
+
+def combination(rng: random.Random, photos) -> list[str]:
+    """Words that answer every question at random."""
     model, data = rng.choice(menu.choices("model")), rng.choice(menu.choices("data"))
-    words += [
-        f"augment=[{','.join(rng.sample(augment, rng.randint(0, 4)))}]",
-        f"model={model}",
-        f"data={data}",
-    ]
-    words += [
-        f"model.norm={rng.choice(['default', 'group', 'batch', 'frozen'])}",
-        f"model.activation={rng.choice(['default', 'gelu', 'silu'])}",
-    ]
-    words += [
-        f"loss.label_smoothing={rng.choice([0, 0.1])}",
-        f"trainer.accumulate_grad_batches={rng.choice([1, 2])}",
-        f"seed={draw}",
-    ]
-    words += NEEDS.get(model, []) + words_for("data", data, photos)[1:]
-    batches = [
-        "trainer.max_epochs=1",
-        "data.batch_size=4",
-        "data.limit=24",
-        "trainer.log_every_n_steps=1",
-        "data.workers=0",
-    ]
-    limit = ["data.limit=200", "data.val_fraction=0.5"] if data == "cifar100" else []
-    learnt(fitted(["trainer=cpu", *batches, *words, *limit], tmp_path))
+    words = [f"{group}={rng.choice(menu.choices(group))}" for group in ("loss", "optimizer", "schedule")]
+    words += [*words_for("model", model, photos), *words_for("data", data, photos)]
+    words += [f"model.name={rng.choice(TINY[model])}"] if model in TINY else []
+    for group, most in (("augment", 4), ("trick", 2)):
+        names = [name for name in menu.choices(group) if name != "none"]
+        words.append(f"{group}=[{','.join(rng.sample(names, rng.randint(0, most)))}]")
+    for key, values in KEYS.items():
+        if rng.random() < 0.3:
+            words.append(f"{key}={rng.choice(values)}")
+    one_step = {"data.batch_size=full", "trainer.accumulate_grad_batches=2", "optimizer=lbfgs"} & set(words)
+    return [*words, "trainer.max_epochs=2"] if one_step else words
+
+
+def refused(words: list[str], folder) -> str | None:
+    """Why the run that these words ask for cannot be; None where it trained, with finite losses."""
+    composed = compose("train", ["trainer=cpu", *BRIEF, *words])
+    assert composed.cfg is not None, composed.problems
+    cfg = config.plain(composed.cfg)
+    if found := composed.problems + config.problems(cfg):
+        return found[0]
+    try:
+        parts = build(cfg, folder, StopRequest())
+        parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    except Problem as problem:
+        return str(problem)
+    learnt(parts)
+    return None

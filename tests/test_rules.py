@@ -136,6 +136,7 @@ def test_what_can_work_is_let_through(cfg):
         (with_(model__weights="logs/a", model__pretrained=True), "model.weights"),
         (with_(model__pretrained=True, model__norm="group"), "model.norm"),
         (with_(model__pretrained=True, model__norm="none"), "model.norm"),
+        (with_(model__pretrained=True, model__stem="small"), "model.stem"),
         (with_(resume="logs/a"), "resume"),
     ],
 )

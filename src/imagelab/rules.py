@@ -142,6 +142,15 @@ def _norm_keeps_what_was_learnt(cfg: Node) -> Iterator[str]:
         )
 
 
+def _stem_is_trained(cfg: Node) -> Iterator[str]:
+    model = cfg["model"]
+    if model.get("stem") == "small" and model.get("pretrained"):
+        yield (
+            "model.stem: model.pretrained=true brings a first layer for photos that small would replace; "
+            "leave one of the two out"
+        )
+
+
 def _there_is_a_norm_to_sync(cfg: Node) -> Iterator[str]:
     norm = cfg["model"]["norm"]
     if cfg["trainer"].get("sync_batchnorm") and norm in ("group", "frozen", "none"):
@@ -172,7 +181,7 @@ def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
             f"of the same images; got {cfg['data']['batch_size']}, say data.batch_size=full"
         )
     if precision.startswith("16"):
-        yield f"trainer.precision: LBFGS cannot scale its loss, got {precision}; say trainer.precision=32-true"
+        yield f"trainer.precision: LBFGS scales no loss, got {precision}: say trainer.precision=32-true"
     if trainer.get("gradient_clip_val") is not None:
         yield (
             "trainer.gradient_clip_val: LBFGS takes curvature from the gradients, and clipped ones are not "
@@ -216,10 +225,6 @@ def _averaged_metrics(cfg: Node) -> tuple[str, ...]:
     return tuple(metric_of(metric, "ema") for metric in METRICS if metric.startswith("val/") and there)
 
 
-def _target(node: Node) -> str:
-    return str(node["_target_"]).rpartition(".")[2]
-
-
 RULES: list[Rule] = [
     _metrics_exist,
     _stopping_looks_the_right_way,
@@ -228,6 +233,7 @@ RULES: list[Rule] = [
     _weights_have_one_origin,
     _norm_keeps_what_was_learnt,
     _there_is_a_norm_to_sync,
+    _stem_is_trained,
     _line_search_sees_one_function,
     _adaptation_leaves_norms_and_biases_out,
     _trainer_is_filled_in,

@@ -61,3 +61,10 @@ def test_a_network_that_calls_a_function_is_refused(name):
 def test_a_network_without_activations_is_refused():
     with pytest.raises(Problem, match="no activation layer"):
         set_activation(nn.Sequential(nn.Linear(2, 2)), "gelu")
+
+
+def test_a_dropout_in_place_does_not_overwrite_what_the_new_activation_needs():
+    net = nn.Sequential(nn.Linear(4, 8), nn.Hardswish(inplace=True), nn.Dropout(0.5, inplace=True))
+    set_activation(net, "relu")
+    net(torch.randn(3, 4)).sum().backward()
+    assert net.get_submodule("0").weight.grad.abs().sum() > 0

@@ -48,6 +48,9 @@ def set_activation(net: nn.Module, name: str) -> None:
             f"model.activation={name}: {type(net).__name__} has no activation layer to replace; "
             "leave model.activation=default."
         )
+    for layer in net.modules():
+        if isinstance(layer, nn.modules.dropout._DropoutNd):
+            layer.inplace = False  # some activations need their output for the gradient
 
 
 def _is_activation(layer: nn.Module) -> bool:

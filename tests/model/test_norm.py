@@ -1,14 +1,21 @@
 """Changing a network's normalisation."""
 
+from math import log
+
 import pytest
+import timm
 import torch
 from torch import nn
+from torchvision import models
 
+from imagelab.model.init import init_weights
+from imagelab.model.lsuv import lsuv
 from imagelab.model.norm import set_norm
 from imagelab.model.small_cnn import SmallCNN
 from imagelab.model.timm import timm_model
 from imagelab.model.torchvision import torchvision_model
 from imagelab.problem import Problem
+from tests.fitting import SHORT, fitted
 
 
 def network(library, name):
@@ -56,6 +63,28 @@ def test_every_norm_of_a_resnet_becomes_32_groups():
     assert groups == [32] * count == [32] * 20
 
 
+RESNETS = [
+    *((torchvision_model, name) for name in models.list_models(module=models) if "res" in name),
+    *((timm_model, name) for name in timm.list_models("resnet*")),  # resnetv2 among them
+]
+
+
+@pytest.mark.parametrize(("place", "library", "name"), [(i, *choice) for i, choice in enumerate(RESNETS)])
+def test_group_leaves_no_batch_norm_in_any_resnet(place, library, name):
+    """All are built without memory for weights; every fifth is tried on images, too."""
+    with torch.device("meta"):
+        made = timm.create_model if library is timm_model else models.get_model
+        net = made(name, num_classes=7)
+        if not batch_norms(net):
+            pytest.skip("made without BatchNorm")
+        set_norm(net, "group")
+        assert not batch_norms(net)
+        assert any(isinstance(layer, nn.GroupNorm) for layer in net.modules())
+        if place % 5 == 0:
+            size = net.pretrained_cfg["input_size"][-1] if library is timm_model else 64
+            assert net(torch.empty(2, 3, size, size)).shape == (2, 7)
+
+
 @pytest.mark.parametrize("norm", ["group", "none", "frozen"])
 def test_an_image_is_then_treated_alone(norm):
     """What else is in the batch changes the logits with BatchNorm and with nothing else."""
@@ -91,6 +120,44 @@ def test_frozen_never_changes_in_training(library, name):
     assert sum(1 for _ in net.parameters()) == parameters - 2 * norms
     assert len(before) == 4 * norms
     assert all(torch.equal(before[key], buffer) for key, buffer in net.named_buffers())
+
+
+@pytest.mark.parametrize(("library", "name"), NETWORKS)
+def test_frozen_does_not_use_the_other_images_of_a_batch_in_training(library, name):
+    net = trained(network(library, name))
+    first, others = torch.randn(1, 3, 32, 32), 5 + torch.randn(3, 3, 32, 32)
+    set_norm(net, "frozen")
+    for layer in net.train().modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
+    torch.testing.assert_close(net(first)[0], net(torch.cat([first, others]))[0], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("init", ["kaiming_normal", "lsuv"])
+def test_without_norms_a_run_learns_with_a_suitable_init(init, tmp_path):
+    words = ["model.norm=none", f"model.init={init}", "optimizer.lr=0.003", *SHORT]
+    parts = fitted([*words, "data.limit=null", "trainer.max_epochs=2"], tmp_path)
+    assert float(parts.trainer.callback_metrics["val/loss"]) < 1 < log(10)
+
+
+def test_lsuv_keeps_a_deep_network_without_norms_in_range():
+    """Others vanish in one kind of deep network, or explode in another."""
+    images, spread = torch.randn(16, 3, 32, 32), {}
+    for name in ("mobilenet_v2", "resnet50"):
+        for init in ("default", "kaiming_normal", "lsuv"):
+            torch.manual_seed(0)
+            net = network(torchvision_model, name)
+            set_norm(net, "none")
+            if init == "lsuv":
+                lsuv(net, images)
+            elif init != "default":
+                init_weights(net, init)
+            with torch.no_grad():
+                spread[name, init] = float(net.eval()(images).std())
+    assert spread["mobilenet_v2", "default"] < 1e-8
+    assert spread["resnet50", "kaiming_normal"] > 100
+    assert spread["mobilenet_v2", "lsuv"] == pytest.approx(1, abs=0.05)
+    assert spread["resnet50", "lsuv"] == pytest.approx(1, abs=0.05)
 
 
 def test_a_checkpoint_of_the_plain_network_fits_the_frozen_one():

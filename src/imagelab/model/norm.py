@@ -19,7 +19,8 @@ def set_norm(net: nn.Module, name: str) -> None:
     Args:
         net: Changed in place.
         name: What stands in place of every BatchNorm2d. group: GroupNorm. frozen: one whose statistics, scale
-            and shift never change. none: nothing, and convolutions get the bias that they did without.
+            and shift never change. none: nothing, and convolutions get the bias that they did without; a deep
+            network wants `model.init=lsuv` then, also one untrained with frozen norms.
             batch: the other way round, BatchNorm2d in place of every GroupNorm.
 
     Raises:

@@ -24,6 +24,10 @@ A card says what a choice does and when it helps, the values it comes with, wher
 Questions written with brackets take several answers, in order: `augment=[flip,crop]`. After the choices of a
 question come the keys that all of them share. *Measured*: the difference in test accuracy on a small budget,
 in points, with its standard error; [the table](../benchmarks/results/tricks.md) says on which.
+
+![The factor on the rate over a run, for each schedule](pictures/schedules.svg)
+
+![The standard deviation of activations through 20 layers, for each init](pictures/init.svg)
 """
 HOMES = {  # the code of keys that no file is named after
     "data.balance": "data/batches.py",

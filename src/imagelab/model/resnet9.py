@@ -23,12 +23,24 @@ class ResNet9(nn.Module):
         self.layer2 = nn.Sequential(_conv(2 * width, 4 * width), nn.MaxPool2d(2))
         self.layer3 = nn.Sequential(_conv(4 * width, 8 * width), nn.MaxPool2d(2), Residual(8 * width))
         self.head = nn.Linear(8 * width, num_classes, bias=False)
-        self.logit_scale = logit_scale
+        self.logits = Scale(logit_scale)  # a layer, so that the head is a chain of them
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> logits (B, K)."""
         features = self.layer3(self.layer2(self.layer1(self.prep(images))))
-        return self.logit_scale * self.head(features.amax(dim=(2, 3)))
+        return self.logits(self.head(features.amax(dim=(2, 3))))
+
+
+class Scale(nn.Module):
+    """x times a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return self.factor * x
 
 
 class Residual(nn.Module):

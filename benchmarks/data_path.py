@@ -109,6 +109,7 @@ def ours(
         val_fraction=0.1,
         test_fraction=0.2,
         storage=storage,
+        views=1,
     )
     loader = data.train_loader(epoch=0, start=0, rank=0, ranks=1)
     epochs = iter(range(1_000_000))

@@ -95,7 +95,9 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     source = make(own, seed=cfg["seed"])
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
-    return ImageData(source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, **knobs)
+    return ImageData(
+        source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, views=1, **knobs
+    )
 
 
 def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ KNOBS: dict[str, Any] = {
     "val_fraction": 0.1,
     "test_fraction": 0.1,
     "storage": "auto",
+    "views": 1,
 }
 
 

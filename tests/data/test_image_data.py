@@ -29,6 +29,7 @@ KNOBS = {
     "val_fraction": 0.1,
     "test_fraction": 0.2,
     "storage": "auto",
+    "views": 1,
 }
 CROP = Crop(pad=2, border="reflect", size=None, scale=(0.3, 1.0), ratio=(0.75, 1.33))
 JITTER = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)

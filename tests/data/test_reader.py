@@ -25,9 +25,9 @@ def image_data(root, sizes, *, grey=False, **changes) -> ImageData:
         image = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
         image.convert("L" if grey else "RGB").save(path)
     knobs = {"preprocess": None, "batch_size": 1, "workers": 0, "size": None, "limit": None, "classes": None}
-    knobs |= {"balance": False, "val_fraction": 0.25, "test_fraction": 0.25, "storage": "auto"} | changes
+    knobs |= {"balance": False, "val_fraction": 0.25, "test_fraction": 0.25, "storage": "auto", "views": 1}
     source = Folder(root=str(root), manifest=None, on_bad_image="error")
-    return ImageData(source=source, augment=[], seed=0, **knobs)  # type: ignore[arg-type]
+    return ImageData(source=source, augment=[], seed=0, **knobs | changes)  # type: ignore[arg-type]
 
 
 def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:

@@ -26,6 +26,7 @@ from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.splits import prepare_splits
 from imagelab.data.storage import Storage, stored
+from imagelab.data.views import Views
 from imagelab.data.workers import make_loader, worker_count
 from imagelab.problem import Problem
 from imagelab.randomness import stream
@@ -50,6 +51,8 @@ class ImageData(lightning.LightningDataModule):
         val_fraction: Of the training images, where the source has no val split; in (0, 1).
         test_fraction: Of all images, where the source has one split only; in (0, 1).
         storage: Where pictures that come in files are kept.
+        views: How often a batch shows each of its images. Where more than once, the images of all splits are
+            augmented, those of val and test the same way each time.
 
     Raises:
         Problem: What cannot be trained on.
@@ -71,9 +74,10 @@ class ImageData(lightning.LightningDataModule):
         val_fraction: float,
         test_fraction: float,
         storage: Storage,
+        views: int,
     ) -> None:
         super().__init__()
-        self.seed, self.balance = seed, balance
+        self.seed, self.balance, self.views = seed, balance, views
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         self.workers: int | Literal["auto"] = workers
@@ -83,7 +87,8 @@ class ImageData(lightning.LightningDataModule):
         square = size or (preprocess.size if preprocess else None)
         geometry = photo_geometry(preprocess, size)
         closer = max(geometry.resize, least_side(self.single, geometry.size))
-        self.splits = stored(splits, storage, size=square, short=geometry.resize, train_short=closer)
+        short = closer if views > 1 else geometry.resize
+        self.splits = stored(splits, storage, size=square, short=short, train_short=closer)
         self.preprocess = fit_preprocess(preprocess, size, self.splits["train"], splits["train"])
         self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
         self.full_batch = batch_size == "full"
@@ -91,7 +96,7 @@ class ImageData(lightning.LightningDataModule):
         whole = isinstance(self.splits["train"], Arrays) and not any(is_library(one) for one in self.single)
         self.on_device: list[BatchStep] = batch_steps(self.single) if whole else []
         self.in_workers = [] if whole else self.single
-        self.train_set = self.dataset("train", augmented=True)
+        self.train_set = self._viewed("train", augmented=True)
         self._try_device_augmentations()
 
     @property
@@ -160,12 +165,14 @@ class ImageData(lightning.LightningDataModule):
         """Up to so many training images as the network sees them, not augmented; the same for a seed."""
         index = stream(self.seed, "sample").permutation(self.counts["train"])[:count]
         batch = self.dataset("train", augmented=False)[Address(0, 0, index, index)]
-        return self.inputs(batch, train=False, rank=0).images
+        return self.preprocess(batch.images)
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
-        """Every image of a split once, as it is."""
+        """Every image of a split once, as it is; where there are several views, all of them."""
         sampler = EvalBatches(self.counts[split], batch_size=self.batch_size, rank=rank, ranks=ranks)
-        return self._loader(self.dataset(split, augmented=False), sampler, self._decoded(split))
+        augmented = self.views > 1
+        slow = self._decoded(split) or (augmented and bool(self.in_workers))
+        return self._loader(self._viewed(split, augmented=augmented), sampler, slow)
 
     def train_loader(self, *, epoch: int, start: int, rank: int, ranks: int) -> Loader:
         """The training batches of a rank, from one batch of an epoch on."""
@@ -193,7 +200,7 @@ class ImageData(lightning.LightningDataModule):
     def inputs(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """What the network sees of a batch: augmented on its device, normalised and, in training, mixed."""
         images, targets = batch.images, batch.labels
-        if train:
+        if train or self.views > 1:
             images = augment_batch(images, batch.keys, self.on_device)
         images = self.preprocess(images)
         if train and self.mixing:
@@ -201,6 +208,10 @@ class ImageData(lightning.LightningDataModule):
             rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
             images, targets = mix_batch(images, targets, self.mixing, rng)
         return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)
+
+    def _viewed(self, split: str, *, augmented: bool) -> Dataset[Batch]:
+        batches = self.dataset(split, augmented=augmented)
+        return Views(batches, count=self.views) if self.views > 1 else batches
 
     def _decoded(self, split: str) -> bool:
         """Whether the images are decoded when they are asked for, one by one."""

@@ -52,7 +52,7 @@ def features_of(net, layer, images):
         ("torchvision.swin_t", None, "head", False),
         ("timm.test_convnext", 0.4, "head.norm", True),
         ("timm.test_efficientnet", None, "classifier", False),
-        ("timm.mobilenetv3_small_050", None, "conv_head", True),
+        ("timm.mobilenetv3_small_050", None, "conv_head", False),
     ],
 )
 @torch.no_grad()

@@ -13,7 +13,11 @@ from imagelab.problem import Problem
 from imagelab.signatures import from_import, from_source
 from imagelab.value_types import fits
 
-NEEDED = {"data=folder": ["data.root=somewhere"], "experiment=photos": ["data.root=somewhere"]}
+NEEDED = {
+    "data=folder": ["data.root=somewhere"],
+    "experiment=photos": ["data.root=somewhere"],
+    "optimizer=lbfgs": ["data.batch_size=full"],
+} | {f"finetune={name}": ["model.weights=somewhere"] for name in menu.choices("finetune")}
 LISTS = [group for group, default in menu.questions("train").items() if isinstance(default, list)]
 CHOICES = [(group, name) for group in menu.questions("train") for name in menu.choices(group)]
 

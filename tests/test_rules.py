@@ -24,6 +24,7 @@ GOOD = {
         "test_fraction": 0.2,
     },
     "augment": {},
+    "finetune": None,
     "trick": {},
     "loss": {"_target_": "torch.nn.CrossEntropyLoss", "label_smoothing": 0.0},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001},

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import BaseFinetuning
+from lightning.pytorch.strategies import DDPStrategy
 
 from imagelab import config, screen
 from imagelab.checkpoint import DurableCheckpoints
@@ -21,6 +23,7 @@ from imagelab.contracts import Penalty, Rewire
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
+from imagelab.finetune.scratch import Scratch, without_weights
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.fit import fit_model
 from imagelab.model.layer_sync import LayerSync
@@ -37,6 +40,7 @@ from imagelab.randomness import stream
 from imagelab.saver import Saver
 from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
+from imagelab.transfer import TransferClassifier
 from imagelab.trick.batch_growth import BatchGrowth
 from imagelab.trick_rules import FINETUNING
 
@@ -74,6 +78,8 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     """
     if known:
         cfg = cfg | {"model": bare(cfg["model"])}
+    elif cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
+        cfg = cfg | {"model": without_weights(cfg["model"])}
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     saver = Saver(folder=folder / "checkpoints", monitor=cfg["monitor"], every=cfg["save_every"], stop=stop)
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
@@ -127,9 +133,8 @@ def build_classifier(
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
-    for trick in rewires:
-        trick.rewired(net)  # tried now: training would only begin with it
-    return Classifier(
+    kind = build_kind(cfg["finetune"], trainer)
+    classifier = kind(
         net=net,
         loss=make(cfg["loss"], classes=data.classes),
         optimizer=optimizer,
@@ -143,6 +148,20 @@ def build_classifier(
         penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
         rewires=rewires,
     )
+    for trick in rewires:
+        trick.rewired(net)  # tried now: training would only begin with it
+    return classifier
+
+
+def build_kind(node: Node | None, trainer: lightning.Trainer) -> Callable[..., Classifier]:
+    """What makes the module to train: a plain classifier, or one whose stages move as `finetune` says."""
+    strategy = make(node) if node else Scratch()
+    if isinstance(strategy, Scratch):
+        return Classifier
+    late = {"find_unused_parameters": True}  # of several processes: what is frozen has no gradient
+    if isinstance(trainer.strategy, DDPStrategy):
+        trainer.strategy._ddp_kwargs |= late
+    return partial(TransferClassifier, strategy=strategy, epochs=trainer.max_epochs or 1)
 
 
 def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> Pace:

@@ -31,7 +31,9 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
     for key, hint in hints.items():
         if key not in cfg or cfg[key] == MISSING:
             found.append(f"{key}: needed; say {key}=...")
-        elif get_origin(hint) is not dict:
+        elif cfg[key] is None and type(None) in get_args(hint):
+            continue  # also a group that may be left unanswered
+        elif get_origin(hint := _without_none(hint)) is not dict:
             found += _value(key, cfg[key], hint)
         elif not isinstance(cfg[key], dict):
             found.append(f"{key}: wants keys below it, got {show(cfg[key])}")
@@ -44,6 +46,12 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
             shared = get_type_hints(knobs[key]) if key in knobs else {}
             found += _chosen(key, cfg[key], lookup) or _arguments(key, cfg[key], lookup, shared)
     return found
+
+
+def _without_none(hint: Any) -> Any:
+    """The group that an optional one stands for; any other type as it is."""
+    groups = [one for one in get_args(hint) if get_origin(one) is dict]
+    return groups[0] if groups and type(None) in get_args(hint) else hint
 
 
 def _unknown_root(key: str, known: Mapping[str, Any], cfg: Node) -> str:

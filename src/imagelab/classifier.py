@@ -93,7 +93,7 @@ class Classifier(lightning.LightningModule):
         if batch_idx % self.trainer.accumulate_grad_batches == 0:
             factor = self.schedule.scale(self.trainer.global_step, self.pace, self.history)
             for group in self.trainer.optimizers[0].param_groups:
-                group["lr"] = group["initial_lr"] * factor
+                group["lr"] = group["initial_lr"] * factor * self.rate_share(group, batch_idx)
 
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
         # L-BFGS comes here several times a step: each time the same function, the first one is on record.
@@ -147,6 +147,10 @@ class Classifier(lightning.LightningModule):
         mine = {name: values[self.global_rank % len(values)] for name, values in losses.items()}
         self.losses.load_state_dict(mine)
         self.terms.load_state_dict(mine)
+
+    def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
+        """The share of its scheduled rate that a parameter group has at a batch of the present epoch."""
+        return 1.0
 
     def running_loss(self) -> float:
         """Mean training loss of the last logged window, for the progress bar."""

@@ -29,6 +29,7 @@ class Run:
     loss: Choice
     optimizer: Choice
     schedule: Choice
+    finetune: Choice | None
     trick: Choices
     trainer: Choice
     logger: Choices

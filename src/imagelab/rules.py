@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from imagelab.finetune_rules import FINETUNE_RULES
 from imagelab.problem import nearest
 from imagelab.ranges import RANGES
 from imagelab.trick_rules import TRICK_RULES
@@ -48,7 +49,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         sound: Whether it has passed the check of its signatures; where not, a rule may stumble over it.
     """
     found = []
-    for rule in [*RANGES, *RULES, *TRICK_RULES]:
+    for rule in [*RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)
     return found

@@ -1,0 +1,29 @@
+"""Discriminative rates: everything moves at once, the slower the farther from the head.
+
+Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2; of vision transformers: Bao et al.
+2021, https://arxiv.org/abs/2106.08254, appendix, "layer decay".
+"""
+
+from dataclasses import dataclass
+
+from imagelab.finetune.strategy import Strategy, expect_decay
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discriminative(Strategy):
+    """Rate of a stage = lr * decay^(distance from the head).
+
+    Args:
+        decay: Rate of a stage over that of the stage after it, in (0, 1].
+    """
+
+    decay: float
+
+    def __post_init__(self) -> None:
+        expect_decay(self.decay)
+
+    def starts(self, stages: int, epochs: int) -> list[int | None]:
+        return [0] * stages
+
+    def factor(self, distance: int) -> float:
+        return self.decay**distance

@@ -1,0 +1,61 @@
+"""Transfer learning: a classifier of which some stages move, from some epoch on, at rates of their own.
+
+What is frozen is a function of the epoch, set anew at its beginning: a run that goes on in the middle of one
+has it too. Every stage that ever moves is in the optimizer from the first step, and is frozen only after the
+strategy has wrapped the network: several processes then share the gradients of all of them.
+
+Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.
+"""
+
+from typing import Any, Self
+
+from imagelab.classifier import Classifier
+from imagelab.finetune.moves import Groups, freeze, moves_of, stage_groups
+from imagelab.finetune.strategy import Strategy
+
+
+class TransferClassifier(Classifier):
+    """Trains the stages of a network as a strategy says.
+
+    Args:
+        groups: The parameter groups of the whole network; the optimizer gets them stage by stage.
+        strategy: What moves, when and how fast.
+        epochs: Of the run.
+        parts: What every classifier takes.
+    """
+
+    def __init__(self, *, groups: Groups, strategy: Strategy, epochs: int, **parts: Any) -> None:
+        net = parts["net"]
+        self.strategy, self.moves = strategy, moves_of(net, strategy, epochs)
+        super().__init__(groups=stage_groups(net, groups, self.moves), **parts)
+        for move in self.moves:
+            for name in move.stage.parameters if move.start is None else ():
+                net.get_parameter(name).requires_grad_(False)
+
+    @property
+    def late(self) -> bool:
+        """Whether a stage begins to move after the run has begun."""
+        return any(move.start for move in self.moves)
+
+    def train(self, mode: bool = True) -> Self:
+        """Lightning's, and ours: whoever asks for training mode gets it where something moves."""
+        super().train(mode)
+        if mode:
+            freeze(self.net, self.moves, self.current_epoch, self.strategy.norm)
+        return self
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self.train()
+
+    def on_train_epoch_start(self) -> None:
+        self.train()
+
+    def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
+        move, epoch = self.moves[group["stage"]], self.current_epoch
+        if not move.moves(epoch):
+            return 0.0
+        if not move.start:  # the warm-up of the schedule is its own
+            return 1.0
+        done = self.pace.step(epoch, batch_idx) - self.pace.step(move.start, 0)
+        return self.strategy.ramp(done, self.pace.steps(move.start))

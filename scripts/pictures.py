@@ -5,6 +5,7 @@ Each picture is a function that returns the text of an SVG file, always the same
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -15,11 +16,12 @@ from imagelab.build import make
 from imagelab.model.init import SCHEMES, init_weights
 from imagelab.model.lsuv import lsuv
 from imagelab.pace import Pace
-from imagelab.reports.line_plot import line_plot
+from imagelab.reports.line_plot import line_plot, side_by_side
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 INITS = ["default", *SCHEMES, "lsuv"]
 LAYERS, WIDTH, SAMPLES = 20, 512, 256
+PANEL: Any = {"width": 240, "height": 180}
 EPOCHS, STEPS, STALL = 20, 10, 6  # of the run that is drawn: steps an epoch; the epoch after which it stalls
 
 
@@ -53,21 +55,22 @@ def activations(scheme: str, activation: Callable[[], nn.Module]) -> list[torch.
 
 
 def schedules() -> str:
-    """The factor on the rate at every step of a run, for every choice of schedule with its own values."""
+    """The factor on the rate at every step of a run, for every choice of schedule with its own values.
+
+    For plateau, val/loss stalls after a third of the run.
+    """
     pace = Pace(batches=STEPS, windows=[1] * EPOCHS, images=1)
     history = [{"val/loss": 1 - min(epoch, STALL) / (2 * STALL)} for epoch in range(EPOCHS)]
-    epochs, series = [step / STEPS for step in range(pace.total)], {}
+    epochs, plots = [step / STEPS for step in range(pace.total)], []
     for choice in menu.choices("schedule"):
         node = yaml.safe_load((menu.folder() / "schedule" / f"{choice}.yaml").read_text(encoding="utf-8"))
         schedule = make(node, seed=0)
         factors = [schedule.scale(step, pace, history[: step // STEPS]) for step in range(pace.total)]
-        series[choice] = (epochs, factors)
-    title = (
-        f"schedule: every choice with the values it comes with; for plateau, val/loss stalls at epoch {STALL}"
-    )
-    return line_plot(
-        series, title=title, x_label="epoch", y_label="factor on optimizer.lr", width=960, height=540
-    )
+        line = {choice: (epochs, factors)}
+        plots.append(
+            line_plot(line, title=choice, x_label="epoch", y_label="factor", y_limits=(0, 1), **PANEL)
+        )
+    return side_by_side(plots, columns=4, **PANEL)
 
 
 PICTURES: dict[str, Callable[[], str]] = {

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from imagelab.reports.line_plot import Axis, line_plot
+from imagelab.reports.line_plot import Axis, line_plot, side_by_side
 
 SVG = "{http://www.w3.org/2000/svg}"
 LABELS = {"title": "Rates", "x_label": "step", "y_label": "rate"}
@@ -98,3 +98,10 @@ def test_a_single_point_has_axes_around_it():
     ((x, y),) = lines(drawn({"a": ([3], [7])}))["a"]
     assert 64 < x < 700
     assert 34 < y < 394
+
+
+def test_several_plots_stand_in_rows():
+    plot = line_plot({"a": ([0, 1], [0, 1])}, title="a", x_label="x", y_label="y", width=200, height=100)
+    both = ElementTree.fromstring(side_by_side([plot] * 3, columns=2, width=200, height=100))
+    assert (both.get("width"), both.get("height")) == ("400", "200")
+    assert [(one.get("x"), one.get("y")) for one in both] == [("0", "0"), ("200", "0"), ("0", "100")]

@@ -59,10 +59,11 @@ def line_plot(
     y_label: str,
     log_x: bool = False,
     log_y: bool = False,
+    y_limits: tuple[float, ...] = (),
     width: int = 760,
     height: int = 440,
 ) -> str:
-    """The text of an SVG file, with a legend and, under the mouse, the values.
+    """The text of an SVG file, with a legend of several lines and, under the mouse, the values.
 
     Points that cannot be drawn are left out: no numbers, infinite ones, and those up to 0 on a log axis.
 
@@ -73,6 +74,7 @@ def line_plot(
         y_label: What y is, and its unit.
         log_x: Whether the x axis is logarithmic.
         log_y: Whether the y axis is.
+        y_limits: Values of y that the axis covers in any case.
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
 
@@ -80,17 +82,38 @@ def line_plot(
         ValueError: There is nothing to draw.
     """
     drawn = {name: _drawable(points, log_x, log_y) for name, points in series.items()}
-    right = width - 52 - LETTER * max(map(len, series), default=0)
+    several = len(series) > 1
+    right = width - (52 + LETTER * max(map(len, series)) if several else 16)
     x = _axis([x for points in drawn.values() for x, _ in points], LEFT, right, log_x)
-    y = _axis([y for points in drawn.values() for _, y in points], height - BOTTOM, TOP, log_y)
+    y = _axis([y for points in drawn.values() for _, y in points] + [*y_limits], height - BOTTOM, TOP, log_y)
     lines = [_line(name, points, x, y, _style(i)) for i, (name, points) in enumerate(drawn.items())]
-    legend = [_entry(name, right + 14, TOP + 8 + 17 * i, _style(i)) for i, name in enumerate(series)]
+    legend = [
+        _entry(name, right + 14, TOP + 8 + 17 * i, _style(i)) for i, name in enumerate(series) if several
+    ]
     words = [
         _text(title, (x.start + x.end) / 2, 20, size=14),
         _text(x_label, (x.start + x.end) / 2, height - 10),
     ]
     words.append(_text(y_label, 15, (y.start + y.end) / 2, turned=True))
     return "\n".join([_head(title, width, height), *words, *_grid(x, y), *lines, *legend, "</svg>", ""])
+
+
+def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int) -> str:
+    """The text of an SVG file with several plots in rows.
+
+    Args:
+        plots: Their texts, all of one size.
+        columns: Plots a row.
+        width: Of each, in pixels.
+        height: Of each, in pixels.
+    """
+    rows = -(-len(plots) // columns)
+    size = f'width="{columns * width}" height="{rows * height}"'
+    placed = [
+        plot.replace("<svg ", f'<svg x="{i % columns * width}" y="{i // columns * height}" ', 1)
+        for i, plot in enumerate(plots)
+    ]
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', *placed, "</svg>", ""])
 
 
 def round_step(length: float) -> float:

@@ -9,7 +9,10 @@ Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.
 
 from typing import Any, Self
 
+from torch import Tensor, nn
+
 from imagelab.classifier import Classifier
+from imagelab.finetune.head import Head
 from imagelab.finetune.moves import Groups, freeze, moves_of, stage_groups
 from imagelab.finetune.strategy import Strategy
 
@@ -28,9 +31,15 @@ class TransferClassifier(Classifier):
         net = parts["net"]
         self.strategy, self.moves = strategy, moves_of(net, strategy, epochs)
         super().__init__(groups=stage_groups(net, groups, self.moves), **parts)
+        self.head_layers: list[str] = []  # while features stand for images: what they go through
         for move in self.moves:
             for name in move.stage.parameters if move.start is None else ():
                 net.get_parameter(name).requires_grad_(False)
+
+    def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
+        if self.head_layers:
+            return Head(net=net or self.net, layers=self.head_layers)(images)
+        return super().forward(images, net)
 
     @property
     def late(self) -> bool:

@@ -3,6 +3,7 @@
 import atexit
 import signal
 import weakref
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -18,7 +19,7 @@ _loaders: "weakref.WeakSet[DataLoader[Batch]]" = weakref.WeakSet()
 
 
 def make_loader(
-    dataset: Dataset[Batch], sampler: Sampler[Address], *, workers: int, pin_memory: bool
+    dataset: Dataset[Batch], sampler: Sampler[Address] | Sequence[Address], *, workers: int, pin_memory: bool
 ) -> "DataLoader[Batch]":
     """A loader of whole batches: the dataset gets a batch's address, not one sample's."""
     loader = DataLoader(

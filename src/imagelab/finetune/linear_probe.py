@@ -14,9 +14,9 @@ class LinearProbe(Strategy):
     """The head moves from the first epoch on, nothing else ever.
 
     Args:
-        views: Of each training image, whose features are made once, before the first epoch. 1: the image as it
-            is, not augmented. n: as the first n epochs would augment it; epoch e trains on view e modulo n.
-            None: the frozen network runs in every epoch where images are augmented, once where they are not.
+        views: Of each training image, whose features are made once, before the first epoch. 1: the image as
+            it is, not augmented. n: as the first n epochs would augment it; epoch e sees view e modulo n.
+            None: the frozen network runs in every epoch if images are augmented, once if they are not.
     """
 
     views: int | None

@@ -1,0 +1,141 @@
+"""The features of a frozen network, made once before the first epoch: the head trains on them.
+
+Source: Kornblith et al. 2019, https://arxiv.org/abs/1805.08974, section 3: a linear probe of fixed features.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, Trainer
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from imagelab import screen
+from imagelab.contracts import Batch
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import Address
+from imagelab.data.dataset import ArrayBatches
+from imagelab.data.image_data import ImageData
+from imagelab.data.workers import make_loader, worker_count
+from imagelab.randomness import sample_keys
+from imagelab.stop import Stopped, StopRequest
+
+LARGEST_BATCH = 256  # images: a full batch need not fit on the device with all that a network remembers
+SWAPPED = ("splits", "train_set", "on_device", "in_workers", "workers", "preprocess")
+
+
+@dataclass(frozen=True)
+class Features(Arrays):
+    """What a frozen network makes of images, in their place: `images` are (N, ...) float."""
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} labels for the features of {len(self.images)} images")
+
+
+class ViewBatches(Dataset[Batch]):
+    """Whole batches of features; with several views of the images, each epoch sees the next one.
+
+    Args:
+        views: The features of all images, once for each view.
+    """
+
+    def __init__(self, views: Sequence[Features]) -> None:
+        self.views = [ArrayBatches(view, steps=[]) for view in views]
+
+    def __getitem__(self, address: Address) -> Batch:
+        return self.views[address.epoch % len(self.views)][address]
+
+
+class FeatureCache(Callback):
+    """While a run is fitted its data are features in place of images, and its network the head alone.
+
+    Nothing of it is in a checkpoint: a run that goes on makes the same features again.
+
+    Args:
+        layers: What turns features into logits; empty: images are trained on as ever.
+        views: Of each training image; view v is what epoch v would show of it. 0: the plain image.
+        why: A sentence on this choice.
+        stop: Asked after every batch.
+    """
+
+    def __init__(self, *, layers: list[str], views: int, why: str, stop: StopRequest) -> None:
+        self.layers, self.views, self.why, self.stop = layers, views, why, stop
+        self.before: dict[str, Any] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
+        began = time.monotonic()
+        if self.layers:
+            self._swap(trainer, pl_module)
+        seconds = f" That took {time.monotonic() - began:.1f} s." if self.layers else ""
+        screen.say(self.why + seconds)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: Any) -> None:
+        data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        for name, value in self.before.items():
+            setattr(data, name, value)
+        self.before, pl_module.head_layers = {}, []
+
+    def _swap(self, trainer: Trainer, module: Any) -> None:
+        data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        views = range(self.views) if self.views else [None]
+        with capturing(module.net, self.layers[0]) as seen:
+            train = [self._features(trainer, module, seen, "train", view) for view in views]
+            val = self._features(trainer, module, seen, "val", None)
+        self.before = {name: getattr(data, name) for name in SWAPPED}
+        data.splits = data.splits | {"train": train[0], "val": val}
+        data.train_set = ViewBatches(train)
+        data.on_device, data.in_workers, data.workers, data.preprocess = [], [], 0, nn.Identity()
+        module.head_layers = self.layers
+
+    @torch.no_grad()
+    def _features(
+        self, trainer: Trainer, module: Any, seen: list[Tensor], split: str, view: int | None
+    ) -> Features:
+        data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        found, precision = [], trainer.precision_plugin
+        for batch in every_batch(data, split, view):
+            inputs = data.inputs(move_data_to_device(batch, module.device), train=view is not None, rank=0)
+            with precision.forward_context():
+                module(precision.convert_input(inputs.images))
+            found.append(seen.pop().cpu())
+            if self.stop.signum and trainer.world_size == 1:
+                raise Stopped(self.stop.signum)
+        return Features(torch.cat(found), data.splits[split].labels)
+
+
+def every_batch(data: ImageData, split: str, view: int | None) -> Iterator[Batch]:
+    """Each image of a split once, in order: plain, or as the epoch `view` shows it."""
+    count, size = data.counts[split], min(data.batch_size, LARGEST_BATCH)
+    addresses = []
+    for step, start in enumerate(range(0, count, size)):
+        index = np.arange(start, min(start + size, count))
+        keys = sample_keys(data.seed, view or 0, torch.from_numpy(index)).numpy()
+        addresses.append(Address(view or 0, step, index, keys))
+    dataset = data.dataset(split, augmented=view is not None)
+    slow = not isinstance(dataset, ArrayBatches) or bool(dataset.steps)
+    workers = worker_count(data.workers, one_by_one=slow, batches=len(addresses))
+    return iter(make_loader(dataset, addresses, workers=workers, pin_memory=False))
+
+
+@contextmanager
+def capturing(net: nn.Module, layer: str) -> Iterator[list[Tensor]]:
+    """A list that gets what enters a layer each time the network runs, in evaluation mode meanwhile."""
+    seen: list[Tensor] = []
+    trains = {one: one.training for one in net.modules()}
+    hook = net.get_submodule(layer).register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0].clone()), prepend=True
+    )
+    try:
+        net.eval()
+        yield seen
+    finally:
+        hook.remove()
+        for one, training in trains.items():
+            one.training = training

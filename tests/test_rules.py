@@ -12,7 +12,8 @@ GOOD = {
     "seed": 0,
     "save_every": 60,
     "resume": None,
-    "monitor": "val/accuracy",
+    "monitor": "auto",
+    "task": {"_target_": "imagelab.task.classify.Classify"},
     "model": {"weights": None, "pretrained": False, "norm": "default", "init": "default"},
     "data": {
         "_target_": "imagelab.data.digits.Digits",

@@ -19,13 +19,14 @@ from lightning.pytorch.strategies import DDPStrategy
 from imagelab import config, screen
 from imagelab.checkpoint import DurableCheckpoints
 from imagelab.classifier import Classifier
-from imagelab.contracts import Penalty, Rewire
+from imagelab.contracts import Penalty, Rewire, Task
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
 from imagelab.finetune.scratch import Scratch, without_weights
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.fit import fit_model
+from imagelab.model.head import set_head
 from imagelab.model.layer_sync import LayerSync
 from imagelab.model.logits import check_logits
 from imagelab.model.pretrained import pretrained_preprocess
@@ -40,6 +41,7 @@ from imagelab.randomness import stream
 from imagelab.saver import Saver
 from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
+from imagelab.task_rules import monitored, task_name
 from imagelab.transfer import TransferClassifier
 from imagelab.trick.batch_growth import BatchGrowth
 from imagelab.trick_rules import FINETUNING
@@ -81,7 +83,8 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     elif cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
         cfg = cfg | {"model": without_weights(cfg["model"])}
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
-    saver = Saver(folder=folder / "checkpoints", monitor=cfg["monitor"], every=cfg["save_every"], stop=stop)
+    monitor = monitored(cfg)
+    saver = Saver(folder=folder / "checkpoints", monitor=monitor, every=cfg["save_every"], stop=stop)
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
     pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
@@ -98,11 +101,12 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
 def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     """The data module; normalisation constants of pretrained weights where there are some."""
     own, knobs = config.split("data", cfg["data"])
-    source = make(own, seed=cfg["seed"])
+    task = get_object(cfg["task"]["_target_"])
+    source = make(own, seed=cfg["seed"], labelled=task.labelled)
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
     return ImageData(
-        source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, views=1, **knobs
+        source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, views=task.views, **knobs
     )
 
 
@@ -127,6 +131,8 @@ def build_classifier(
     net = build_net(
         cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"], data=data
     )
+    task = build_task(cfg, data, trainer.world_size)
+    set_head(net, task.head, in_channels=data.in_channels, size=data.preprocess.size)
     trainer.precision_plugin.convert_module(net)  # now, so that a checkpoint in 64 bits is read as one
     if cfg["trainer"]["compile"]:
         net.compile()  # in place: the names of the weights stay
@@ -136,7 +142,7 @@ def build_classifier(
     kind = build_kind(cfg["finetune"], trainer)
     classifier = kind(
         net=net,
-        loss=make(cfg["loss"], classes=data.classes),
+        task=task,
         optimizer=optimizer,
         groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
@@ -162,6 +168,18 @@ def build_kind(node: Node | None, trainer: lightning.Trainer) -> Callable[..., C
     if isinstance(trainer.strategy, DDPStrategy):
         trainer.strategy._ddp_kwargs |= late
     return partial(TransferClassifier, strategy=strategy, epochs=trainer.max_epochs or 1)
+
+
+def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:
+    """What is learnt on so many devices."""
+    return make(
+        cfg["task"],
+        loss=make(cfg["loss"], classes=data.classes),
+        classes=data.classes,
+        in_channels=data.in_channels,
+        size=data.preprocess.size,
+        batch=data.batch(ranks) * ranks,
+    )
 
 
 def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> Pace:
@@ -220,6 +238,7 @@ def card(cfg: Node, data: ImageData) -> Node:
         "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
         "model": cfg["model"],
         "seed": cfg["seed"],
+        "task": task_name(cfg),
     }
 
 

@@ -12,7 +12,9 @@ Node = dict[str, Any]
 Lookup = Callable[[str], Signature | None]
 
 # What `build` knows and fills in; a config may say it all the same.
-FACTS = frozenset({"classes", "num_classes", "in_channels", "size", "seed", "folder", "params"})
+FACTS = frozenset(
+    {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch", "labelled"}
+)
 HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 MISSING = "???"
 

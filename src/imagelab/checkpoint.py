@@ -18,6 +18,7 @@ from imagelab.problem import Problem
 from imagelab.rules import RAW
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+CLASSIFY = "classify"
 
 
 class DurableCheckpoints(TorchCheckpointIO):
@@ -105,6 +106,25 @@ def module_state(content: dict[str, Any], weights: str | None = None) -> dict[st
 def better(content: dict[str, Any]) -> str:
     """The name of the weights in a checkpoint's content that were better in validation: raw, ema or swa."""
     return content.get("weights", RAW)
+
+
+def task_of(content: dict[str, Any]) -> str:
+    """What the run of a checkpoint's content has learnt, as the choice is called."""
+    return content.get("imagelab", {}).get("task", CLASSIFY)
+
+
+def expect_classes(content: dict[str, Any], where: object) -> None:
+    """Raise a Problem where the run of a checkpoint's content has learnt without labels.
+
+    Args:
+        content: Of the checkpoint.
+        where: The run's folder or the checkpoint, as the user says it.
+    """
+    if (task := task_of(content)) != CLASSIFY:
+        raise Problem(
+            f"{where} has learnt features by task={task}, and knows no classes yet; a classifier on them "
+            f"comes of: imagelab train model.weights={where} finetune=linear_probe"
+        )
 
 
 def damage_of(path: Path) -> str | None:

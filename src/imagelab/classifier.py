@@ -1,8 +1,9 @@
-"""Images -> logits -> loss -> step: the module that Lightning trains."""
+"""Images -> outputs -> loss -> step: the module that Lightning trains."""
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import lightning
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import LBFGS, Optimizer
 
-from imagelab.contracts import Inputs, Penalty, Rewire
+from imagelab.contracts import Inputs, Penalty, Rewire, Task
 from imagelab.loss_record import Diverged, LossRecord
 from imagelab.loss_terms import LossTerms
-from imagelab.metrics import Outputs, split_metrics
+from imagelab.metrics import Outputs
 from imagelab.pace import Pace
 from imagelab.randomness import seed_step
 from imagelab.rules import RAW, metric_of
@@ -24,11 +25,11 @@ Groups = list[dict[str, Any]]
 
 
 class Classifier(lightning.LightningModule):
-    """Trains any network that maps images (B, C, H, W) to logits (B, K).
+    """Trains any network that maps images (B, C, H, W) to outputs (B, K): logits, or what else the task asks.
 
     Args:
         net: The network.
-        loss: Logits (B, K) and targets, (B,) int64 or (B, K) float -> mean loss.
+        task: What is learnt: the loss, and the metrics.
         optimizer: Makes the optimizer of the parameter groups.
         groups: The parameter groups, each with its "name" and peak "lr".
         schedule: The factor on every group's rate, a pure function of the step.
@@ -45,7 +46,7 @@ class Classifier(lightning.LightningModule):
         self,
         *,
         net: nn.Module,
-        loss: Callable[[Tensor, Tensor], Tensor],
+        task: Task,
         optimizer: Callable[[Groups], Optimizer],
         groups: Groups,
         schedule: Schedule,
@@ -59,7 +60,7 @@ class Classifier(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.net = net
-        self.loss = loss
+        self.task = task
         self.make_optimizer, self.groups, self.schedule = optimizer, groups, schedule
         self.card, self.seed, self.channels_last = card, seed, channels_last
         self.losses = LossRecord(window=window)
@@ -73,7 +74,7 @@ class Classifier(lightning.LightningModule):
         self.history: list[dict[str, float]] = []  # the metrics of each epoch
 
     def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
-        """Normalised images (B, C, H, W) -> logits (B, K), of another set of weights where one is given."""
+        """Normalised images (B, C, H, W) -> outputs (B, K), of another set of weights where one is given."""
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         if self.training and self.rewires:
@@ -99,7 +100,7 @@ class Classifier(lightning.LightningModule):
         # L-BFGS comes here several times a step: each time the same function, the first one is on record.
         seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
         self.evaluations += 1
-        loss = self.loss(self(batch.images), batch.targets)
+        loss = self.task.loss(self, batch)
         if self.evaluations == 1:
             self.losses.add(loss)
         for term in self.terms.of(self.net, record=self.evaluations == 1):
@@ -107,12 +108,12 @@ class Classifier(lightning.LightningModule):
         return self._agreed(loss * self._window_scale(batch_idx))
 
     def validation_step(self, batch: Inputs, batch_idx: int) -> None:
-        self.outputs.add(self(batch.images), batch.labels)
+        self.outputs.add(*self.task.outputs(self, batch))
         for name, net in self.averages.items():
-            self.averages_outputs[name].add(self(batch.images, net), batch.labels)
+            self.averages_outputs[name].add(*self.task.outputs(partial(self, net=net), batch))
 
     def test_step(self, batch: Inputs, batch_idx: int) -> None:
-        self.outputs.add(self(batch.images), batch.labels)
+        self.outputs.add(*self.task.outputs(self, batch))
 
     def on_validation_epoch_end(self) -> None:
         self._finish_split("val", self.outputs)
@@ -205,6 +206,5 @@ class Classifier(lightning.LightningModule):
         return window / rest if rest and batch_idx >= batches - rest else 1.0
 
     def _finish_split(self, split: str, outputs: Outputs) -> None:
-        logits, labels = outputs.take(len(self.card["classes"]), self.device)
-        metrics = split_metrics(logits, labels, self.loss)
+        metrics = self.task.metrics(*outputs.take(self.task.kept, self.device))
         self.log_dict({f"{split}/{name}": value.float() for name, value in metrics.items()}, logger=False)

@@ -24,6 +24,7 @@ class Run:
     save_every: float
     resume: str | None
     data: Choice
+    task: Choice
     augment: Choices
     model: Choice
     loss: Choice

@@ -3,7 +3,7 @@
 Shapes: B images of a batch, C channels, H x W pixels, K classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What the classifier sees.
+    """What the classifier sees; where there are several views of each image, first one of all, then the next.
 
     images: (B, C, H, W) float, normalised. targets: (B,) int64, or (B, K) float after mixing.
     labels: (B,) int64, never mixed. index: (B,) int64.
@@ -81,6 +81,36 @@ class Source(Protocol):
 
     classes: list[str]
     splits: Mapping[str, Images]
+
+
+class Task(Protocol):
+    """What is learnt from the images: the end of the network, the loss, and the metrics.
+
+    `net` maps images to outputs, with the weights that are asked for.
+
+    labelled: Whether it takes labels. views: How often a batch shows each image, augmented anew each time.
+    kept: Numbers that `outputs` keeps of an image.
+    """
+
+    labelled: bool
+    views: int
+    kept: int
+
+    def head(self, features: int) -> nn.Module | None:
+        """What takes so many features in place of the network's last layer; None: that stays."""
+        ...
+
+    def loss(self, net: Callable[[Tensor], Tensor], batch: Inputs) -> Tensor:
+        """Of a training batch, a scalar; all draws are torch's."""
+        ...
+
+    def outputs(self, net: Callable[[Tensor], Tensor], batch: Inputs) -> tuple[Tensor, Tensor]:
+        """What metrics need of a batch of val or test: (B, kept) float and (B,) int64; the same each time."""
+        ...
+
+    def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """By name, of what was kept of a whole split; one of them is the `loss`."""
+        ...
 
 
 @runtime_checkable

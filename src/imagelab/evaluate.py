@@ -55,15 +55,16 @@ def evaluate(
         root: Where the images lie now; None: where they lay.
 
     Raises:
-        Problem: The run has no such checkpoint, split or weights, the checkpoint is damaged, or the images
-            are gone.
+        Problem: The run has no such checkpoint, split or weights, the checkpoint is damaged, the images are
+            gone, or it has learnt without labels.
     """
     from imagelab.build import build_classifier, build_data, build_trainer
-    from imagelab.checkpoint import better, module_state
+    from imagelab.checkpoint import better, expect_classes, module_state
     from imagelab.data.preprocess import Preprocess
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     content = checkpoint_of(folder, checkpoint)
+    expect_classes(content, folder)
     state = module_state(content, weights)
     cfg = here(runs.read_config(folder), root)
     data = build_data(cfg, Preprocess.from_dict(content["imagelab"]["preprocess"]))

@@ -38,20 +38,20 @@ def split_metrics(
 
 
 class Outputs:
-    """The logits and labels of the batches of a split, from all ranks."""
+    """What is kept of the batches of a split, such as logits and labels, from all ranks."""
 
     def __init__(self) -> None:
         self.logits: list[Tensor] = []
         self.labels: list[Tensor] = []
 
     def add(self, logits: Tensor, labels: Tensor) -> None:
-        """Take a batch: logits (B, K), labels (B,)."""
+        """Take a batch: logits (B, K), labels (B,), or what another task keeps in their place."""
         self.logits.append(logits.detach().float())
         self.labels.append(labels)
 
-    def take(self, num_classes: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """All logits (N, K) and labels (N,) of all ranks, and begin anew."""
-        logits = torch.cat(self.logits) if self.logits else torch.empty(0, num_classes, device=device)
+    def take(self, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """All logits (N, width) and labels (N,) of all ranks, and begin anew."""
+        logits = torch.cat(self.logits) if self.logits else torch.empty(0, width, device=device)
         labels = torch.cat(self.labels) if self.labels else torch.empty(0, dtype=torch.int64, device=device)
         self.logits, self.labels = [], []
         if torch.distributed.is_available() and torch.distributed.is_initialized():

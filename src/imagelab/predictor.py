@@ -75,9 +75,9 @@ def load(path: str | Path) -> Predictor:
     Of raw and averaged weights it has those that were better in validation.
 
     Raises:
-        Problem: There is none, it is damaged, or it is not one of this project's.
+        Problem: There is none, it is damaged, not one of this project's, or has learnt without labels.
     """
-    from imagelab.checkpoint import BEST, read
+    from imagelab.checkpoint import BEST, expect_classes, read
     from imagelab.problem import Problem
 
     path = Path(path).expanduser()
@@ -86,6 +86,7 @@ def load(path: str | Path) -> Predictor:
         raise Problem(
             f"{path} is a checkpoint of another program: it does not say which network and classes it is of."
         )
+    expect_classes(checkpoint, path)
     return from_checkpoint(checkpoint)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.rules import RAW, metric_of
+from imagelab.task_rules import task_name
 
 PACKAGES = (
     "imagelab",
@@ -28,7 +29,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     Where weights were averaged, `val` and `test` are of those that were better in validation, which `weights`
     names, and `by_weights` has the metrics of both.
     """
-    content: dict[str, Any] = {"status": status, "seed": cfg["seed"]}
+    content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
         loop = trainer.fit_loop

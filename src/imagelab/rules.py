@@ -7,6 +7,7 @@ from typing import Any
 from imagelab.finetune_rules import FINETUNE_RULES
 from imagelab.problem import nearest
 from imagelab.ranges import RANGES
+from imagelab.task_rules import AUTO, METRICS_WITHOUT_LABELS, MIXES, TASK_RULES, without_labels
 from imagelab.trick_rules import TRICK_RULES
 from imagelab.trick_rules import target as _target
 
@@ -24,7 +25,6 @@ METRICS = (
 )
 RAW = "raw"  # the weights as the optimizer leaves them, beside which there may be averaged ones
 AVERAGES = ("EMA", "SWA")
-MIXES = ("Mixup", "CutMix", "CopyPaste")
 FILLED_IN = {
     "callbacks": "say trick=[...]",
     "logger": "say logger=[...]",
@@ -49,7 +49,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         sound: Whether it has passed the check of its signatures; where not, a rule may stumble over it.
     """
     found = []
-    for rule in [*RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES]:
+    for rule in [*RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)
     return found
@@ -88,7 +88,8 @@ def watchers(cfg: Node) -> dict[str, Node]:
 def _metrics_exist(cfg: Node) -> Iterator[str]:
     for path, node in watchers(cfg).items():
         metric = node.get("monitor")
-        known = METRICS + (_averaged_metrics(cfg) if path else ())
+        known = METRICS_WITHOUT_LABELS if without_labels(cfg) else METRICS
+        known += _averaged_metrics(cfg) if path else (AUTO,)
         if metric is not None and metric not in known:
             hint = nearest(metric, known) or f"; there are {', '.join(known)}"
             yield f"{path}monitor: there is no metric {metric!r}{hint}"

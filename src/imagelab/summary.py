@@ -111,6 +111,8 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
 def _next(results: dict[str, Any], folder: Path) -> dict[str, str]:
     if results["status"] != "finished":
         return {"go on": f"imagelab train resume={near(folder)}"}
+    if results.get("task", "classify") != "classify":
+        return {"use": f"imagelab train model.weights={near(folder)} finetune=linear_probe"}
     return {
         "evaluate": f"imagelab evaluate run={near(folder)}",
         "predict": f"imagelab predict run={near(folder)} source=FILE_OR_FOLDER",

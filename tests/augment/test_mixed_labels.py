@@ -28,7 +28,7 @@ def trained(choice: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
     """A short run in which every batch is mixed, and all calls of its loss."""
     mixing = [f"augment=[{choice}]", f"augment.{choice}.p=1", f"loss.label_smoothing={SMOOTHING}"]
     parts = built([*SHORT, *mixing], folder)
-    calls, loss = [], parts.classifier.loss
+    calls, loss = [], parts.classifier.task.criterion
     assert isinstance(loss, torch.nn.Module)
     compute = loss.forward
 

@@ -12,8 +12,8 @@ from imagelab.problem import Problem
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def folder(root, manifest=None, on_bad_image="error"):
-    return Folder(root=str(root), manifest=manifest, on_bad_image=on_bad_image)
+def folder(root, manifest=None, on_bad_image="error", labelled=True):
+    return Folder(root=str(root), manifest=manifest, on_bad_image=on_bad_image, labelled=labelled)
 
 
 def names(files, source):

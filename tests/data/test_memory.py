@@ -150,7 +150,8 @@ def test_small_pictures_of_one_size_fit_in_memory_and_others_do_not(tmp_path, fi
 
 
 def test_the_real_small_pictures_are_decoded_exactly(cifar10):
-    pictures = Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error").splits["train"]
+    source = Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error", labelled=True)
+    pictures = source.splits["train"]
     assert fits_in_memory(pictures)
     arrays = in_memory(pictures, size=None)
     assert arrays.images.shape == (10_000, 3, 32, 32)

@@ -26,13 +26,13 @@ def image_data(root, sizes, *, grey=False, **changes) -> ImageData:
         image.convert("L" if grey else "RGB").save(path)
     knobs = {"preprocess": None, "batch_size": 1, "workers": 0, "size": None, "limit": None, "classes": None}
     knobs |= {"balance": False, "val_fraction": 0.25, "test_fraction": 0.25, "storage": "auto", "views": 1}
-    source = Folder(root=str(root), manifest=None, on_bad_image="error")
+    source = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
     return ImageData(source=source, augment=[], seed=0, **knobs | changes)  # type: ignore[arg-type]
 
 
 def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     """The test images as the run's evaluation sees them, and as read again from their files."""
-    again = Folder(root=str(root), manifest=None, on_bad_image="error")
+    again = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
     from imagelab.data.splits import prepare_splits
 
     _, files = prepare_splits(again, classes=None, limit=None, val_fraction=0.25, test_fraction=0.25)

@@ -116,7 +116,8 @@ def test_nothing_is_written_into_the_data_folder(tmp_path, pictures):
 
 def test_ten_thousand_real_pictures_are_looked_at_once(cifar10, looked):
     def read():
-        return Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error").splits["train"]
+        source = Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error", labelled=True)
+        return source.splits["train"]
 
     assert read().sizes.tolist() == [[32, 32]] * 10_000
     assert len(looked) == 10_000

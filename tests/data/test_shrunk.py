@@ -68,7 +68,7 @@ def test_a_worker_gets_the_place_of_the_pixels_not_the_pixels(files):
 
 
 def test_real_photos_shrink_to_the_expected_sizes(hymenoptera):
-    source = Folder(root=str(hymenoptera), manifest=None, on_bad_image="error")
+    source = Folder(root=str(hymenoptera), manifest=None, on_bad_image="error", labelled=True)
     some = source.splits["val"].select(np.arange(0, 153, 8))
     photos = shrink_once(some, short=128)
     for place in range(len(some)):

@@ -117,7 +117,6 @@ def test_classes_that_are_called_by_numbers_can_be_chosen():
             r"no class 'bea'.*did you mean 'bee'\?",
         ),
         ({"train": (50, 30, 20)}, {"classes": ["ant", "ant"]}, "'ant' is named 2 times"),
-        ({"train": (50, 30, 20)}, {"classes": ["ant"]}, "at least 2 classes are needed.*found 1: ant"),
         (
             {"train": (50, 30, 20)},
             {"limit": 2},

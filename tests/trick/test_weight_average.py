@@ -9,6 +9,7 @@ import torch
 
 import imagelab
 from imagelab import config
+from imagelab.checkpoint import read
 from imagelab.compose import compose
 from imagelab.model.weights import net_weights
 from tests import in_process
@@ -113,7 +114,7 @@ def test_evaluating_loading_and_starting_from_the_run_take_the_better_weights(ru
     best = run / "checkpoints" / "best.ckpt"
     average = torch.load(best, weights_only=True)["averages"]["ema"]
     assert_same(dict(imagelab.load(run).net.state_dict()), average)
-    started = net_weights(best)
+    started = net_weights(read(best), best)
     assert_same(started, {name: average[name] for name in started})
 
 

@@ -1,4 +1,4 @@
-"""Any folder of labelled pictures: class folders, split folders with class folders, or a table of labels."""
+"""Any folder of pictures: class folders, split folders with class folders, a table of labels, or none."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -24,14 +24,18 @@ class Folder:
             are looked for beside it, then in `root`. None: `labels.csv` in `root`, where there is one.
         on_bad_image: What becomes of pictures that cannot be read: all are listed, then "error" stops and
             "skip" leaves them out.
+        labelled: Whether the labels are wanted: then there are two classes or more. Otherwise pictures may
+            lie in `root`, or in its `train/`, `val/` and `test/`, without a class folder.
     """
 
-    def __init__(self, *, root: str, manifest: str | None, on_bad_image: Literal["error", "skip"]) -> None:
+    def __init__(
+        self, *, root: str, manifest: str | None, on_bad_image: Literal["error", "skip"], labelled: bool
+    ) -> None:
         top = _existing(Path(root).expanduser().absolute(), "data.root")
         table = _table(top, manifest)
-        listing = listed(top) if table is None else read_manifest(table, top)
+        listing = listed(top, labelled=labelled) if table is None else read_manifest(table, top)
         origin = str(table or top)
-        self.classes = _classes(listing, origin)
+        self.classes = _classes(listing, origin, least=2 if labelled else 1)
         paths = [path for classes in listing.values() for path in chain.from_iterable(classes.values())]
         found = scan(paths, origin)
         refuse_or_skip(found, len(paths), on_bad_image)
@@ -68,7 +72,7 @@ def _table(root: Path, manifest: str | None) -> Path | None:
     raise Problem(f"data.manifest={manifest} does not exist: expected a CSV file at {table} or {inside}")
 
 
-def _classes(listing: Listing, origin: str) -> list[str]:
+def _classes(listing: Listing, origin: str, least: int) -> list[str]:
     """All classes by name: one that is missing from a split never shifts the labels of the others."""
     if "train" not in listing:
         others = f", only for {' and '.join(sorted(listing))}" if listing else ""
@@ -80,7 +84,7 @@ def _classes(listing: Listing, origin: str) -> list[str]:
                 f"{origin}: there are classes in {split} that training never shows: {some(strange)}; "
                 f"give train pictures of them, or remove them from {split}"
             )
-    if len(classes) < 2:
+    if len(classes) < least:
         raise Problem(f"{origin} has one class only ({classes[0]}): at least two are needed to tell apart")
     return classes
 

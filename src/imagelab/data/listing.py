@@ -10,6 +10,7 @@ from imagelab.problem import Problem
 Listing = dict[str, dict[str, list[str]]]
 """split -> class -> paths of its pictures."""
 
+UNLABELLED = "unlabelled"  # the class of pictures that lie in no class folder
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 # The last line is not read everywhere: better named as unreadable than passed over.
@@ -22,23 +23,25 @@ ENDINGS = frozenset([
 # fmt: on
 
 
-def listed(root: Path) -> Listing:
+def listed(root: Path, *, labelled: bool) -> Listing:
     """The pictures below a folder, by split and class, in the order of their names.
+
+    Args:
+        root: The folder.
+        labelled: Whether they lie in class folders; otherwise those beside such are of class `unlabelled`.
 
     Raises:
         Problem: There are none, or a folder is not what its place says.
     """
     folders = _folders(root)
     splits = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
-    if not folders:
-        raise Problem(f"{root} has no class folders ({_contents(root)}): {_layouts()}")
-    has_train = any(name == "train" and _folders(folder) for folder, name in splits.items())
-    if not has_train and len(splits) < len(folders):
-        return {"train": _classes(root)}
+    has_train = any(name == "train" and (not labelled or _folders(folder)) for folder, name in splits.items())
+    if not folders or (not has_train and len(splits) < len(folders)):
+        return {"train": _classes(root, labelled)}
     if "train" not in splits.values():
         raise Problem(f"{root} has {_names(splits)} but no train/ to learn from: {_layouts()}")
     _refuse_doubles(root, splits)
-    return {name: _classes(folder) for folder, name in splits.items()}
+    return {name: _classes(folder, labelled) for folder, name in splits.items()}
 
 
 def some(told: Sequence[str], between: str = ", ", most: int = 20) -> str:
@@ -51,9 +54,14 @@ def some(told: Sequence[str], between: str = ", ", most: int = 20) -> str:
     return between.join([*told[:most], *more])
 
 
-def _classes(folder: Path) -> dict[str, list[str]]:
+def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
     """Class -> pictures; raises a Problem that names the classes without any."""
     found = {inner.name: sorted(_pictures(str(inner), ())) for inner in _folders(folder)}
+    if not labelled:
+        found[UNLABELLED] = found.get(UNLABELLED, []) + _beside(folder)
+        found = {name: paths for name, paths in found.items() if paths}
+    if not found and not labelled:
+        raise Problem(f"{folder} has no pictures: {_contents(folder)}")
     if not found:
         raise Problem(f"{folder} has no class folders ({_contents(folder)}): {_layouts()}")
     if empty := [name for name, paths in found.items() if not paths]:
@@ -79,6 +87,12 @@ def _pictures(folder: str, above: tuple[str, ...]) -> Iterator[str]:
             yield from _pictures(entry.path, (*above, here))
         elif _ending(entry.name) in ENDINGS:
             yield entry.path
+
+
+def _beside(folder: Path) -> list[str]:
+    """The pictures that lie in a folder itself."""
+    files = (entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
+    return sorted(entry.path for entry in files if _ending(entry.name) in ENDINGS)
 
 
 def _refuse_doubles(root: Path, splits: dict[Path, str]) -> None:

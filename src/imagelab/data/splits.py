@@ -37,10 +37,6 @@ def prepare_splits(
     if classes is not None:
         chosen = [str(name) for name in classes]  # YAML reads 3 as a number
         names, splits = choose_classes(names, splits, chosen)
-    if len(names) < 2:
-        raise Problem(
-            f"data: at least 2 classes are needed to tell apart, found {len(names)}: {', '.join(names)}"
-        )
     if limit is not None:
         splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
     refuse_empty(names, splits, limit)

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
-from imagelab.checkpoint import BEST, module_state, read
+from imagelab.checkpoint import BEST, CLASSIFY, module_state, read, task_of
+from imagelab.model.head import last_layer
 from imagelab.problem import Problem, nearest
 
 SHOWN = 3  # names in a sentence: enough to see what is different
@@ -26,8 +28,9 @@ def load_weights(net: nn.Module, path: str | Path) -> list[str]:
     Raises:
         Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
     """
-    saved = net_weights(checkpoint_of(Path(path).expanduser()))
-    own = _comparable(net.state_dict())
+    content = read(file := checkpoint_of(Path(path).expanduser()))
+    saved, own = net_weights(content, file), _comparable(net.state_dict())
+    anew = _ends(net, saved, own) if task_of(content) != CLASSIFY else []
     misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]
     rows = {_rows(saved[name], own[name]) for name in misfits}
     if own.keys() != saved.keys() or len(rows) > 1 or None in rows:
@@ -36,12 +39,16 @@ def load_weights(net: nn.Module, path: str | Path) -> list[str]:
             f"{_differences(saved, own, misfits)}. Give the model.* keys of that run."
         )
     net.load_state_dict({name: saved[name] for name in saved if name not in misfits}, strict=False)
+    if anew:
+        log.warning(
+            f"model.weights={path}: {', '.join(anew)} start anew; that run learnt by task={task_of(content)}."
+        )
     for there, here in filter(None, rows):
         log.warning(
             f"model.weights={path}: {', '.join(misfits)} start anew, for {here} classes; "
             f"the checkpoint knows {there}."
         )
-    return misfits
+    return misfits + anew
 
 
 def checkpoint_of(path: Path) -> Path:
@@ -62,19 +69,28 @@ def checkpoint_of(path: Path) -> Path:
     raise Problem(f"model.weights={path}: there is no {missing}{nearest(str(missing), beside)}")
 
 
-def net_weights(file: Path) -> dict[str, Tensor]:
-    """The network's weights in a checkpoint, by the network's names; of raw and averaged ones the better.
+def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
+    """The network's weights in a checkpoint's content, by its names; of raw and averaged ones the better.
 
     Raises:
-        Problem: The file is damaged, or not a checkpoint of a run.
+        Problem: The file is not a checkpoint of a run.
     """
-    content = read(file)
     if "state_dict" not in content:
         raise Problem(f"model.weights={file} is not a checkpoint of a run: it has no state_dict.")
-    state: Mapping[str, Tensor] = module_state(content)
+    state: Mapping[str, Tensor] = module_state(dict(content))
     return _comparable(
         {name.removeprefix("net."): tensor for name, tensor in state.items() if name.startswith("net.")}
     )
+
+
+def _ends(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
+    """The names in the network's last layer; what stands in its place there is left out of both."""
+    prefix = f"{last_layer(net)[0]}."
+    names = [name for name in own if name.startswith(prefix)]
+    for state in (saved, own):
+        for name in [name for name in state if name.startswith(prefix)]:
+            del state[name]
+    return names
 
 
 def _comparable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ class Gradual(Unfreezing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect_share("every", self.every or -1, "a share of the run above 0 and", "epochs")
+        expect_share("every", self.every, "a share of the run above 0 and", "epochs", zero=False)
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         every = self.every * epochs if self.every < 1 else self.every

@@ -73,9 +73,9 @@ def expect_decay(decay: float) -> None:
         raise Problem(f"finetune.decay: wants a factor above 0, up to 1, got {decay}")
 
 
-def expect_share(key: str, value: float, share: str, whole: str) -> None:
+def expect_share(key: str, value: float, share: str, whole: str, *, zero: bool = True) -> None:
     """Raise a Problem where a value is neither a share below 1 nor a whole number."""
-    if value < 0 or (value >= 1 and value != int(value)):
+    if value < 0 or (value >= 1 and value != int(value)) or (value == 0 and not zero):
         raise Problem(f"finetune.{key}: wants {share} below 1 or a whole number of {whole}, got {value}")
 
 

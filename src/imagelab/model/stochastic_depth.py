@@ -54,7 +54,7 @@ def _set_rate(block: nn.Module, rate: float) -> None:
         setattr(block, name, _drop_layer(name, rate))
     if not places:
         for end in _ends(block):
-            block.get_submodule(end).register_forward_hook(partial(_drop_images, rate=rate))
+            block.get_submodule(end).register_forward_hook(partial(_drop_images, block=block, rate=rate))
 
 
 def _drop_layer(place: str, rate: float) -> nn.Module:
@@ -67,10 +67,10 @@ def _drop_layer(place: str, rate: float) -> nn.Module:
     return StochasticDepth(rate, mode="row")
 
 
-def _drop_images(layer: nn.Module, _: object, branch: Tensor, *, rate: float) -> Tensor:
+def _drop_images(_: nn.Module, given: object, branch: Tensor, *, block: nn.Module, rate: float) -> Tensor:
     from torchvision.ops import stochastic_depth
 
-    return stochastic_depth(branch, rate, "row", layer.training)
+    return stochastic_depth(branch, rate, "row", block.training)  # the layer may be a norm at rest
 
 
 def _is_residual(block: nn.Module) -> bool:

@@ -23,6 +23,7 @@ from imagelab.contracts import Penalty, Rewire, Task
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
+from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.scratch import Scratch, without_weights
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.fit import fit_model
@@ -93,6 +94,7 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     callbacks = [*called, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
+    cache_features(classifier, data, trainer, [*tricks.values()], stop)
     steps = classifier.pace.total
     refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)

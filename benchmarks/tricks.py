@@ -28,13 +28,16 @@ from imagelab import config, menu
 from imagelab.compose import compose
 
 RESULTS = Path(__file__).parent / "results"
-BUDGET = "ResNet-9 of width 8, 1,800 training images of CIFAR-10, 10 epochs, accuracy on 2,000 test images"
+BUDGET = (
+    "ResNet-9 of width 8, 1,800 training images of CIFAR-10 at 16 x 16 pixels, 10 epochs, "
+    "accuracy on 2,000 test images"
+)
 BASE = {
     "trainer": "cpu",
     "trainer.max_epochs": "10",
     "data": "folder",
     "data.storage": "memory",
-    "data.size": "32",
+    "data.size": "16",
     "data.limit": "2000",
     "data.workers": "0",
     "model": "resnet9",

@@ -188,7 +188,7 @@ def test_one_function_builds_what_a_target_names() -> None:
     users = [
         name_of(path) for path in PACKAGE.rglob("*.py") if re.search(r"\binstantiate\(", path.read_text())
     ]
-    assert users == ["src/imagelab/build.py"]
+    assert users == ["src/imagelab/make.py"]
 
 
 def test_the_rules_find_what_they_are_for(tmp_path: Path) -> None:

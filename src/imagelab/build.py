@@ -1,8 +1,6 @@
-"""From the config to the parts of a run; the one place that builds what a `_target_` names."""
+"""From the config to the parts of a run."""
 
-import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +8,7 @@ from typing import Any
 
 import lightning
 import torch
-from hydra.errors import HydraException
-from hydra.utils import get_object, instantiate
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from hydra.utils import get_object
 from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -26,6 +22,7 @@ from imagelab.data.reader import reader_of
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.scratch import Scratch, without_weights
 from imagelab.logger.pictures import AugmentedPictures
+from imagelab.make import make, make_optimizer
 from imagelab.model.fit import fit_model
 from imagelab.model.head import set_head
 from imagelab.model.layer_sync import LayerSync
@@ -48,7 +45,6 @@ from imagelab.trick.batch_growth import BatchGrowth
 from imagelab.trick_rules import FINETUNING
 
 Node = dict[str, Any]
-REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, MisconfigurationException, HydraException)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +55,6 @@ class Parts:
     classifier: Classifier
     saver: Saver
     trainer: lightning.Trainer
-
-
-def make(node: Node, **facts: Any) -> Any:
-    """Build what a node names: its keys are the arguments, and the facts that the target asks for."""
-    target = get_object(node["_target_"])
-    asked = inspect.signature(target).parameters
-    wanted = {name: fact for name, fact in facts.items() if name in asked and name not in node}
-    with _refusals(node):  # facts bypass instantiate, which copies what it is given
-        return instantiate(node | {"_partial_": True}, _convert_="all")(**wanted)
 
 
 def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None) -> Parts:
@@ -204,7 +191,7 @@ def build_net(
     own, knobs = config.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
     net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
-    net = fit_model(net, **knobs, sample=data.sample if data else None)
+    net = fit_model(net, **knobs, sample=data.sample if data else None, classes=classes)
     check_logits(net, num_classes=len(classes), in_channels=in_channels, size=size)
     return net
 
@@ -220,7 +207,7 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
     own, knobs = config.split("optimizer", node)
     own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = optimizer_groups(net, own, knobs["decay_norm_bias"])
-    return _optimizer(own, groups), groups
+    return make_optimizer(own, groups), groups
 
 
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
@@ -242,21 +229,3 @@ def card(cfg: Node, data: ImageData) -> Node:
         "seed": cfg["seed"],
         "task": task_name(cfg),
     }
-
-
-def _optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:
-    optimizer = instantiate(node | {"_partial_": True}, _convert_="all")
-    with _refusals(node):  # tried now: training would only begin with it
-        optimizer([dict(group) for group in groups])
-    return optimizer
-
-
-@contextmanager
-def _refusals(node: Node) -> Iterator[None]:
-    """Tell what a class of the config has against its arguments in one sentence."""
-    try:
-        yield
-    except REFUSALS as error:
-        why = str(error.__cause__ or error).strip() or type(error).__name__
-        name = str(node["_target_"]).rpartition(".")[2]
-        raise Problem(f"{name} refuses what the config says: {why.splitlines()[0]}") from error

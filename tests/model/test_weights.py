@@ -55,6 +55,23 @@ def test_the_head_starts_anew_for_other_classes_and_says_so(run, caplog):
     assert "head.weight, head.bias start anew, for 3 classes; the checkpoint knows 10" in caplog.text
 
 
+def test_the_head_starts_anew_for_as_many_other_classes_and_stays_for_the_same(run, caplog):
+    folder, trained = run
+    file = folder / "checkpoints" / "best.ckpt"
+    content, digits = torch.load(file, weights_only=True), [str(digit) for digit in range(10)]
+    torch.save(content | {"imagelab": {"classes": digits}}, file)
+    net = small_cnn()
+    assert load_weights(net, folder, digits) == []
+    assert torch.equal(net.head.weight, trained.head.weight)
+    net = small_cnn()
+    before = net.head.weight.clone()
+    with caplog.at_level(logging.WARNING, logger="imagelab"):
+        assert load_weights(net, folder, list("abcdefghij")) == ["head.weight", "head.bias"]
+    assert torch.equal(net.head.weight, before)
+    assert torch.equal(net.state_dict()["features.0.weight"], trained.state_dict()["features.0.weight"])
+    assert "that run knows other classes (0, 1, 2, not a, b, c)" in caplog.text
+
+
 def test_a_frozen_network_starts_from_a_plain_one(run):
     folder, trained = run
     net = small_cnn()

@@ -36,6 +36,7 @@ def fit_model(
     stochastic_depth: float | None,
     channels_last: bool,
     sample: Callable[[int], Tensor] | None = None,
+    classes: list[str] | None = None,
 ) -> nn.Module:
     """Change the layers, then draw the weights, then load some over them; then what is left out in training.
 
@@ -52,14 +53,12 @@ def fit_model(
         stochastic_depth: Of the last residual branch.
         channels_last: Whether weights lie in that memory format; the images have to as well.
         sample: So many training images (B, C, H, W) as the network sees them, for an init that looks at some.
+        classes: The names of the logits, to tell whether the weights are for others.
     """
     _change_layers(net, stem=stem, activation=activation, norm=norm, pool=pool)
-    if init == "lsuv":
-        _lsuv(net, sample)
-    elif init != "default":
-        init_weights(net, init)
+    _draw(net, init, sample)
     if weights is not None:
-        load_weights(net, weights)
+        load_weights(net, weights, classes)
     _leave_out(net, dropout, dropout2d, stochastic_depth)
     return net.to(memory_format=torch.channels_last) if channels_last else net
 
@@ -73,6 +72,13 @@ def _change_layers(net: nn.Module, *, stem: str, activation: str, norm: str, poo
         set_norm(net, norm)
     if pool != "default":
         set_pool(net)
+
+
+def _draw(net: nn.Module, init: str, sample: Callable[[int], Tensor] | None) -> None:
+    if init == "lsuv":
+        _lsuv(net, sample)
+    elif init != "default":
+        init_weights(net, init)
 
 
 def _leave_out(

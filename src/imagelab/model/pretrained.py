@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from imagelab.checkpoint import read
 from imagelab.data.preprocess import Preprocess
 from imagelab.model.timm import timm_preprocess
 from imagelab.model.torchvision import torchvision_preprocess
+from imagelab.model.weights import checkpoint_of
 
 PREPROCESS = {
     "imagelab.model.torchvision.torchvision_model": torchvision_preprocess,
@@ -15,15 +18,31 @@ PREPROCESS = {
 
 
 def pretrained_preprocess(model: Mapping[str, Any], size: int | None) -> Preprocess | None:
-    """The preprocessing that the weights of a library expect; None where a model starts without any.
+    """The preprocessing that weights of a library or a run expect; None where a model starts without any.
 
     Args:
         model: The model's config.
         size: Side of the network's input in pixels, where it is not to be that of the weights.
     """
-    if model["_target_"] not in PREPROCESS or not model["pretrained"]:
-        return None
-    expected = PREPROCESS[model["_target_"]](model["name"])
-    if size is None:
+    expected = _expected(model)
+    if expected is None or size is None:
         return expected
     return replace(expected, size=size, resize=round(size * expected.resize / expected.size))
+
+
+def _expected(model: Mapping[str, Any]) -> Preprocess | None:
+    if model["weights"] is not None:
+        return run_preprocess(model["weights"])
+    if model["_target_"] in PREPROCESS and model["pretrained"]:
+        return PREPROCESS[model["_target_"]](model["name"])
+    return None
+
+
+def run_preprocess(path: str | Path) -> Preprocess | None:
+    """What the weights of a run expect of images, as its checkpoint says; None where it says nothing.
+
+    Raises:
+        Problem: There is no such checkpoint, or it is damaged.
+    """
+    known = read(checkpoint_of(Path(path).expanduser())).get("imagelab", {}).get("preprocess")
+    return Preprocess.from_dict(known) if known else None

@@ -15,12 +15,13 @@ SHOWN = 3  # names in a sentence: enough to see what is different
 log = logging.getLogger(__name__)
 
 
-def load_weights(net: nn.Module, path: str | Path) -> list[str]:
-    """Copy the weights of a run into a network, all but those of a head for another number of classes.
+def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = None) -> list[str]:
+    """Copy the weights of a run into a network, all but those of a head for other classes.
 
     Args:
         net: Changed in place.
         path: A checkpoint of a run, or the run's folder, for its best one.
+        classes: The names of its logits; None: only their number tells whether they are others.
 
     Returns:
         The names that were left out.
@@ -30,7 +31,8 @@ def load_weights(net: nn.Module, path: str | Path) -> list[str]:
     """
     content = read(file := checkpoint_of(Path(path).expanduser()))
     saved, own = net_weights(content, file), _comparable(net.state_dict())
-    anew = _ends(net, saved, own) if task_of(content) != CLASSIFY else []
+    why = _another_head(content, classes)
+    anew = _ends(net, saved, own) if why else []
     misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]
     rows = {_rows(saved[name], own[name]) for name in misfits}
     if own.keys() != saved.keys() or len(rows) > 1 or None in rows:
@@ -40,9 +42,7 @@ def load_weights(net: nn.Module, path: str | Path) -> list[str]:
         )
     net.load_state_dict({name: saved[name] for name in saved if name not in misfits}, strict=False)
     if anew:
-        log.warning(
-            f"model.weights={path}: {', '.join(anew)} start anew; that run learnt by task={task_of(content)}."
-        )
+        log.warning(f"model.weights={path}: {', '.join(anew)} start anew; {why}.")
     for there, here in filter(None, rows):
         log.warning(
             f"model.weights={path}: {', '.join(misfits)} start anew, for {here} classes; "
@@ -81,6 +81,16 @@ def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
     return _comparable(
         {name.removeprefix("net."): tensor for name, tensor in state.items() if name.startswith("net.")}
     )
+
+
+def _another_head(content: dict[str, Any], classes: list[str] | None) -> str:
+    """Why a head cannot be taken over although it may have the same shape; empty where it can."""
+    if (task := task_of(content)) != CLASSIFY:
+        return f"that run learnt by task={task}"
+    known = content.get("imagelab", {}).get("classes", classes)
+    if classes is None or known == classes or len(known) != len(classes):  # the shape tells of their number
+        return ""
+    return f"that run knows other classes ({', '.join(known[:SHOWN])}, not {', '.join(classes[:SHOWN])})"
 
 
 def _ends(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:

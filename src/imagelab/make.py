@@ -1,0 +1,43 @@
+"""The one place that builds what a `_target_` names."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import get_object, instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from imagelab.problem import Problem
+
+Node = dict[str, Any]
+REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, MisconfigurationException, HydraException)
+
+
+def make(node: Node, **facts: Any) -> Any:
+    """Build what a node names: its keys are the arguments, and the facts that the target asks for."""
+    target = get_object(node["_target_"])
+    asked = inspect.signature(target).parameters
+    wanted = {name: fact for name, fact in facts.items() if name in asked and name not in node}
+    with _refusals(node):  # facts bypass instantiate, which copies what it is given
+        return instantiate(node | {"_partial_": True}, _convert_="all")(**wanted)
+
+
+def make_optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:
+    """What makes an optimizer of parameter groups; tried now, since training would only begin with it."""
+    optimizer = instantiate(node | {"_partial_": True}, _convert_="all")
+    with _refusals(node):
+        optimizer([dict(group) for group in groups])
+    return optimizer
+
+
+@contextmanager
+def _refusals(node: Node) -> Iterator[None]:
+    """Tell what a class of the config has against its arguments in one sentence."""
+    try:
+        yield
+    except REFUSALS as error:
+        why = str(error.__cause__ or error).strip() or type(error).__name__
+        name = str(node["_target_"]).rpartition(".")[2]
+        raise Problem(f"{name} refuses what the config says: {why.splitlines()[0]}") from error

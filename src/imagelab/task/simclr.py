@@ -30,7 +30,7 @@ class SimCLR:
 
     def __init__(self, *, temperature: float, dim: int, batch: int) -> None:
         if temperature <= 0:
-            raise Problem(f"task.temperature: wants more than 0, such as 0.5, got {temperature}")
+            raise Problem(f"task.temperature: wants more than 0, such as 0.2, got {temperature}")
         if dim < 2:
             raise Problem(f"task.dim: wants 2 or more, such as 128, got {dim}")
         self.temperature, self.dim, self.batch = temperature, dim, batch

@@ -9,25 +9,18 @@ can be added. The table is benchmarks/results/tricks.md; `make docs` shows the d
 """
 
 import argparse
-import csv
-import json
-import math
-import multiprocessing
-import os
-import platform
 import statistics
-import tempfile
-import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from imagelab import config, menu
-from imagelab.compose import compose
+from many_runs import Record, Words, error, machine, said, spread
+
+from imagelab import menu
 
 RESULTS = Path(__file__).parent / "results"
+RECORD = Record(RESULTS / "tricks.csv")
 BUDGET = (
     "ResNet-9 of width 8, 1,800 training images of CIFAR-10 at 16 x 16 pixels, 10 epochs, "
     "accuracy on 2,000 test images"
@@ -46,8 +39,6 @@ BASE = {
     "save_every": "100000",
     "logger": "[]",
 }
-COLUMNS = ("words", "seed", "accuracy", "seconds")
-Words = dict[str, str]
 
 
 class Pair(NamedTuple):
@@ -93,33 +84,6 @@ KEYS = {
 }
 
 
-def run(words: Words, seed: int, data: Path) -> tuple[float, float]:
-    """Test accuracy of one run, with the weights that validation finds best, and its seconds.
-
-    The accuracy is NaN where the loss became NaN.
-    """
-    from imagelab import runs, screen
-    from imagelab.train import Session
-
-    screen.hush()
-    said = [f"{key}={value}" for key, value in (BASE | words).items()]
-    composed = compose("train", [*said, f"data.root={data}", f"seed={seed}"])
-    assert composed.cfg is not None, composed.problems
-    cfg = config.plain(composed.cfg)
-    mistakes = composed.problems + config.problems(cfg)
-    assert not mistakes, mistakes
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            Session(cfg, Path(folder), None).run()
-        except SystemExit:
-            said_last = (Path(folder) / "console.log").read_text()
-            assert "NaN" in said_last, said_last
-            return math.nan, time.perf_counter() - began
-        results: Any = json.loads((Path(folder) / runs.RESULTS).read_text())
-    return results["test"]["accuracy"], time.perf_counter() - began
-
-
 def main() -> None:
     """Do the runs that are missing, then write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -129,47 +93,35 @@ def main() -> None:
     parser.add_argument("--only", default="", help="words that a comparison's name contains, by commas")
     args = parser.parse_args()
     wanted = [pair for pair in pairs() if any(word in pair.name for word in args.only.split(","))]
-    kept = _read()
-    todo = {
-        (_said(words), seed): words
-        for seed in range(args.seeds)
-        for pair in wanted
-        for words in (pair.with_it, pair.without)
-        if (_said(words), seed) not in kept
-    }
-    os.environ["OMP_NUM_THREADS"] = "1"
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.workers, mp_context=context) as pool:
-        started = {
-            pool.submit(run, words, seed, args.data): (said, seed) for (said, seed), words in todo.items()
-        }
-        for done, future in enumerate(as_completed(started), 1):
-            said, seed = started[future]
-            if error := future.exception():
-                print(f"{said} seed {seed}: {error!r}", flush=True)
-                continue
-            _keep(said, seed, *future.result())
-            print(f"{done}/{len(todo)} {said or 'base'} seed {seed}: {future.result()[0]:.4f}", flush=True)
+    RECORD.fill(
+        {
+            (said(words), seed): BASE | {"data.root": str(args.data)} | words
+            for seed in range(args.seeds)
+            for pair in wanted
+            for words in (pair.with_it, pair.without)
+        },
+        args.workers,
+    )
     (RESULTS / "tricks.md").write_text(table(), encoding="utf-8")
 
 
 def table() -> str:
     """Every comparison whose runs are there: mean, standard error, paired difference."""
-    kept = _read()
+    kept = RECORD.read()
     rows = []
     for pair in pairs():
-        one, other = _said(pair.with_it), _said(pair.without)
-        seeds = [seed for said, seed in kept if said == one and (other, seed) in kept]
+        one, other = said(pair.with_it), said(pair.without)
+        seeds = [seed for name, seed in kept if name == one and (other, seed) in kept]
         if len(seeds) > 1:
-            with_it, without = ([kept[said, seed] for seed in seeds] for said in (one, other))
+            with_it, without = ([kept[name, seed] for seed in seeds] for name in (one, other))
             gains = [100 * (a - b) for a, b in zip(with_it, without, strict=True)]
-            cells = [_spread([100 * a for a in side]) for side in (with_it, without)]
+            cells = [spread(side) for side in (with_it, without)]
             rows.append((pair, cells, gains, len(seeds)))
-    lines = [HEAD.format(budget=BUDGET, date=date.today(), machine=_machine()), *TITLES]
+    lines = [HEAD.format(budget=BUDGET, date=date.today(), machine=machine()), *TITLES]
     for pair, cells, gains, seeds in rows:
         lines.append(
-            f"| `{pair.name}` | `{_said(pair.without) or 'base'}` | {cells[0]} | {cells[1]} "
-            f"| {statistics.fmean(gains):+.1f} ± {_error(gains):.1f} | {seeds} |"
+            f"| `{pair.name}` | `{said(pair.without) or 'base'}` | {cells[0]} | {cells[1]} "
+            f"| {statistics.fmean(gains):+.1f} ± {error(gains):.1f} | {seeds} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -194,41 +146,6 @@ TITLES = (
 
 def _list(group: str, names: list[str]) -> Words:
     return {group: f"[{','.join(names)}]"} if names != ["flip", "crop"] else {}
-
-
-def _said(words: Words) -> str:
-    return " ".join(f"{key}={value}" for key, value in words.items())
-
-
-def _read() -> dict[tuple[str, int], float]:
-    file = RESULTS / "tricks.csv"
-    if not file.is_file():
-        return {}
-    with file.open(encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    return {(row["words"], int(row["seed"])): float(row["accuracy"]) for row in rows}
-
-
-def _keep(said: str, seed: int, accuracy: float, seconds: float) -> None:
-    file = RESULTS / "tricks.csv"
-    new = not file.is_file()
-    with file.open("a", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines, lineterminator="\n")
-        if new:
-            writer.writerow(COLUMNS)
-        writer.writerow([said, seed, f"{accuracy:.4f}", f"{seconds:.1f}"])
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.fmean(values):.1f} ± {_error(values):.1f}"
-
-
-def _error(values: list[float]) -> float:
-    return statistics.stdev(values) / math.sqrt(len(values))
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.machine()}"
 
 
 if __name__ == "__main__":

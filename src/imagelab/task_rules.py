@@ -38,8 +38,8 @@ def _labels_are_not_mixed(cfg: Node) -> Iterator[str]:
     names = [name for name, node in cfg["augment"].items() if target(node) in MIXES]
     if names and without_labels(cfg):
         yield (
-            f"augment: {' and '.join(names)} blend images for the sake of their labels, and "
-            f"task={task_name(cfg)} learns without; leave them out"
+            f"augment: {' and '.join(names)} blend{'s' * (len(names) == 1)} images with their labels, and "
+            f"task={task_name(cfg)} learns without any; leave {'it' if len(names) == 1 else 'them'} out"
         )
 
 
@@ -61,7 +61,7 @@ def _views_differ(cfg: Node) -> Iterator[str]:
 def _loss_is_used(cfg: Node) -> Iterator[str]:
     choice = menu.questions("train")["loss"]
     if without_labels(cfg) and cfg["loss"] != menu.load(menu.folder() / "loss" / f"{choice}.yaml"):
-        yield f"loss: it is of labels, and task={task_name(cfg)} has a loss of its own; leave loss out"
+        yield f"loss: task={task_name(cfg)} has a loss of its own; leave loss out"
 
 
 def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:

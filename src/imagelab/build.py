@@ -19,6 +19,7 @@ from imagelab.contracts import Penalty, Rewire, Task
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
+from imagelab.finetune.choose import chosen
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.scratch import Scratch, without_weights
 from imagelab.logger.pictures import AugmentedPictures
@@ -66,6 +67,7 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
         stop: What Ctrl-C and SIGTERM set.
         known: The card of the checkpoint to go on from: what the run once started from is not needed again.
     """
+    cfg, choice = chosen(cfg, known)
     if known:
         cfg = cfg | {"model": bare(cfg["model"])}
     elif cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
@@ -81,6 +83,7 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     callbacks = [*called, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
+    classifier.card |= {"finetune": choice} if choice else {}
     cache_features(classifier, data, trainer, [*tricks.values()], stop)
     steps = classifier.pace.total
     refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)

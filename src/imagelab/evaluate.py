@@ -108,7 +108,13 @@ def here(cfg: Node, root: str | None) -> Node:
             )
         data = data | {"root": root}
     device = {"accelerator": _accelerator(trainer), "devices": 1, "strategy": "auto", "num_nodes": 1}
-    return cfg | {"data": data, "augment": {}, "model": bare(cfg["model"]), "trainer": trainer | device}
+    return cfg | {
+        "data": data,
+        "augment": {},
+        "finetune": None,
+        "model": bare(cfg["model"]),
+        "trainer": trainer | device,
+    }
 
 
 def table(content: Node) -> Any:

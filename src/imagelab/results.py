@@ -27,7 +27,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     """The content of results.json; `parts` is None where the run did not come so far.
 
     Where weights were averaged, `val` and `test` are of those that were better in validation, which `weights`
-    names, and `by_weights` has the metrics of both.
+    names, and `by_weights` has the metrics of both. `finetune` is what `finetune=auto` chose, and why.
     """
     content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
     if parts is not None:
@@ -53,6 +53,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             **sets[saver.best.get("weights", RAW)],
         }
         content |= {"by_weights": sets} if len(sets) > 1 else {}
+        content |= {key: value for key, value in parts.classifier.card.items() if key == "finetune"}
     return content | {"versions": versions(), "git": git_state(), "command": shlex.join(sys.orig_argv[1:])}
 
 

@@ -1,0 +1,78 @@
+"""Puts in place of `finetune=auto` what it chooses, once: a run that goes on keeps to it."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imagelab import menu, screen
+from imagelab.data.batches import Address
+from imagelab.data.image_data import ImageData
+from imagelab.finetune.auto import Auto
+from imagelab.finetune.features import capturing
+from imagelab.finetune.head import head_layers
+from imagelab.make import make
+from imagelab.model.head import last_layer
+from imagelab.randomness import stream
+
+Node = dict[str, Any]
+BATCH = 128  # images
+EACH = 20  # images of a class that nearest neighbours need: of more classes, only some are looked at
+
+
+def chosen(cfg: Node, known: Node | None) -> tuple[Node, Node | None]:
+    """The config with the strategy that suits its data, and the record of the choice; None: none was left.
+
+    Args:
+        cfg: Of the run.
+        known: The card of the checkpoint that it goes on from.
+    """
+    auto = make(cfg["finetune"]) if cfg["finetune"] else None
+    if not isinstance(auto, Auto):
+        return cfg, None
+    if known:
+        record, when = known["finetune"], "as when the run began: "
+    else:
+        record, when = _measured(cfg, auto), ""
+    screen.say(f"finetune=auto: {when}{record['why']}.")
+    return cfg | {"finetune": menu.load(menu.folder() / "finetune" / f"{record['choice']}.yaml")}, record
+
+
+def looked_at(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
+    """Places of up to so many images, as many of each class; of some classes only, where all are too many."""
+    rng, classes = stream(seed, "likeness"), np.unique(labels)
+    some = rng.permutation(classes)[: max(2, images // EACH)]
+    each = images // len(some)
+    return np.sort(
+        np.concatenate([rng.permutation(np.flatnonzero(labels == label))[:each] for label in some])
+    )
+
+
+@torch.no_grad()
+def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Tensor, Tensor]:
+    """What goes into the head, and the images themselves as the network sees them, of training images."""
+    dataset, made, pixels = data.dataset("train", augmented=False), [], []
+    layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
+    with capturing(net, layer) as seen:
+        for place in range(0, len(places), BATCH):
+            index = places[place : place + BATCH]
+            images = data.preprocess(dataset[Address(0, 0, index, index)].images)
+            net(images)
+            made.append(seen.pop().flatten(1))
+            pixels.append(images.flatten(1))
+    return torch.cat(made), torch.cat(pixels)
+
+
+def _measured(cfg: Node, auto: Auto) -> Node:
+    from imagelab.build import build_data, build_net  # which asks here what to build
+
+    data = build_data(cfg)
+    labels = data.splits["train"].labels
+    per_class = float(np.median(np.unique(labels, return_counts=True)[1]))
+    if auto.similarity is not None:
+        return auto.decide(per_class, None)
+    net = build_net(cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], data=data)
+    places = looked_at(labels, auto.images, cfg["seed"])
+    features, pixels = features_of(net, data, places)
+    return auto.decide(per_class, auto.likeness(features, pixels, torch.from_numpy(labels[places])))

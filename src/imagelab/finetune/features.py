@@ -126,9 +126,10 @@ def every_batch(data: ImageData, split: str, view: int | None) -> Iterator[Batch
 
 @contextmanager
 def capturing(net: nn.Module, layer: str) -> Iterator[list[Tensor]]:
-    """A list that gets what enters a layer each time the network runs, in evaluation mode meanwhile."""
+    """A list that gets what enters a layer each time the network runs, in evaluation mode, not compiled."""
     seen: list[Tensor] = []
     trains = {one: one.training for one in net.modules()}
+    compiled, net._compiled_call_impl = net._compiled_call_impl, None  # which would keep the hook for good
     hook = net.get_submodule(layer).register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0].clone()), prepend=True
     )
@@ -137,5 +138,6 @@ def capturing(net: nn.Module, layer: str) -> Iterator[list[Tensor]]:
         yield seen
     finally:
         hook.remove()
+        net._compiled_call_impl = compiled
         for one, training in trains.items():
             one.training = training

@@ -5,8 +5,8 @@
 | few       | linear_probe | top_half                  |
 | many      | full         | scratch or discriminative |
 
-How alike they are is measured by the share of the mistakes of nearest neighbours in pixels that features, as
-they are, put right. With a ResNet-9 of 10,000 pictures of CIFAR-10 that was 0.16 to 0.29 for the other classes
+How alike they are is measured by the share of the mistakes of nearest neighbours in pixels that features put
+right as they are. With a ResNet-9 of 10,000 pictures of CIFAR-10 that was 0.16 to 0.29 for the other classes
 of CIFAR-10 and below 0 for digits; with one of digits it was 0.00 to 0.09 for CIFAR-10.
 
 Source: https://cs231n.github.io/transfer-learning, "When and how to fine-tune?".

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from imagelab.summary import closing_table, near, opening
+from imagelab.summary import StageRow, closing_table, near, opening, stage_table
 
 RESULTS = {
     "status": "finished",
@@ -101,3 +101,15 @@ def test_the_opening_lines_count_images_parameters_and_steps(tmp_path):
     assert "1 epoch, 1,010 steps of 128 images on cpu" in text
     assert "0.02 (0.01 scaled to the batch)" in text
     assert str(tmp_path) in text
+
+
+def test_the_stages_are_listed_with_their_rates_and_the_epoch_counted_from_one():
+    stages = [
+        StageRow("stem", 9408, 0.0, None),
+        StageRow("layer4", 8393728, 0.0005, 2),
+        StageRow("head", 1026, 0.001, 0),
+    ]
+    table = rows(shown(stage_table(stages)))
+    assert table["stem"] == ["stem", "9,408", "0", "never"]
+    assert table["layer4"] == ["layer4", "8,393,728", "0.0005", "3"]
+    assert table["head"] == ["head", "1,026", "0.001", "1"]

@@ -131,7 +131,7 @@ def build_classifier(
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
-    kind = build_kind(cfg["finetune"], trainer)
+    kind = build_kind(cfg["finetune"], trainer.max_epochs or 1)
     classifier = kind(
         net=net,
         task=task,
@@ -148,18 +148,18 @@ def build_classifier(
     )
     for trick in rewires:
         trick.rewired(net)  # tried now: training would only begin with it
+    if isinstance(classifier, TransferClassifier) and isinstance(trainer.strategy, DDPStrategy):
+        # What is not moving yet has no gradient to wait for; Lightning's own word for it is a strategy's name.
+        trainer.strategy._ddp_kwargs["find_unused_parameters"] = classifier.late
     return classifier
 
 
-def build_kind(node: Node | None, trainer: lightning.Trainer) -> Callable[..., Classifier]:
+def build_kind(node: Node | None, epochs: int) -> Callable[..., Classifier]:
     """What makes the module to train: a plain classifier, or one whose stages move as `finetune` says."""
     strategy = make(node) if node else Scratch()
     if isinstance(strategy, Scratch):
         return Classifier
-    late = {"find_unused_parameters": True}  # of several processes: what is frozen has no gradient
-    if isinstance(trainer.strategy, DDPStrategy):
-        trainer.strategy._ddp_kwargs |= late
-    return partial(TransferClassifier, strategy=strategy, epochs=trainer.max_epochs or 1)
+    return partial(TransferClassifier, strategy=strategy, epochs=epochs)
 
 
 def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:

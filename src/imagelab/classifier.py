@@ -20,6 +20,7 @@ from imagelab.pace import Pace
 from imagelab.randomness import seed_step
 from imagelab.rules import RAW, metric_of
 from imagelab.schedule import Schedule
+from imagelab.summary import StageRow
 
 Groups = list[dict[str, Any]]
 
@@ -152,6 +153,10 @@ class Classifier(lightning.LightningModule):
     def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
         """The share of its scheduled rate that a parameter group has at a batch of the present epoch."""
         return 1.0
+
+    def stage_rows(self) -> list[StageRow]:
+        """What there is to say of each stage, where they do not all do the same."""
+        return []
 
     def running_loss(self) -> float:
         """Mean training loss of the last logged window, for the progress bar."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -54,6 +54,26 @@ def opening(
             "run folder": near(folder),
         }
     )
+
+
+class StageRow(NamedTuple):
+    """A stage: its name, its numbers to learn, its peak rate, the epoch at which it starts, if any."""
+
+    name: str
+    parameters: int
+    rate: float
+    start: int | None
+
+
+def stage_table(stages: Sequence[StageRow]) -> RenderableType:
+    """What moves, how fast and from when on; epochs count from 0 in the rows, from 1 in the table."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, title in enumerate(("stage", "parameters", "learning rate", "moves from epoch")):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+    for name, parameters, rate, start in stages:
+        moves = ["0", "never"] if start is None else [f"{rate:.3g}", str(start + 1)]
+        table.add_row(name, f"{parameters:,}", *moves)
+    return Group(Text(""), table, Text(""))
 
 
 def closing_table(results: dict[str, Any], folder: Path) -> RenderableType:

@@ -94,7 +94,7 @@ class Session:
         from imagelab.build import build
         from imagelab.checkpoint import card
         from imagelab.plan import refuse_other_data
-        from imagelab.summary import closing_table
+        from imagelab.summary import closing_table, stage_table
 
         if screen.speaks():
             screen.keep(self.folder / "console.log")
@@ -103,6 +103,7 @@ class Session:
         if known:
             refuse_other_data(known, parts.classifier.card, self.folder)
         screen.say(self._opening())
+        screen.say(*[stage_table(rows)] if (rows := parts.classifier.stage_rows()) else [])
         for logger in parts.trainer.loggers if self.checkpoint is None else []:
             logger.log_hyperparams(self.cfg)
         checkpoint, self.fitting = str(self.checkpoint) if self.checkpoint else None, True
@@ -116,7 +117,7 @@ class Session:
         from imagelab.summary import opening
 
         data, trainer, classifier = self.parts.data, self.parts.trainer, self.parts.classifier
-        lr, pace = classifier.groups[0]["lr"], classifier.pace
+        lr, pace = max(group["lr"] for group in classifier.groups), classifier.pace
         device, own = trainer.strategy.root_device.type, self.cfg["optimizer"]
         note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"
         return opening(
@@ -129,7 +130,7 @@ class Session:
             epochs=trainer.max_epochs,
             steps=pace.total,
             lr=lr,
-            lr_note=note if lr != own["lr"] else "",
+            lr_note=note if own["lr_scaling"] != "none" else "",
             folder=self.folder,
         )
 

@@ -15,6 +15,7 @@ from imagelab.classifier import Classifier
 from imagelab.finetune.head import Head
 from imagelab.finetune.moves import Groups, freeze, moves_of, stage_groups
 from imagelab.finetune.strategy import Strategy
+from imagelab.summary import StageRow
 
 
 class TransferClassifier(Classifier):
@@ -68,3 +69,14 @@ class TransferClassifier(Classifier):
             return 1.0
         done = self.pace.step(epoch, batch_idx) - self.pace.step(move.start, 0)
         return self.strategy.ramp(done, self.pace.steps(move.start))
+
+    def stage_rows(self) -> list[StageRow]:
+        rates: dict[int, float] = {}
+        for group in self.groups:
+            rates[group["stage"]] = max(group["lr"], rates.get(group["stage"], 0.0))
+        size = {name: parameter.numel() for name, parameter in self.net.named_parameters()}
+        sizes = [sum(size[name] for name in move.stage.parameters) for move in self.moves]
+        return [
+            StageRow(move.stage.name, sizes[place], rates.get(place, 0.0), move.start)
+            for place, move in enumerate(self.moves)
+        ]

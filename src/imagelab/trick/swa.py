@@ -1,19 +1,22 @@
 """SWA: the mean of the weights at the ends of the last epochs, with BatchNorm's statistics taken anew.
 
 The run keeps its own schedule and so the ratios between its parameter groups. The statistics come from the
-epoch's first training batches, augmented and mixed as they are trained on, of all ranks.
+epoch's first training batches, augmented and mixed as they are trained on, of all ranks; where a strategy
+of `finetune` freezes them, they stay as they are.
 
 Source: Izmailov et al. 2018, https://arxiv.org/abs/1803.05407, algorithm 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+import torch
 from lightning import Trainer
 from lightning.fabric.utilities import move_data_to_device
-from torch import Tensor
-from torch.optim.swa_utils import get_swa_multi_avg_fn, update_bn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from imagelab.problem import Problem
 from imagelab.randomness import seed_step
@@ -48,8 +51,12 @@ class SWA(WeightAverage):
 
     def on_update(self, trainer: Trainer, pl_module: Any) -> None:
         self.net.load_state_dict(self.weights)
+        trained = {name: layer.training for name, layer in pl_module.net.named_modules()}
+        for name, layer in self.net.named_modules():
+            layer.training = trained[name]
         with trainer.precision_plugin.train_step_context():
-            update_bn(self._images(trainer, pl_module), self.net)
+            take_statistics(self.net, self._images(trainer, pl_module))
+        self.net.eval()
         for name, values in self.net.named_buffers():
             if name in self.weights:
                 mean = trainer.world_size > 1 and values.is_floating_point()
@@ -64,3 +71,20 @@ class SWA(WeightAverage):
             inputs = data.inputs(move_data_to_device(batch, module.device), train=True, rank=rank)
             seed_step(self.seed, epoch, step, rank)
             yield trainer.precision_plugin.convert_input(inputs.images)
+
+
+@torch.no_grad()
+def take_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set the statistics of every BatchNorm in training mode to the mean of theirs over batches of images.
+
+    torch's own `update_bn` does so with those that are frozen, too.
+    """
+    norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm) and layer.training]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches, each as important as the other
+    for images in batches if norms else ():
+        net(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -17,6 +17,7 @@ NEEDED = {
     "data=folder": ["data.root=somewhere"],
     "experiment=photos": ["data.root=somewhere"],
     "optimizer=lbfgs": ["data.batch_size=full"],
+    "task=simclr": ["augment=[crop]"],
 } | {f"finetune={name}": ["model.weights=somewhere"] for name in menu.choices("finetune")}
 LISTS = [group for group, default in menu.questions("train").items() if isinstance(default, list)]
 CHOICES = [(group, name) for group in menu.questions("train") for name in menu.choices(group)]

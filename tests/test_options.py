@@ -17,7 +17,7 @@ from imagelab.problem import Problem
 from imagelab.stop import StopRequest
 from tests.fitting import built, fitted
 
-GROUPS = ("data", "augment", "model", "loss", "optimizer", "schedule", "trick", "logger")
+GROUPS = ("data", "task", "augment", "model", "loss", "optimizer", "schedule", "trick", "logger")
 OPTIONS = [(group, choice) for group in GROUPS for choice in menu.choices(group)]
 # Two small steps, whatever else a choice asks for.
 BRIEF = [
@@ -33,6 +33,7 @@ NEEDS = {
     "wandb": ["logger.wandb.mode=offline"],
     "lbfgs": ["data.batch_size=full", "trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
+    "simclr": ["augment=[crop]"],
 }
 
 
@@ -185,6 +186,7 @@ def combination(rng: random.Random, photos) -> list[str]:
     for key, values in KEYS.items():
         if rng.random() < 0.2:
             words.append(f"{key}={rng.choice(values)}")
+    words += [f"task={rng.choice(menu.choices('task'))}"] if rng.random() < 0.2 else []
     one_step = {"data.batch_size=full", "trainer.accumulate_grad_batches=2", "optimizer=lbfgs"} & set(words)
     return [*words, "trainer.max_epochs=2"] if one_step else words
 

@@ -78,7 +78,7 @@ def test_what_would_go_wrong_silently_is_refused(words, beginning, instead):
         ("EMAWeightAveraging", "not what is validated", "say trick=[ema]"),
         ("EarlyStopping", "trains on", "say trick=[early_stopping]"),
         ("ModelCheckpoint", "keeps its best and last", "save_every=SECONDS"),
-        ("GradientAccumulationScheduler", "counts the steps of a run wrong", "say trick=[batch_growth]"),
+        ("GradientAccumulationScheduler", "count the steps of a run wrong", "say trick=[batch_growth]"),
     ],
 )
 def test_callbacks_of_lightning_that_go_wrong_are_refused_by_name(name, why, instead):

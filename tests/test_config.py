@@ -15,9 +15,14 @@ from imagelab.value_types import fits
 
 NEEDED = {
     "data=folder": ["data.root=somewhere"],
-    "experiment=photos": ["data.root=somewhere"],
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
+    "task=simclr": ["augment=[crop]"],
+    **{
+        f"experiment={name}": ["data.root=somewhere"]
+        for name in menu.choices("experiment")
+        if "data: folder" in (menu.folder() / "experiment" / f"{name}.yaml").read_text()
+    },
 } | {f"finetune={name}": ["model.weights=somewhere"] for name in menu.choices("finetune")}
 LISTS = [group for group, default in menu.questions("train").items() if isinstance(default, list)]
 CHOICES = [(group, name) for group in menu.questions("train") for name in menu.choices(group)]

@@ -65,12 +65,12 @@ def test_an_average_that_is_no_number_is_never_evaluated_or_chosen(tmp_path, mon
 
 
 @pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
-def test_the_average_is_kept_in_float32_whatever_the_training_runs_in(precision, tmp_path):
+def test_the_average_is_kept_in_float32_at_least_whatever_the_training_runs_in(precision, tmp_path):
     parts = fitted(
         [*SMALL, "trick=[ema]", "trainer.max_epochs=1", f"trainer.precision={precision}"], tmp_path
     )
     kept = {value.dtype for value in average_of(parts).weights.values() if value.is_floating_point()}
-    assert kept == {torch.float32}
+    assert kept == {torch.float64 if precision == "64-true" else torch.float32}
     assert math.isfinite(parts.trainer.callback_metrics["val_ema/loss"])
 
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 
 class WeightAverage(Callback):
-    """Keeps the average in float32; before its first update nothing averaged is evaluated, saved or chosen.
+    """Keeps the average in float32, or wider where the training is.
 
-    The first update takes the weights as they are, so that the initial ones are never part of an average.
+    Before its first update nothing averaged is evaluated, saved or chosen. The first update takes the weights as they are, so that the initial ones are never part of an average.
     """
 
     name: str  # of the averaged weights, in metrics and checkpoints
@@ -38,6 +38,8 @@ class WeightAverage(Callback):
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         self.net = deepcopy(pl_module.net).eval().requires_grad_(False)
+        if any(weight.dtype.itemsize < 4 for weight in self.net.parameters()):
+            self.net.float()
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         if self.name in checkpoint.get("averages", {}):

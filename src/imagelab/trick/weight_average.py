@@ -14,8 +14,8 @@ from torch import Tensor, nn
 class WeightAverage(Callback):
     """Keeps the average in float32, or wider where the training is.
 
-    Before its first update nothing averaged is evaluated, saved or chosen. The first takes the weights as they
-    are, so that the initial ones are never part of an average.
+    Before its first update nothing averaged is evaluated, saved or chosen. The first takes the weights as
+    they are, so that the initial ones are never part of an average.
     """
 
     name: str  # of the averaged weights, in metrics and checkpoints

@@ -17,7 +17,6 @@ NEEDED = {
     "data=folder": ["data.root=somewhere"],
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
-    "task=simclr": ["augment=[crop]"],
     **{
         f"experiment={name}": ["data.root=somewhere"]
         for name in menu.choices("experiment")

@@ -59,7 +59,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "data=folder data.root=PLACE/fine data.manifest=PLACE/void": "data.manifest=PLACE/void is a folder",
     "data=folder data.root=PLACE/fine data.manifest=x.csv": "data.manifest=x.csv does not exist",
     "data=folder data.root=PLACE/fine data.classes=[cat,dgo]": "no class 'dgo' among cat, dog; did you mean",
-    "data=folder data.root=PLACE/fine data.classes=[cat] data.batch_size=2": "at least 2 classes are needed|found 1: cat",
+    "data=folder data.root=PLACE/fine data.classes=[cat] data.batch_size=2": "least 2 classes|found 1: cat",
     "data=folder data.root=PLACE/fine": "data.batch_size: 128 is more than the 12 training images; say",
     "data=cifar10 data.root=PLACE/file": "data.root=PLACE/file is a file",
     "data=cifar10 data.download=false": "CIFAR10 is not in CWD/data; say data.download=true",

@@ -106,10 +106,11 @@ class Auto:
         return f"{per_class:,.0f} images a class are {'few' if few else 'many'} (finetune.few={self.few})"
 
     def _likeness(self, found: Likeness | None, similarity: str | None) -> str:
+        word = "similar to" if similarity == "similar" else "different from"
         if found is None:
-            return f"and {similarity} to those of the weights (finetune.similarity)"
+            return f"and {word} those of the weights (finetune.similarity)"
         return (
-            f"and {similarity} to those of the weights (nearest neighbours among {found.images:,}: "
+            f"and {word} those of the weights (nearest neighbours among {found.images:,}: "
             f"{found.features:.0%} right by features, {found.pixels:.0%} by pixels, {found.chance:.0%} by "
             f"chance: a gain of {found.gain:.2f}, finetune.similar_from={self.similar_from:g})"
         )

@@ -74,5 +74,6 @@ def _measured(cfg: Node, auto: Auto) -> Node:
         return auto.decide(per_class, None)
     net = build_net(cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], data=data)
     places = looked_at(labels, auto.images, cfg["seed"])
+    screen.say(f"finetune=auto: looking at {len(places):,} training images with the network as it is ...")
     features, pixels = features_of(net, data, places)
     return auto.decide(per_class, auto.likeness(features, pixels, torch.from_numpy(labels[places])))

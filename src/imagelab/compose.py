@@ -103,16 +103,16 @@ def _parse(word: str, command: str) -> tuple[Override | None, list[str]]:
     if override.is_sweep_override():
         values = word.partition("=")[2]
         return None, [f"{word}: several values are a sweep, say -m; as one list, say {key(word)}=[{values}]"]
-    return override, _wrong_choices(override, command) if _is_choice(override, command) else []
+    return override, _wrong_choices(override) if _is_choice(override, command) else []
 
 
 def _is_choice(override: Override, command: str) -> bool:
     return override.key_or_group in menu.questions(command)
 
 
-def _wrong_choices(override: Override, command: str) -> list[str]:
+def _wrong_choices(override: Override) -> list[str]:
     group, value = override.key_or_group, override.value()
-    if override.is_delete() or (value is None and menu.questions(command)[group] is None):
+    if override.is_delete():
         return []
     names = value if isinstance(value, list) else ["null" if value is None else value]
     found = menu.unknown(group, [str(name) for name in names])

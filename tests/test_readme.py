@@ -118,6 +118,7 @@ def train(line: str, place: Path) -> None:
         assert (said.status, said.out) == (2, "")
         assert re.search(r"cannot be downloaded|could not be fetched", said.err), said.err
         if absent == ["model.pretrained=true"]:
+            words = [word for word in words if not word.startswith("finetune=")]
             succeed([*words, "model.pretrained=false"], place)
     elif "trainer=ddp" in words:
         said = in_process.imagelab(*words, folder=place)

@@ -51,7 +51,7 @@ def test_the_head_starts_anew_for_other_classes_and_says_so(run, caplog):
     with caplog.at_level(logging.WARNING, logger="imagelab"):
         assert load_weights(net, folder) == ["head.weight", "head.bias"]
     assert torch.equal(net.head.weight, before)
-    assert torch.equal(net.features[0].weight, trained.features[0].weight)
+    assert torch.equal(net.state_dict()["features.0.weight"], trained.state_dict()["features.0.weight"])
     assert "head.weight, head.bias start anew, for 3 classes; the checkpoint knows 10" in caplog.text
 
 

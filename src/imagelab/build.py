@@ -149,7 +149,7 @@ def build_classifier(
     for trick in rewires:
         trick.rewired(net)  # tried now: training would only begin with it
     if isinstance(classifier, TransferClassifier) and isinstance(trainer.strategy, DDPStrategy):
-        # What is not moving yet has no gradient to wait for; Lightning's own word for it is a strategy's name.
+        # What is not moving yet has no gradient to wait for; Lightning says so by a strategy's name.
         trainer.strategy._ddp_kwargs["find_unused_parameters"] = classifier.late
     return classifier
 

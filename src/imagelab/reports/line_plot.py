@@ -35,6 +35,11 @@ class Axis:
     end: float
     log: bool
 
+    @property
+    def middle(self) -> float:
+        """The pixel halfway."""
+        return (self.start + self.end) / 2
+
     def pixel(self, value: float) -> float:
         """Where a value lies."""
         low, high, here = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
@@ -82,20 +87,15 @@ def line_plot(
         ValueError: There is nothing to draw.
     """
     drawn = {name: _drawable(points, log_x, log_y) for name, points in series.items()}
-    several = len(series) > 1
-    right = width - (52 + LETTER * max(map(len, series)) if several else 16)
+    right = width - (52 + LETTER * max(map(len, series)) if len(series) > 1 else 16)
     x = _axis([x for points in drawn.values() for x, _ in points], LEFT, right, log_x)
     y = _axis([y for points in drawn.values() for _, y in points] + [*y_limits], height - BOTTOM, TOP, log_y)
     lines = [_line(name, points, x, y, _style(i)) for i, (name, points) in enumerate(drawn.items())]
-    legend = [
-        _entry(name, right + 14, TOP + 8 + 17 * i, _style(i)) for i, name in enumerate(series) if several
-    ]
-    words = [
-        _text(title, (x.start + x.end) / 2, 20, size=14),
-        _text(x_label, (x.start + x.end) / 2, height - 10),
-    ]
-    words.append(_text(y_label, 15, (y.start + y.end) / 2, turned=True))
-    return "\n".join([_head(title, width, height), *words, *_grid(x, y), *lines, *legend, "</svg>", ""])
+    legend = [_entry(name, right + 14, TOP + 8 + 17 * i, _style(i)) for i, name in enumerate(series)]
+    shown = [*_grid(x, y), *lines, *(legend if len(series) > 1 else [])]
+    words = [_text(title, x.middle, 20, size=14), _text(x_label, x.middle, height - 10)]
+    words += [_text(y_label, 15, y.middle, turned=True)]
+    return "\n".join([_head(title, width, height), *words, *shown, "</svg>", ""])
 
 
 def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int) -> str:

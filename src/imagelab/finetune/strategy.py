@@ -67,6 +67,25 @@ class Unfreezing(Strategy):
         return min(1.0, (step + 1) / (warm + 1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadFirst(Unfreezing):
+    """The head alone at first, which knows nothing yet and would spoil the features below it.
+
+    Args:
+        head_epochs: How long only the head moves: share of the run in [0, 1), or a whole number of epochs.
+    """
+
+    head_epochs: float | int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_share("head_epochs", self.head_epochs, "a share of the run", "epochs")
+
+    def joined(self, epochs: int) -> int | None:
+        """The epoch at which other stages join the head, in a run of so many; None: never."""
+        return started(head_alone(self.head_epochs, epochs), epochs)
+
+
 def expect_decay(decay: float) -> None:
     """Raise a Problem where a rate would be none, or grow towards the stem."""
     if not 0 < decay <= 1:

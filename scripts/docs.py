@@ -23,8 +23,8 @@ Written by `make docs` from `configs/` and the docstrings in `src/`; change thos
 A card says what a choice does and when it helps, the values it comes with, where it is from, and the command.
 Questions written with brackets take several answers, in order: `augment=[flip,crop]`. After the choices of a
 question come the keys that all of them share. *Measured*: the difference in test accuracy on a small budget,
-in points, with its standard error; [the table](../benchmarks/results/tricks.md) says on which. Ten epochs of few
-images leave nothing to overfit: most augmentations and regularisers, made for longer runs, lose there.
+in points, with its standard error; [the table](../benchmarks/results/tricks.md) says on which. Ten epochs of
+few images leave nothing to overfit: most augmentations and regularisers, made for longer runs, lose there.
 
 ![The factor on the rate over a run, for each schedule](pictures/schedules.svg)
 

@@ -33,6 +33,7 @@ few images leave nothing to overfit: most augmentations and regularisers, made f
 HOMES = {  # the code of keys that no file is named after
     "data.balance": "data/batches.py",
     "data.storage": "data/storage.py",
+    "model.dropout2d": "model/dropout.py",
     "optimizer.decay_norm_bias": "optimizer/param_groups.py",
     "optimizer.lr_base_batch": "optimizer/lr_scaling.py",
 }

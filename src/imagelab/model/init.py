@@ -2,7 +2,8 @@
 
 Source: torch.nn.init. xavier: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html;
 kaiming: He et al. 2015, https://arxiv.org/abs/1502.01852; orthogonal: Saxe et al. 2013,
-https://arxiv.org/abs/1312.6120; trunc_normal, standard deviation 0.02: as the vision transformers of timm.
+https://arxiv.org/abs/1312.6120; trunc_normal, standard deviation 0.02: as the vision transformers of timm;
+lsuv, in a file of its own: Mishkin & Matas 2016, https://arxiv.org/abs/1511.06422.
 """
 
 from collections.abc import Callable

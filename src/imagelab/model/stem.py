@@ -1,4 +1,7 @@
-"""The first layers of a network: as many input channels as the images have, no stride for small images."""
+"""The first layers of a network: as many input channels as the images have, no stride for small images.
+
+Source: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2 (networks for CIFAR).
+"""
 
 import math
 
@@ -18,8 +21,6 @@ def fit_stem(net: nn.Module, in_channels: int) -> None:
 
 def small_stem(net: nn.Module) -> None:
     """Keep the resolution of small images: a first convolution of 3 x 3 without stride, no pool after it.
-
-    Source: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2.
 
     Args:
         net: Changed in place; its new first convolution is untrained.

@@ -180,7 +180,7 @@ def make(line: str, place: Path, clone: Path) -> None:
 
 def outside_of_make() -> dict[str, str]:
     """The environment as it is where the tests were not started by make."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS", "ARGS"))}
 
 
 def clone_and_train(line: str, place: Path) -> None:

@@ -1,6 +1,7 @@
 """Train in this process: the parts that the command builds, fitted."""
 
 from pathlib import Path
+from typing import Any
 
 from imagelab import config
 from imagelab.build import Parts, build
@@ -15,6 +16,21 @@ SHORT = [
     "data.batch_size=64",
     "trainer.log_every_n_steps=1",
 ]
+# What ImageData takes besides a source and augmentations.
+IMAGE_DATA: dict[str, Any] = {
+    "seed": 0,
+    "preprocess": None,
+    "batch_size": 10,
+    "workers": 0,
+    "size": None,
+    "limit": None,
+    "classes": None,
+    "balance": False,
+    "val_fraction": 0.1,
+    "test_fraction": 0.2,
+    "storage": "auto",
+    "views": 1,
+}
 
 
 def built(words: list[str], folder: Path, known: dict | None = None, checked: bool = True) -> Parts:

@@ -19,20 +19,9 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
 from imagelab.rules import MIXES
+from tests.fitting import IMAGE_DATA
 
-KNOBS: dict[str, Any] = {
-    "seed": 0,
-    "preprocess": None,
-    "workers": 0,
-    "size": None,
-    "limit": None,
-    "classes": None,
-    "balance": False,
-    "val_fraction": 0.1,
-    "test_fraction": 0.1,
-    "storage": "auto",
-    "views": 1,
-}
+KNOBS = IMAGE_DATA | {"test_fraction": 0.1}
 
 
 def node(choice: str) -> dict[str, Any]:
@@ -70,7 +59,8 @@ def photos(tmp_path_factory) -> Files:
 
 def data_of(images: Any, choice: str, *, batch_size: int, **changes: Any) -> ImageData:
     source: Any = SimpleNamespace(classes=list("abc"), splits={"train": images})
-    return ImageData(source=source, augment=[make(node(choice))], batch_size=batch_size, **KNOBS | changes)
+    knobs = KNOBS | {"batch_size": batch_size} | changes
+    return ImageData(source=source, augment=[make(node(choice))], **knobs)
 
 
 def epochs(data: ImageData, count: int) -> Iterator[tuple[int, Inputs]]:

@@ -16,21 +16,8 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
 from imagelab.problem import Problem
+from tests.fitting import IMAGE_DATA
 
-KNOBS = {
-    "seed": 0,
-    "preprocess": None,
-    "batch_size": 10,
-    "workers": 0,
-    "size": None,
-    "limit": None,
-    "classes": None,
-    "balance": False,
-    "val_fraction": 0.1,
-    "test_fraction": 0.2,
-    "storage": "auto",
-    "views": 1,
-}
 CROP = Crop(pad=2, border="reflect", size=None, scale=(0.3, 1.0), ratio=(0.75, 1.33))
 JITTER = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
 
@@ -44,7 +31,7 @@ def arrays(count=150, classes=3, side=8):
 
 def image_data(images=None, augment=(), names="abc", **changes):
     source = SimpleNamespace(classes=list(names), splits={"train": arrays() if images is None else images})
-    return ImageData(source=source, augment=list(augment), **(KNOBS | changes))
+    return ImageData(source=source, augment=list(augment), **(IMAGE_DATA | changes))
 
 
 @pytest.fixture(scope="module")

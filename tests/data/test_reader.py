@@ -9,6 +9,7 @@ from imagelab.data.batches import Address
 from imagelab.data.folder import Folder
 from imagelab.data.image_data import ImageData
 from imagelab.data.reader import Reader, reader_of
+from tests.fitting import IMAGE_DATA
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -24,10 +25,9 @@ def image_data(root, sizes, *, grey=False, **changes) -> ImageData:
         rough = rng.integers(0, 256, (height // 4, width // 4, 3), dtype=np.uint8)
         image = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
         image.convert("L" if grey else "RGB").save(path)
-    knobs = {"preprocess": None, "batch_size": 1, "workers": 0, "size": None, "limit": None, "classes": None}
-    knobs |= {"balance": False, "val_fraction": 0.25, "test_fraction": 0.25, "storage": "auto", "views": 1}
+    knobs = IMAGE_DATA | {"batch_size": 1, "val_fraction": 0.25, "test_fraction": 0.25}
     source = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
-    return ImageData(source=source, augment=[], seed=0, **knobs | changes)  # type: ignore[arg-type]
+    return ImageData(source=source, augment=[], **knobs | changes)
 
 
 def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:

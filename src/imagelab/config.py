@@ -112,7 +112,7 @@ def problems(cfg: DictConfig | Node, root: type = Run) -> list[str]:
 def quick_problems(node: Node, root: type = Run) -> list[str]:
     """Mistakes that show without importing what the config names: most of them, in a fraction of a second."""
     found = check_config.mistakes(node, from_source, root=root, knobs=KNOBS)
-    if root is not Run:
+    if not issubclass(root, Run):
         return found
     told = [sentence.partition(": ")[0] for sentence in found]
     more = rules.problems(node, sound=not found)
@@ -122,7 +122,7 @@ def quick_problems(node: Node, root: type = Run) -> list[str]:
 def thorough_problems(node: Node, root: type = Run) -> list[str]:
     """Mistakes that take imports: types with names of their own, targets that do not exist, devices."""
     found = check_config.mistakes(node, from_import, root=root, knobs=KNOBS)
-    return found + (rules.device_problems(node) if root is Run and not found else [])
+    return found + (rules.device_problems(node) if issubclass(root, Run) and not found else [])
 
 
 def split(group: str, node: Node) -> tuple[Node, Node]:

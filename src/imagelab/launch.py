@@ -35,10 +35,11 @@ def run(task: cli.Task, command: str, root: type | None) -> None:
     foreign = args.config_dir or args.config_path or args.config_name  # then each job checks for itself
     if not (foreign or args.hydra_help or args.shell_completion):
         words = checked(words, command, root, sweep=args.multirun)
+    takes_run = issubclass(root, config.Run)
     wanted, shown = None, args.cfg or args.info or args.hydra_help or args.shell_completion
-    if root is config.Run and not args.multirun:
+    if takes_run and not args.multirun:
         wanted, words = _wanted_folder(words)
-    elif root is config.Run and not (foreign or shown or SWEEP_DIR in map(key_of, words)):
+    elif takes_run and not (foreign or shown or SWEEP_DIR in map(key_of, words)):
         with cli.plainly():
             words = [*words, f"{SWEEP_DIR}={run_folder.new_folder('sweeps')}"]
     sys.argv[1:] = [*words, *flags]
@@ -89,7 +90,7 @@ def _start(task: cli.Task, command: str, root: type, wanted: str | None) -> None
     def new_run(_root_: DictConfig) -> str:
         with cli.plainly():
             if not made:
-                made.append(str(_chosen_folder(wanted, _root_) if wanted else _new_folder()))
+                made.append(str(_chosen_folder(wanted, _root_) if wanted else _new_folder(command)))
         return made[0]
 
     OmegaConf.register_new_resolver("new_run", new_run, replace=True)
@@ -122,9 +123,10 @@ def _job(task: cli.Task, cfg: DictConfig, root: type) -> float | None:
         return task(node, Path(HydraConfig.get().runtime.output_dir))
 
 
-def _new_folder() -> Path:
-    """A new folder below logs/, named after the experiment."""
-    return run_folder.new_folder(HydraConfig.get().runtime.choices.get("experiment") or "train")
+def _new_folder(command: str) -> Path:
+    """A new folder below logs/, named after the command, that of a training run after its experiment."""
+    experiment = HydraConfig.get().runtime.choices.get("experiment")
+    return run_folder.new_folder(experiment if command == "train" and experiment else command)
 
 
 def _chosen_folder(wanted: str, root: DictConfig) -> Path:

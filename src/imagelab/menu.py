@@ -75,19 +75,36 @@ def questions(command: str) -> dict[str, Any]:
     return found
 
 
+@cache
+def root_keys(command: str) -> dict[str, Any]:
+    """The keys of a command: its own, then those of the command that its root config begins from."""
+    found = {key: value for file in _files(command) for key, value in load(file).items()}
+    return {key: value for key, value in found.items() if key not in ("defaults", "hydra")}
+
+
 def text(command: str) -> str:
     """What `imagelab COMMAND --help` prints."""
-    file = folder() / f"{command}.yaml"
-    lines = file.read_text(encoding="utf-8").splitlines()
-    said, groups = comments(lines), questions(command)
+    lines, groups = _lines(folder() / f"{command}.yaml"), questions(command)
+    said = {key: about for file in _files(command) for key, about in comments(_lines(file)).items()}
     words = "[group=choice ...] [key=value ...]" if groups else "key=value ..."
     shown = [_title(lines[0]), "", f"  imagelab {command} {words}", ""]
     for group, default in groups.items():
         shown += [*_group(group, default, said.get(group, "")), ""]
-    shown += ["Keys and their values:", *_keys(file, said)]
+    shown += ["Keys and their values:", *_keys(root_keys(command), said)]
     if groups:
         shown += ["", f"*: the default. `imagelab {command} group=choice --help` shows the keys of a choice."]
     return "\n".join(shown)
+
+
+def _files(command: str) -> list[Path]:
+    """The root config of a command, then the one that it begins from, where it does."""
+    file = folder() / f"{command}.yaml"
+    others = [name for name in load(file).get("defaults", []) if isinstance(name, str) and name != "_self_"]
+    return [file, *(inner for name in others for inner in _files(name))]
+
+
+def _lines(file: Path) -> Lines:
+    return file.read_text(encoding="utf-8").splitlines()
 
 
 def _group(group: str, default: Any, comment: str) -> Lines:
@@ -104,11 +121,9 @@ def _group(group: str, default: Any, comment: str) -> Lines:
     return [f"{head:<16}{comment}".rstrip(), *lines]
 
 
-def _keys(file: Path, said: dict[str, str]) -> Lines:
+def _keys(root: dict[str, Any], said: dict[str, str]) -> Lines:
     rows: list[tuple[str, str]] = []
-    for key, value in load(file).items():
-        if key in ("defaults", "hydra"):
-            continue
+    for key, value in root.items():
         below = value if isinstance(value, dict) and value else {None: value}
         for name, item in below.items():
             path = key if name is None else f"{key}.{name}"

@@ -58,7 +58,8 @@ def worst(records: Sequence[Record]) -> Status:
     >>> worst([fine, replace(fine, status="WARN")])
     'WARN'
     """
-    return min((record.status for record in records), key=STATUSES.index, default="INFO")
+    found = {record.status for record in records}
+    return next((status for status in STATUSES if status in found), "INFO")
 
 
 def plain(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -58,8 +58,11 @@ def worst(records: Sequence[Record]) -> Status:
     >>> worst([fine, replace(fine, status="WARN")])
     'WARN'
     """
-    found = {record.status for record in records}
-    return next((status for status in STATUSES if status in found), "INFO")
+    found = [record.status for record in records]
+    for status in STATUSES:
+        if status in found:
+            return status
+    return "INFO"
 
 
 def plain(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
 def pictures(root: Path, count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
     files = Folder(root=str(root), manifest=None, on_bad_image="skip", labelled=True).splits["train"]
     places = np.random.default_rng(0).permutation(len(files))[:count]
-    shown = [resized(decode(files.paths[place], side), side, side) for place in places]
+    shown = [resized(decode(str(files.paths[place]), side), side, side) for place in places]
     return np.stack(shown), files.labels[places]
 
 

@@ -2,8 +2,8 @@
 
 Images that look alike share their label more often than chance; where labels were shuffled or shifted on the
 way they do not. The statistic is the share of equal labels among the nearest neighbours, by colours in their
-places and by colours alone; its null distribution is that of the same neighbours under permuted labels. Of the
-two the stronger counts, against the null distribution of the stronger.
+places and by colours alone; its null distribution is that of the same neighbours under permuted labels. Of
+the two the stronger counts, against the null distribution of the stronger.
 
 Source: Friedman & Rafsky 1983, https://doi.org/10.1214/aos/1176346153: neighbours of one set of measurements
 compared with those of another, by permutation; Westfall & Young 1993: the maximum of several such tests.

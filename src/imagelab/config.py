@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from imagelab import check_config, rules
 from imagelab.compose import plain
 from imagelab.problem import Problem
-from imagelab.signatures import from_import, from_source
+from imagelab.signatures import Signature, from_import, from_source
 
 Node = dict[str, Any]
 Choice = dict[str, Any]  # the keys of the chosen answer
@@ -34,6 +34,11 @@ class Run:
     trick: Choices
     trainer: Choice
     logger: Choices
+
+    @classmethod
+    def builds(cls, cfg: Node) -> set[str]:
+        """The groups of a config whose choices the command builds: these are imported to be checked."""
+        return set(cfg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +126,15 @@ def quick_problems(node: Node, root: type = Run) -> list[str]:
 
 def thorough_problems(node: Node, root: type = Run) -> list[str]:
     """Mistakes that take imports: types with names of their own, targets that do not exist, devices."""
-    found = check_config.mistakes(node, from_import, root=root, knobs=KNOBS)
-    return found + (rules.device_problems(node) if issubclass(root, Run) and not found else [])
+    takes_run = issubclass(root, Run)
+    built = root.builds(node) if takes_run else set(node)
+    spared = {target for group in node.keys() - built for target in _targets(node[group])}
+
+    def lookup(target: str) -> Signature | None:
+        return from_source(target) if target in spared else from_import(target)
+
+    found = check_config.mistakes(node, lookup, root=root, knobs=KNOBS)
+    return found + (rules.device_problems(node) if takes_run and "trainer" in built and not found else [])
 
 
 def split(group: str, node: Node) -> tuple[Node, Node]:
@@ -153,3 +165,13 @@ def changed(cfg: Node, changes: list[str]) -> Node:
     if found:
         raise Problem("\n".join(found))
     return new
+
+
+def _targets(node: Any) -> list[str]:
+    """What a group's choice names at any depth."""
+    if isinstance(node, list):
+        return [target for item in node for target in _targets(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["_target_"]] if isinstance(node.get("_target_"), str) else []
+    return own + [target for item in node.values() for target in _targets(item)]

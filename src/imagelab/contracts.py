@@ -3,11 +3,15 @@
 Shapes: B images of a batch, C channels, H x W pixels, K classes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor, nn
+
+if TYPE_CHECKING:  # it takes 500 MB, and what looks at files only needs none of it
+    from torch import Tensor, nn
 
 
 class Batch(NamedTuple):
@@ -50,11 +54,11 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    def select(self, index: np.ndarray) -> "Images":
+    def select(self, index: np.ndarray) -> Images:
         """The images at these places, in this order."""
         ...
 
-    def relabel(self, labels: np.ndarray) -> "Images":
+    def relabel(self, labels: np.ndarray) -> Images:
         """The same images with other labels, (N,) int64."""
         ...
 

@@ -6,12 +6,17 @@ and mixing of (seed, epoch, batch, rank). So a run can be killed and resumed any
 Source: the finaliser of SplitMix64, Steele et al. 2014, https://doi.org/10.1145/2660193.2660195, figure 17.
 """
 
+from __future__ import annotations
+
 import zlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # it takes 500 MB, and orders and splits need none of it
+    import torch
+    from torch import Tensor
 
 GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer: 2^64 / golden ratio
 
@@ -33,11 +38,13 @@ def sample_keys(seed: int, epoch: int, index: Tensor) -> Tensor:
 def uniform(keys: Tensor, purpose: str, count: int) -> Tensor:
     """Uniform draws in [0, 1) for each key: (B,) int64 -> (B, count) float32, on the keys' device."""
     bits = _mix(keys[:, None] ^ _counters(purpose, count, keys.device))
-    return ((bits >> 40) & 0xFFFFFF).to(torch.float32) * 2.0**-24
+    return ((bits >> 40) & 0xFFFFFF).float() * 2.0**-24
 
 
 def seed_step(seed: int, epoch: int, batch: int, rank: int) -> None:
     """Seed torch, on every device in use, for what a training step draws by itself, such as dropout."""
+    import torch
+
     word = zlib.crc32(f"{seed} {epoch} {batch} {rank}".encode())
     torch.default_generator.manual_seed(word)  # torch.manual_seed does the same 50 times slower
     if torch.cuda.is_initialized():
@@ -48,6 +55,8 @@ def seed_step(seed: int, epoch: int, batch: int, rank: int) -> None:
 
 @lru_cache(maxsize=256)
 def _counters(purpose: str, count: int, device: torch.device) -> Tensor:
+    import torch
+
     places = torch.arange(1, count + 1, dtype=torch.int64, device=device)
     return _mix(places * GOLDEN + _word(purpose))[None]
 

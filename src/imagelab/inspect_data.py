@@ -1,0 +1,62 @@
+"""The command `inspect`: know the data before training on them.
+
+imagelab inspect data=folder data.root=photos
+
+Takes what `train` takes. A question is a function of what was seen of the images (`inspection/scan.py`), the
+config and the folder for its files, and answers with records and sections of the page (`inspection/answer.py`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from imagelab import cli, config
+from imagelab.record import taking, timed
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspect(config.Run):
+    """The root keys of configs/inspect.yaml."""
+
+    split: Literal["repaired"] | None
+    labels: bool
+    annotate: int | None
+
+    @classmethod
+    def builds(cls, cfg: Node) -> set[str]:
+        """Only the data, so that torch is not imported; everything where the network or its input is needed."""
+        augmented = any(name != "none" for name in cfg["augment"])
+        return set(cfg) if cfg["labels"] or cfg["annotate"] or augmented else {"data"}
+
+
+def main() -> None:
+    """Inspect a data set."""
+    cli.run_hydra(start, "inspect", Inspect)
+
+
+def questions(cfg: Node) -> list[Any]:
+    """What is asked of the data, in the order of the page; those that import torch only where asked for."""
+    from imagelab.inspection.classes import class_distribution
+
+    return [class_distribution]
+
+
+def start(cfg: Node, folder: Path) -> None:
+    """Write inspection.json, inspection.html and the tables beside them into a new folder."""
+    from imagelab.inspection.collection import collect
+    from imagelab.inspection.scan import scan
+
+    seen = scan(collect(cfg))
+    records, sections = [], []
+    for ask in questions(cfg):
+        with timed() as spent:
+            answer = ask(seen, cfg, folder)
+        records += [taking(record, spent[0]) for record in answer.records]
+        sections += answer.sections
+    print(records)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""What a question about the data is answered with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagelab.record import Record
+
+if TYPE_CHECKING:
+    from imagelab.inspection.scan import Seen
+    from imagelab.reports.page import Section
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Records for the table of the command, and what the page shows of them."""
+
+    records: list[Record]
+    sections: "list[Section]" = field(default_factory=list)
+
+
+Question = Callable[["Seen", Node, Path], Answer]
+"""(what was seen of the images, the config, the folder for files) -> the answer."""

@@ -1,0 +1,126 @@
+"""The images to inspect: those of a run, split as the run would split them, with those it would refuse.
+
+Folders are looked at without torch, whose import alone takes 500 MB and two seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagelab import config
+from imagelab.contracts import Images, Photos
+from imagelab.data.decode import decode
+from imagelab.data.files import Files
+from imagelab.data.splits import carve, choose_classes, first_of_each
+from imagelab.inspection.walk import Walk, walk
+
+Node = dict[str, Any]
+FOLDER = "imagelab.data.folder.Folder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """N images of all splits in a row, those of "train" first, whether they can be read or not.
+
+    Args:
+        parts: split -> its images.
+        classes: Names, in the order of the labels.
+        names: (N,) str: of each image its file, relative to `root` where it lies below; else split/place.
+        splits: (N,) str.
+        labels: (N,) int64.
+        walk: What was found in the folder; None where the data set is no folder.
+    """
+
+    parts: Mapping[str, Images]
+    classes: list[str]
+    names: np.ndarray
+    splits: np.ndarray
+    labels: np.ndarray
+    walk: Walk | None = field(default=None)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def place(self, index: int) -> tuple[Images, int]:
+        """The split of an image, and its place in it."""
+        for images in self.parts.values():
+            if index < len(images):
+                return images, index
+            index -= len(images)
+        raise IndexError(index)
+
+    def path(self, index: int) -> str | None:
+        """The file of an image, where it has one."""
+        images, place = self.place(index)
+        return str(images.paths[place]) if isinstance(images, Files) else None
+
+    def pixels(self, index: int, least: int | None = None) -> np.ndarray:
+        """An image, (H, W, 3) uint8, upright; `least`: the smallest short side still needed, in pixels.
+
+        Raises:
+            Problem: It cannot be read.
+        """
+        images, place = self.place(index)
+        if isinstance(images, Files):
+            return decode(images.paths[place], least)
+        if isinstance(images, Photos):
+            return images.photo(place, least)
+        pixels: np.ndarray = images.images[place].numpy().transpose(1, 2, 0)  # type: ignore[attr-defined]
+        return np.ascontiguousarray(np.repeat(pixels, 3 // pixels.shape[2], axis=2))
+
+
+def collect(cfg: Node) -> Collection:
+    """The images of a config's data set.
+
+    Raises:
+        Problem: There are none.
+    """
+    own, knobs = config.split("data", cfg["data"])
+    if own["_target_"] == FOLDER:
+        found = walk(own["root"], own["manifest"])
+        names = sorted(set(chain.from_iterable(found.listing.values())))
+        parts: dict[str, Images] = {split: _files(classes, names) for split, classes in found.listing.items()}
+    else:
+        from imagelab.make import make
+
+        source = make(own, seed=cfg["seed"], labelled=True)
+        found, names, parts = None, list(source.classes), dict(source.splits)
+    if "train" in parts and len(parts["train"]):
+        fractions = {key: knobs[key] for key in ("val_fraction", "test_fraction")}
+        parts = carve(parts, **fractions)
+    if knobs["classes"] is not None:
+        names, parts = choose_classes(names, parts, [str(name) for name in knobs["classes"]])
+    if knobs["limit"] is not None:
+        parts = {s: one.select(first_of_each(one.labels, knobs["limit"])) for s, one in parts.items()}
+    return _collection(parts, names, found)
+
+
+def _files(classes: Mapping[str, list[str]], names: list[str]) -> Files:
+    """In the order of the classes, as `data=folder` has them."""
+    kept = [(path, label) for label, name in enumerate(names) for path in classes.get(name, [])]
+    return Files([path for path, _ in kept], np.array([label for _, label in kept], dtype=np.int64))
+
+
+def _collection(parts: Mapping[str, Images], classes: list[str], found: Walk | None) -> Collection:
+    order = [split for split in ("train", "val", "test") if split in parts]
+    parts = {split: parts[split] for split in order}
+    names = [_names(images, split, found) for split, images in parts.items()]
+    return Collection(
+        parts=parts,
+        classes=classes,
+        names=np.concatenate(names),
+        splits=np.repeat(order, [len(images) for images in parts.values()]),
+        labels=np.concatenate([images.labels for images in parts.values()]),
+        walk=found,
+    )
+
+
+def _names(images: Images, split: str, found: Walk | None) -> np.ndarray:
+    if not isinstance(images, Files):
+        return np.array([f"{split}/{place}" for place in range(len(images))], dtype=np.str_)
+    above = f"{found.root if found else Path.cwd()}/"
+    return np.array([str(path).removeprefix(above) for path in images.paths], dtype=np.str_)

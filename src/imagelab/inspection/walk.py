@@ -1,0 +1,99 @@
+"""Find the pictures of a folder as `data=folder` does, and tell of everything it would stop at or pass over."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagelab.data.folder import _existing, _table  # noqa: PLC2701 - the same folder, found the same way
+from imagelab.data.listing import ENDINGS, SPLITS, UNLABELLED, Listing, listed
+from imagelab.data.manifest import read_manifest
+from imagelab.problem import Problem
+
+JUNK = ("__MACOSX",)
+
+
+@dataclass
+class Walk:
+    """What lies below a folder.
+
+    Args:
+        root: The folder.
+        listing: split -> class -> paths of files with a picture's ending; classes may be empty.
+        strays: Other files.
+        refusal: Why `data=folder` would stop before it looks into any file; empty where it would not.
+    """
+
+    root: Path
+    listing: Listing = field(default_factory=dict)
+    strays: list[str] = field(default_factory=list)
+    refusal: str = ""
+
+
+def walk(root: str, manifest: str | None) -> Walk:
+    """Everything below a folder, or the files of its table of labels.
+
+    Raises:
+        Problem: There is no such folder, no picture in it, or its table cannot be read.
+    """
+    top = _existing(Path(root).expanduser().absolute(), "data.root")
+    table = _table(top, manifest)
+    if table is not None:
+        return Walk(top, listing=read_manifest(table, top))
+    found = Walk(top)
+    try:
+        listed(top, labelled=True)
+    except Problem as problem:
+        found.refusal = str(problem)
+    for split, folder in _split_folders(top):
+        _collect(found, split, folder)
+    if not any(paths for classes in found.listing.values() for paths in classes.values()):
+        raise Problem(found.refusal or f"{top} holds no pictures")
+    return found
+
+
+def _split_folders(top: Path) -> list[tuple[str, Path]]:
+    folders = _folders(top)
+    splits = [(SPLITS[folder.name.lower()], folder) for folder in folders if folder.name.lower() in SPLITS]
+    has_train = any(split == "train" and _folders(folder) for split, folder in splits)
+    if not splits or (not has_train and len(splits) < len(folders)):
+        return [("train", top)]
+    return splits
+
+
+def _collect(found: Walk, split: str, folder: Path) -> None:
+    """Add the pictures and strays of a split."""
+    classes = found.listing.setdefault(split, {})
+    for inner in _folders(folder):
+        classes.setdefault(inner.name, []).extend(_pictures(found, str(inner), ()))
+    beside = sorted(entry.path for entry in os.scandir(folder) if entry.is_file())
+    if not classes:
+        classes[UNLABELLED] = [path for path in beside if _is_picture(path)]
+        beside = [path for path in beside if not _is_picture(path)]
+    found.strays += beside
+
+
+def _pictures(found: Walk, folder: str, above: tuple[str, ...]) -> list[str]:
+    """The pictures below a folder, by name; follows links, but never around a ring."""
+    here, pictures = os.path.realpath(folder), []
+    if here in above:
+        return []
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            if not entry.name.startswith("."):
+                pictures += _pictures(found, entry.path, (*above, here))
+        elif _is_picture(entry.path):
+            pictures.append(entry.path)
+        else:
+            found.strays.append(entry.path)
+    return sorted(pictures)
+
+
+def _is_picture(path: str) -> bool:
+    head, tail = os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122 - for each of 60,000 files
+    return not head.startswith(".") and tail.lower() in ENDINGS
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(
+        inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith((".", *JUNK))
+    )

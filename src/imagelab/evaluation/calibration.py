@@ -1,0 +1,171 @@
+"""Whether a probability of 0.8 means right in 8 of 10 cases, how sure that is, and what one temperature mends.
+
+Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599, sections 2 (calibration error) and 4.2 (temperature).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+BINS = 15
+RESAMPLES = 500  # of the bootstrap; fewer where there are many images, whose interval is narrow anyway
+DRAWS = 5_000_000  # images drawn in all resamples together, at most
+FITTED = 1_000_000  # logits that a temperature is fitted on, at most
+ENOUGH = 1_000  # images: below, the error is mostly that of counting
+EDGES = np.linspace(0, 1, BINS + 1, dtype=np.float32)
+LOWEST, HIGHEST = 0.05, 20.0  # temperatures to look between
+
+
+class Bin(NamedTuple):
+    """Images whose highest probability lies in one interval.
+
+    images: How many. confidence: their mean highest probability. accuracy: the share that was right.
+    """
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How well probabilities match what happens.
+
+    Args:
+        images: How many it was measured on.
+        bins: Of equal width, those that hold images.
+        ece: Expected calibration error, in [0, 1].
+        interval: Its 95% interval over resampled images.
+        temperature: What logits are best divided by, fitted on every second image; above 1: too sure.
+        before: The error of the other images, as they are.
+        after: The same, at that temperature.
+    """
+
+    images: int
+    bins: list[Bin]
+    ece: float
+    interval: tuple[float, float]
+    temperature: float
+    before: float
+    after: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether there are enough images to judge by."""
+        return self.images >= ENOUGH
+
+
+def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibration:
+    """Of logits, or log probabilities, (N, K) and labels (N,); N >= 2.
+
+    Args:
+        logits: One row an image.
+        labels: Their classes.
+        seed: Which images the bootstrap draws.
+    """
+    confidence, right = confidences(softmax(logits), labels)
+    fitted, rest = slice(0, None, 2), slice(1, None, 2)
+    found = fit_temperature(logits[fitted], labels[fitted])
+    cooled = confidences(softmax(logits[rest] / found), labels[rest])
+    return Calibration(
+        images=len(labels),
+        bins=reliability(confidence, right),
+        ece=expected_error(confidence, right),
+        interval=bootstrap(confidence, right, seed),
+        temperature=found,
+        before=expected_error(confidence[rest], right[rest]),
+        after=expected_error(*cooled),
+    )
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (N, K) -> probabilities (N, K), float64 where they are few."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    odds = np.exp(shifted.astype(np.float64) if shifted.size <= FITTED else shifted)
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def confidences(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The highest probability of each image, and whether its class is the right one."""
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray) -> list[Bin]:
+    """The bins that hold images, in rising confidence."""
+    counts, sums, hits = _binned(_places(confidence), confidence, right)
+    return [
+        Bin(int(n), float(total / n), float(hit / n))
+        for n, total, hit in zip(counts, sums, hits, strict=True)
+        if n
+    ]
+
+
+def expected_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Mean distance of confidence and accuracy over bins, weighted by their images; 0 of no images."""
+    return _error(_places(confidence), confidence, right)
+
+
+def bootstrap(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
+    """The 95% interval of the expected error: of resampled images, freed of what resampling adds to it.
+
+    The error of few images is too large, and that of a resample by as much again: the interval is reflected
+    at the value found.
+    """
+    rng, count = np.random.default_rng(seed), len(right)
+    places, hits = _places(confidence), right.astype(np.float64)
+    times = int(np.clip(DRAWS // max(1, count), 20, RESAMPLES))
+    errors = []
+    for _ in range(times):
+        drawn = rng.integers(0, count, count)
+        errors.append(_error(places[drawn], confidence[drawn], hits[drawn]))
+    low, high = np.quantile(errors, [0.025, 0.975])
+    found = _error(places, confidence, hits)
+    return max(0.0, float(2 * found - high)), max(0.0, float(2 * found - low))
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """What to divide logits (N, K) by for the highest likelihood of the labels (N,)."""
+    step = max(1, logits.size // FITTED)
+    some, true = logits[::step].astype(np.float64), labels[::step]
+    some = some - some.max(axis=1, keepdims=True)
+    own = some[np.arange(len(true)), true].mean()
+
+    def loss(log_temperature: float) -> float:
+        cold = np.exp(-log_temperature)
+        return float(np.log(np.exp(some * cold).sum(axis=1)).mean() - own * cold)
+
+    return float(np.exp(_lowest(loss, np.log(LOWEST), np.log(HIGHEST))))
+
+
+def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with one valley is lowest, by golden section."""
+    ratio = (np.sqrt(5) - 1) / 2
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > 1e-3:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+def _places(confidence: np.ndarray) -> np.ndarray:
+    # As torchmetrics has it: a bin holds its lower end, and a certainty of 1 has a bin of its own.
+    return np.searchsorted(EDGES, confidence.astype(np.float32), side="right") - 1
+
+
+def _binned(places: np.ndarray, confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
+    weights = (None, confidence, right.astype(np.float64))
+    return tuple(np.bincount(places, weights=weight, minlength=len(EDGES)) for weight in weights)
+
+
+def _error(places: np.ndarray, confidence: np.ndarray, right: np.ndarray) -> float:
+    _, sums, hits = _binned(places, confidence, right)
+    return float(np.abs(sums - hits).sum() / max(1, len(places)))

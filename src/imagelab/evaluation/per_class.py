@@ -1,0 +1,73 @@
+"""How well each class is found, with the interval that so few images leave open.
+
+Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953; Brown, Cai & DasGupta 2001,
+https://doi.org/10.1214/ss/1009213286, section 3.1.1.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+NORMAL_95 = 1.959963984540054  # a normal draw lies within so many standard deviations in 95% of cases
+
+
+class ClassRow(NamedTuple):
+    """A class: its images, how many were predicted to be of it, and the shares that were right.
+
+    Shares and intervals are in [0, 1], NaN where there is nothing to divide by.
+    """
+
+    label: int
+    images: int
+    predicted: int
+    precision: float
+    precision_interval: tuple[float, float]
+    recall: float
+    recall_interval: tuple[float, float]
+    f1: float
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """The 95% interval of a share of which `hits` in `total` were seen; (0, 1) where nothing was.
+
+    >>> [round(100 * end, 1) for end in wilson(145, 153)]
+    [90.0, 97.3]
+    """
+    if total == 0:
+        return 0.0, 1.0
+    share, z = hits / total, NORMAL_95
+    centre = share + z * z / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def per_class(counts: np.ndarray) -> list[ClassRow]:
+    """A row for each class, in the order of the labels.
+
+    Args:
+        counts: (K, K), row = given class, column = predicted class.
+    """
+    rows = []
+    for label in range(len(counts)):
+        hits, images, predicted = (
+            int(n) for n in (counts[label, label], counts[label].sum(), counts[:, label].sum())
+        )
+        rows.append(
+            ClassRow(
+                label=label,
+                images=images,
+                predicted=predicted,
+                precision=_share(hits, predicted),
+                precision_interval=wilson(hits, predicted),
+                recall=_share(hits, images),
+                recall_interval=wilson(hits, images),
+                f1=_share(2 * hits, images + predicted),
+            )
+        )
+    return rows
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan

@@ -1,0 +1,79 @@
+"""The calibration error is that of torchmetrics, its interval covers, a planted temperature is found again."""
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from imagelab.evaluation.calibration import (
+    bootstrap,
+    calibration,
+    confidences,
+    expected_error,
+    fit_temperature,
+    softmax,
+)
+
+
+def drawn(images: int, temperature: float, seed: int, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are `temperature` times too large, and labels drawn from the true probabilities."""
+    rng = np.random.default_rng(seed)
+    logits = 2.5 * rng.standard_normal((images, classes))
+    labels = (softmax(logits).cumsum(axis=1) > rng.random((images, 1))).argmax(axis=1)
+    return (temperature * logits).astype(np.float32), labels
+
+
+@pytest.mark.parametrize(("images", "temperature"), [(50, 1.0), (500, 2.0), (5000, 0.5)])
+def test_the_error_is_that_of_torchmetrics(images, temperature):
+    logits, labels = drawn(images, temperature, seed=images)
+    probabilities = softmax(logits)
+    wanted = multiclass_calibration_error(
+        torch.from_numpy(probabilities).float(), torch.from_numpy(labels), 10, n_bins=15
+    )
+    assert expected_error(*confidences(probabilities, labels)) == pytest.approx(float(wanted), abs=2e-6)
+
+
+def test_a_certain_answer_has_a_bin_of_its_own_as_in_torchmetrics():
+    sure, right = np.array([1.0, 0.95, 0.95]), np.array([False, True, True])
+    assert expected_error(sure, right) == pytest.approx((1 + 0.1) / 3, abs=1e-6)
+
+
+def test_the_interval_covers_the_error_of_all_images():
+    logits, labels = drawn(200_000, 1.5, seed=0)
+    confidence, right = confidences(softmax(logits), labels)
+    truth = expected_error(confidence, right)
+    rng = np.random.default_rng(1)
+    samples = [rng.choice(len(right), 400, replace=False) for _ in range(60)]
+    ends = [bootstrap(confidence[some], right[some], seed=0) for some in samples]
+    assert np.mean([low <= truth <= high for low, high in ends]) > 0.85
+    assert np.mean([high - low for low, high in ends]) < 0.12
+
+
+@pytest.mark.parametrize("planted", [0.6, 1.0, 2.2])
+def test_a_planted_temperature_is_found_again_and_mends_the_error_of_other_images(planted):
+    logits, labels = drawn(6000, planted, seed=3)
+    assert fit_temperature(logits, labels) == pytest.approx(planted, rel=0.06)
+    found = calibration(logits, labels, seed=0)
+    assert found.temperature == pytest.approx(planted, rel=0.08)
+    assert found.after < 0.03
+    assert planted == 1.0 or found.after < found.before / 3
+
+
+def test_the_bins_account_for_every_image_and_few_images_are_not_judged():
+    logits, labels = drawn(999, 1.0, seed=4)
+    found = calibration(logits, labels, seed=0)
+    assert sum(one.images for one in found.bins) == 999
+    assert not found.resolved
+    total = sum(one.images * abs(one.accuracy - one.confidence) for one in found.bins) / 999
+    assert total == pytest.approx(found.ece)
+    assert found.interval[0] <= found.ece
+    assert calibration(*drawn(1000, 1.0, seed=4), seed=0).resolved
+
+
+def test_a_thousand_classes_take_a_moment_only():
+    import time
+
+    logits, labels = drawn(20_000, 1.3, seed=5, classes=300)
+    start = time.process_time()
+    assert calibration(logits, labels, seed=0).temperature == pytest.approx(1.3, rel=0.05)
+    assert time.process_time() - start < 3

@@ -41,7 +41,7 @@ def set_activation(net: nn.Module, name: str) -> None:
             "another network."
         )
     replaced = replace_layers(
-        net, lambda layer: _like(layer, ACTIVATIONS[name]()) if _is_activation(layer) else None
+        net, lambda layer: _like(layer, ACTIVATIONS[name]()) if is_activation(layer) else None
     )
     if not replaced:
         raise Problem(
@@ -53,7 +53,8 @@ def set_activation(net: nn.Module, name: str) -> None:
             layer.inplace = False  # some activations need their output for the gradient
 
 
-def _is_activation(layer: nn.Module) -> bool:
+def is_activation(layer: nn.Module) -> bool:
+    """Whether a layer is an activation, of torch or timm; sigmoids are taken for gates."""
     kind = type(layer)
     of_timm = kind.__module__ == "timm.layers.activations" or kind.__module__ == "timm.layers.activations_me"
     return isinstance(layer, REPLACED) or (of_timm and kind.__name__.removesuffix("Me") in TIMM_REPLACED)
@@ -66,7 +67,7 @@ def _like(old: nn.Module, new: nn.Module) -> nn.Module:
 
 
 def _calls_a_function(layer: nn.Module) -> bool:
-    if _is_activation(layer):
+    if is_activation(layer):
         return False
     try:
         return FUNCTION.search(inspect.getsource(type(layer).forward)) is not None

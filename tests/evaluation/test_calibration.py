@@ -1,4 +1,4 @@
-"""The calibration error is that of torchmetrics, its interval covers, a planted temperature is found again."""
+"""The calibration error is that of torchmetrics, its interval covers, a planted temperature is found."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,6 @@
-"""Whether a probability of 0.8 means right in 8 of 10 cases, how sure that is, and what one temperature mends.
+"""Whether a probability of 0.8 means right in 8 of 10 cases, how sure that is, what one temperature mends.
 
-Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599, sections 2 (calibration error) and 4.2 (temperature).
+Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 2 (the error) and 4.2 (temperature).
 """
 
 from collections.abc import Callable

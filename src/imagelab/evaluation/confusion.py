@@ -29,7 +29,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
 
 
 def most_confused(counts: np.ndarray, top: int) -> list[Pair]:
-    """The pairs of different classes with the most images, at most `top`; of equal counts the larger share."""
+    """The `top` pairs of different classes with the most images; of equal counts the larger share first."""
     wrong = counts - np.diag(np.diag(counts))
     given, predicted = np.nonzero(wrong)
     totals = counts.sum(axis=1)

@@ -70,7 +70,7 @@ def status(folder: Path) -> str:
 
 def write_config(cfg: dict[str, Any], folder: Path) -> None:
     """Keep the whole config of a run in its folder."""
-    _replace(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(cfg)))
+    write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(cfg)))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -84,18 +84,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     return {str(key): value for key, value in cfg.items()}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Write a JSON file whole or not at all; numbers that are none become null."""
-    _replace(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 
 
-def _replace(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.tmp")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays, torch's tensors
+        return _plain(value.tolist())
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

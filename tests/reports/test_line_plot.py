@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from imagelab.reports.line_plot import Axis, line_plot, side_by_side
+from imagelab.reports.axes import Axis
+from imagelab.reports.line_plot import line_plot, side_by_side
 
 SVG = "{http://www.w3.org/2000/svg}"
 LABELS = {"title": "Rates", "x_label": "step", "y_label": "rate"}

@@ -4,7 +4,8 @@ Source: https://docs.wandb.ai/models/ref/python/functions/init
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,8 @@ from imagelab import screen
 from imagelab.logger.identity import run_id
 from imagelab.logger.reach import answers
 from imagelab.problem import Problem
+from imagelab.record import Record
+from imagelab.reports.wording import printable, words
 from imagelab.results import git_state
 from imagelab.summary import near
 
@@ -88,6 +91,12 @@ class _Wandb(WandbLogger):
             self._mind(lambda: super(_Wandb, self).log_metrics(metrics, step))
 
     @rank_zero_only
+    def log_report(self, stem: str, records: Sequence[Record], page: str) -> None:
+        """Show what a command found: a table of the records, and its page."""
+        if not self._lost:
+            self._mind(lambda: self._log_report(stem, records, page))
+
+    @rank_zero_only
     def close(self, *, failed: bool = False) -> None:
         """End the run at the server; without it the next run of this process would be logged into it."""
         if self._experiment is not None:
@@ -103,6 +112,14 @@ class _Wandb(WandbLogger):
                 why = f"{type(error).__name__}: {error}"
                 screen.say(f"W&B: gave up ({why}); to upload what is missing: {self._sync()}")
             self._lost = True
+
+    def _log_report(self, stem: str, records: Sequence[Record], page: str) -> None:
+        names = [field.name for field in fields(Record)]
+        rows = [
+            [*(printable(words(getattr(one, name))) for name in names[:-1]), one.seconds] for one in records
+        ]
+        shown = {"records": wandb.Table([*names], rows), "page": wandb.Html(page, inject=False)}
+        self.experiment.log({f"{stem}/{name}": item for name, item in shown.items()})
 
     def _sync(self) -> str:
         return f"wandb sync {near(self._folder)}/wandb/*run-*"

@@ -1,59 +1,27 @@
-"""Lines in axes as an SVG picture: static, small, the same text for the same numbers.
-
-Source: colours of Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, told apart by colour-blind eyes, too.
-"""
+"""Lines in axes as an SVG picture: static, small, the same text for the same numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from itertools import groupby
+
+from imagelab.reports.axes import (
+    BOTTOM,
+    COLOURS,
+    DASHES,
+    LEFT,
+    TOP,
+    Axis,
+    drawing,
+    grid,
+    labels,
+    legend_width,
+)
+from imagelab.reports.wording import html
 
 Points = tuple[Sequence[float], Sequence[float]]
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-DASHES = ("", "7 3", "2 3")  # where there are more lines than colours
-LEFT, TOP, BOTTOM = 64, 34, 46  # pixels around the axes
-LETTER = 6.7  # pixels: mean width of one at this size
 FEW = 30  # points of a line up to which each is marked
-
-
-@dataclass(frozen=True)
-class Axis:
-    """From values to pixels.
-
-    Args:
-        low: The smallest value shown; above 0 where `log`.
-        high: The largest, > low.
-        start: The pixel of `low`.
-        end: The pixel of `high`.
-        log: Whether equal ratios are equally far apart.
-    """
-
-    low: float
-    high: float
-    start: float
-    end: float
-    log: bool
-
-    @property
-    def middle(self) -> float:
-        """The pixel halfway."""
-        return (self.start + self.end) / 2
-
-    def pixel(self, value: float) -> float:
-        """Where a value lies."""
-        low, high, here = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
-        return self.start + (here - low) / (high - low) * (self.end - self.start)
-
-    def ticks(self) -> list[float]:
-        """Round values to write at the axis: about six, powers of ten where the axis is logarithmic."""
-        low, high = (math.log10(v) if self.log else v for v in (self.low, self.high))
-        if self.log and high - low < 1:
-            rounds = [m * 10.0**k for k in range(math.floor(low), math.floor(high) + 1) for m in (1, 2, 5)]
-            return [value for value in rounds if self.low <= value <= self.high]
-        step = max(1, round_step((high - low) / 6)) if self.log else round_step((high - low) / 6)
-        places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-        return [10.0 ** round(place * step) if self.log else place * step for place in places]
+MANY = 3000  # points of a line above which those that fall into one column of pixels are thinned
 
 
 def line_plot(
@@ -87,15 +55,14 @@ def line_plot(
         ValueError: There is nothing to draw.
     """
     drawn = {name: _drawable(points, log_x, log_y) for name, points in series.items()}
-    right = width - (52 + LETTER * max(map(len, series)) if len(series) > 1 else 16)
-    x = _axis([x for points in drawn.values() for x, _ in points], LEFT, right, log_x)
-    y = _axis([y for points in drawn.values() for _, y in points] + [*y_limits], height - BOTTOM, TOP, log_y)
+    right = width - legend_width(series)
+    x = Axis.around([x for points in drawn.values() for x, _ in points], LEFT, right, log_x)
+    y = [y for points in drawn.values() for _, y in points] + [*y_limits]
+    y = Axis.around(y, height - BOTTOM, TOP, log_y)
     lines = [_line(name, points, x, y, _style(i)) for i, (name, points) in enumerate(drawn.items())]
     legend = [_entry(name, right + 14, TOP + 8 + 17 * i, _style(i)) for i, name in enumerate(series)]
-    shown = [*_grid(x, y), *lines, *(legend if len(series) > 1 else [])]
-    words = [_text(title, x.middle, 20, size=14), _text(x_label, x.middle, height - 10)]
-    words += [_text(y_label, 15, y.middle, turned=True)]
-    return "\n".join([_head(title, width, height), *words, *shown, "</svg>", ""])
+    shown = [*grid(x, y), *lines, *(legend if len(series) > 1 else [])]
+    return drawing(title, width, height, [*labels(title, x_label, y_label, x, y), *shown])
 
 
 def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int) -> str:
@@ -116,16 +83,6 @@ def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int)
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', *placed, "</svg>", ""])
 
 
-def round_step(length: float) -> float:
-    """The nearest of 1, 2, 5, 10 times a power of ten that is no shorter.
-
-    >>> [round_step(length) for length in (0.03, 1, 1.2, 70)]
-    [0.05, 1.0, 2.0, 100.0]
-    """
-    power = 10.0 ** math.floor(math.log10(length))
-    return next(m * power for m in (1, 2, 5, 10) if m * power >= length * (1 - 1e-9))
-
-
 def _drawable(points: Points, log_x: bool, log_y: bool) -> list[tuple[float, float]]:
     return [
         (float(x), float(y))
@@ -134,65 +91,39 @@ def _drawable(points: Points, log_x: bool, log_y: bool) -> list[tuple[float, flo
     ]
 
 
-def _axis(values: list[float], start: float, end: float, log: bool) -> Axis:
-    if not values:
-        raise ValueError("a plot wants at least one point that can be drawn, got none")
-    low, high = min(values), max(values)
-    if low == high:
-        low, high = (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
-    return Axis(low, high, start, end, log)
-
-
-def _head(title: str, width: int, height: int) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" font-family="sans-serif" font-size="12" fill="#333">\n'
-        f'<title>{escape(title)}</title>\n<rect width="100%" height="100%" fill="#fff"/>'
-    )
-
-
-def _text(words: str, x: float, y: float, *, size: int = 12, turned: bool = False) -> str:
-    turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="middle"{turn}>{escape(words)}</text>'
-    )
-
-
-def _grid(x: Axis, y: Axis) -> list[str]:
-    edges = f"M{x.start:.1f} {y.end:.1f}V{y.start:.1f}H{x.end:.1f}"
-    across = [
-        f'<path d="M{x.start:.1f} {y.pixel(v):.1f}H{x.end:.1f}" stroke="#ddd"/>'
-        f'<text x="{x.start - 7:.1f}" y="{y.pixel(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>'
-        for v in y.ticks()
-    ]
-    along = [
-        f'<path d="M{x.pixel(v):.1f} {y.start:.1f}v5" stroke="#333"/>'
-        f'<text x="{x.pixel(v):.1f}" y="{y.start + 18:.1f}" text-anchor="middle">{v:.3g}</text>'
-        for v in x.ticks()
-    ]
-    return [*across, *along, f'<path d="{edges}" fill="none" stroke="#333"/>']
-
-
 def _line(name: str, points: list[tuple[float, float]], x: Axis, y: Axis, style: str) -> str:
-    places = " ".join(f"{x.pixel(one):.1f},{y.pixel(other):.1f}" for one, other in points)
+    places = " ".join(f"{one:.1f},{other:.1f}" for one, other in _thinned(points, x, y))
     marks = [
         f'<circle cx="{x.pixel(one):.1f}" cy="{y.pixel(other):.1f}" r="2.5" stroke-dasharray="none">'
-        f"<title>{escape(name)}: {one:.3g}, {other:.3g}</title></circle>"
+        f"<title>{html(name)}: {one:.3g}, {other:.3g}</title></circle>"
         for one, other in (points if len(points) <= FEW else [])
     ]
     return "\n".join(
         [
             f'<g fill="none" {style}>',
-            f'<polyline points="{places}"><title>{escape(name)}</title></polyline>',
+            f'<polyline points="{places}"><title>{html(name)}</title></polyline>',
             *marks,
             "</g>",
         ]
     )
 
 
+def _thinned(points: list[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:
+    """Places in pixels; of very many, the first, lowest, highest and last in each column of pixels."""
+    places = [(x.pixel(one), y.pixel(other)) for one, other in points]
+    if len(places) <= MANY:
+        return places
+    kept = []
+    for _, column in groupby(range(len(places)), key=lambda i: int(places[i][0])):
+        here = list(column)
+        by_height = sorted(here, key=lambda i: places[i][1])
+        kept += [places[i] for i in sorted({here[0], by_height[0], by_height[-1], here[-1]})]
+    return kept
+
+
 def _entry(name: str, left: float, top: float, style: str) -> str:
     line = f'<path d="M{left:.1f} {top}h24" {style}/>'
-    return f'{line}<text x="{left + 30:.1f}" y="{top + 4}">{escape(name)}</text>'
+    return f'{line}<text x="{left + 30:.1f}" y="{top + 4}">{html(name)}</text>'
 
 
 def _style(place: int) -> str:

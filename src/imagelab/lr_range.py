@@ -1,0 +1,190 @@
+"""A learning-rate range test: one training step at each of many rates, from tiny to far too large.
+
+Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks", https://arxiv.org/abs/1506.01186,
+section 3.3; rates in equal ratios: Gugger 2018, https://sgugger.github.io/how-do-you-find-a-good-learning-rate.html
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import Callback, Trainer
+
+from imagelab.build import build_trainer
+from imagelab.classifier import Classifier
+from imagelab.data.image_data import ImageData
+from imagelab.loss_record import Diverged, LossRecord
+from imagelab.loss_terms import LossTerms
+from imagelab.lr_rule import Curve
+from imagelab.pace import Pace
+from imagelab.problem import Problem
+from imagelab.schedule import Progress, Schedule
+from imagelab.transfer import TransferClassifier
+from imagelab.unchanged import unchanged
+
+Node = dict[str, Any]
+LAST = 3  # losses that agree on divergence
+FIRST = 10  # losses that say how large one is before anything has been learnt
+FAR = 4.0  # times the largest of these: training has diverged
+ALTERS_GRADIENTS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
+
+
+def ladder(start: float, end: float, steps: int) -> list[float]:
+    """So many rates in equal ratios, the first and the last as given.
+
+    >>> ladder(1.0, 8.0, 4)
+    [1.0, 2.0, 4.0, 8.0]
+    """
+    return [float(rate) for rate in np.geomspace(start, end, steps)]
+
+
+def one_device(cfg: Node, folder: Path) -> Node:
+    """The config of a run for one device, with as many images a step as on all those it is meant for.
+
+    Args:
+        cfg: Of the run.
+        folder: For what its trainer may write: nothing.
+    """
+    window, quiet = cfg["trainer"]["accumulate_grad_batches"], {"callbacks": [], "logger": False}
+    ranks = build_trainer(cfg, folder, **quiet, enable_checkpointing=False).world_size
+    if cfg["data"]["batch_size"] != "full":
+        window *= ranks
+    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
+    return cfg | {"trainer": cfg["trainer"] | alone | {"accumulate_grad_batches": window}}
+
+
+def range_test(
+    cfg: Node,
+    data: ImageData,
+    classifier: Classifier,
+    *,
+    folder: Path,
+    tricks: Sequence[object],
+    start: float,
+    end: float,
+    steps: int,
+) -> Curve:
+    """The training loss before one step at each rate, until training diverges; all is as it was afterwards.
+
+    The steps are those of the run: its batches, augmentations, task, penalties, precision, accumulation and
+    clipping; only its schedule is off. Every stage of the network that ever moves does, at its share of the
+    rate.
+
+    Args:
+        cfg: Of the run, for one device (`one_device`), which the classifier is built from.
+        data: Its images.
+        classifier: To train, as built.
+        folder: For what the trainer may write: nothing.
+        tricks: Of the run; those that alter gradients are at work.
+        start: The first rate, > 0, as `optimizer.lr` counts it: before optimizer.lr_scaling.
+        end: The last one, > start.
+        steps: How many rates, >= 2.
+
+    Raises:
+        Problem: The optimizer has no rate that could be tested this way.
+    """
+    refuse_line_search(cfg)
+    rates, pace = ladder(start, end, steps), classifier.pace
+    window = min(pace.window(0), pace.batches)
+    batches = pace.batches // window * window  # no step has fewer batches than the others
+    windows = [window] * (steps * window // batches + 2)
+    own = {"accumulate_grad_batches": window, "limit_train_batches": batches, "limit_val_batches": 0}
+    own |= {"max_epochs": -1, "max_steps": steps, "num_sanity_val_steps": 0, "enable_checkpointing": False}
+    watch = StepLosses(window=window)
+    trainer = build_trainer(
+        cfg | {"trainer": cfg["trainer"] | own},
+        folder,
+        callbacks=[*altering(tricks), watch],
+        logger=False,
+    )
+    with unchanged(classifier, data):
+        prepare(
+            classifier,
+            Ladder.of(rates, cfg["optimizer"]["lr"]),
+            replace(pace, batches=batches, windows=windows),
+        )
+        with suppress(Diverged):
+            trainer.fit(classifier, datamodule=data)
+    return Curve(rates=rates[: len(watch.losses)], losses=watch.losses, steps=steps)
+
+
+def refuse_line_search(cfg: Node) -> None:
+    """Raise a Problem where the optimizer looks for the length of its steps by itself."""
+    if str(cfg["optimizer"]["_target_"]).rpartition(".")[2] == "LBFGS":
+        raise Problem(
+            "optimizer: LBFGS finds the length of each step by a line search, so that there is no rate to "
+            "look for; keep optimizer.lr=1, or say another optimizer"
+        )
+
+
+def altering(tricks: Sequence[object]) -> list[Callback]:
+    """The tricks that change gradients before a step; all others only look on, or count on whole epochs."""
+    called = [trick for trick in tricks if isinstance(trick, Callback)]
+    return [
+        trick
+        for trick in called
+        if any(getattr(type(trick), hook) is not getattr(Callback, hook) for hook in ALTERS_GRADIENTS)
+    ]
+
+
+def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
+    """Give a classifier another schedule, and let all that ever moves move at once; `unchanged` undoes it."""
+    window = classifier.losses.recent.maxlen or 1
+    classifier.schedule, classifier.pace, classifier.history = schedule, pace, []
+    classifier.losses = LossRecord(window=window)
+    classifier.terms = LossTerms(penalties=classifier.terms.penalties, window=window)
+    if isinstance(classifier, TransferClassifier):
+        moves = classifier.moves
+        classifier.moves = [replace(move, start=None if move.start is None else 0) for move in moves]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder(Schedule):
+    """A rate for each step, whatever the length of the run.
+
+    Args:
+        factors: On the peak rate of every parameter group, > 0.
+    """
+
+    factors: Sequence[float]
+
+    @classmethod
+    def of(cls, rates: Sequence[float], peak: float) -> "Ladder":
+        """Rates in place of this peak rate."""
+        return cls(warmup=0, floor=0.0, factors=[rate / peak for rate in rates])
+
+    def curve(self, at: Progress) -> float:
+        return self.factors[min(at.step, len(self.factors) - 1)]
+
+
+class StepLosses(Callback):
+    """Collects the loss of each optimizer step, penalties included, and ends a training that diverges.
+
+    Args:
+        window: Batches of a step.
+    """
+
+    def __init__(self, *, window: int) -> None:
+        self.window = window
+        self.batches: list[float] = []
+        self.losses: list[float] = []
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.batches.append(float(outputs["loss"]))
+        if len(self.batches) == self.window:
+            self.losses.append(math.fsum(self.batches) / self.window)
+            self.batches.clear()
+            trainer.should_stop = trainer.should_stop or has_diverged(self.losses)
+
+
+def has_diverged(losses: Sequence[float]) -> bool:
+    """Whether the last losses are no numbers, or far above all of the first ones."""
+    if not math.isfinite(losses[-1]):
+        return True
+    return len(losses) > FIRST and min(losses[-LAST:]) > FAR * max(losses[:FIRST])

@@ -1,28 +1,73 @@
 """Start the real command in a process of its own, and compare what two runs left behind."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import cast
 
 import torch
 
 IMAGELAB = str(Path(sys.executable).with_name("imagelab"))
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["imagelab.build", "imagelab.train", "hydra.main", "imagelab.predictor"])
 
 
-def start(words: list[str], folder: Path, command: str = "train") -> subprocess.Popen:
-    """The command in a process group of its own, its output in one pipe."""
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [IMAGELAB, command, *words],
-        cwd=folder,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+class Process:
+    """A running command: what tests need of `subprocess.Popen`.
+
+    Python's fork server has Lightning imported once, and forks for every run: that saves each its start.
+    """
+
+    def __init__(self, words: list[str], folder: Path) -> None:
+        self.said = Path(tempfile.mkstemp(prefix="said-")[1])
+        self.process = SERVER.Process(
+            target=_run, args=(words, str(folder), str(self.said), dict(os.environ))
+        )
+        self.process.start()
+        self.pid = cast(int, self.process.pid)
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status; of a signal that killed it, the negative number; None while it runs."""
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """Wait for the end; what it said."""
+        self.process.join(timeout)
+        if self.process.is_alive():
+            raise subprocess.TimeoutExpired([IMAGELAB], timeout or 0, self.said.read_bytes())
+        text = self.said.read_text() if self.said.exists() else ""
+        self.said.unlink(missing_ok=True)
+        return text, None
+
+
+def _run(words: list[str], folder: str, said: str, environment: dict[str, str]) -> None:
+    """The command, in a session of its own, as a shell would start it."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ |= environment
+    sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
+    with open(said, "w") as file:  # noqa: PTH123
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    sys.argv = [IMAGELAB, *words]
+    sys.modules["__main__"].__spec__ = None  # further ranks are started by this file, not as a module
+    from imagelab import cli
+
+    cli.main()
+
+
+def start(words: list[str], folder: Path, command: str = "train") -> Process:
+    """The command in a process group of its own, with all that it says."""
+    return Process([command, *words], folder)
 
 
 def finish(words: list[str], folder: Path, command: str = "train") -> str:

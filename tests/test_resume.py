@@ -3,14 +3,13 @@
 import os
 import random
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.runs_of_the_command import assert_same, finish, outcome, start
+from tests.runs_of_the_command import Process, assert_same, finish, outcome, start
 
 # Everything at once that draws or counts: mixing, dropout, augmentation, accumulation with a short last
 # window (11 batches, windows of 3), a schedule by the step, a checkpoint after nearly every step.
@@ -51,7 +50,7 @@ def last_record(run: Path) -> set[str]:
     return {name for name, cell in zip(header, rows[-1], strict=False) if cell} if rows else set()
 
 
-def kill_somewhere(process: subprocess.Popen, run: Path, how: str, rng: random.Random) -> None:
+def kill_somewhere(process: Process, run: Path, how: str, rng: random.Random) -> None:
     """SIGKILL the run: inside an epoch, at an epoch's end, or while a checkpoint is being written."""
     steps = lambda: (run / "metrics.csv").read_text().count("\n") if (run / "metrics.csv").exists() else 0  # noqa: E731
     seen, patience = steps(), rng.randint(1, 4)

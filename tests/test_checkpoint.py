@@ -1,10 +1,8 @@
 """Checkpoints: whole or not at all, checked before use."""
 
-import os
+import itertools
 import resource
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 
 from imagelab.checkpoint import copy_durably, damage_of, keep_previous, last_good, read, write_durably
 from imagelab.problem import Problem
+from tests.runs_of_the_command import SERVER
 
 
 def save(path, value):
@@ -74,31 +73,28 @@ def test_a_full_disk_is_reported_and_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-WRITER = """
-import sys, torch
-from pathlib import Path
-from imagelab.checkpoint import keep_previous, write_durably
-folder, value = Path(sys.argv[1]), 0
-while True:
-    value += 1
-    keep_previous(folder)
-    weights = torch.full((300_000,), float(value))
-    write_durably(folder / "last.ckpt", lambda file: torch.save({"weights": weights}, file))
-    print(value, flush=True)
-"""
+def write_on(folder, written):
+    """One checkpoint after another, without an end."""
+    for value in itertools.count(1):
+        keep_previous(folder)
+        weights = torch.full((300_000,), float(value))
+        write_durably(
+            folder / "last.ckpt", lambda file, weights=weights: torch.save({"weights": weights}, file)
+        )
+        written.send(value)
 
 
 def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path):
-    for attempt in range(4):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout is not None
+    for attempt in range(8):
+        ours, theirs = SERVER.Pipe(duplex=False)
+        writer = SERVER.Process(target=write_on, args=(tmp_path, theirs))
+        writer.start()
         for _ in range(3):
-            writer.stdout.readline()
+            ours.recv()
         time.sleep(0.0013 * attempt)
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.wait()
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
         found, passed = last_good(tmp_path)
         assert found == tmp_path / "last.ckpt"
         assert passed == []

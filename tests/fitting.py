@@ -28,6 +28,7 @@ IMAGE_DATA: dict[str, Any] = {
     "balance": False,
     "val_fraction": 0.1,
     "test_fraction": 0.2,
+    "decisions": None,
     "storage": "auto",
     "views": 1,
 }

@@ -16,6 +16,7 @@ from imagelab import config, screen
 from imagelab.checkpoint import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.contracts import Penalty, Rewire, Task
+from imagelab.data.decisions import wording
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
@@ -41,6 +42,7 @@ from imagelab.saver import Saver
 from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
 from imagelab.task_rules import monitored, task_name
+from imagelab.time_spent import TimeSpent
 from imagelab.transfer import TransferClassifier
 from imagelab.trick.batch_growth import BatchGrowth
 from imagelab.trick_rules import FINETUNING
@@ -80,7 +82,7 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
-    callbacks = [*called, log, pictures, ProgressBar(), saver]
+    callbacks = [TimeSpent(every=log.every), *called, log, pictures, ProgressBar(), saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
     classifier.card |= {"finetune": choice} if choice else {}
@@ -97,9 +99,12 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     source = make(own, seed=cfg["seed"], labelled=task.labelled)
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
-    return ImageData(
+    data = ImageData(
         source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, views=task.views, **knobs
     )
+    if data.decided:
+        screen.say(f"data.decisions: {wording(data.decided)} ({knobs['decisions']}).")
+    return data
 
 
 def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:

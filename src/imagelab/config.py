@@ -53,6 +53,7 @@ class DataKnobs:
     balance: bool
     val_fraction: float
     test_fraction: float
+    decisions: str | None
     storage: Literal["auto", "memory", "files", "shrunk"]
 
 

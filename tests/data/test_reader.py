@@ -35,7 +35,9 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     again = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
     from imagelab.data.splits import prepare_splits
 
-    _, files = prepare_splits(again, classes=None, limit=None, val_fraction=0.25, test_fraction=0.25)
+    files = prepare_splits(
+        again, classes=None, limit=None, val_fraction=0.25, test_fraction=0.25, decisions=None
+    )[1]
     count = data.counts["test"]
     index = np.arange(count)
     batch = data.dataset("test", augmented=False)[Address(0, 0, index, index)]

@@ -20,8 +20,8 @@ def images(*counts, first=0):
 
 
 def prepare(splits, names=NAMES, **changes):
-    settings = {"classes": None, "limit": None, "val_fraction": 0.1, "test_fraction": 0.2}
-    return prepare_splits(SimpleNamespace(classes=names, splits=splits), **(settings | changes))
+    settings = {"classes": None, "limit": None, "val_fraction": 0.1, "test_fraction": 0.2, "decisions": None}
+    return prepare_splits(SimpleNamespace(classes=names, splits=splits), **(settings | changes))[:2]
 
 
 def identities(part):

@@ -50,6 +50,7 @@ class ImageData(lightning.LightningDataModule):
         balance: Draw every class equally often.
         val_fraction: Of the training images, where the source has no val split; in (0, 1).
         test_fraction: Of all images, where the source has one split only; in (0, 1).
+        decisions: A table of images to drop or to relabel, in whichever split they are.
         storage: Where pictures that come in files are kept.
         views: How often a batch shows each of its images. Where more than once, the images of all splits are
             augmented, those of val and test the same way each time.
@@ -73,6 +74,7 @@ class ImageData(lightning.LightningDataModule):
         balance: bool,
         val_fraction: float,
         test_fraction: float,
+        decisions: str | None,
         storage: Storage,
         views: int,
     ) -> None:
@@ -81,8 +83,9 @@ class ImageData(lightning.LightningDataModule):
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         self.workers: int | Literal["auto"] = workers
-        self.classes, splits = prepare_splits(
-            source, classes=classes, limit=limit, val_fraction=val_fraction, test_fraction=test_fraction
+        fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
+        self.classes, splits, self.named, self.decided = prepare_splits(
+            source, classes=classes, limit=limit, decisions=decisions, **fractions
         )
         square = size or (preprocess.size if preprocess else None)
         geometry = photo_geometry(preprocess, size)

@@ -1,15 +1,28 @@
 """Train, val and test: stratified, the same each time whatever the seed; subsets of classes and images."""
 
 from collections.abc import Mapping
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from imagelab.contracts import Images, Source
+from imagelab.data.decisions import Decided, decide
 from imagelab.data.listing import some
+from imagelab.data.named import Named, named
 from imagelab.problem import Problem, nearest
 from imagelab.randomness import stream
 
 Splits = dict[str, Images]
+Part = TypeVar("Part", bound=Images)
+
+
+class Prepared(NamedTuple):
+    """The classes and the splits that a run uses, the latter with names too, and what was decided on them."""
+
+    classes: list[str]
+    splits: Splits
+    named: dict[str, Named]
+    decided: dict[str, Decided]
 
 
 def prepare_splits(
@@ -19,7 +32,8 @@ def prepare_splits(
     limit: int | None,
     val_fraction: float,
     test_fraction: float,
-) -> tuple[list[str], Splits]:
+    decisions: str | None,
+) -> Prepared:
     """The classes and the splits "train", "val" and, where there is one, "test" that a run uses.
 
     Args:
@@ -28,22 +42,25 @@ def prepare_splits(
         limit: Images a split at most, the same share of each class.
         val_fraction: Of the training images, where the source has no "val"; in (0, 1).
         test_fraction: Of all images, where the source has "train" only; in (0, 1).
+        decisions: A table of images to drop or to relabel. It never changes which images are held out.
 
     Raises:
         Problem: What cannot be trained on.
     """
-    splits = carve(source.splits, val_fraction=val_fraction, test_fraction=test_fraction)
-    names = list(source.classes)
+    splits = carve(named(source.splits), val_fraction=val_fraction, test_fraction=test_fraction)
+    names, told = list(source.classes), dict[str, Decided]()
+    if decisions is not None:
+        splits, told = decide(splits, decisions, names)
     if classes is not None:
         chosen = [str(name) for name in classes]  # YAML reads 3 as a number
         names, splits = choose_classes(names, splits, chosen)
     if limit is not None:
         splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
     refuse_empty(names, splits, limit)
-    return names, splits
+    return Prepared(names, {split: part.images for split, part in splits.items()}, splits, told)
 
 
-def carve(splits: Mapping[str, Images], *, val_fraction: float, test_fraction: float) -> Splits:
+def carve(splits: Mapping[str, Part], *, val_fraction: float, test_fraction: float) -> dict[str, Part]:
     """Add what a source has not: "test" where it has "train" only, "val" where it has none."""
     carved = dict(splits)
     if set(carved) == {"train"}:
@@ -78,7 +95,9 @@ def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
     return np.sort(order[:limit])
 
 
-def choose_classes(names: list[str], splits: Splits, chosen: list[str]) -> tuple[list[str], Splits]:
+def choose_classes(
+    names: list[str], splits: Mapping[str, Part], chosen: list[str]
+) -> tuple[list[str], dict[str, Part]]:
     """Only the images of the chosen classes, their labels numbered in the order of the choice."""
     for name in chosen:
         if name not in names:
@@ -92,7 +111,7 @@ def choose_classes(names: list[str], splits: Splits, chosen: list[str]) -> tuple
     return list(chosen), {split: _renumber(images, number) for split, images in splits.items()}
 
 
-def refuse_empty(names: list[str], splits: Splits, limit: int | None) -> None:
+def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | None) -> None:
     """Raise a Problem where a split is empty or a class has no training image."""
     for split, images in splits.items():
         if len(images) == 0:
@@ -112,14 +131,15 @@ def refuse_empty(names: list[str], splits: Splits, limit: int | None) -> None:
     )
 
 
-def _divide(images: Images, part: str, fraction: float) -> tuple[Images, Images]:
+def _divide(images: Part, part: str, fraction: float) -> tuple[Part, Part]:
     if not 0 < fraction < 1:
         raise Problem(f"data.{part}_fraction: a share between 0 and 1 is expected, got {fraction}")
     order = stratified_order(images.labels, part)
     count = max(1, round(fraction * len(order)))
-    return images.select(np.sort(order[count:])), images.select(np.sort(order[:count]))
+    halves = images.select(np.sort(order[count:])), images.select(np.sort(order[:count]))
+    return cast(tuple[Part, Part], halves)
 
 
-def _renumber(images: Images, number: np.ndarray) -> Images:
+def _renumber(images: Part, number: np.ndarray) -> Part:
     kept = images.select(np.flatnonzero(number[images.labels] >= 0))
-    return kept.relabel(number[kept.labels])
+    return cast(Part, kept.relabel(number[kept.labels]))

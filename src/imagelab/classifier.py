@@ -1,5 +1,6 @@
 """Images -> outputs -> loss -> step: the module that Lightning trains."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from torch.optim import LBFGS, Optimizer
 from imagelab.contracts import Inputs, Penalty, Rewire, Task
 from imagelab.loss_record import Diverged, LossRecord
 from imagelab.loss_terms import LossTerms
-from imagelab.metrics import Outputs
+from imagelab.metrics import Outputs, Seen, keep
 from imagelab.pace import Pace
 from imagelab.randomness import seed_step
 from imagelab.rules import RAW, metric_of
@@ -70,9 +71,11 @@ class Classifier(lightning.LightningModule):
         self.outputs = Outputs()
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by their trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
+        self.seen: dict[str, Seen] = {}  # by split, of the weights that were last validated or tested
         self.pace = pace
         self.evaluations = 0  # of the loss of this batch
         self.history: list[dict[str, float]] = []  # the metrics of each epoch
+        self.batch_ended = 0.0  # when nothing was left to do but to wait for the next one
 
     def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
         """Normalised images (B, C, H, W) -> outputs (B, K), of another set of weights where one is given."""
@@ -107,6 +110,9 @@ class Classifier(lightning.LightningModule):
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
         return self._agreed(loss * self._window_scale(batch_idx))
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.batch_ended = time.perf_counter()
 
     def validation_step(self, batch: Inputs, batch_idx: int) -> None:
         self.outputs.add(*self.task.outputs(self, batch))
@@ -211,5 +217,8 @@ class Classifier(lightning.LightningModule):
         return window / rest if rest and batch_idx >= batches - rest else 1.0
 
     def _finish_split(self, split: str, outputs: Outputs) -> None:
-        metrics = self.task.metrics(*outputs.take(self.task.kept, self.device))
+        taken = outputs.take(self.task.kept, self.device)
+        if self.trainer.is_global_zero:
+            self.seen[split] = keep(*taken)
+        metrics = self.task.metrics(*taken)
         self.log_dict({f"{split}/{name}": value.float() for name, value in metrics.items()}, logger=False)

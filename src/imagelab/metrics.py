@@ -16,6 +16,9 @@ from torchmetrics.functional.classification import (
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 FEW = 10  # classes: above, the five likeliest are looked at too
+KEPT = 100_000_000  # numbers: outputs of a split that are more are not kept for the report
+
+Seen = tuple[Tensor, Tensor] | None  # outputs and labels of a split, on the CPU
 
 
 def split_metrics(
@@ -35,6 +38,11 @@ def split_metrics(
         metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).float().mean()
     # torchmetrics averages in float32, which can exceed 1 by a rounding.
     return {name: value if name == "loss" else value.clamp(max=1) for name, value in metrics.items()}
+
+
+def keep(outputs: Tensor, labels: Tensor) -> Seen:
+    """Both for later, beside the training; None where they are too many."""
+    return (outputs.cpu(), labels.cpu()) if outputs.numel() <= KEPT else None
 
 
 class Outputs:

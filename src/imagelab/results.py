@@ -27,7 +27,8 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     """The content of results.json; `parts` is None where the run did not come so far.
 
     Where weights were averaged, `val` and `test` are of those that were better in validation, which `weights`
-    names, and `by_weights` has the metrics of both. `finetune` is what `finetune=auto` chose, and why.
+    names, and `by_weights` has the metrics of both. `finetune` is what `finetune=auto` chose, and why; `time`
+    is where the seconds of the training went.
     """
     content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
     if parts is not None:
@@ -46,6 +47,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             "epochs": loop.epoch_progress.current.processed,
             "steps": trainer.global_step,
             "train_seconds": round(saver.seconds, 3),
+            "time": _time(trainer, saver.seconds),
             "images_per_second": round(images / max(saver.seconds, 1e-9), 1),
             "parameters": sum(p.numel() for p in parts.classifier.net.parameters()),
             "best": best,
@@ -73,6 +75,13 @@ def git_state() -> dict[str, Any]:
     here = Path(__file__).parent
     commit = _git(here, "rev-parse", "HEAD")
     return {"commit": commit, "dirty": bool(_git(here, "status", "--porcelain")) if commit else None}
+
+
+def _time(trainer: Any, total: float) -> dict[str, float]:
+    from imagelab.time_spent import TimeSpent
+
+    watches = [callback for callback in trainer.callbacks if isinstance(callback, TimeSpent)]
+    return watches[0].shares(total) if watches else {}
 
 
 def _git(folder: Path, *words: str) -> str | None:

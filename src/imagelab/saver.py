@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from imagelab.checkpoint import BEST, LAST, copy_durably, keep_previous
 from imagelab.logger.csv import CsvLogger
+from imagelab.metrics import Seen
 from imagelab.problem import Problem
 from imagelab.rules import RAW, lower_is_better, metric_of
 from imagelab.stop import Stopped, StopRequest
@@ -33,6 +34,7 @@ class Saver(Checkpoint):
     def __init__(self, *, folder: Path, monitor: str, every: float, stop: StopRequest) -> None:
         self.folder, self.monitor, self.every, self.stop = folder, monitor, every, stop
         self.best: dict[str, Any] = {}
+        self.seen: dict[str, Seen] = {}  # outputs for val in the best epoch, where it was in this process
         self.weights = RAW  # the name of those that were better when last validated, raw or averaged
         self.seconds = 0.0  # trained so far, over all stops
         self.rows: int | None = None  # of metrics.csv, when the last checkpoint was written
@@ -129,6 +131,7 @@ class Saver(Checkpoint):
         value, before = values[self.weights], self.best.get("value", math.nan)
         better = math.isnan(before) or sign * value >= sign * before  # of equals, the one trained longer
         if better:
+            self.seen = dict(trainer.lightning_module.seen)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
             self.best = {
                 "epoch": trainer.current_epoch,
                 "monitor": self.monitor,

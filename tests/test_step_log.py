@@ -1,0 +1,55 @@
+"""What is logged of a step: the norm is that of the whole gradient, before it is clipped."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Callback
+
+from tests.fitting import SHORT, built, fitted
+
+
+def column(folder: Path, name: str) -> list[float]:
+    with (folder / "metrics.csv").open() as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+
+
+class Norms(Callback):
+    """The norm of each step's gradient, by hand."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
+        parts = [p.grad.double().square().sum() for p in pl_module.parameters() if p.grad is not None]
+        self.found.append(float(torch.stack(parts).sum().sqrt()))
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["trainer.accumulate_grad_batches=2"], ["trainer.gradient_clip_val=0.1"]]
+)
+def test_the_gradient_norm_is_that_before_clipping_of_each_logged_step(words, tmp_path):
+    parts, norms = built([*SHORT, "trainer.max_epochs=4", *words], tmp_path), Norms()
+    parts.trainer.callbacks.append(norms)  # pyright: ignore[reportAttributeAccessIssue]
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    assert len(norms.found) == parts.trainer.global_step
+    assert column(tmp_path, "grad_norm") == pytest.approx(norms.found, rel=1e-5)
+    assert max(norms.found) > 0.1
+
+
+def test_only_logged_steps_have_one_and_the_loss_of_training_does_not_change(tmp_path):
+    words = [*SHORT, "trainer.max_epochs=3"]
+    fitted(words, tmp_path / "each")
+    fitted([*words, "trainer.log_every_n_steps=3"], tmp_path / "third")
+    each, third = column(tmp_path / "each", "grad_norm"), column(tmp_path / "third", "grad_norm")
+    assert third == each[2::3]
+    assert column(tmp_path / "each", "train/loss_epoch") == column(tmp_path / "third", "train/loss_epoch")
+
+
+def test_a_line_search_has_the_norm_at_the_weights_of_the_step(tmp_path):
+    words = ["trainer=cpu", "data.limit=200", "data.batch_size=full", "optimizer=lbfgs", "schedule=constant"]
+    fitted([*words, "trainer.max_epochs=3", "trainer.log_every_n_steps=1"], tmp_path)
+    norms = column(tmp_path, "grad_norm")
+    assert len(norms) == 3
+    assert norms[0] > norms[-1] > 0

@@ -10,12 +10,11 @@ compared with those of another, by permutation; Westfall & Young 1993: the maxim
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
+from imagelab.data.resize import resized
 from imagelab.randomness import stream
 from imagelab.record import Record
 
@@ -28,23 +27,23 @@ FAIL, WARN = 3.0, 4.0  # z: shuffled labels stay below the one, true ones lie ab
 FEWEST = 100  # images: of fewer a low z says nothing
 
 
-def label_signal(images: np.ndarray | Tensor, labels: np.ndarray, *, seed: int) -> float:
+def label_signal(images: Any, labels: np.ndarray, *, seed: int) -> float:
     """How far beyond chance neighbours share their labels, in standard deviations.
 
     Args:
-        images: (N, H, W, C) or (N, C, H, W) uint8, C 1 or 3; or features (N, F) float. Of more than 2,000 a
-            sample is looked at.
+        images: (N, H, W, C) or (N, C, H, W) uint8, C 1 or 3, an array or a tensor; or
+            features (N, F) float. Of more than 2,000 a sample is looked at.
         labels: (N,) int64.
         seed: Of the sample and of the permutations.
     """
     return strongest(list(label_signals(images, labels, seed=seed).values()))
 
 
-def label_signals(images: np.ndarray | Tensor, labels: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
+def label_signals(images: Any, labels: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
     """By what neighbours are found by: z of the labels, then z of each permutation, (1 + PERMUTATIONS,)."""
     rng = stream(seed, "label signal")
     places = np.sort(rng.permutation(len(labels))[:MOST])
-    some = torch.as_tensor(images)[torch.from_numpy(places)]
+    some = np.asarray(images[places])
     labels = np.unique(np.asarray(labels)[places], return_inverse=True)[1]
     if len(labels) < 3 or labels.max() < 1:
         return {"nothing to compare": np.zeros(1 + PERMUTATIONS)}
@@ -85,36 +84,41 @@ def signal_record(z: float, count: int) -> Record:
     )
 
 
-def _descriptions(images: Tensor) -> dict[str, Tensor]:
+def _descriptions(images: np.ndarray) -> dict[str, np.ndarray]:
     if images.ndim == 2:
-        return {"features": images.float()}
-    images = images if images.shape[-1] not in (1, 3) else images.permute(0, 3, 1, 2)
-    parts = images.split(128)  # photos as float take four times their memory
+        return {"features": images.astype(np.float32)}
+    images = images if images.shape[-1] in (1, 3) else images.transpose(0, 2, 3, 1)
+    pixels = [np.repeat(image, 3 // image.shape[-1], axis=-1) for image in images]
     return {
-        "thumbnails": torch.cat([functional.adaptive_avg_pool2d(one.float(), SIDE) for one in parts]).flatten(
-            1
-        ),
-        "colours": torch.cat([_histogram(one) for one in parts]),
+        "thumbnails": np.stack([_thumbnail(image) for image in pixels]),
+        "colours": np.stack([_histogram(image) for image in pixels]),
     }
 
 
-def _histogram(images: Tensor) -> Tensor:
-    """(N, C, H, W) uint8 -> (N, 64): roots of the shares of colours, whose distance is Hellinger's."""
-    level = (images.long() * LEVELS // 256).expand(-1, 3, -1, -1)
-    colour = ((level[:, 0] * LEVELS + level[:, 1]) * LEVELS + level[:, 2]).flatten(1)
-    counts = torch.zeros(len(images), LEVELS**3).scatter_add_(1, colour, torch.ones_like(colour).float())
-    return (counts / colour.shape[1]).sqrt()
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    return resized(np.ascontiguousarray(image), SIDE, SIDE).astype(np.float32).ravel()
 
 
-def _agreement(features: Tensor, labels: np.ndarray, orders: Sequence[np.ndarray]) -> np.ndarray:
+def _histogram(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 -> (64,): roots of the shares of colours, whose distance is Hellinger's."""
+    level = image.astype(np.int64) * LEVELS // 256
+    colour = (level[..., 0] * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
+    counts = np.bincount(colour.ravel(), minlength=LEVELS**3)
+    return np.sqrt(counts / colour.size).astype(np.float32)
+
+
+def _agreement(features: np.ndarray, labels: np.ndarray, orders: Sequence[np.ndarray]) -> np.ndarray:
     near = _neighbours(features)
     shares = np.array([(labels[order][near] == labels[order][:, None]).mean() for order in orders])
     spread = shares[1:].std()
     return (shares - shares[1:].mean()) / spread if spread > 0 else np.zeros(len(shares))
 
 
-def _neighbours(features: Tensor) -> np.ndarray:
+def _neighbours(features: np.ndarray) -> np.ndarray:
     """(N, F) -> the places of each one's nearest others, (N, k)."""
-    away = torch.cdist(features, features)
-    away.fill_diagonal_(torch.inf)
-    return away.topk(min(NEIGHBOURS, len(features) - 1), largest=False).indices.numpy()
+    flat = features - features.mean(axis=0)
+    lengths = (flat * flat).sum(axis=1)
+    away = lengths[:, None] + lengths - 2 * flat @ flat.T
+    np.fill_diagonal(away, np.inf)
+    count = min(NEIGHBOURS, len(flat) - 1)
+    return np.argpartition(away, count - 1, axis=1)[:, :count]

@@ -57,6 +57,10 @@ class Axis:
         low, high, here = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
         return self.start + (here - low) / (high - low) * (self.end - self.start)
 
+    def written(self, value: float) -> str:
+        """A value as it stands at the axis."""
+        return f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 and not self.log else f"{value:.3g}"
+
     def ticks(self) -> list[float]:
         """Round values to write at the axis: about six, powers of ten where the axis is logarithmic."""
         low, high = (math.log10(v) if self.log else v for v in (self.low, self.high))
@@ -101,7 +105,7 @@ def rows_of(y: Axis, x: Axis) -> list[str]:
     """Lines across at the values of the y axis."""
     return [
         f'<path d="M{x.start:.1f} {y.pixel(v):.1f}H{x.end:.1f}" stroke="#ddd"/>'
-        f'<text x="{x.start - 7:.1f}" y="{y.pixel(v) + 4:.1f}" text-anchor="end">{v:.3g}</text>'
+        f'<text x="{x.start - 7:.1f}" y="{y.pixel(v) + 4:.1f}" text-anchor="end">{y.written(v)}</text>'
         for v in y.ticks()
     ]
 
@@ -110,7 +114,7 @@ def marks_of(x: Axis, y: Axis) -> list[str]:
     """Short lines at the values of the x axis."""
     return [
         f'<path d="M{x.pixel(v):.1f} {y.start:.1f}v5" stroke="#333"/>'
-        f'<text x="{x.pixel(v):.1f}" y="{y.start + 18:.1f}" text-anchor="middle">{v:.3g}</text>'
+        f'<text x="{x.pixel(v):.1f}" y="{y.start + 18:.1f}" text-anchor="middle">{x.written(v)}</text>'
         for v in x.ticks()
     ]
 

@@ -28,6 +28,7 @@ __all__ = ["bars", "histogram", "matrix", "scatter"]
 WIDTH, HEIGHT = 760, 440
 MANY_POINTS = 2000
 MANY_BARS = 600  # above it those of a series are one path, without words under the mouse
+ROUND = 'stroke-width="6" stroke-linecap="round" stroke-opacity=".6"'  # a dot is a line of length 0
 LONGEST = 22  # letters of a name below the axis
 
 
@@ -156,13 +157,17 @@ def scatter(
     kept = _apart(places)
     if len(kept) < len(finite):
         title = f"{title} ({len(kept):,} of {len(finite):,} points)"
-    marks = [
-        f'<circle cx="{places[i][0]:.1f}" cy="{places[i][1]:.1f}" r="3" fill="'
-        f'{COLOURS[series.index(groups[i]) % len(COLOURS)] if groups else COLOURS[0]}">'
-        f"<title>{html(names[i])}: {points[i][0]:.4g}, {points[i][1]:.4g}</title></circle>"
-        for i in kept
-    ]
-    shown = [*grid(x, y), '<g fill-opacity=".6">', *marks, "</g>", *_legend(series, x.end)]
+    dots = []
+    for place, group in enumerate(series or [None]):
+        dots.append(f'<g stroke="{COLOURS[place % len(COLOURS)]}" {ROUND}>')
+        dots += [
+            f'<path d="M{places[i][0]:.1f} {places[i][1]:.1f}h0">'
+            f"<title>{html(names[i])}: {points[i][0]:.4g}, {points[i][1]:.4g}</title></path>"
+            for i in kept
+            if group is None or groups[i] == group
+        ]
+        dots.append("</g>")
+    shown = [*grid(x, y), *dots, *_legend(series, x.end)]
     return drawing(title, width, height, [*labels(title, x_label, y_label, x, y), *shown])
 
 

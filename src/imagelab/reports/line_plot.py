@@ -21,7 +21,7 @@ from imagelab.reports.wording import html
 Points = tuple[Sequence[float], Sequence[float]]
 
 FEW = 30  # points of a line up to which each is marked
-MANY = 3000  # points of a line above which those that fall into one column of pixels are thinned
+MANY = 1500  # points of a line above which those that fall into one column of pixels are thinned
 
 
 def line_plot(

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIDE = 96  # pixels
-BUDGET = 600_000  # bytes for all pictures of a gallery or table: 1,000 of them leave a page below 1 MB
+BUDGET = 450_000  # bytes for all pictures of a gallery or table: 1,000 of them leave a page below 1 MB
 SAMPLE = 32  # pictures that are tried to choose how small all have to be
 LADDER = (
     *((1.0, 80), (1.0, 60), (1.0, 40), (0.83, 40), (0.67, 50), (0.67, 25)),
-    *((0.5, 40), (0.5, 20), (0.33, 25), (0.33, 10)),
+    *((0.5, 40), (0.5, 30), (0.5, 20), (0.4, 20), (0.33, 20), (0.33, 10)),
 )  # share of the side, and quality: the first that fits into the budget
 
 
@@ -99,5 +99,5 @@ def _figure(picture: Picture, uri: str, side: int) -> str:
     few = ' class="few"' if longer < side else ""
     words = html(picture.caption)
     caption = f"<figcaption>{words}</figcaption>" if words else ""
-    image = f'<img{few} src="{uri}" alt="{words}" {size} loading="lazy">'
+    image = f'<img{few} src="{uri}" alt="" {size} loading="lazy">'
     return f"<figure>{image}{caption}</figure>"

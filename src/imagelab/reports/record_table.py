@@ -25,7 +25,7 @@ def record_table(records: Sequence[Record]) -> str:
             Prose(record.expected),
             Prose(record.why),
             Prose(record.fix),
-            record.seconds,
+            record.seconds or None,
         )
         for record in records
     ]

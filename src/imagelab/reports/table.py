@@ -1,13 +1,15 @@
 """Tables as HTML that the page's script sorts, filters and searches."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from imagelab.record import STATUSES, Status
 from imagelab.reports.picture import BUDGET, SIDE, Picture, figures
 from imagelab.reports.wording import html, printable, prose, words
 
+LONG = 24  # letters of a word above which it may be broken anywhere
 FEW = 7  # rows up to which nobody needs a search
 
 
@@ -53,15 +55,22 @@ def table(
     wrong = [name for name in filters if name not in columns]
     if wrong:
         raise ValueError(f"filters wants names of columns ({', '.join(columns)}), got {wrong[0]}")
+    uneven = next((row for row in rows if len(row) != len(columns)), None)
+    if uneven is not None:
+        raise ValueError(f"a table of {len(columns)} columns wants rows of as many cells, got {len(uneven)}")
     pictures = [cell for row in rows for cell in row if isinstance(cell, Picture)]
     shown = iter(figures(pictures, side=side, budget=budget))
+    kinds = [_numbers([row[i] for row in rows]) for i in range(len(columns))]
     body = [
-        f"<tr>{''.join(_cell(cell, shown) for _, cell in zip(columns, row, strict=True))}</tr>"
+        f"<tr>{''.join(_cell(cell, kind, shown) for kind, cell in zip(kinds, row, strict=True))}</tr>"
         for row in rows
     ]
-    heads = "".join(f'<th scope="col"><button type="button">{html(name)}</button></th>' for name in columns)
+    heads = "".join(
+        f'<th scope="col"{kind}><button type="button">{html(name)}</button></th>'
+        for name, kind in zip(columns, kinds, strict=True)
+    )
     bar = _bar(columns, rows, filters) if len(rows) > FEW or filters else ""
-    note = f" of {of:,} in all" if of is not None and of > len(rows) else ""
+    note = f", the first of {of:,}" if of is not None and of > len(rows) else ""
     count = f'<output data-note="{note}">{len(rows):,} {"row" if len(rows) == 1 else "rows"}{note}</output>'
     return (
         f'<div class="table"><div class="bar">{bar}{count}</div><div class="box"><table>'
@@ -73,8 +82,9 @@ def _bar(columns: Sequence[str], rows: Sequence[Sequence[Cell]], filters: Sequen
     boxes = ['<input type="search" placeholder="Search" aria-label="Search">']
     for name in filters:
         place = columns.index(name)
-        values = dict.fromkeys(_plain(row[place]) for row in rows)
-        options = "".join(f"<option>{html(value)}</option>" for value in sorted(values))
+        values = {_plain(row[place]): row[place] for row in rows}
+        ordered = sorted(filter(None, values), key=lambda value: _order(values[value], value))
+        options = "".join(f"<option>{html(value)}</option>" for value in ordered)
         boxes.append(
             f'<label>{html(name)} <select data-column="{place}"><option value="" data-all>all</option>'
             f"{options}</select></label>"
@@ -82,19 +92,39 @@ def _bar(columns: Sequence[str], rows: Sequence[Sequence[Cell]], filters: Sequen
     return "".join(boxes)
 
 
-def _cell(cell: Cell, pictures: Iterable[str]) -> str:
+def _numbers(cells: Sequence[Cell]) -> str:
+    """How a column of numbers is marked, which stand right."""
+    there = [cell for cell in cells if cell is not None]
+    return ' class="number"' if there and all(map(_is_number, there)) else ""
+
+
+def _is_number(cell: Cell) -> TypeGuard[int | float]:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _order(cell: Cell, text: str) -> tuple[float, str]:
+    """Numbers by size, statuses by urgency, then words."""
+    if isinstance(cell, Badge):
+        return STATUSES.index(cell.status), ""
+    return (cell, "") if _is_number(cell) else (math.inf, text)
+
+
+def _cell(cell: Cell, kind: str, pictures: Iterator[str]) -> str:
     if isinstance(cell, Picture):
-        return f'<td class="picture">{next(iter(pictures))}</td>'
+        return f'<td class="picture">{next(pictures)}</td>'
     if isinstance(cell, Badge):
         status = html(cell.status)
         return f'<td data-v="{STATUSES.index(cell.status)}"><span class="badge {status}">{status}</span></td>'
     if isinstance(cell, Prose):
         return f"<td>{prose(cell.text)}</td>"
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        exact = "" if isinstance(cell, float) and math.isnan(cell) else f"{cell:.9g}"
+    if _is_number(cell):
+        exact = str(cell) if isinstance(cell, int) else f"{cell:.7g}".replace("inf", "Infinity")
         shown = words(cell)
-        return f'<td class="number"{f" data-v={exact}" if exact != shown else ""}>{shown}</td>'
-    return f"<td>{html(_plain(cell))}</td>"
+        value = "" if exact == shown.replace(",", "") else f' data-v="{exact}"'
+        return f"<td{kind}{value}>{shown}</td>"
+    text = _plain(cell)
+    long = ' class="long"' if max(map(len, text.split()), default=0) > LONG else ""
+    return f"<td{long}>{html(text)}</td>"
 
 
 def _plain(cell: Cell) -> str:

@@ -1,0 +1,74 @@
+"""Pages as a browser without a window shows them: what became of the text, and what went wrong.
+
+Source: https://developer.chrome.com/docs/chromium/headless
+"""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+    *("--disable-extensions", "--disable-background-networking", "--disable-component-update"),
+    *("--enable-logging=stderr", "--v=0", "--virtual-time-budget=3000", "--dump-dom"),
+)
+MARK = "what-the-script-returned"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A page after its scripts have run.
+
+    Args:
+        dom: The document as text.
+        returned: What the test's own script returned.
+        errors: What the browser's console said: errors, and what the page's policy kept from being loaded.
+    """
+
+    dom: str
+    returned: Any
+    errors: list[str]
+
+
+def load(path: Path, script: str = "return null", *flags: str) -> Loaded:
+    """Open a page from its file, then run a script in it; skip the test where there is no browser.
+
+    Args:
+        path: The page, which is left as it is.
+        script: The body of a JavaScript function; what it returns has to be plain data.
+        flags: More of the browser's own.
+    """
+    browser = next(filter(None, map(shutil.which, NAMES)), None)
+    if browser is None:
+        pytest.skip(f"no {NAMES[0]} to look at pages with: apt-get install chromium")
+    tried = path.with_name(f"{path.stem}-tried.html")
+    tried.write_text(_with_script(path.read_text(encoding="utf-8"), script), encoding="utf-8")
+    profile = path.with_name("profile")
+    command = [browser, *FLAGS, *flags, f"--user-data-dir={profile}", tried.absolute().as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    shutil.rmtree(profile, ignore_errors=True)
+    found = re.search(rf'<pre id="{MARK}">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, f"the script did not run to its end:\n{done.stderr[-2000:]}"
+    errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return Loaded(done.stdout, json.loads(unescape(found[1])), errors)
+
+
+def _with_script(page: str, script: str) -> str:
+    """The page with one script more, which its policy is told of."""
+    code = (
+        f'const returned = (() => {{ {script} }})(); const pre = document.createElement("pre");'
+        f'pre.id = "{MARK}"; pre.textContent = JSON.stringify(returned); document.body.append(pre);'
+    )
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    page = page.replace("script-src '", f"script-src 'sha256-{digest}' '", 1)
+    return page.replace("</body>", f"<script>{code}</script></body>")

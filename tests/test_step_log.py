@@ -27,10 +27,10 @@ class Norms(Callback):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["trainer.accumulate_grad_batches=2"], ["trainer.gradient_clip_val=0.1"]]
+    "word", ["seed=0", "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=0.1"]
 )
-def test_the_gradient_norm_is_that_before_clipping_of_each_logged_step(words, tmp_path):
-    parts, norms = built([*SHORT, "trainer.max_epochs=4", *words], tmp_path), Norms()
+def test_the_gradient_norm_is_that_before_clipping_of_each_logged_step(word, tmp_path):
+    parts, norms = built([*SHORT, "trainer.max_epochs=4", word], tmp_path), Norms()
     parts.trainer.callbacks.append(norms)  # pyright: ignore[reportAttributeAccessIssue]
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert len(norms.found) == parts.trainer.global_step

@@ -1,6 +1,7 @@
 """Seconds by phase are where a training was made slow, add up to all of it, and go on after a stop."""
 
 import time
+from typing import Any
 
 import pytest
 from lightning import Callback
@@ -23,27 +24,27 @@ def spent(folder, *, slow: str) -> tuple[dict[str, float], int]:
     watch = parts.trainer.callbacks[0]  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(watch, TimeSpent)
     if slow == "loading":
-        fetch = parts.data.on_after_batch_transfer
+        fetch: Any = parts.data.on_after_batch_transfer
         pause = lambda: time.sleep(SLEPT) if parts.trainer.training else None  # noqa: E731
-        parts.data.on_after_batch_transfer = lambda *args: pause() or fetch(*args)
+        parts.data.on_after_batch_transfer = lambda *args: pause() or fetch(*args)  # pyright: ignore
     else:
         parts.trainer.callbacks.append(Slow(slow))  # pyright: ignore[reportAttributeAccessIssue]
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     return watch.shares(parts.saver.seconds), watch.batches
 
 
-@pytest.mark.parametrize(
-    ("slow", "phase"),
-    [("loading", "loading"), ("on_before_backward", "forward"), ("on_after_backward", "backward")]
-    + [("on_before_optimizer_step", "optimizer"), ("on_train_batch_end", "rest")],
-)
+# A callback that comes after the watch counts to what comes next.
+PLACES = {"loading": "loading", "on_before_backward": "backward", "on_after_backward": "optimizer"}
+PLACES |= {"on_before_optimizer_step": "optimizer", "on_train_batch_end": "rest"}
+PLACES |= {"on_validation_batch_end": "validation"}
+
+
+@pytest.mark.parametrize(("slow", "phase"), PLACES.items())
 def test_what_was_made_slow_has_the_seconds(slow, phase, tmp_path):
-    # A callback that comes after the watch counts to what comes next.
-    after = {"forward": "backward", "backward": "optimizer"}.get(phase, phase)
     found, batches = spent(tmp_path, slow=slow)
-    assert batches == 8
-    assert found[after] > batches * SLEPT
-    assert max(value for name, value in found.items() if name != after) < batches * SLEPT
+    assert batches == 12
+    assert found[phase] > batches * SLEPT
+    assert max(value for name, value in found.items() if name != phase) < batches * SLEPT
 
 
 def test_the_phases_add_up_to_the_whole_training(tmp_path):

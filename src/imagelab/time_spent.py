@@ -1,9 +1,10 @@
-"""Where the time of a training goes: waiting for data, forward, backward, the optimizer, validation, the rest.
+"""Where the time of a training goes: loading, forward, backward, the optimizer, validation, the rest.
 
 Source: https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html (a GPU works behind the program)
 """
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ PHASES = ("loading", *IN_STEP, "validation")
 class TimeSpent(Callback):
     """Adds up seconds by phase, exactly on a CPU; on a GPU those inside a step from a step in so many.
 
-    It waits for nothing: a GPU's own marks are read when the next ones are set. It comes first of all callbacks.
+    It waits for nothing: a GPU's own marks are read when the next ones are set. It comes before all others.
 
     Args:
         every: Batches from one that is timed on a GPU to the next.
@@ -24,9 +25,9 @@ class TimeSpent(Callback):
 
     def __init__(self, *, every: int) -> None:
         self.every = every
-        self.seconds = dict.fromkeys(PHASES, 0.0)
+        self.seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
         self.batches = 0
-        self.sampled = dict.fromkeys(IN_STEP, 0.0) | {"batches": 0}
+        self.sampled: dict[str, float] = dict.fromkeys((*IN_STEP, "batches"), 0.0)
         self.events: list[tuple[str, Any]] = []
         self.mark = self.waiting = 0.0
         self.on_gpu = self.timed = False
@@ -94,7 +95,7 @@ class TimeSpent(Callback):
         events, self.events = self.events, []
         if not events or not events[-1][1].query():
             return
-        for (_, before), (phase, after) in zip(events, events[1:], strict=False):
+        for (_, before), (phase, after) in pairwise(events):
             self.sampled[phase] += before.elapsed_time(after) / 1000
         self.sampled["batches"] += 1
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def load(path: Path, script: str = "return null", *flags: str) -> Loaded:
         script: The body of a JavaScript function; what it returns has to be plain data.
         flags: More of the browser's own.
     """
-    browser = next(filter(None, map(shutil.which, NAMES)), None)
+    browser = _browser()
     if browser is None:
         pytest.skip(f"no {NAMES[0]} to look at pages with: apt-get install chromium")
     tried = path.with_name(f"{path.stem}-tried.html")
@@ -61,6 +62,15 @@ def load(path: Path, script: str = "return null", *flags: str) -> Loaded:
     assert found, f"the script did not run to its end:\n{done.stderr[-2000:]}"
     errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return Loaded(done.stdout, json.loads(unescape(found[1])), errors)
+
+
+@cache
+def _browser() -> str | None:
+    """The first that starts: of some, only a note is installed that says where to get them."""
+    for path in filter(None, map(shutil.which, NAMES)):
+        if subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0:
+            return path
+    return None
 
 
 def _with_script(page: str, script: str) -> str:

@@ -49,7 +49,7 @@ def page(*, title: str, summary: str, records: Sequence[Record], sections: Seque
     )
     bodies = "\n".join(_section(_anchor(i, part), part) for i, part in enumerate(parts))
     script, style = _file("page.js"), _file("page.css")
-    return (
+    text = (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(script)}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
@@ -57,6 +57,7 @@ def page(*, title: str, summary: str, records: Sequence[Record], sections: Seque
         f"<nav><ul>{links}</ul></nav>\n<main>\n{bodies}\n</main>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
+    return text.encode("utf-8", "backslashreplace").decode()  # a body may hold the bytes of a file's name
 
 
 def _section(anchor: str, part: Section) -> str:

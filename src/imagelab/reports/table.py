@@ -116,7 +116,7 @@ def _cell(cell: Cell, kind: str, pictures: Iterator[str]) -> str:
         status = html(cell.status)
         return f'<td data-v="{STATUSES.index(cell.status)}"><span class="badge {status}">{status}</span></td>'
     if isinstance(cell, Prose):
-        return f"<td>{prose(cell.text)}</td>"
+        return f'<td class="prose">{prose(cell.text)}</td>' if cell.text else "<td></td>"
     if _is_number(cell):
         exact = str(cell) if isinstance(cell, int) else f"{cell:.7g}".replace("inf", "Infinity")
         shown = words(cell)

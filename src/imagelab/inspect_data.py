@@ -3,7 +3,7 @@
 imagelab inspect data=folder data.root=photos
 
 Takes what `train` takes. A question is a function of what was seen of the images (`inspection/scan.py`), the
-config and the folder for its files, and answers with records and sections of the page (`inspection/answer.py`).
+config and the folder for its files, and answers with records and sections (`inspection/answer.py`).
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Inspect(config.Run):
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:
-        """Only the data, so that torch is not imported; everything where the network or its input is needed."""
+        """Only the data, so that torch is not imported; all where the network or its input is needed."""
         augmented = any(name != "none" for name in cfg["augment"])
         return set(cfg) if cfg["labels"] or cfg["annotate"] or augmented else {"data"}
 
@@ -48,7 +48,7 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.inspection.collection import collect
     from imagelab.inspection.scan import scan
 
-    seen = scan(collect(cfg))
+    seen = scan(collect(cfg), folder)
     records, sections = [], []
     for ask in questions(cfg):
         with timed() as spent:

@@ -1,32 +1,162 @@
-"""Look at every image once."""
+"""Look at every image once: its numbers, its hashes, two thumbnails; then its pixels are let go."""
 
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from imagelab.data.parallel import each
+from imagelab.data.resize import resized
 from imagelab.inspection.collection import Collection
+from imagelab.inspection.hashes import SIDE, phash
+from imagelab.inspection.look import Look, look, short_digest
+from imagelab.inspection.measures import MEASURES, measure, shrunk
+from imagelab.problem import Problem
+
+TOGETHER = 256  # images of one size that are measured at once
+
+
+class Thumbnails:
+    """(N, 32, 32, 3) uint8 in a file that vanishes by itself: in memory they would be most of what is used."""
+
+    def __init__(self, file: BinaryIO, count: int) -> None:
+        self._file, self._count = file, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, images: np.ndarray) -> None:
+        """Add some at the end."""
+        self._file.write(np.ascontiguousarray(images).tobytes())
+        self._count += len(images)
+
+    def take(self, index: np.ndarray) -> np.ndarray:
+        """Those at these places, (B, 32, 32, 3)."""
+        size = SIDE * SIDE * 3
+        found = np.empty((len(index), size), dtype=np.uint8)
+        for row, place in zip(found, index.tolist(), strict=True):
+            self._file.seek(place * size)
+            row[:] = np.frombuffer(self._file.read(size), dtype=np.uint8)
+        return found.reshape(-1, SIDE, SIDE, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What is known of N images after they were looked at.
+    """What is known of N images after they were looked at; 0 where one cannot be read.
 
     Args:
         images: What was looked at; `images.pixels(index)` gives one again.
-        readable: (N,) bool.
-        thumbnails: (N, 8, 8, 3) uint8, black where unreadable.
+        faults: Why images cannot be read, by index.
+        odd: What is unusual about others, by index.
+        kinds: (N,) str: the format of each file; empty where it is none.
+        sizes: (N, 2) int32: width and height in pixels, upright.
+        measures: (N,) float32 each, by the names of MEASURES.
+        digests: (N, 2) uint64: of the pixels, and of the bytes of the file.
+        hashes: (N, 2) uint64: the perceptual hash, and that of the mirrored image.
+        small: (N, 8, 8, 3) uint8: thumbnails.
+        thumbnails: (N, 32, 32, 3) uint8, on disk.
     """
 
     images: Collection
-    readable: np.ndarray
-    thumbnails: np.ndarray
+    faults: dict[int, str]
+    odd: dict[int, tuple[str, ...]]
+    kinds: np.ndarray
+    sizes: np.ndarray
+    measures: dict[str, np.ndarray]
+    digests: np.ndarray
+    hashes: np.ndarray
+    small: np.ndarray
+    thumbnails: Thumbnails
+
+    @property
+    def readable(self) -> np.ndarray:
+        """(N,) bool."""
+        found = np.ones(len(self.images), dtype=bool)
+        found[list(self.faults)] = False
+        return found
 
 
-def scan(images: Collection) -> Seen:
-    """Look at every image once."""
+def scan(images: Collection, folder: Path) -> Seen:
+    """Look at every image once; `folder`: where thumbnails may be kept meanwhile."""
     count = len(images)
-    return Seen(
+    seen = Seen(
         images=images,
-        readable=np.ones(count, dtype=bool),
-        thumbnails=np.zeros((count, 8, 8, 3), dtype=np.uint8),
+        faults={},
+        odd={},
+        kinds=np.zeros(count, dtype="U4"),
+        sizes=np.zeros((count, 2), dtype=np.int32),
+        measures={name: np.zeros(count, dtype=np.float32) for name in MEASURES},
+        digests=np.zeros((count, 2), dtype=np.uint64),
+        hashes=np.zeros((count, 2), dtype=np.uint64),
+        small=np.zeros((count, 8, 8, 3), dtype=np.uint8),
+        thumbnails=Thumbnails(tempfile.TemporaryFile(dir=folder), 0),  # noqa: SIM115
     )
+    for first, looks in _together(each(partial(_look, images), range(count))):
+        _note(seen, first, looks)
+        _measure(seen, first, [one.pixels for one in looks])
+    return seen
+
+
+def _look(images: Collection, index: int) -> Look:
+    path = images.path(index)
+    if path is None:
+        try:
+            pixels = images.pixels(index)
+        except Problem as problem:
+            return Look(None, 0, "", str(problem), ())
+        return Look(pixels, 0, "", "", ())
+    return look(path)
+
+
+def _together(looks: Iterator[Look]) -> Iterator[tuple[int, list[Look]]]:
+    """Images of one shape that follow each other, and the place of the first."""
+    first, some = 0, []
+    for one in looks:
+        if some and (len(some) == TOGETHER or _shape(one) != _shape(some[0]) or not _small(one)):
+            yield first, some
+            first, some = first + len(some), []
+        some.append(one)
+    if some:
+        yield first, some
+
+
+def _shape(one: Look) -> tuple[int, ...]:
+    return () if one.pixels is None else one.pixels.shape
+
+
+def _small(one: Look) -> bool:
+    return one.pixels is None or one.pixels.shape[0] * one.pixels.shape[1] <= 128 * 128
+
+
+def _note(seen: Seen, first: int, looks: list[Look]) -> None:
+    for index, one in enumerate(looks, first):
+        seen.kinds[index] = one.kind
+        if one.fault:
+            seen.faults[index] = one.fault
+        if one.odd:
+            seen.odd[index] = one.odd
+        if one.pixels is not None:
+            seen.sizes[index] = one.pixels.shape[1], one.pixels.shape[0]
+            of_pixels = short_digest(np.ascontiguousarray(one.pixels).data)
+            seen.digests[index] = of_pixels ^ one.pixels.shape[0], one.digest
+
+
+def _measure(seen: Seen, first: int, pixels: list[np.ndarray | None]) -> None:
+    """What numpy takes batch by batch."""
+    present = [one for one in pixels if one is not None]
+    here = slice(first, first + len(pixels))
+    if not present:
+        seen.thumbnails.append(np.zeros((len(pixels), SIDE, SIDE, 3), dtype=np.uint8))
+        return
+    for name, values in measure(np.stack([shrunk(one) for one in present])).items():
+        seen.measures[name][here] = values
+    thumbnails = np.stack([resized(one, SIDE, SIDE) for one in present])
+    seen.hashes[here] = np.stack(phash(thumbnails), axis=1)
+    seen.small[here] = np.rint(
+        thumbnails.reshape(-1, 8, SIDE // 8, 8, SIDE // 8, 3).mean((2, 4), dtype=np.float32)
+    )
+    seen.thumbnails.append(thumbnails)

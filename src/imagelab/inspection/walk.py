@@ -1,10 +1,10 @@
-"""Find the pictures of a folder as `data=folder` does, and tell of everything it would stop at or pass over."""
+"""Find the pictures of a folder as `data=folder` does, and all that it would stop at or pass over."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagelab.data.folder import _existing, _table  # noqa: PLC2701 - the same folder, found the same way
+from imagelab.data.folder import _existing, _table
 from imagelab.data.listing import ENDINGS, SPLITS, UNLABELLED, Listing, listed
 from imagelab.data.manifest import read_manifest
 from imagelab.problem import Problem

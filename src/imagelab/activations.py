@@ -27,8 +27,9 @@ FEW = 16  # values of a unit: of fewer, all may be zero by chance
 
 
 class Finding(NamedTuple):
-    """Something that is too small or too large: how bad, the sentence, the number and its limits."""
+    """What is too small or too large (growth or dead), how bad, a sentence, the number, its limits."""
 
+    name: str
     status: Status
     sentence: str
     value: float
@@ -139,7 +140,7 @@ def _growth(stats: Mapping[str, Mapping[str, float]]) -> Iterator[Finding]:
         if not low <= ratio <= high:
             verb = "shrink" if ratio < low else "grow"
             sentence = f"the outputs {verb}: the std of {last} is {ratio:.3g} of that of {first}"
-            yield Finding(status, sentence, ratio, f"{low:g} to {high:g}")
+            yield Finding("growth", status, sentence, ratio, f"{low:g} to {high:g}")
             return
 
 
@@ -151,7 +152,7 @@ def _dead(stats: Mapping[str, Mapping[str, float]]) -> Iterator[Finding]:
     for status in STATUSES:
         if shares[worst] > DEAD[status]:
             sentence = f"{shares[worst]:.0%} of the units of {worst} are dead: the same for every image"
-            yield Finding(status, sentence, shares[worst], f"at most {DEAD[status]:g}")
+            yield Finding("dead", status, sentence, shares[worst], f"at most {DEAD[status]:g}")
             return
 
 

@@ -32,6 +32,8 @@ LIGHTNINGS = {
     "TQDMProgressBar": "imagelab has its own; leave it out",
 }
 
+WATCHERS = ("PredictionDynamics", "ActivationStats", "GradientNoiseScale", "FirstLayer")
+
 
 def target(node: Node) -> str:
     """The last word of what a node builds."""
@@ -83,6 +85,25 @@ def _groups_are_made_here(cfg: Node) -> Iterator[str]:
         )
 
 
+def _watchers_see_what_they_watch(cfg: Node) -> Iterator[str]:
+    strategy, task = str(cfg["trainer"].get("strategy")), target(cfg["task"])
+    for name in (name for kind in WATCHERS for name in _of(cfg, kind)):
+        if "fsdp" in strategy or "deepspeed" in strategy:
+            yield f"trick.{name}: looks at whole layers, which {strategy} has cut up; say trainer=ddp"
+    for name in _of(cfg, "PredictionDynamics") if task != "Classify" else ():
+        yield f"trick.{name}: shows the probabilities of classes, and {task} learns without any; leave it out"
+    for name in _of(cfg, "GradientNoiseScale"):
+        if task == "SimCLR":
+            yield (
+                f"trick.{name}: is of a loss that is a mean over images, and SimCLR compares each with the "
+                "others of its batch; leave it out"
+            )
+        if target(cfg["optimizer"]) == "LBFGS":
+            yield f"trick.{name}: LBFGS takes all images a step, without any noise to measure; leave it out"
+        if cfg["data"]["batch_size"] == 1:
+            yield f"trick.{name}: compares halves of a batch, got batches of 1; say data.batch_size=2 or more"
+
+
 def _of(cfg: Node, what: str) -> Iterator[str]:
     return (name for name, node in cfg["trick"].items() if target(node) == what)
 
@@ -93,4 +114,5 @@ TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _clipping_sees_plain_gradients,
     _growing_batches_can_grow,
     _groups_are_made_here,
+    _watchers_see_what_they_watch,
 ]

@@ -37,16 +37,18 @@ class AugmentedPictures(Callback):
             return
         images = legible(self.preprocess.denormalise(batch.images[:COUNT].detach()))
         save(self.path, grid(images))
-        log_pictures(trainer.loggers, KEY, images, captions(batch.targets[:COUNT], self.classes))
+        log_pictures(trainer.loggers, KEY, images, captions(batch.targets[:COUNT], self.classes), step=0)
 
 
-def log_pictures(loggers: Iterable[object], key: str, images: np.ndarray, words: list[str]) -> None:
+def log_pictures(
+    loggers: Iterable[object], key: str, images: np.ndarray, words: list[str], *, step: int
+) -> None:
     """Hand (N, H, W, 3) uint8 images to each logger that shows pictures; W&B takes a caption for each."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            logger.log_image(key, list(images), step=0, caption=words)
+            logger.log_image(key, list(images), step=step, caption=words)
         elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(key, grid(images), 0, dataformats="HWC")
+            logger.experiment.add_image(key, grid(images), step, dataformats="HWC")
         elif isinstance(logger, MLFlowLogger):
             logger.experiment.log_image(logger.run_id, grid(images), f"{key}.png")
 

@@ -1,0 +1,155 @@
+"""Gradient noise scale B = tr(S) / |G|^2: the batch size up to which larger batches save steps.
+
+A batch is cut into halves, whose gradients g1 and g2 are independent: their product is on average the
+squared length of the true gradient G, half the square of their difference the variance of either. That is
+appendix A.1 with the half batch and the whole one. The quotient of two noisy means says nothing of few looks.
+
+Source: McCandlish et al. 2018, https://arxiv.org/abs/1812.06162, section 2.2, equation 2.9, and appendix A.1.
+"""
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor
+
+from imagelab import screen
+from imagelab.contracts import Inputs
+from imagelab.problem import Problem
+from imagelab.randomness import seed_step
+from imagelab.watch import opens_step, refuse_less, untouched
+
+NAME = "gradient_noise_scale"
+FEWEST, MOST = 40, 100  # looks that the scale is taken from: the last ones
+ERRORS = 2.0  # standard errors that the squared gradient must be away from 0
+HALF_SCALE = 1024.0  # factor on a loss whose gradients are in float16
+
+
+class Scale(NamedTuple):
+    """The noise scale, in images, with its standard error, or why there is none.
+
+    signal: |G|^2 with its standard error. noise: tr(S), of single images. why: empty where it is resolved.
+    """
+
+    value: float
+    error: float
+    signal: float
+    signal_error: float
+    noise: float
+    why: str
+
+
+class GradientNoiseScale(Callback):
+    """Log `gradient_noise_scale` and `gradient_noise_scale_error`, once resolved, of the last 100 looks.
+
+    What each look finds is logged as `gradient_noise/signal` and `gradient_noise/noise`. The loss is that
+    of the data, without penalties, of the network as it trains: with dropout, and with BatchNorm's statistics
+    over each half, so that the scale is then that of batches normalised in such parts. Several ranks look at
+    their own batches, and take the mean.
+
+    Args:
+        every: Optimizer steps between two looks, >= 1.
+        start: Share of the run that is left out at its beginning, in [0, 1).
+    """
+
+    def __init__(self, *, every: int, start: float) -> None:
+        refuse_less(f"{NAME}.every", every, 1, 40)
+        if not 0 <= start < 1:
+            raise Problem(f"trick.{NAME}.start: wants a share of the run from 0 to below 1, got {start}")
+        self.every, self.start = every, start
+        self.looks: deque[tuple[float, float]] = deque(maxlen=MOST)  # signal and noise
+        self.batch = 0  # images of a step, when last looked
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Inputs, batch_idx: int) -> None:
+        # Before the step: afterwards the weights would know this batch.
+        step = trainer.global_step
+        late = step >= self.start * pl_module.pace.total
+        if not (late and step % self.every == 0 and opens_step(trainer, batch_idx)) or len(batch.images) < 2:
+            return
+        seed_step(pl_module.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        found = signal_and_noise(*half_gradients(trainer, pl_module, batch), images=len(batch.images))
+        signal, noise = (pl_module.across_ranks(value) for value in found)
+        self.batch = pl_module.pace.batch_size(trainer.current_epoch)
+        self.looks.append((signal, noise))
+        metrics = {"gradient_noise/signal": signal, "gradient_noise/noise": noise}
+        scale = noise_scale(list(self.looks))
+        if not scale.why:
+            metrics |= {NAME: scale.value, f"{NAME}_error": scale.error}
+        pl_module.write(metrics)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        screen.say(sentence(noise_scale(list(self.looks)), len(self.looks), self.batch))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"looks": list(self.looks), "batch": self.batch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.looks = deque(map(tuple, state_dict["looks"]), maxlen=MOST)
+        self.batch = state_dict["batch"]
+
+
+def half_gradients(trainer: Trainer, module: Any, batch: Inputs) -> tuple[list[Tensor], list[Tensor]]:
+    """The gradients of the mean losses of a batch's halves; the module stays as it is."""
+    precision, half = trainer.precision_plugin, len(batch.images) // 2
+    factor = HALF_SCALE if str(precision.precision) == "16-mixed" else 1.0
+    weights = [weight for weight in module.net.parameters() if weight.requires_grad]
+    found = []
+    with untouched(module):
+        for part in (slice(0, half), slice(half, 2 * half)):
+            with precision.forward_context():
+                loss = module.task.loss(module, Inputs(*(values[part] for values in batch)))
+            gradients = torch.autograd.grad(loss * factor, weights, allow_unused=True)
+            found.append([one.float() / factor for one in gradients if one is not None])
+    return found[0], found[1]
+
+
+def signal_and_noise(first: list[Tensor], second: list[Tensor], *, images: int) -> tuple[float, float]:
+    """Unbiased |G|^2 and tr(S) of the gradients of two halves of a batch.
+
+    >>> signal_and_noise([torch.tensor([3.0, 1.0])], [torch.tensor([3.0, -1.0])], images=8)
+    (8.0, 8.0)
+
+    Args:
+        first: The gradient of the mean loss of one half, weight by weight.
+        second: That of the other.
+        images: Of both halves together.
+    """
+    signal = torch.stack([(one * other).sum() for one, other in zip(first, second, strict=True)])
+    noise = torch.stack([(one - other).square().sum() for one, other in zip(first, second, strict=True)])
+    product, square = torch.stack([signal.double().sum(), noise.double().sum()]).tolist()
+    return product, square / 2 * (images // 2)
+
+
+def noise_scale(looks: list[tuple[float, float]]) -> Scale:
+    """The quotient of the means of noise and signal, with its jackknife error, looked at >= 40 times."""
+    count = len(looks)
+    if count < FEWEST:
+        return Scale(*[float("nan")] * 5, why=f"{count} looks of the {FEWEST} that it takes")
+    signals, noises = torch.tensor(looks, dtype=torch.float64).unbind(1)
+    signal, noise = signals.mean().item(), noises.mean().item()
+    signal_error = (signals.std() / count**0.5).item()
+    left_out = (noises.sum() - noises) / (signals.sum() - signals)
+    error = ((count - 1) * (left_out - left_out.mean()).square().mean()).sqrt().item()
+    resolved = signal > ERRORS * signal_error
+    why = (
+        f"the squared gradient, {signal:.2g}, is within {ERRORS:g} standard errors ({signal_error:.2g}) of 0"
+    )
+    return Scale(noise / signal, error, signal, signal_error, noise, "" if resolved else why)
+
+
+def sentence(scale: Scale, looks: int, batch: int) -> str:
+    """What to make of a noise scale, at batches of so many images."""
+    head = "Gradient noise scale"
+    if scale.why and looks < FEWEST:
+        return f"{head}: not resolved: {scale.why}; train longer, or lower trick.{NAME}.every."
+    if scale.why:
+        return f"{head}: not resolved: {scale.why}: it is far above the batch of {batch}."
+    if batch < scale.value / 2:
+        advice = "larger batches would save steps nearly in proportion"
+    elif batch > 2 * scale.value:
+        advice = "smaller ones would take hardly more steps"
+    else:
+        advice = "that is about right: larger ones save ever fewer steps, smaller ones take more"
+    count = f"last {looks} looks"
+    return f"{head}: {scale.value:.3g} ± {scale.error:.2g} images ({count}); a step has {batch}: {advice}."

@@ -1,0 +1,157 @@
+"""Prediction dynamics: the class probabilities of one fixed batch, logged through training.
+
+Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "visualize prediction dynamics".
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, Trainer
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor
+
+from imagelab.data.batches import Address
+from imagelab.data.splits import first_of_each
+from imagelab.reports.heat_map import heat_map
+from imagelab.watch import closes_step, refuse_less, untouched
+
+NAME = "prediction_dynamics"
+COLUMNS = ("step", "image", "label", "class", "probability")
+LEAST = 0.01  # smaller probabilities are left out of the table, but for that of the label
+
+
+class PredictionDynamics(Callback):
+    """Log `prediction/probability`, `/entropy` and `/changed`; all of it is in prediction_dynamics.csv.
+
+    The pictures are the first of the val split that hold each class in its share, as evaluation sees them.
+
+    Args:
+        images: How many of them, >= 1.
+        every: Optimizer steps between two looks, >= 1; the untrained network is looked at, too.
+        folder: The folder of the run.
+    """
+
+    def __init__(self, *, images: int, every: int, folder: Path) -> None:
+        refuse_less(f"{NAME}.images", images, 1, 32)
+        refuse_less(f"{NAME}.every", every, 1, 20)
+        self.images, self.every = images, every
+        self.table, self.picture = folder / f"{NAME}.csv", folder / "images" / f"{NAME}.svg"
+        self.last: list[int] = []  # the classes predicted when last looked
+        self.places = np.empty(0, np.int64)
+        self.pixels, self.labels = torch.empty(0), torch.empty(0)
+        self.classes: list[str] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        self.classes = data.classes
+        self.places = first_of_each(data.splits["val"].labels, self.images)
+        batch = data.dataset("val", augmented=False)[Address(0, 0, self.places, np.zeros_like(self.places))]
+        self.pixels = data.preprocess(move_data_to_device(batch.images, pl_module.device))
+        self.labels = batch.labels
+        if trainer.is_global_zero:
+            rewind(self.table, trainer.global_step if self.last else -1)
+        if not self.last:
+            self._look(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if closes_step(trainer, batch_idx) and trainer.global_step % self.every == 0:
+            self._look(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        if trainer.is_global_zero:
+            self.picture.parent.mkdir(parents=True, exist_ok=True)
+            self.picture.write_text(picture(list(read(self.table))), encoding="utf-8")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last": self.last}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.last = state_dict["last"]
+
+    def _look(self, trainer: Trainer, module: Any) -> None:
+        probabilities = probabilities_of(trainer, module, self.pixels)
+        metrics, self.last = summary(probabilities, self.labels, self.last)
+        module.write(metrics)
+        if trainer.is_global_zero:
+            rows = entries(trainer.global_step, self.places, self.labels, probabilities, self.classes)
+            with self.table.open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+@torch.no_grad()
+def probabilities_of(trainer: Trainer, module: Any, images: Tensor) -> Tensor:
+    """Images (N, C, H, W) -> class probabilities (N, K) on the CPU; the training goes on as if not asked."""
+    precision = trainer.precision_plugin
+    with untouched(module), precision.forward_context():
+        module.eval()
+        return module(precision.convert_input(images)).float().softmax(dim=1).cpu()
+
+
+def summary(probabilities: Tensor, labels: Tensor, before: list[int]) -> tuple[dict[str, float], list[int]]:
+    """The metrics of probabilities (N, K), and the N predicted classes.
+
+    Args:
+        probabilities: Of each class.
+        labels: (N,), the true classes.
+        before: The classes predicted when last looked; empty at first.
+
+    >>> metrics, found = summary(torch.tensor([[1.0, 0.0], [0.25, 0.75]]), torch.tensor([0, 0]), [1, 1])
+    >>> metrics["prediction/probability"], metrics["prediction/changed"], found
+    (0.625, 0.5, [0, 1])
+    """
+    found = probabilities.argmax(dim=1).tolist()
+    entropy = torch.special.entr(probabilities).sum(dim=1)
+    metrics = {
+        "prediction/probability": probabilities.gather(1, labels[:, None]).mean().item(),
+        "prediction/entropy": entropy.mean().item(),
+    }
+    if before:
+        metrics["prediction/changed"] = float(np.mean(np.asarray(found) != np.asarray(before)))
+    return metrics, found
+
+
+def entries(
+    step: int, places: np.ndarray, labels: Tensor, probabilities: Tensor, classes: list[str]
+) -> Iterator[tuple[int, int, str, str, str]]:
+    """The rows of the table: for each image its label's probability, and every other that is not tiny."""
+    for place, label, row in zip(places.tolist(), labels.tolist(), probabilities.tolist(), strict=True):
+        for one, probability in enumerate(row):
+            if one == label or probability >= LEAST:
+                yield step, place, classes[label], classes[one], f"{probability:.4f}"
+
+
+def read(path: Path) -> Iterator[list[str]]:
+    """The whole rows of a table, without its head and without one that a kill cut short."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    yield from list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))[1:]
+
+
+def rewind(path: Path, step: int) -> None:
+    """Forget what a table says of later steps; where there is none, begin one."""
+    kept = [row for row in read(path) if int(row[0]) <= step]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".csv.partial")
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
+    beside.replace(path)
+
+
+def picture(rows: list[list[str]]) -> str:
+    """The probability of each image's label over the steps, the images in the order of their labels."""
+    steps = sorted({int(row[0]) for row in rows})
+    images = sorted({(row[2], int(row[1])) for row in rows})
+    column, line = {step: i for i, step in enumerate(steps)}, {image: i for i, image in enumerate(images)}
+    values = np.zeros((len(images), len(steps)))
+    for step, image, label, one, probability in rows:
+        if one == label:
+            values[line[label, int(image)], column[int(step)]] = float(probability)
+    names = [f"{label} (val {image})" for label, image in images]
+    title = "Probability of the true class"
+    return heat_map(values, rows=names, columns=steps, title=title, x_label="step")

@@ -1,0 +1,69 @@
+"""The command `check`: try a training run out before it costs a night.
+
+imagelab check data=cifar10 model=resnet9 fast=true
+
+Takes what `train` takes. Every check (`checks/`) is a function of the parts of the run and answers with a
+record; `checks/run.py` lists them. A FAIL makes the exit status 1.
+"""
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagelab import cli, config, record, screen
+
+Node = dict[str, Any]
+STEM = "check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(config.Run):
+    """The root keys of configs/check.yaml."""
+
+    fast: bool
+    seconds: float
+
+
+def main() -> None:
+    """Check a run that would begin."""
+    cli.run_hydra(start, "check", Check)
+
+
+def start(cfg: Node, folder: Path) -> None:
+    """Write check.json and check.html into a new folder; end with exit status 1 where a check failed."""
+    from imagelab.checks.page import sections
+    from imagelab.checks.prepare import prepare
+    from imagelab.checks.run import run
+    from imagelab.reports.publish import loggers_of, publish
+
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    with tempfile.TemporaryDirectory() as scratch:
+        subject = prepare(cfg, Path(scratch), seconds=cfg["seconds"])
+        records = run(subject, fast=cfg["fast"])
+    publish(
+        folder,
+        STEM,
+        title="Check before training",
+        summary=summary(records),
+        records=records,
+        sections=sections(subject),
+        loggers=loggers_of(cfg, folder),
+    )
+    if record.worst(records) == "FAIL":
+        sys.exit(1)
+
+
+def summary(records: list[record.Record]) -> str:
+    """What came out, in a sentence."""
+    failed = [one.name for one in records if one.status == "FAIL"]
+    warned = [one.name for one in records if one.status == "WARN"]
+    if failed:
+        return f"Failed: {', '.join(failed)}. Mend these before training."
+    return f"Nothing failed. Look at: {', '.join(warned)}." if warned else "Nothing speaks against training."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Does each image have an answer of its own: independent of its batch, the same each time?
+
+Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "use backprop to chart dependencies".
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from imagelab.checks.findings import found
+from imagelab.checks.subject import Subject
+from imagelab.classifier import Classifier
+from imagelab.record import Record
+
+IMAGES = 4
+ALONE = 1e-3  # of the outputs' size, by which an image alone may differ: sums in another order
+LOST = 0.02  # beyond it, it is no rounding
+
+
+def batch_leak(subject: Subject) -> Record:
+    """The output of an image depends on that image, and on no other of its batch."""
+    images = subject.some(IMAGES).images[:IMAGES]
+    expected = "gradients of 0 at all other images and not 0 at its own; NaN in the others goes nowhere"
+    for mode in ("evaluation", "training"):
+        copy = subject.calm()
+        (copy.eval if mode == "evaluation" else copy.train)()
+        _fix_statistics(copy.net)
+        others, own = _gradients(copy, images)
+        spoilt = _spoilt(copy, images)
+        if others > 0 or spoilt:
+            return found(
+                "FAIL",
+                f"in {mode}: {others:.3g} at others, {own:.3g} at its own" + "; NaN spreads" * spoilt,
+                expected=expected,
+                why="images of a batch are mixed up: answers depend on what else is in the batch",
+                fix="look for view, reshape or a mean over axis 0 in the network's forward; permute instead",
+            )
+        if own == 0:
+            why = "the output does not depend on the image at all: a layer passes no gradient"
+            fix = "look for detach, no_grad and dead units"
+            return found("FAIL", f"in {mode}: 0 at its own", expected=expected, why=why, fix=fix)
+    return found(
+        "OK", f"0 at others, {own:.3g} at its own", expected=expected, why="images do not see each other"
+    )
+
+
+def evaluation_by_image(subject: Subject) -> Record:
+    """In evaluation an image gets the same outputs each time, alone as in its batch."""
+    copy, images = subject.plain().eval(), subject.some(2 * IMAGES).images
+    with torch.no_grad():
+        first, second = copy(images).float(), copy(images).float()
+        alone = torch.cat([copy(image[None]) for image in images]).float()
+    size = float(first.abs().max()) or 1.0
+    again, apart = (float((first - other).abs().max()) / size for other in (second, alone))
+    status = "FAIL" if again > 0 or not apart <= LOST else "WARN" if apart > ALONE else "OK"
+    why = {
+        "OK": "evaluation has no draws and no batch statistics",
+        "WARN": "an image alone gets somewhat other outputs: rounding, or batch statistics",
+        "FAIL": "evaluation draws, as dropout does, or uses the statistics of its batch",
+    }
+    return found(
+        status,
+        f"twice {again:.3g} apart, alone {apart:.3g}",
+        expected=f"0 twice, and alone at most {ALONE:g} of the outputs' size; FAIL above {LOST:g}",
+        why=why[status],
+        fix="" if status == "OK" else "let dropout and BatchNorm follow self.training; call eval()",
+    )
+
+
+def _fix_statistics(net: nn.Module) -> None:
+    for layer in net.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()
+
+
+def _gradients(copy: Classifier, images: Tensor) -> tuple[float, float]:
+    """The largest gradient of an image's outputs at any other one, and at itself."""
+    given = images.clone().requires_grad_(True)
+    outputs = copy(given).float()
+    at = (
+        torch.autograd.grad(_weighed(outputs[1]), given, allow_unused=True)[0]
+        if outputs.requires_grad
+        else None
+    )
+    if at is None:
+        return 0.0, 0.0
+    sizes = at.abs().flatten(1).amax(dim=1)
+    own = float(sizes[1])
+    sizes[1] = 0
+    return float(sizes.max()), own
+
+
+def _weighed(outputs: Tensor) -> Tensor:
+    """A sum in which outputs do not cancel, as those of a softmax would."""
+    return (outputs * torch.linspace(1, 2, len(outputs))).sum()
+
+
+@torch.no_grad()
+def _spoilt(copy: Classifier, images: Tensor) -> bool:
+    broken = torch.full_like(images, torch.nan)
+    broken[1] = images[1]
+    return not bool(copy(broken)[1].isfinite().all())

@@ -1,0 +1,103 @@
+"""Can the network learn a larger sample by heart, and does a larger network get a lower training loss?
+
+Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit".
+"""
+
+import math
+from typing import Any
+
+from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.subject import MOST, Subject
+from imagelab.checks.trial import LINE_SEARCH, line_search, train
+from imagelab.classifier import Classifier
+from imagelab.record import Record
+
+STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; those of the comparison, before both know all by heart
+LEARNT, CHANCE = 0.3, 0.95  # of the entropy of the labels
+WIDTHS = ("width", "widths")  # what networks call their size
+
+
+def larger_sample(subject: Subject) -> Record:
+    """More images are learnt by heart as well: the network is large enough to begin with."""
+    steps = min(STEPS, _afford(subject))
+    if (left_out := _left_out(subject, steps)) is not None:
+        return left_out
+    losses = train(subject, subject.calm(), [subject.unchanged] * steps, warmup=10)
+    end, entropy = sum(losses[-5:]) / 5, subject.label_entropy
+    if not math.isfinite(end) or end > CHANCE * entropy:
+        status, why = "WARN", "nothing of them is learnt: see overfitting one batch"
+    else:
+        status = "OK" if end < LEARNT * entropy else "WARN"
+        why = (
+            "a sample four times as large is learnt by heart"
+            if status == "OK"
+            else "it is learnt slowly, or in part"
+        )
+    return found(
+        status,
+        f"loss {end:.3g} after {steps} steps on {len(subject.unchanged.labels)} images",
+        expected=f"below {LEARNT:g} of the entropy of the labels, {entropy:.3g}",
+        why=why,
+        fix="" if status == "OK" else "a larger network, or a higher optimizer.lr",
+    )
+
+
+def larger_network(subject: Subject) -> Record:
+    """Twice the width gets a lower training loss in the same steps."""
+    steps = min(COMPARED, _afford(subject) // 4)
+    if (left_out := _left_out(subject, steps, COMPARED)) is not None:
+        return left_out
+    knob = next((name for name in WIDTHS if subject.cfg["model"].get(name)), None)
+    if knob is None or subject.cfg["finetune"]:
+        return fact(None, "the network has no width to double; compare runs of two sizes by imagelab report")
+    size = subject.cfg["model"][knob]
+    double = [2 * one for one in size] if isinstance(size, list) else 2 * size
+    losses = {}
+    for name, value in (("one", size), ("two", double)):
+        losses[name] = [_mean(subject, {knob: value}, seed, steps) for seed in (0, 1)]
+    one, two = (sum(values) / 2 for values in losses.values())
+    spread = max(abs(values[0] - values[1]) / 2 for values in losses.values())
+    lower = one - two > 2 * spread
+    known = max(one, two) < 0.1 * subject.label_entropy
+    return found(
+        "OK" if lower or known else "WARN",
+        f"{one:.3g} -> {two:.3g}",
+        expected=f"lower by more than two deviations between seeds, {2 * spread:.2g}",
+        why=f"mean loss over {steps} steps with {knob}={size} and with twice that"
+        + ("" if lower or known else ": width is not what limits it"),
+        fix="" if lower or known else "look at the rate and the images first: a larger network brings little",
+    )
+
+
+def _left_out(subject: Subject, steps: int, shortest: int = SHORTEST) -> Record | None:
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    if steps < shortest:
+        need = math.ceil(4 * shortest * MOST * subject.seconds_per_image)
+        return fact(None, f"{shortest} steps would take too long here; say seconds={need}")
+    return None
+
+
+def _afford(subject: Subject) -> int:
+    return int(subject.seconds / (subject.seconds_per_image * len(subject.unchanged.labels)))
+
+
+def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> float:
+    losses = train(subject, _sized(subject, size, seed), [subject.unchanged] * steps, warmup=10)
+    return sum(losses) / len(losses) if len(losses) == steps else math.inf
+
+
+def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
+    """The module with a network of another size, and nothing that hinders learning by heart."""
+    from imagelab.build import build_net, build_optimizer
+
+    data, copy = subject.data, subject.calm()
+    node = subject.cfg["model"] | size | {"dropout": None, "dropout2d": None, "stochastic_depth": None}
+    copy.net = build_net(node, data.classes, data.in_channels, data.size, seed=seed, data=data)
+    optimizer = subject.cfg["optimizer"] | (
+        {"weight_decay": 0.0} if "weight_decay" in subject.cfg["optimizer"] else {}
+    )
+    copy.make_optimizer, copy.groups = build_optimizer(optimizer, copy.net, data.batch(1))
+    return copy

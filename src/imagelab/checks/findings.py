@@ -1,0 +1,28 @@
+"""How a check says what it found: one record, worded once for all statuses."""
+
+from typing import Any
+
+from imagelab.record import Record, Status
+
+
+def found(status: Status, value: Any, *, expected: str, why: str, fix: str = "") -> Record:
+    """What a check returns; its name is the one that it is listed under."""
+    return Record(name="", status=status, value=value, expected=expected, why=why, fix=fix)
+
+
+def fact(value: Any, why: str) -> Record:
+    """Something without a verdict, such as why a check does not apply."""
+    return found("INFO", value, expected="", why=why)
+
+
+def shown(names: list[str], most: int = 4) -> str:
+    """The first of some names.
+
+    >>> shown(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+NO_LABELS = "the task learns without labels"

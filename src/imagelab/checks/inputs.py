@@ -1,0 +1,120 @@
+"""What enters the network: its scale, train beside val, and whether pixels lie where they belong."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from imagelab.checks.findings import fact, found
+from imagelab.checks.subject import Subject, cut
+from imagelab.record import Record
+
+# Pixels in [0, 1] normalised by ImageNet's constants have means in [-2.2, 2.7] and deviations up to 2.3.
+FAR_MEAN, FAR_STD, NO_STD = 2.8, 2.5, 0.02
+MEAN, LOW_STD, HIGH_STD = 1.0, 0.3, 2.0
+SHIFT, RATIO, FAR_SHIFT, FAR_RATIO = 0.5, 0.4, 1.2, 0.9  # between train and val, in deviations and in logs
+ORDERLY, NOISE, UNEVEN = 0.6, 0.1, 0.35  # correlation of neighbours; between rows and columns
+SIDE_TO_SIDE = 16  # pixels: of smaller images neighbours say little
+APART = 6.0  # standard errors between the colours of train and val
+
+
+def statistics(subject: Subject) -> Record:
+    """Mean and deviation of what enters the network."""
+    images = subject.training(subject.count).images
+    mean, std = float(images.mean()), float(images.std())
+    blank = not (images.isfinite().all() and std > NO_STD)
+    far = blank or abs(mean) > FAR_MEAN or std > FAR_STD
+    near = abs(mean) <= MEAN and LOW_STD <= std <= HIGH_STD
+    why = "normalised as expected" if near else "not centred as usual: right where weights expect it so"
+    if far:
+        why = "pixels that are not normalised, or twice, or blank: training is slow, or fails"
+    return found(
+        "FAIL" if far else "OK" if near else "WARN",
+        f"mean {mean:.3g}, deviation {std:.3g}",
+        expected=f"mean within {MEAN:g} of 0, deviation {LOW_STD:g} to {HIGH_STD:g}; "
+        f"FAIL beyond {FAR_MEAN:g} and outside of {NO_STD:g} to {FAR_STD:g}",
+        why=why,
+        fix="" if near else "normalise once, by (pixels / 255 - mean) / std of the training images",
+    )
+
+
+def shift(subject: Subject) -> Record:
+    """Whether val is scaled as train is."""
+    train, val = (
+        subject.training(subject.count).images,
+        cut(subject.unseen, subject.count, subject.data.views).images,
+    )
+    away = float((train.mean() - val.mean()).abs() / train.std().clamp(min=1e-6))
+    ratio = abs(math.log(max(float(val.std()), 1e-9) / max(float(train.std()), 1e-9)))
+    far, near = away > FAR_SHIFT or ratio > FAR_RATIO, away < SHIFT and ratio < RATIO
+    return found(
+        "FAIL" if far else "OK" if near else "WARN",
+        f"means {away:.2f} deviations apart, deviations {math.exp(ratio):.2f} to 1",
+        expected=f"< {SHIFT:g} apart, < {math.exp(RATIO):.2f} to 1; "
+        f"FAIL beyond {FAR_SHIFT:g}, {math.exp(FAR_RATIO):.2f}",
+        why="train and val are scaled alike"
+        if near
+        else "val is scaled otherwise than train: its metrics are not those of the network that is trained",
+        fix="" if near else "normalise val as train; look at augmentations that change brightness",
+    )
+
+
+def channels(subject: Subject) -> Record:
+    """Whether the colours of train and val are in the same order."""
+    train, val = subject.small["train"][0].float() / 255, subject.small["val"][0].float() / 255
+    if train.shape[1] != 3:
+        return fact(None, "the images have one channel")
+    here, there = subject.unchanged.images, subject.unseen.images
+    if here.shape[1] == 3 and subject.data.views == 1:  # what is delivered tells of loaders too
+        train, val = _colour(here, subject), _colour(there, subject)
+    right, swapped = _apart(train, val), _apart(train, val.flip(1))
+    bad = right > APART and swapped < right / 2
+    return found(
+        "FAIL" if bad else "OK",
+        round(right, 2),
+        expected=f"red - blue at most {APART:g} standard errors apart, or no nearer when swapped",
+        why=f"with red and blue of val swapped it would be {swapped:.1f}: the order of channels differs"
+        if bad
+        else "colours of train and val are alike",
+        fix="decode both splits by the same function: cv2 gives blue, green, red" if bad else "",
+    )
+
+
+def neighbours(subject: Subject) -> Record:
+    """Whether pixels next to each other are alike, in rows as in columns."""
+    images = subject.unchanged.images
+    across, down = correlation(images, -1), correlation(images, -2)
+    low, high = min(across, down), max(across, down)
+    value = f"{across:.2f} along rows, {down:.2f} along columns"
+    expected = f">= {ORDERLY:g} both ways; FAIL below {NOISE:g}, or more than {UNEVEN:g} apart"
+    if min(images.shape[-2:]) < SIDE_TO_SIDE and low > NOISE:
+        return found("OK", value, expected=f"> {NOISE:g} in images this small", why="pixels lie in order")
+    bad = low < NOISE or (high - low > UNEVEN and low < ORDERLY)
+    return found(
+        "FAIL" if bad else "OK" if low >= ORDERLY else "WARN",
+        value,
+        expected=expected,
+        why="pixels lie in order"
+        if low >= ORDERLY
+        else "pixels do not lie next to their neighbours, or images are noise",
+        fix=""
+        if low >= ORDERLY
+        else "bring axes in order by permute, never by view or reshape; look at the inputs",
+    )
+
+
+def correlation(images: Tensor, axis: int) -> float:
+    """Of each pixel with the next one along an axis, over images (B, C, H, W)."""
+    size = images.shape[axis]
+    one, other = images.narrow(axis, 0, size - 1).flatten(), images.narrow(axis, 1, size - 1).flatten()
+    return float(torch.corrcoef(torch.stack([one, other]))[0, 1].nan_to_num())
+
+
+def _colour(images: Tensor, subject: Subject) -> Tensor:
+    return subject.data.preprocess.denormalise(images).float() / 255
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    differences = [(images[:, 0] - images[:, 2]).mean(dim=(1, 2)) for images in (one, other)]
+    error = math.sqrt(sum(float(d.var()) / len(d) for d in differences)) or 1e-9
+    return abs(float(differences[0].mean() - differences[1].mean())) / error

@@ -1,0 +1,110 @@
+"""Are the labels those of the images: in range, following what is seen, the same classes in every split?"""
+
+from imagelab.checks.findings import NO_LABELS, fact, found, shown
+from imagelab.checks.subject import Subject
+from imagelab.inspection.signal import label_signal, signal_record
+from imagelab.record import Record
+
+CLEAR = 8.0  # z of the training labels from which on those of val must follow too
+FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labels have been moved
+
+
+def classes_and_labels(subject: Subject) -> Record:
+    """Every label is that of a class, and every class has images."""
+    import numpy as np
+
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    names, expected = subject.data.classes, "labels from 0 to K - 1, and training images of every class"
+    for split, images in subject.data.splits.items():
+        low, high = int(images.labels.min()), int(images.labels.max())
+        if low < 0 or high >= len(names):
+            return found(
+                "FAIL",
+                f"{split}: {low} to {high}",
+                expected=f"0 to {len(names) - 1}",
+                why=f"labels of {split} name classes that do not exist",
+                fix="count classes from 0: the first class has the label 0",
+            )
+    counts = {
+        split: np.bincount(images.labels, minlength=len(names))
+        for split, images in subject.data.splits.items()
+    }
+    missing = [name for name, count in zip(names, counts["train"], strict=True) if not count]
+    if missing:
+        first = names[0] in missing and len(missing) == 1
+        return found(
+            "WARN" if subject.cfg["data"]["limit"] else "FAIL",
+            f"without training images: {shown(missing)}",
+            expected=expected,
+            why="these classes cannot be learnt" + "; are labels counted from 1?" * first,
+            fix="leave the classes out (data.classes=[...]), or mend how labels are made",
+        )
+    few = [name for name, count in zip(names, counts["val"], strict=True) if not count]
+    ratio = counts["train"].max() / counts["train"].min()
+    return found(
+        "WARN" if few else "OK",
+        f"{len(names)} classes, {counts['train'].min():,} to {counts['train'].max():,} training images each",
+        expected=expected,
+        why=f"not in val: {shown(few)}" if few else f"the largest class is {ratio:.3g} times the smallest",
+        fix="let every class be in val too (data.val_fraction), or metrics say nothing of it" if few else "",
+    )
+
+
+def labels_follow_images(subject: Subject) -> Record:
+    """Images that look alike share their labels more often than chance has it."""
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    pixels, labels, _ = subject.small["train"]
+    return signal_record(_signal(subject), min(len(labels), len(pixels)))
+
+
+def val_labels(subject: Subject) -> Record:
+    """Images of val have the labels that training images like them have."""
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    z = _signal(subject)
+    if z < CLEAR:
+        return fact(round(z, 2), "looking alike says too little of these labels to compare the splits by it")
+    share = agreement(subject)
+    status = "FAIL" if share < FIRST else "WARN" if share < SOME else "OK"
+    moved = "neighbours in train say that the labels of val stand for other classes: shifted, or shuffled"
+    return found(
+        status,
+        round(share, 3),
+        expected=f">= {SOME:g} of what the best renaming of classes would reach; FAIL below {FIRST:g}",
+        why="val and train mean the same classes" if status == "OK" else moved,
+        fix="" if status == "OK" else "compare class names and their order in the splits: one list for both",
+    )
+
+
+def agreement(subject: Subject) -> float:
+    """Votes of each val image's nearest training images for its label, over those of the best renaming.
+
+    Both less what labels in any order would reach.
+    """
+    import numpy as np
+    import torch
+    from scipy.optimize import linear_sum_assignment
+    from torch.nn import functional
+
+    features = [
+        functional.adaptive_avg_pool2d(subject.small[split][0].float(), 8).flatten(1)
+        for split in ("train", "val")
+    ]
+    near = torch.cdist(features[1], features[0]).topk(min(5, len(features[0])), largest=False).indices.numpy()
+    classes = len(subject.data.classes)
+    votes = np.zeros((classes, classes))
+    here, there = subject.small["val"][1], subject.small["train"][1]
+    np.add.at(votes, (np.repeat(here, near.shape[1]), there[near].ravel()), 1)
+    chance = (votes.sum(0) * votes.sum(1)).sum() / votes.sum()
+    rows, columns = linear_sum_assignment(-votes)
+    best = votes[rows, columns].sum() - chance
+    return float((np.trace(votes) - chance) / best) if best > 0 else 1.0
+
+
+def _signal(subject: Subject) -> float:
+    if "signal" not in subject.pictures:
+        pixels, labels, _ = subject.small["train"]
+        subject.pictures["signal"] = label_signal(pixels, labels, seed=subject.data.seed)
+    return subject.pictures["signal"]

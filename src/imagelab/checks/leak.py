@@ -1,0 +1,78 @@
+"""Are images of val or test among those of train?"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from imagelab.checks.findings import fact, found
+from imagelab.checks.subject import Subject
+from imagelab.data.arrays import Arrays
+from imagelab.data.files import Files
+from imagelab.record import Record
+
+FEW = 0.005  # share of a split that may be in train as well: some sets came so
+ALIKE = 0.25  # distance from the nearest training image over that from the next one
+MANY, SOME = 0.1, 0.01  # of a split with an image in train that is nearly the same
+FILES = 20_000  # whose sizes are compared
+
+
+def exact_copies(subject: Subject) -> Record:
+    """The very same pixels, or files, in train and in another split."""
+    splits = dict(subject.data.splits)
+    train = splits.pop("train")
+    shares, words = [0.0], []
+    for name, images in splits.items():
+        here, there = _contents(images, train), _contents(train, images)
+        if here is None or there is None:
+            return fact(None, "these images cannot be compared as files; `imagelab inspect` looks at pixels")
+        known = set(there)
+        count = sum(one in known for one in here)
+        shares.append(count / max(1, len(images)))
+        words.append(f"{count:,} of {len(images):,} in {name}")
+    share = max(shares)
+    return found(
+        "FAIL" if share > FEW else "WARN" if share else "OK",
+        ", ".join(words),
+        expected=f"none; FAIL above {FEW:.1%} of a split",
+        why="the same images are in train: metrics look better than they are"
+        if share
+        else "no image is trained on that is tested on",
+        fix="`imagelab inspect split=repaired` keeps copies in one split" if share else "",
+    )
+
+
+def near_copies(subject: Subject) -> Record:
+    """Images of val that are in train with slightly other pixels, far nearer than different images are."""
+    here, there = (_thumbnails(subject.small[split][0]) for split in ("val", "train"))
+    away = torch.cdist(here, there).sort(dim=1).values[:, :2]
+    share = float((away[:, 0] < ALIKE * away[:, 1]).float().mean())
+    looked = f"{share:.1%} of {len(here):,} images of val, beside {len(there):,} of train"
+    return found(
+        "FAIL" if share > MANY else "WARN" if share > SOME else "OK",
+        looked,
+        expected=f"<= {SOME:.0%} far nearer to one training image than to the next; FAIL above {MANY:.0%}",
+        why="no image of val is nearly one of train"
+        if share <= SOME
+        else "images of val look copied from train",
+        fix="`imagelab inspect` shows the pairs" if share > SOME else "",
+    )
+
+
+def _contents(images: Any, others: Any) -> list[Any] | None:
+    """Something for each image that is equal where two are the same; None where there is nothing like it."""
+    if isinstance(images, Arrays):
+        return [image.tobytes() for image in images.images.numpy()]
+    if isinstance(images, Files) and isinstance(others, Files):
+        sizes = {Path(path).stat().st_size for path in others.paths[:FILES]}
+        paths = map(Path, images.paths[:FILES])
+        return [path.read_bytes() if path.stat().st_size in sizes else str(path) for path in paths]
+    return None
+
+
+def _thumbnails(pixels: Tensor) -> Tensor:
+    small = functional.adaptive_avg_pool2d(pixels.float(), 8).flatten(1)
+    small = small - small.mean(dim=1, keepdim=True)
+    return functional.normalize(small, dim=1)

@@ -1,0 +1,153 @@
+"""Short trainings on some hundred images: do images say more than no images, and does the rate fit?"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.loss import criterion_of
+from imagelab.checks.subject import Subject
+from imagelab.checks.trial import LINE_SEARCH, line_search, train
+from imagelab.classifier import Classifier
+from imagelab.contracts import Inputs
+from imagelab.data.arrays import Arrays
+from imagelab.record import Record
+
+BATCH, STEPS, SHORTEST = 64, 80, 24
+HELD, DECODED = 1024, 192  # images that are read: from memory, from files
+WARMUP = 10
+GAP = 0.05  # of the loss without images, by which images have to lower it
+LOWER = (1.0, 1 / 30, 1 / 300)  # factors on the rate that are tried
+LEARNS, FAILS = 0.85, 0.97  # of the entropy of the labels
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A short training: the loss at its end on the images it saw, and on images of val."""
+
+    train: float
+    val: float
+
+
+def zeroed_input(subject: Subject) -> Record:
+    """Real images lower the loss on val, which the same training on black images cannot."""
+    steps = _steps(subject)
+    if (left_out := _left_out(subject, steps)) is not None:
+        return left_out
+    black = _short(subject, 1.0, steps, torch.zeros_like)
+    tried = []
+    for factor in (1.0, 0.1, 10.0):
+        tried.append(1 - _short(subject, factor, steps).val / max(black.val, 1e-9))
+        if tried[-1] >= GAP:
+            break
+    gap, slow = max(tried), _slow(subject, steps)
+    return found(
+        "OK" if gap >= GAP else "WARN" if slow else "FAIL",
+        f"{gap:.0%} lower than {black.val:.3g}",
+        expected=f">= {GAP:.0%} lower than without images, after {steps} steps",
+        why="the network learns from what it sees"
+        if gap >= GAP
+        else "the training is too slow to tell: a low rate, or frozen stages"
+        if slow
+        else "images are of no use: labels do not belong to them, or the network does not see them",
+        fix="" if gap >= GAP else "look at the inputs with their labels; go through the checks above",
+    )
+
+
+def rate(subject: Subject) -> Record:
+    """The network learns at its peak rate; where it does not, a lower one is tried."""
+    steps = _steps(subject)
+    if (left_out := _left_out(subject, steps)) is not None:
+        return left_out
+    entropy, expected = subject.label_entropy, f"a training loss below {FAILS:g} of the labels' entropy"
+    losses = []
+    for factor in LOWER:
+        losses.append(_short(subject, factor, steps).train)
+        if losses[0] < FAILS * entropy or losses[-1] < LEARNS * entropy:
+            break
+    peak = max(group["lr"] for group in subject.classifier.groups)
+    value = f"loss {losses[0]:.3g} at {peak:.2g}"
+    if losses[0] < FAILS * entropy:
+        return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
+    if losses[-1] < LEARNS * entropy:
+        lower = peak * LOWER[len(losses) - 1]
+        why = f"at {lower:.2g} it falls to {losses[-1]:.3g}: the rate is far too high"
+        return found(
+            "FAIL", value, expected=expected, why=why, fix=f"say optimizer.lr={lower:.2g}; imagelab find_lr"
+        )
+    why = "nothing was learnt at any rate that was tried, within these few steps"
+    return found(
+        "WARN", value, expected=expected, why=why, fix="imagelab find_lr; go through the checks above"
+    )
+
+
+def _left_out(subject: Subject, steps: int) -> Record | None:
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    if steps < SHORTEST:
+        need = 3 * SHORTEST * _batch(subject) * subject.seconds_per_image
+        return fact(None, f"{SHORTEST} steps would take too long here; say seconds={math.ceil(need)}")
+    return None
+
+
+def _steps(subject: Subject) -> int:
+    afford = subject.seconds / (2 * subject.seconds_per_image * _batch(subject))
+    return int(min(STEPS, afford))
+
+
+def _batch(subject: Subject) -> int:
+    slow = subject.seconds_per_image * BATCH * SHORTEST * 2 > subject.seconds
+    return min(16 if slow else BATCH, len(subject.data.splits["train"]))
+
+
+def _slow(subject: Subject, steps: int) -> bool:
+    """Whether not even the training images are learnt a little, at ten times the rate."""
+    return _short(subject, 10.0, steps).train > FAILS * subject.label_entropy
+
+
+def _short(
+    subject: Subject, factor: float, steps: int, change: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> Seen:
+    key = ("short", factor, steps, change is None)
+    if key not in subject.pictures:
+        subject.pictures[key] = _train(subject, factor, steps, change)  # pyright: ignore[reportArgumentType]
+    return subject.pictures[key]  # pyright: ignore[reportArgumentType]
+
+
+def _train(
+    subject: Subject, factor: float, steps: int, change: Callable[[torch.Tensor], torch.Tensor] | None
+) -> Seen:
+    images, copy = _read(subject), subject.copy()
+    size, whole = _batch(subject), len(images.labels)
+    batches = []
+    for step in range(steps):
+        places = torch.arange(step * size, (step + 1) * size) % whole
+        batches.append(Inputs(*(part[places] for part in images)))
+    val = subject.unseen
+    if change is not None:
+        batches = [batch._replace(images=change(batch.images)) for batch in batches]
+        val = val._replace(images=change(val.images))
+    losses = train(subject, copy, batches, rate=factor, warmup=WARMUP)
+    last = torch.tensor(losses[-max(4, steps // 8) :])
+    reached = len(losses) == steps and bool(last.isfinite().all())
+    return Seen(float(last.mean()) if reached else math.inf, _loss(copy, val) if reached else math.inf)
+
+
+@torch.no_grad()
+def _loss(copy: Classifier, val: Inputs) -> float:
+    """With the statistics of these images, as running ones lag behind in so short a training."""
+    copy.float().train()
+    copy.rewires = []
+    value = float(criterion_of(copy)(copy(val.images.float()).float(), val.targets))
+    return value if math.isfinite(value) else math.inf
+
+
+def _read(subject: Subject) -> Inputs:
+    if "read" not in subject.pictures:
+        most = HELD if isinstance(subject.data.splits["train"], Arrays) else DECODED
+        subject.pictures["read"] = subject.training(min(most, len(subject.data.splits["train"])))
+    return subject.pictures["read"]

@@ -1,0 +1,134 @@
+"""Is the loss that of a classifier, and as large before training as that of who knows nothing?
+
+Source: Karpathy 2019, "A Recipe for Training Neural Networks", https://karpathy.github.io/2019/04/25/recipe/,
+"verify loss @ init".
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.subject import LEAST, MOST, Subject
+from imagelab.classifier import Classifier
+from imagelab.record import Record
+from imagelab.task.classify import Classify
+
+RIGHT, SUM = 0.3, 0.05  # of log K that sure and right answers may cost; error of the mean
+NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # of the expected loss; nats below 10 classes; a factor
+FEW = 10
+
+
+def loss_function(subject: Subject) -> Record:
+    """A sure and right answer costs next to nothing, a wrong one more than none; the loss is a mean."""
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    classes = len(subject.data.classes)
+    labels = torch.arange(classes).repeat(2)[: max(2, min(2 * classes, 64))] % classes
+    sure = torch.nn.functional.one_hot(labels, classes).float()
+    criterion = criterion_of(subject.plain())
+    with torch.no_grad():
+        costs = [float(criterion(size * sure, labels)) for size in (0, 1, 2, 4, 8, 16)]
+        wrong = float(criterion(-8 * sure, labels))
+        several = float(criterion(2 * sure.repeat(4, 1), labels.repeat(4))) / max(costs[2], 1e-9)
+    floor = floor_of(criterion, classes)
+    ratio = (min(costs) - floor) / math.log(classes)
+    expected = f"right answers cost at most {RIGHT:g} log K, wrong ones more than none; a mean over images"
+    if ratio > RIGHT:
+        twice = math.log(math.e + classes - 1) - 1
+        why = f"the loss of right answers cannot fall below {min(costs):.4g}"
+        why += "; a softmax before a loss that has one of its own" if abs(min(costs) - twice) < 0.02 else ""
+        return found(
+            "FAIL", round(min(costs), 4), expected=expected, why=why, fix="give the loss plain logits"
+        )
+    if wrong <= costs[0] + 1e-3:
+        why = "wrong answers cost no more than no answer"
+        return found("FAIL", round(wrong, 4), expected=expected, why=why, fix="look at the sign of the loss")
+    if abs(several - 1) > SUM:
+        why = f"four times the images have {several:.3g} times the loss: rates then depend on the batch size"
+        return found("FAIL", round(several, 3), expected=expected, why=why, fix="say loss.reduction=mean")
+    return found("OK", round(min(costs), 4), expected=expected, why="the loss asks for right answers")
+
+
+def logits(subject: Subject) -> Record:
+    """What the network returns are logits, not probabilities."""
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    with torch.no_grad():
+        outputs = subject.calm().train()(subject.some(subject.count).images).float()
+    expected = "finite numbers of any sign, whose rows do not sum to 1"
+    if not outputs.isfinite().all():
+        why = "the untrained network returns what is no number"
+        return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="look at inputs and init")
+    sums = bool((outputs >= 0).all()) and float((outputs.sum(1) - 1).abs().max()) < 1e-3
+    spread = float(outputs.std(dim=0).mean())
+    if sums:
+        why = "these are probabilities: the loss applies a softmax to them once more, and learning stalls"
+        return found(
+            "FAIL", "rows sum to 1", expected=expected, why=why, fix="leave the softmax out of the network"
+        )
+    same = spread < 1e-7 * max(1.0, float(outputs.abs().max()))
+    zero = same and not float(outputs.abs().max())
+    return found(
+        "WARN" if same and not zero else "OK",
+        f"spread {float(outputs.std()):.3g}",
+        expected=expected,
+        why="all images get the same logits" if same else "images get logits of their own",
+        fix="look at the activations by layer" if same and not zero else "",
+    )
+
+
+def loss_at_init(subject: Subject) -> Record:
+    """The loss of the untrained network is the entropy of the labels that it knows nothing of."""
+    if subject.task is None:
+        return fact(None, NO_LABELS)
+    value, spread, count = _loss(subject)
+    classes = len(subject.data.classes)
+    uniform, prior = math.log(classes), subject.label_entropy
+    wanted = prior if "head_bias" in subject.tricks else uniform
+    near = abs(value - wanted) <= max(NEAR * wanted, NEAR_FEW if classes < FEW else 0.0)
+    far = not math.isfinite(value) or value > FAR * wanted + NEAR_FEW or value < wanted / FAR
+    fix = (
+        f"logits of deviation {spread:.2g} cost about {spread**2 / 2:.2g} more: scale the head's init; "
+        "look at the loss, the labels and the inputs"
+    )
+    trick = "trick=[head_bias] begins there" if prior < 0.9 * uniform and wanted != prior else ""
+    trained = subject.cfg["model"]["weights"] is not None
+    return found(
+        "OK" if near else "INFO" if trained else "FAIL" if far else "WARN",
+        round(value, 4),
+        expected=f"{wanted:.4g} within {NEAR:.0%}; FAIL beyond {FAR:g} times",
+        why=f"log K is {uniform:.4g}, the entropy of the training labels {prior:.4g}; over {count} images",
+        fix=trick if near else "" if trained else fix,
+    )
+
+
+def _loss(subject: Subject) -> tuple[float, float, int]:
+    """Of training mode, as fresh batch statistics make evaluation meaningless; and the logits' deviation."""
+    copy, batch = subject.plain().train(), subject.some(max(min(MOST, 2 * subject.count), LEAST))
+    copy.rewires = []
+    with torch.no_grad():
+        torch.manual_seed(0)
+        outputs: Tensor = copy(batch.images)
+        return (
+            float(criterion_of(copy)(outputs, batch.targets)),
+            float(outputs.std(dim=1).mean()),
+            len(outputs),
+        )
+
+
+def criterion_of(module: Classifier) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of a module that tells classes apart."""
+    assert isinstance(module.task, Classify)
+    return module.task.criterion
+
+
+def floor_of(criterion: object, classes: int) -> float:
+    """The least that a loss with smoothed labels can be."""
+    smoothing = getattr(criterion, "label_smoothing", 0.0)
+    if not smoothing:
+        return 0.0
+    right, wrong = 1 - smoothing + smoothing / classes, smoothing / classes
+    return -(right * math.log(right) + (classes - 1) * wrong * math.log(wrong))

@@ -1,0 +1,102 @@
+"""Can the network learn a few images by heart? Then the whole chain works: images, loss, gradients, steps.
+
+Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit one batch".
+"""
+
+import math
+
+import torch
+
+from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.loss import criterion_of, floor_of
+from imagelab.checks.subject import Subject, cut
+from imagelab.checks.trial import LINE_SEARCH, line_search, train
+from imagelab.contracts import Inputs
+from imagelab.record import Record
+from imagelab.transfer import TransferClassifier
+
+IMAGES, FEWEST = 16, 4
+STEPS, LONGEST, SHORTEST = 200, 500, 40
+LEARNT, STUCK = 0.05, 0.3  # loss above the least possible one
+FALLING = 0.9  # of the loss a quarter of the steps before: it still falls
+WARMUP = 20
+
+
+def one_batch(subject: Subject) -> Record:
+    """A few fixed images, with nothing that hinders: the loss goes to about 0."""
+    if subject.task is None:
+        return fact(None, f"{NO_LABELS}: there is no loss of 0 to reach")
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    count = _images(subject)
+    afford = int(subject.seconds / (subject.seconds_per_image * count))
+    most = min(LONGEST, afford)
+    if most < SHORTEST:
+        return fact(
+            None, f"{SHORTEST} steps of {count} images would take more than seconds={subject.seconds:g}"
+        )
+    batch = cut(subject.unchanged, count)
+    least = _least(subject)
+    losses = _learn(subject, batch, min(STEPS, most), least)
+    if _level(losses) - least > LEARNT and _falls(losses) and most > STEPS:
+        losses = _learn(subject, batch, most, least)
+    subject.pictures["overfit"] = losses
+    return _verdict(subject, losses, least, count)
+
+
+def _learn(subject: Subject, batch: Inputs, steps: int, least: float) -> list[float]:
+    copy = subject.calm()
+    return train(subject, copy, [batch] * steps, warmup=WARMUP, until=least + 0.6 * LEARNT)
+
+
+def _verdict(subject: Subject, losses: list[float], least: float, count: int) -> Record:
+    end, classes = _level(losses) - least, len(subject.data.classes)
+    expected = f"below {LEARNT:g} within {LONGEST} steps; FAIL where it stays above {STUCK:g}"
+    value = f"{end:.4g} after {len(losses)} steps on {count} images"
+    if end <= LEARNT:
+        return found(
+            "OK", value, expected=expected, why="images, labels, loss, gradients and steps work together"
+        )
+    twice = math.log(math.e + classes - 1) - 1
+    why = "the network does not learn a few images by heart"
+    fix = "go through the checks above; then try ten times and a tenth of optimizer.lr"
+    if abs(end + least - twice) < 0.02:
+        why, fix = (
+            f"it stops at {twice:.4f}, where a softmax before the loss's own does",
+            "leave one softmax out",
+        )
+    elif not math.isfinite(end) or end > 2 * math.log(classes):
+        why, fix = "the loss explodes", "a lower optimizer.lr; are gradients cleared between steps?"
+    elif abs(end + least - math.log(classes)) < 0.1:
+        why = "it stays at chance: nothing is learnt, or the rate is far too high"
+    partly = isinstance(subject.classifier, TransferClassifier) and any(
+        m.start is None for m in subject.classifier.moves
+    )
+    slow = end <= STUCK or _falls(losses) or (partly and end < math.log(classes))
+    if slow:
+        why = "it still falls: slow, which a low rate or frozen stages can explain"
+    return found(
+        "WARN" if slow else "FAIL", value, expected=expected, why=why, fix="imagelab find_lr" if slow else fix
+    )
+
+
+def _images(subject: Subject) -> int:
+    fitting = subject.seconds / (subject.seconds_per_image * STEPS)
+    return int(min(IMAGES, len(subject.unchanged.labels), max(FEWEST, fitting)))
+
+
+def _least(subject: Subject) -> float:
+    """The least that the loss can be: above 0 where labels are smoothed."""
+    return floor_of(criterion_of(subject.classifier), len(subject.data.classes))
+
+
+def _level(losses: list[float]) -> float:
+    last = torch.tensor(losses[-5:])
+    return float(last.mean()) if last.isfinite().all() else math.inf
+
+
+def _falls(losses: list[float]) -> bool:
+    """Whether the last quarter of the steps was lower than the one before it."""
+    part = max(1, len(losses) // 4)
+    late, early = torch.tensor(losses[-part:]).mean(), torch.tensor(losses[-2 * part : -part]).mean()
+    return bool(late < FALLING * early)

@@ -1,0 +1,49 @@
+"""From a config to what is checked: the parts of the run, on one device, with nothing that outlives it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
+from imagelab.checks.subject import Subject
+from imagelab.finetune.choose import chosen
+from imagelab.finetune.scratch import Scratch, without_weights
+from imagelab.make import make
+from imagelab.plan import refuse_impossible
+from imagelab.trick.head_bias import HeadBias
+
+Node = dict[str, Any]
+ALONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
+
+
+def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
+    """Build the parts of a run as `train` would, to look at; nothing of it is kept.
+
+    Args:
+        cfg: Of the run.
+        folder: For what parts want to write.
+        seconds: See `Subject`.
+
+    Raises:
+        Problem: The run could not start.
+    """
+    cfg, _ = chosen(cfg, None)
+    if cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
+        cfg = cfg | {"model": without_weights(cfg["model"])}
+    cfg = cfg | {
+        "trainer": cfg["trainer"] | ALONE | {"compile": False},
+        "data": cfg["data"] | {"workers": 0},
+        "logger": {},
+    }
+    data = build_data(cfg)
+    tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
+    trainer = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False)
+    classifier = build_classifier(cfg, data, trainer, tricks)
+    steps = classifier.pace.total
+    refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
+    for trick in tricks.values():
+        if isinstance(trick, HeadBias):
+            with torch.no_grad():
+                trick.begin(classifier, data)
+    return Subject(cfg=cfg, data=data, classifier=classifier, tricks=tricks, seconds=seconds)

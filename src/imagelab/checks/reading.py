@@ -1,0 +1,139 @@
+"""Are images read as they should be: val the same each time, train mixed, augmented but legible?"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.subject import Subject
+from imagelab.contracts import Inputs
+from imagelab.data.arrays import Arrays
+from imagelab.record import Record
+
+LOOKED_AT = 16  # images that are read again
+BATCHES = 8  # whose labels are looked at
+MIXED, SORTED = 0.8, 0.5  # of the entropy of labels that a batch drawn at random would have
+BLANK, FLAT = 0.2, 0.05  # share of images; of the deviation that images have unchanged
+
+
+def val_images(subject: Subject) -> Record:
+    """An image of val is the same whenever it is read, with its own label, and not augmented."""
+    index = np.sort(np.random.default_rng(0).permutation(len(subject.data.splits["val"]))[:LOOKED_AT])
+    first, second = subject.read("val", index), subject.read("val", index)
+    differs = float((first.images - second.images).abs().max())
+    expected = "twice the same; the pixels and the labels that the split holds"
+    fix = "augment training images only; look at the data set's __getitem__"
+    if differs:
+        why = "val is augmented, or read at random: its metrics change from epoch to epoch for no reason"
+        return found("FAIL", f"differs by {differs:.3g}", expected=expected, why=why, fix=fix)
+    if subject.task and not np.array_equal(first.labels.numpy(), subject.data.splits["val"].labels[index]):
+        why = "images of val come with labels that are not theirs"
+        return found(
+            "FAIL", "other labels", expected=expected, why=why, fix="keep images and labels in one order"
+        )
+    away = _from_source(subject, first, index)
+    if away is not None and away > 0.5:
+        why = "what validation sees is not what the split holds, normalised: augmented, or other images"
+        return found("FAIL", f"differs by {away:.3g} deviations", expected=expected, why=why, fix=fix)
+    return found("OK", "the same", expected=expected, why=f"{len(index)} images of val were read twice")
+
+
+def whole_split(subject: Subject) -> Record:
+    """An evaluation reads every image of its split once."""
+    loader = subject.data.eval_loader("val", rank=0, ranks=1)
+    seen = np.concatenate([address.index for address in loader.sampler])
+    count = len(subject.data.splits["val"])
+    once = len(seen) == count and len(np.unique(seen)) == count
+    return found(
+        "OK" if once else "FAIL",
+        f"{len(seen):,} read, {len(np.unique(seen)):,} different ones of {count:,}",
+        expected="each image of val once",
+        why="metrics are those of the whole split" if once else "metrics are not those of the split",
+        fix="" if once else "leave out no partial batch in evaluation, and pad none",
+    )
+
+
+def mixed_batches(subject: Subject) -> Record:
+    """Training batches hold all classes, in another order each epoch."""
+    labels = subject.data.splits["train"].labels
+    batches, again = (_batches(subject, epoch) for epoch in (0, 1))
+    if len(batches[0]) >= 4 and len(labels) > len(batches[0]) and np.array_equal(batches[0], again[0]):
+        return found(
+            "FAIL",
+            "the same in each epoch",
+            expected="another order in each epoch",
+            why="epochs begin with the very same batch: images are not shuffled",
+            fix="shuffle training images anew in each epoch",
+        )
+    if subject.task is None:
+        return fact("another order in each epoch", NO_LABELS)
+    shares = subject.label_shares
+    rng = np.random.default_rng(0)
+    wanted = np.mean(
+        [_entropy(rng.choice(len(shares), len(one), p=shares)) for one in batches for _ in range(8)]
+    )
+    share = float(np.mean([_entropy(labels[one]) for one in batches]) / wanted) if wanted > 0.05 else 1.0
+    good = share >= MIXED
+    return found(
+        "OK" if good else "FAIL" if share < SORTED else "WARN",
+        round(share, 3),
+        expected=f">= {MIXED:g} of the label entropy of random batches; FAIL below {SORTED:g}",
+        why="batches hold the classes as the split does" if good else "batches hold few classes each",
+        fix="" if good else "shuffle training images; files in folders come sorted by class",
+    )
+
+
+def augmentation(subject: Subject) -> Record:
+    """What training sees is legible, and drawn anew each epoch."""
+    before = subject.unchanged.images.flatten(1).std(dim=1).median()
+    images = subject.training(subject.count).images
+    blank = float((images.flatten(1).std(dim=1) < FLAT * before).float().mean())
+    expected = f"at most {BLANK:.0%} blank images, drawn anew in each epoch"
+    names = ", ".join(subject.cfg["augment"]) or "none"
+    if blank > BLANK:
+        return found(
+            "FAIL",
+            f"{blank:.0%} blank",
+            expected=expected,
+            why=f"augment={names} leaves nothing of these images",
+            fix="look at the picture of the inputs, and weaken what destroys them",
+        )
+    if not subject.cfg["augment"]:
+        return fact("none", "training images are not augmented")
+    index, keys = np.arange(LOOKED_AT), np.arange(2 * LOOKED_AT)
+    one, other = (_with_keys(subject, index, part) for part in np.split(keys, 2))
+    same = bool(torch.equal(one.images, other.images)) and not subject.data.mixing
+    return found(
+        "WARN" if same else "OK",
+        names,
+        expected=expected,
+        why="each epoch sees the same pixels" if same else "each epoch sees other pixels of an image",
+        fix="let draws depend on the keys of the images" if same else "",
+    )
+
+
+def _with_keys(subject: Subject, index: np.ndarray, keys: np.ndarray) -> Inputs:
+    from imagelab.data.batches import Address
+
+    dataset = subject.data.train_loader(epoch=0, start=0, rank=0, ranks=1).dataset
+    return subject.data.inputs(dataset[Address(0, 0, index, keys)], train=True, rank=0)
+
+
+def _from_source(subject: Subject, read: Inputs, index: np.ndarray) -> float | None:
+    images = subject.data.splits["val"]
+    if subject.data.views > 1 or not isinstance(images, Arrays):
+        return None
+    own: Tensor = subject.data.preprocess(images.gather(index))
+    if own.shape != read.images.shape:
+        return None
+    return float((own - read.images).abs().mean() / own.std().clamp(min=1e-6))
+
+
+def _batches(subject: Subject, epoch: int) -> list[np.ndarray]:
+    loader = subject.data.train_loader(epoch=epoch, start=0, rank=0, ranks=1)
+    return [address.index for address, _ in zip(loader.sampler, range(BATCHES), strict=False)]
+
+
+def _entropy(labels: np.ndarray) -> float:
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float(-(shares * np.log(shares)).sum())

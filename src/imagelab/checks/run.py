@@ -1,0 +1,104 @@
+"""The checks, in the order in which they are shown, and how they are run: to break is a finding, too."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from imagelab.checks import (
+    apart,
+    capacity,
+    inputs,
+    labels,
+    layers,
+    leak,
+    learning,
+    loss,
+    metrics,
+    optimizer,
+    overfit,
+    reading,
+    seeds,
+    steps,
+)
+from imagelab.checks.subject import Subject
+from imagelab.failure import sentence
+from imagelab.problem import Problem
+from imagelab.record import Record, taking, timed
+
+Check = Callable[[Subject], Record]
+
+CHEAP: Mapping[str, Check] = {
+    "classes and labels": labels.classes_and_labels,
+    "labels follow the images": labels.labels_follow_images,
+    "labels of val": labels.val_labels,
+    "copies across splits": leak.exact_copies,
+    "near copies across splits": leak.near_copies,
+    "inputs": inputs.statistics,
+    "inputs of train and val": inputs.shift,
+    "colour channels": inputs.channels,
+    "neighbouring pixels": inputs.neighbours,
+    "images of val": reading.val_images,
+    "whole split": reading.whole_split,
+    "mixed batches": reading.mixed_batches,
+    "augmentation": reading.augmentation,
+    "loss function": loss.loss_function,
+    "logits": loss.logits,
+    "loss at init": loss.loss_at_init,
+    "batch leak": apart.batch_leak,
+    "evaluation image by image": apart.evaluation_by_image,
+    "metrics of the whole split": metrics.same_metrics,
+    "optimizer": optimizer.holds_parameters,
+    "rates": optimizer.rates,
+    "weight decay": optimizer.decay,
+    "gradients": steps.gradients,
+    "parameters move": steps.movement,
+    "batch statistics": steps.batch_statistics,
+    "frozen layers": steps.frozen,
+    "gradients cleared": steps.cleared,
+    "activations by layer": layers.activations,
+    "gradients by layer": layers.gradient_sizes,
+    "update of the weights": layers.updates,
+    "one seed": seeds.one_seed,
+    "first-layer filters": layers.first_layer,
+}
+TRAINED: Mapping[str, Check] = {
+    "overfit one batch": overfit.one_batch,
+    "input-independent baseline": learning.zeroed_input,
+    "learning rate": learning.rate,
+    "larger sample": capacity.larger_sample,
+    "larger network": capacity.larger_network,
+}
+
+
+def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Record]:
+    """What the checks found, in their order.
+
+    Args:
+        subject: What is checked.
+        fast: Leave out those that train.
+        only: Names of checks to run; none: all of them.
+    """
+    checks = CHEAP if fast else {**CHEAP, **TRAINED}
+    return [one(name, check, subject) for name, check in checks.items() if not only or name in only]
+
+
+def one(name: str, check: Check, subject: Subject) -> Record:
+    """What a check found, with its name and time; that it broke, in a sentence."""
+    with timed() as spent:
+        try:
+            record = check(subject)
+        except Exception as error:
+            record = _broken(error)
+    named = record if record.name == name else replace(record, name=name)
+    return taking(named, spent[0])
+
+
+def _broken(error: Exception) -> Record:
+    told = str(error).splitlines()[0] if isinstance(error, Problem) else sentence(error)
+    return Record(
+        name="",
+        status="FAIL",
+        value="broke off",
+        expected="a check that comes to its end",
+        why=told,
+        fix="training would likely stop here too; `imagelab train debug=quick` shows where",
+    )

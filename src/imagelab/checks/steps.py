@@ -1,0 +1,200 @@
+"""Three steps of training: does every parameter get a gradient and move, and nothing that is frozen?"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from imagelab.checks.findings import fact, found, shown
+from imagelab.checks.subject import Subject
+from imagelab.checks.trial import LINE_SEARCH, Gradients, line_search, train
+from imagelab.record import Record
+from imagelab.transfer import TransferClassifier
+
+STEPS = 3  # residual branches whose last norm starts at zero get a gradient from the second on
+SHARE = 0.1  # of the parameters, from which on it is a failure
+SLOW = 1e-3  # share of a batch in the running statistics
+CLEAN, KEPT = 1.2, 1.8  # gradient of the fourth step on one batch over that of the first, at a rate of 0
+
+
+@dataclass
+class Taken:
+    """What three steps did: gradients of each, and the values before and after."""
+
+    gradients: list[dict[str, float]]
+    before: Mapping[str, Tensor]
+    after: Mapping[str, Tensor]
+    trained: dict[str, int]  # parameters by name, with their sizes
+    losses: list[float]
+
+
+def gradients(subject: Subject) -> Record:
+    """Every parameter that is trained gets a gradient."""
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    taken = _taken(subject)
+    longest = {name: max(_number(step.get(name)) for step in taken.gradients) for name in taken.trained}
+    none = [name for name, length in longest.items() if length == 0]
+    lost = [name for name, length in longest.items() if length == float("inf")]
+    share = sum(taken.trained[name] for name in none) / max(1, sum(taken.trained.values()))
+    expected = f"none without, over {STEPS} steps; FAIL above {SHARE:.0%} of the parameters"
+    if lost:
+        why = f"the gradient of {shown(lost)} is no number"
+        fix = "a lower rate, trainer.gradient_clip_val=1, trainer.precision=32-true"
+        return found("FAIL", "NaN or infinite", expected=expected, why=why, fix=fix)
+    return found(
+        "FAIL" if share > SHARE else "WARN" if none else "OK",
+        f"{share:.0%} without",
+        expected=expected,
+        why=f"no gradient reaches {shown(none)}" if none else "the loss depends on every parameter",
+        fix="look for detach, no_grad, dead units, and layers that forward leaves out" if none else "",
+    )
+
+
+def movement(subject: Subject) -> Record:
+    """Every parameter that is trained moves."""
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    taken = _taken(subject)
+    fixed = [name for name in taken.trained if torch.equal(taken.before[name], taken.after[name])]
+    share = sum(taken.trained[name] for name in fixed) / max(1, sum(taken.trained.values()))
+    broken = [name for name in taken.trained if not taken.after[name].isfinite().all()]
+    expected = f"all of them, in {STEPS} steps; FAIL where more than {SHARE:.0%} stay"
+    if broken:
+        why = f"after {STEPS} steps {shown(broken)} is no number"
+        return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="a lower optimizer.lr")
+    return found(
+        "FAIL" if share > SHARE else "WARN" if fixed else "OK",
+        f"{1 - share:.0%} move",
+        expected=expected,
+        why=f"{shown(fixed)} stays as it was" if fixed else "steps change the weights",
+        fix="is it in the optimizer, at a rate above 0, and does the loss depend on it?" if fixed else "",
+    )
+
+
+def batch_statistics(subject: Subject) -> Record:
+    """BatchNorms of what is trained learn the statistics that evaluation will use."""
+    norms = {
+        name: layer
+        for name, layer in subject.classifier.net.named_modules()
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats
+    }
+    if not norms:
+        return fact(None, "the network has no BatchNorm")
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    taken, still = _taken(subject), _still(subject)
+    watched = [name for name in norms if f"{name}.running_mean" not in still]
+    if not watched:
+        return fact("frozen", "finetune or model.norm keeps all batch statistics as they are")
+    bad = [name for name in watched if torch.equal(*_means(taken, name)) or _slow(norms[name])]
+    return found(
+        "FAIL" if len(bad) > len(watched) / 2 else "WARN" if bad else "OK",
+        f"{len(watched) - len(bad)} of {len(watched)} follow",
+        expected="running statistics that change in every training step, with a momentum of about 0.1",
+        why="evaluation will normalise with the statistics of the images"
+        if not bad
+        else f"those of {shown(bad)} stay: evaluation will normalise with what the network never saw",
+        fix="" if not bad else "train in training mode; momentum of torch is the share of the new batch: 0.1",
+    )
+
+
+def frozen(subject: Subject) -> Record:
+    """What finetune freezes is equal to the last bit after a step: parameters, buffers."""
+    module = subject.classifier
+    if not isinstance(module, TransferClassifier) or all(move.moves(0) for move in module.moves):
+        return fact("nothing", "no part of the network is frozen at first")
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    copy = deepcopy(module)  # in which stages move when finetune says so
+    before = _state(copy.net)
+    train(subject, copy, [subject.training(max(2, subject.count // 2))])
+    after = _state(copy.net)
+    still = _still(subject, late=True)
+    changed = [name for name in still if name in before and not torch.equal(before[name], after[name])]
+    return found(
+        "FAIL" if changed else "OK",
+        f"{len(changed)} of {len(still)} changed",
+        expected="all parameters and buffers of frozen stages equal to the last bit after a step",
+        why=f"frozen, but moved: {shown(changed)}" if changed else "frozen stages stay as they are",
+        fix="freeze by finetune=...: gradients, batch statistics and dropout, set anew in every epoch"
+        if changed
+        else "",
+    )
+
+
+def cleared(subject: Subject) -> Record:
+    """Gradients of one step are gone before the next."""
+    if line_search(subject):
+        return fact(None, LINE_SEARCH)
+    copy, watch = subject.calm(), Gradients()
+    for group in copy.groups:
+        group["lr"] = 0.0
+    train(subject, copy, [subject.some(max(2, subject.count // 2))] * 4, callbacks=[watch])
+    lengths = [sum(_number(v) ** 2 for v in step.values()) ** 0.5 for step in watch.steps]
+    if len(lengths) < 4 or not lengths[0] > 0:
+        return fact(None, "there are no gradients to compare")
+    ratio = lengths[3] / lengths[0]
+    clipped = subject.cfg["trainer"].get("gradient_clip_val") is not None
+    return found(
+        "FAIL" if ratio > KEPT else "OK" if ratio < CLEAN else "WARN",
+        round(ratio, 3),
+        expected=f"1, below {CLEAN:g}; 4 where gradients are added up" + " before they are clipped" * clipped,
+        why="each step follows its own batch"
+        if ratio < CLEAN
+        else "gradients of earlier steps are still there",
+        fix="" if ratio < CLEAN else "call optimizer.zero_grad() before each backward pass",
+    )
+
+
+def _taken(subject: Subject) -> Taken:
+    if "steps" not in subject.pictures:
+        copy, watch = subject.copy(), Gradients()
+        before = _state(copy.net)
+        still = _still(subject)
+        trained = {name: one.numel() for name, one in copy.net.named_parameters() if name not in still}
+        count = max(2, subject.count // 2)
+        batches = [subject.training(count, epoch) for epoch in range(STEPS)]
+        losses = train(subject, copy, batches, callbacks=[watch])
+        subject.pictures["steps"] = Taken(watch.steps, before, _state(copy.net), trained, losses)
+    return subject.pictures["steps"]
+
+
+def _means(taken: Taken, name: str) -> tuple[Tensor, Tensor]:
+    key = f"{name}.running_mean"
+    return taken.before[key], taken.after[key]
+
+
+def _slow(norm: _BatchNorm) -> bool:
+    return norm.momentum is not None and norm.momentum < SLOW
+
+
+def _state(net: nn.Module) -> dict[str, Tensor]:
+    tensors = dict(net.named_parameters()) | dict(net.named_buffers())
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _still(subject: Subject, late: bool = False) -> set[str]:
+    """Names of parameters and buffers that never move; `late`: that do not in the first epoch."""
+    moves = getattr(subject.classifier, "moves", [])
+    strategy = getattr(subject.classifier, "strategy", None)
+    net, names = subject.classifier.net, set[str]()
+    for move in moves:
+        rests = move.start is None or (late and not move.moves(0))
+        names |= set(move.stage.parameters) if rests else set()
+        for root in move.stage.modules:
+            for name, layer in net.get_submodule(root).named_modules(prefix=root):
+                kept = isinstance(layer, _BatchNorm) and strategy is not None and strategy.norm == "frozen"
+                if rests or kept:
+                    names |= {f"{name}.{buffer}" for buffer, _ in layer.named_buffers(recurse=False)}
+    return names
+
+
+def _number(value: float | None) -> float:
+    """A length to compare: 0 where there is no gradient, infinite where it is no number."""
+    if value is None or value != value:
+        return 0.0
+    return value

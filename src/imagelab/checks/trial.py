@@ -1,0 +1,130 @@
+"""A few training steps by the trainer, the module and the optimizer of the run, on given batches.
+
+The trainer is Lightning's own, so that what the module or the optimizer does wrong happens here too; it saves
+nothing, logs nothing and validates nothing.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor
+
+from imagelab.build import build_trainer
+from imagelab.checks.subject import Subject
+from imagelab.classifier import Classifier
+from imagelab.contracts import Inputs
+from imagelab.loss_record import Diverged
+from imagelab.pace import Pace
+from imagelab.schedule.decay import Constant
+
+SHORT = {
+    "max_epochs": 1,
+    "accumulate_grad_batches": 1,
+    "limit_train_batches": 1.0,
+    "limit_val_batches": 0,
+    "val_check_interval": 1.0,
+    "log_every_n_steps": 1,
+    "max_time": None,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+}
+LINE_SEARCH = "LBFGS finds the length of each step by a line search over the whole training split"
+
+
+class Losses(Callback):
+    """Keeps the loss of each step; ends the trial where there is nothing more to see.
+
+    Args:
+        until: The mean of the last five losses that is low enough; None: all steps are taken.
+    """
+
+    def __init__(self, until: float | None = None) -> None:
+        self.until, self.values = until, list[float]()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.values.append(float(outputs["loss"]))
+        last = self.values[-5:]
+        found = self.until is not None and len(last) == 5 and sum(last) / 5 < self.until
+        trainer.should_stop = trainer.should_stop or found or not torch.tensor(last[-1]).isfinite()
+
+
+class Gradients(Callback):
+    """Keeps, of each step, the length of each parameter's gradient: NaN where there is none."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, float]] = []
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
+        self.steps.append({name: _length(one.grad) for name, one in pl_module.net.named_parameters()})
+
+
+class Fixed:
+    """Batches to train on, in place of a loader."""
+
+    def __init__(self, batches: Sequence[Inputs]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Inputs]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def train(
+    subject: Subject,
+    module: Classifier,
+    batches: Sequence[Inputs],
+    *,
+    callbacks: Sequence[Callback] = (),
+    rate: float = 1.0,
+    warmup: int = 0,
+    until: float | None = None,
+) -> list[float]:
+    """Take a step on each batch; the loss before each of them.
+
+    Args:
+        subject: Whose trainer it is.
+        module: A copy, which is trained in place, with the weights' peak rates.
+        batches: For as many steps.
+        callbacks: What looks on.
+        rate: Factor on the rates, >= 0.
+        warmup: Steps over which rates rise linearly.
+        until: Mean of five losses that ends it.
+    """
+    for group in module.groups:
+        group["lr"] *= rate
+    module.schedule = Constant(warmup=min(warmup, len(batches) - 1), floor=0.0)
+    module.pace = Pace(batches=len(batches), windows=[1], images=len(batches[0].labels))
+    losses = Losses(until)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = short_trainer(subject, Path(folder), [*callbacks, losses])
+        dtype = trainer.precision_plugin.convert_input
+        module = trainer.precision_plugin.convert_module(module)  # pyright: ignore[reportAssignmentType]
+        given = [batch._replace(images=dtype(batch.images)) for batch in batches]
+        with suppress(Diverged):
+            trainer.fit(module, train_dataloaders=Fixed(given))
+    module.cpu()
+    return losses.values
+
+
+def short_trainer(subject: Subject, folder: Path, callbacks: list[Callback], **own: Any) -> Trainer:
+    """The run's trainer, for one short epoch that leaves nothing behind; `own`: what else is other there."""
+    cfg = subject.cfg | {"trainer": subject.cfg["trainer"] | SHORT | own}
+    return build_trainer(cfg, folder, callbacks=callbacks, logger=False)
+
+
+def line_search(subject: Subject) -> bool:
+    """Whether the optimizer asks for several losses a step, of all images."""
+    return str(subject.cfg["optimizer"]["_target_"]).endswith("LBFGS")
+
+
+def _length(gradient: Tensor | None) -> float:
+    return float("nan") if gradient is None else float(gradient.detach().float().norm())

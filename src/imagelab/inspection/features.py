@@ -1,0 +1,105 @@
+"""What images are told apart by when their labels are looked at: a trained network's features, or patches.
+
+The features come from a network that has not learnt the labels in question: one that has would repeat them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from imagelab import config, runs
+from imagelab.checkpoint import CLASSIFY, read, task_of
+from imagelab.contracts import Photos
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import Address
+from imagelab.data.image_data import ImageData
+from imagelab.data.resize import covered
+from imagelab.finetune.features import capturing
+from imagelab.finetune.head import head_layers
+from imagelab.inspection.patch_features import SIDE, patch_features
+from imagelab.model.head import last_layer
+from imagelab.model.weights import checkpoint_of
+from imagelab.problem import Problem
+
+Node = dict[str, Any]
+BATCH = 128  # images
+ASIDE = (
+    "root",
+    "manifest",
+    "on_bad_image",
+    "download",
+)  # what does not tell sets apart, or is compared as a path
+
+
+def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
+    """The features of the images of all splits in a row, (N, F) float32, and what they are, in words.
+
+    Args:
+        cfg: Of the run: a network with trained weights makes them, where it names one.
+        data: The images.
+
+    Raises:
+        Problem: The weights have learnt these labels.
+    """
+    model = cfg["model"]
+    if model["weights"] is not None:
+        refuse_seen(cfg)
+        return network_features(cfg, data), f"features of model.weights={model['weights']}"
+    if model.get("pretrained"):
+        return network_features(cfg, data), f"features of the pretrained {model['name']}"
+    images = torch.cat([_small(split) for split in data.splits.values()])
+    return patch_features(images, seed=cfg["seed"]), "likeness to patches of the images, without a network"
+
+
+def refuse_seen(cfg: Node) -> None:
+    """Raise a Problem where the weights that training would start from have learnt these labels."""
+    weights = Path(cfg["model"]["weights"]).expanduser()
+    checkpoint = checkpoint_of(weights)
+    folder = checkpoint.parent.parent
+    if task_of(read(checkpoint)) != CLASSIFY or not (folder / runs.CONFIG).is_file():
+        return
+    if _set(runs.read_config(folder)) == _set(cfg):
+        raise Problem(
+            f"labels: model.weights={cfg['model']['weights']} has learnt the labels of these images, so that "
+            "its predictions repeat them, wrong ones too; leave model.weights out, or name weights that were "
+            "trained on other images or without labels (task=simclr)"
+        )
+
+
+@torch.no_grad()
+def network_features(cfg: Node, data: ImageData) -> np.ndarray:
+    """What enters the head of the config's network, of all images, not augmented: (N, F) float32."""
+    from imagelab.build import build_net  # which imports nearly everything
+
+    net = build_net(cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], data=data)
+    layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    net, made = net.to(device or "cpu"), []
+    with capturing(net, layer) as seen:
+        for split, count in data.counts.items():
+            dataset = data.dataset(split, augmented=False)
+            for start in range(0, count, BATCH):
+                index = np.arange(start, min(start + BATCH, count))
+                images = dataset[Address(0, 0, index, index)].images
+                net(data.preprocess(images.to(device or "cpu")))
+                made.append(seen.pop().flatten(1).float().cpu())
+    return torch.cat(made).numpy()
+
+
+def _small(images: Any) -> torch.Tensor:
+    """(N, C, H, W) uint8: as they are in memory, or photos shrunk."""
+    if isinstance(images, Arrays):
+        return images.images
+    assert isinstance(images, Photos)
+    shown = [covered(images.photo(place, 2 * SIDE), SIDE, SIDE) for place in range(len(images))]
+    return torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2)
+
+
+def _set(cfg: Node) -> Node:
+    """What says which images a config is about."""
+    own, _ = config.split("data", cfg["data"])
+    said = {key: value for key, value in own.items() if key not in ASIDE}
+    paths = {key: str(Path(own[key]).expanduser().absolute()) for key in ("root", "manifest") if own.get(key)}
+    return said | paths

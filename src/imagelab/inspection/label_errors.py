@@ -1,0 +1,46 @@
+"""Which labels are likely wrong, and how many, from predictions of images that the predictor has not seen.
+
+Suspects are ranked by normalised margin: the probability of the given label less the largest of the others.
+The number of errors is estimated by confident learning: a label is off where the probability of another class
+lies above what that class's own images have on average.
+
+Source: Northcutt, Jiang & Chuang 2021, https://arxiv.org/abs/1911.00068, sections 3.1 (confident joint) and
+3.2 (normalised margin).
+"""
+
+import numpy as np
+
+
+def margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, K) and (N,) -> (N,) in [-1, 1]: the lower, the more suspect.
+
+    >>> margins(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0])).round(1).tolist()
+    [0.8, -0.4]
+    """
+    others = _others(probabilities, labels).max(axis=1)
+    return _own(probabilities, labels) - others
+
+
+def suggestions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, K) and (N,) -> (N,), the most likely label but the given one."""
+    return _others(probabilities, labels).argmax(axis=1)
+
+
+def confident_errors(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, K) and (N,) -> (N,) bool: whether the predictions are confident of another label."""
+    classes = probabilities.shape[1]
+    own, counts = _own(probabilities, labels), np.bincount(labels, minlength=classes)
+    sums = np.bincount(labels, weights=own, minlength=classes)
+    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    sure = np.where(probabilities >= thresholds, probabilities, -1.0)
+    return (sure.max(axis=1) >= 0) & (sure.argmax(axis=1) != labels)
+
+
+def _own(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return probabilities[np.arange(len(labels)), labels]
+
+
+def _others(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    others = probabilities.copy()
+    others[np.arange(len(labels)), labels] = -1
+    return others

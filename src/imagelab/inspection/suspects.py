@@ -1,0 +1,202 @@
+"""Which labels are likely wrong? Images ranked by predictions that were made without them."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagelab.build import build_data
+from imagelab.contracts import Images, Photos
+from imagelab.data.arrays import Arrays
+from imagelab.data.decisions import KEEP, read_decisions
+from imagelab.data.image_data import ImageData
+from imagelab.inspection.answer import Answer
+from imagelab.inspection.features import features_of
+from imagelab.inspection.given_predictions import given_predictions
+from imagelab.inspection.held_out import FOLDS, held_out
+from imagelab.inspection.label_errors import confident_errors, margins, suggestions
+from imagelab.record import Record
+from imagelab.reports.page import Section
+from imagelab.reports.picture import Picture
+from imagelab.reports.table import table
+from imagelab.summary import near
+
+Node = dict[str, Any]
+SUSPECTS, DECISIONS = "suspects.csv", "decisions.csv"
+SHOWN = 200  # suspects with a picture on the page
+SIDE = 96  # pixels
+BLIND = 0.1  # share of what naming the most frequent class leaves: below, predictions say nothing
+CLEAR = 0.8  # share of labels that predictions must agree with for the number of errors to mean something
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What was predicted of N images without having seen them.
+
+    Args:
+        names: Of the images.
+        splits: Of each image, the split.
+        labels: (N,) int64, as given.
+        probabilities: (N, K).
+        fold: (N,) what each was held out of.
+        how: What the predictions rest on, in words.
+    """
+
+    names: list[str]
+    splits: list[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    fold: Sequence[Any]
+    how: str
+
+
+def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
+    """Suspects as records, as a table with pictures, as suspects.csv, and as decisions.csv to edit.
+
+    Raises:
+        Problem: The predictions would be of images that the predictor has seen.
+    """
+    data = readable_data(cfg)
+    looked = _looked(cfg, data)
+    margin = margins(looked.probabilities, looked.labels)
+    order = np.argsort(margin, kind="stable")
+    order = order[margin[order] < 0]
+    sure = confident_errors(looked.probabilities, looked.labels)
+    rows = _rows(looked, order, data.classes, margin, sure)
+    _write(folder / SUSPECTS, rows)
+    _write(folder / DECISIONS, _template(rows, cfg["data"]["decisions"], data.classes))
+    agreed = float((looked.probabilities.argmax(axis=1) == looked.labels).mean())
+    records = [
+        _predictability(looked, agreed, len(data.classes)),
+        _estimate(looked, int(sure.sum()), agreed, folder),
+    ]
+    return Answer(records=records, sections=[_section(rows, _pictures(data, looked, order), len(order))])
+
+
+def readable_data(cfg: Node) -> ImageData:
+    """The images of a config that can be read, whatever the size of its batches."""
+    data = cfg["data"] | {"batch_size": "full"}
+    return build_data(cfg | {"data": data | ({"on_bad_image": "skip"} if "on_bad_image" in data else {})})
+
+
+def pixels(images: Images, place: int) -> np.ndarray:
+    """One image as it came, (H, W, 3) uint8, no larger than a page needs it."""
+    if isinstance(images, Arrays):
+        shown = images.images[place].permute(1, 2, 0).numpy()
+        return np.ascontiguousarray(np.repeat(shown, 3 // shown.shape[2], axis=2))
+    assert isinstance(images, Photos)
+    return images.photo(place, SIDE)
+
+
+def _looked(cfg: Node, data: ImageData) -> Looked:
+    names = [name for part in data.named.values() for name in part.names]
+    splits = [split for split, count in data.counts.items() for _ in range(count)]
+    labels = np.concatenate([part.labels for part in data.splits.values()])
+    if isinstance(cfg["labels"], str):
+        given = given_predictions(cfg["labels"], names=names, splits=splits, classes=data.classes)
+        places = given.places.tolist()
+        names, splits = [names[k] for k in places], [splits[k] for k in places]
+        labels = labels[given.places]
+        probabilities, fold, how = given.probabilities, given.fold, f"the predictions of {cfg['labels']}"
+    else:
+        features, what = features_of(cfg, data)
+        groups = np.unique([hash(row.tobytes()) for row in features], return_inverse=True)[1]
+        found = held_out(features, labels, classes=len(data.classes), groups=groups, seed=cfg["seed"])
+        probabilities, fold = found.probabilities, found.fold.tolist()
+        how = f"logistic regression in {FOLDS} folds on {what}"
+    return Looked(names=names, splits=splits, labels=labels, probabilities=probabilities, fold=fold, how=how)
+
+
+def _rows(
+    looked: Looked, order: np.ndarray, classes: Sequence[str], margin: np.ndarray, sure: np.ndarray
+) -> list[Node]:
+    other = suggestions(looked.probabilities, looked.labels)
+    return [
+        {
+            "file": looked.names[k],
+            "split": looked.splits[k],
+            "given": classes[int(looked.labels[k])],
+            "suggested": classes[int(other[k])],
+            "margin": round(float(margin[k]), 4),
+            "probability_given": round(float(looked.probabilities[k, looked.labels[k]]), 4),
+            "probability_suggested": round(float(looked.probabilities[k, other[k]]), 4),
+            "confident": bool(sure[k]),
+            "fold": looked.fold[k],
+        }
+        for k in order.tolist()
+    ]
+
+
+def _template(rows: Sequence[Node], before: str | None, classes: list[str]) -> list[Node]:
+    """A line for each suspect, to be edited; what was decided before stays decided."""
+    known = {one.file: one for one in read_decisions(Path(before).expanduser(), classes)} if before else {}
+    old = [{"file": one.file, "decision": one.decision, "label": one.label} for one in known.values()]
+    new = [row for row in rows if row["file"] not in known]
+    more = ("given", "split", "margin")
+    return [{**one, **dict.fromkeys(more, "")} for one in old] + [
+        {"file": row["file"], "decision": KEEP, "label": row["suggested"], **{key: row[key] for key in more}}
+        for row in new
+    ]
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["file", "decision", "label"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _pictures(data: ImageData, looked: Looked, order: np.ndarray) -> list[Picture]:
+    place = {name: (part, k) for part in data.named.values() for k, name in enumerate(part.names)}
+    shown = (looked.names[k] for k in order[:SHOWN].tolist())
+    return [Picture(pixels(place[name][0].images, place[name][1]), "") for name in shown]
+
+
+def _predictability(looked: Looked, agreed: float, classes: int) -> Record:
+    most = np.bincount(looked.labels, minlength=classes).max() / len(looked.labels)
+    blind = agreed < most + BLIND * (1 - most)
+    return Record(
+        name="labels are predictable",
+        status="WARN" if blind else "INFO",
+        value=round(agreed, 4),
+        expected=f"more than {most:.3f}, the share of the most frequent class",
+        why=f"share of {len(looked.labels):,} labels that {looked.how} names without having seen the image",
+        fix="the ranking of label errors says little: say model=timm, or model.weights=RUN of other images"
+        if blind
+        else "",
+    )
+
+
+def _estimate(looked: Looked, count: int, agreed: float, folder: Path) -> Record:
+    share = count / len(looked.labels)
+    vague, path = agreed < CLEAR, near(folder / DECISIONS)
+    doubt = "; the predictions are weak, so that many of these are right" if vague else ""
+    return Record(
+        name="label errors",
+        status="OK" if count == 0 else "INFO" if vague else "WARN",
+        value=count,
+        expected="none",
+        why=f"{count:,} of {len(looked.labels):,} labels ({share:.1%}) are likely wrong, by confident "
+        f"learning{doubt}",
+        fix=f"look at the suspects, edit {path}, then train with data.decisions={path}" if count else "",
+    )
+
+
+def _section(rows: Sequence[Node], pictures: Sequence[Picture], count: int) -> Section:
+    columns = ["image", "file", "split", "given", "suggested", "margin", "confident"]
+    cells = [
+        [picture, *(row[name] for name in columns[1:-1]), "yes" if row["confident"] else "no"]
+        for row, picture in zip(rows, pictures, strict=False)
+    ]
+    about = (
+        "Images whose label a predictor that has not seen them finds less likely than another one, the most "
+        "suspect first (margin: the probability of the given label less that of the suggested one). "
+        f"`{DECISIONS}` has a line for each: write `drop` or `relabel` in place of `keep`, then say "
+        "`data.decisions=FILE`."
+    )
+    body = table(columns, cells, filters=["split", "given", "suggested", "confident"], of=count)
+    return Section("Likely label errors", about, body)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from imagelab.reports.wording import html
 
+WIDTH, HEIGHT = 760, 440  # pixels of a chart
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ("", "7 3", "2 3")  # where there are more lines than colours
 LEFT, TOP, BOTTOM = 64, 34, 46  # pixels around the axes
@@ -134,6 +135,18 @@ def legend_width(names: Iterable[str]) -> float:
     """Pixels right of the axes: for a legend, where there is more than one name."""
     names = list(names)
     return 52 + LETTER * max(map(len, names)) if len(names) > 1 else 16
+
+
+def legend(series: Sequence[str], left: float) -> list[str]:
+    """The colour of each series right of the axes, where there is more than one."""
+    if len(series) < 2:
+        return []
+    return [
+        f'<rect x="{left + 14:.1f}" y="{TOP + 2 + 17 * i}" width="12" height="12" '
+        f'fill="{COLOURS[i % len(COLOURS)]}"/>'
+        f'<text x="{left + 32:.1f}" y="{TOP + 12 + 17 * i}">{html(name)}</text>'
+        for i, name in enumerate(series)
+    ]
 
 
 def round_step(length: float) -> float:

@@ -8,8 +8,10 @@ from imagelab.reports.axes import (
     BOTTOM,
     COLOURS,
     DASHES,
+    HEIGHT,
     LEFT,
     TOP,
+    WIDTH,
     Axis,
     drawing,
     grid,
@@ -33,36 +35,36 @@ def line_plot(
     log_x: bool = False,
     log_y: bool = False,
     y_limits: tuple[float, ...] = (),
-    width: int = 760,
-    height: int = 440,
+    behind: Mapping[str, Points] | None = None,
+    width: int = WIDTH,
+    height: int = HEIGHT,
 ) -> str:
     """The text of an SVG file, with a legend of several lines and, under the mouse, the values.
 
-    Points that cannot be drawn are left out: no numbers, infinite ones, and those up to 0 on a log axis.
-
     Args:
-        series: For each line its name, and its x and y values, equally many.
+        series: Of each line its name, and its x and y values; left out: infinite ones, up to 0 on log axes.
         title: Above the axes.
         x_label: What x is, and its unit.
         y_label: What y is, and its unit.
         log_x: Whether the x axis is logarithmic.
         log_y: Whether the y axis is.
         y_limits: Values of y that the axis covers in any case.
+        behind: Points to show pale behind the line of the same name, such as those that it is a mean of.
         width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        height: Of it, in pixels.
 
     Raises:
         ValueError: There is nothing to draw.
     """
-    drawn = {name: _drawable(points, log_x, log_y) for name, points in series.items()}
-    right = width - legend_width(series)
-    x = Axis.around([x for points in drawn.values() for x, _ in points], LEFT, right, log_x)
-    y = [y for points in drawn.values() for _, y in points] + [*y_limits]
-    y = Axis.around(y, height - BOTTOM, TOP, log_y)
-    lines = [_line(name, points, x, y, _style(i)) for i, (name, points) in enumerate(drawn.items())]
-    legend = [_entry(name, right + 14, TOP + 8 + 17 * i, _style(i)) for i, name in enumerate(series)]
-    shown = [*grid(x, y), *lines, *(legend if len(series) > 1 else [])]
-    return drawing(title, width, height, [*labels(title, x_label, y_label, x, y), *shown])
+    drawn, pale = (_all_drawable(given, log_x, log_y) for given in (series, behind or {}))
+    every = [point for points in (*drawn.values(), *pale.values()) for point in points]
+    x = Axis.around([x for x, _ in every], LEFT, width - legend_width(series), log_x)
+    y = Axis.around([*(y for _, y in every), *y_limits], height - BOTTOM, TOP, log_y)
+    styles = {name: _style(i) for i, name in enumerate(series)}
+    lines = [_pale(points, x, y, styles[name]) for name, points in pale.items()]
+    lines += [_line(name, points, x, y, styles[name]) for name, points in drawn.items()]
+    shown = [*labels(title, x_label, y_label, x, y), *grid(x, y), *lines, *_entries(styles, x.end + 14)]
+    return drawing(title, width, height, shown)
 
 
 def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int) -> str:
@@ -81,6 +83,12 @@ def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int)
         for i, plot in enumerate(plots)
     ]
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', *placed, "</svg>", ""])
+
+
+def _all_drawable(
+    series: Mapping[str, Points], log_x: bool, log_y: bool
+) -> dict[str, list[tuple[float, float]]]:
+    return {name: _drawable(points, log_x, log_y) for name, points in series.items()}
 
 
 def _drawable(points: Points, log_x: bool, log_y: bool) -> list[tuple[float, float]]:
@@ -108,6 +116,11 @@ def _line(name: str, points: list[tuple[float, float]], x: Axis, y: Axis, style:
     )
 
 
+def _pale(points: list[tuple[float, float]], x: Axis, y: Axis, style: str) -> str:
+    places = " ".join(f"{one:.1f},{other:.1f}" for one, other in _thinned(points, x, y))
+    return f'<g fill="none" {style} opacity="0.3"><polyline points="{places}"/></g>'
+
+
 def _thinned(points: list[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:
     """Places in pixels; of very many, the first, lowest, highest and last in each column of pixels."""
     places = [(x.pixel(one), y.pixel(other)) for one, other in points]
@@ -121,9 +134,13 @@ def _thinned(points: list[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[
     return kept
 
 
-def _entry(name: str, left: float, top: float, style: str) -> str:
-    line = f'<path d="M{left:.1f} {top}h24" {style}/>'
-    return f'{line}<text x="{left + 30:.1f}" y="{top + 4}">{html(name)}</text>'
+def _entries(styles: dict[str, str], left: float) -> list[str]:
+    """A legend, of several lines."""
+    return [
+        f'<path d="M{left:.1f} {TOP + 8 + 17 * i}h24" {style}/>'
+        f'<text x="{left + 30:.1f}" y="{TOP + 12 + 17 * i}">{html(name)}</text>'
+        for i, (name, style) in enumerate(styles.items() if len(styles) > 1 else [])
+    ]
 
 
 def _style(place: int) -> str:

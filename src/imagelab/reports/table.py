@@ -52,30 +52,33 @@ def table(
     Raises:
         ValueError: A column to filter by does not exist, or a row has too few or too many cells.
     """
-    wrong = [name for name in filters if name not in columns]
-    if wrong:
-        raise ValueError(f"filters wants names of columns ({', '.join(columns)}), got {wrong[0]}")
-    uneven = next((row for row in rows if len(row) != len(columns)), None)
-    if uneven is not None:
-        raise ValueError(f"a table of {len(columns)} columns wants rows of as many cells, got {len(uneven)}")
+    _refuse(columns, rows, filters)
     pictures = [cell for row in rows for cell in row if isinstance(cell, Picture)]
     shown = iter(figures(pictures, side=side, budget=budget))
     kinds = [_numbers([row[i] for row in rows]) for i in range(len(columns))]
     body = [
-        f"<tr>{''.join(_cell(cell, kind, shown) for kind, cell in zip(kinds, row, strict=True))}</tr>"
-        for row in rows
+        f"<tr>{''.join(_cell(*both, shown) for both in zip(row, kinds, strict=True))}</tr>" for row in rows
     ]
-    heads = "".join(
+    heads = [
         f'<th scope="col"{kind}><button type="button">{html(name)}</button></th>'
         for name, kind in zip(columns, kinds, strict=True)
-    )
+    ]
     bar = _bar(columns, rows, filters) if len(rows) > FEW or filters else ""
     note = f", the first of {of:,}" if of is not None and of > len(rows) else ""
     count = f'<output data-note="{note}">{len(rows):,} {"row" if len(rows) == 1 else "rows"}{note}</output>'
     return (
         f'<div class="table"><div class="bar">{bar}{count}</div><div class="box"><table>'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{chr(10).join(body)}\n</tbody></table></div></div>"
+        f"<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{chr(10).join(body)}\n</tbody></table></div></div>"
     )
+
+
+def _refuse(columns: Sequence[str], rows: Sequence[Sequence[Cell]], filters: Sequence[str]) -> None:
+    wrong = next((name for name in filters if name not in columns), None)
+    if wrong is not None:
+        raise ValueError(f"filters wants names of columns ({', '.join(columns)}), got {wrong}")
+    uneven = next((row for row in rows if len(row) != len(columns)), None)
+    if uneven is not None:
+        raise ValueError(f"a table of {len(columns)} columns wants rows of as many cells, got {len(uneven)}")
 
 
 def _bar(columns: Sequence[str], rows: Sequence[Sequence[Cell]], filters: Sequence[str]) -> str:

@@ -93,7 +93,8 @@ def range_test(
     batches = pace.batches // window * window  # no step has fewer batches than the others
     windows = [window] * (steps * window // batches + 2)
     own = {"accumulate_grad_batches": window, "limit_train_batches": batches, "limit_val_batches": 0}
-    own |= {"max_epochs": -1, "max_steps": steps, "num_sanity_val_steps": 0, "enable_checkpointing": False}
+    own |= {"max_epochs": -1, "max_steps": steps, "max_time": None, "num_sanity_val_steps": 0}
+    own |= {"val_check_interval": 1.0, "enable_checkpointing": False}
     watch = StepLosses(window=window)
     trainer = build_trainer(
         cfg | {"trainer": cfg["trainer"] | own},

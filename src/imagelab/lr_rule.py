@@ -15,6 +15,7 @@ Numbers = NDArray[np.float64]
 WIDTH = 0.02  # standard deviation of the smoothing, as a share of the steps: 2 of 100
 QUIET = 0.2  # share of the steps, the first ones, whose rates are too small to change anything
 SHARE = 0.8  # of its whole fall that the loss has made at the rate to take
+MARGIN = 4.0  # the rate from which on training diverges is at least so many times larger
 SEEN = 4.0  # standard errors that it has to fall by
 BACK = 0.9  # of its whole fall that the loss has lost again where training diverges
 
@@ -94,11 +95,15 @@ def capped(losses: Sequence[float], most: float) -> Numbers:
 
 
 def suggested(curve: Curve) -> float | None:
-    """The rate at which the loss has made most of its fall; None where no learning was seen."""
+    """The rate at which the loss has made most of its fall, well below divergence.
+
+    None where no learning was seen.
+    """
     if curve.seen < SEEN:
         return None
-    below = curve.smooth <= curve.start - SHARE * curve.fall
-    return _between(curve, int(np.argmax(below)), curve.start - SHARE * curve.fall)
+    level, limit = curve.start - SHARE * curve.fall, diverges(curve)
+    rate = _crossing(curve, int(np.argmax(curve.smooth <= level)), level)
+    return rate if limit is None else min(rate, limit / MARGIN)
 
 
 def diverges(curve: Curve) -> float | None:
@@ -125,18 +130,23 @@ def minimum_tenth(curve: Curve) -> float:
 
 
 def valley(curve: Curve) -> float:
-    """Half way along the longest run of places at which the smoothed loss keeps falling, gaps allowed."""
-    losses, length = curve.smooth, np.ones(len(curve.smooth), dtype=int)
+    """Half way along the longest run of places at which the smoothed loss keeps falling, gaps allowed.
+
+    As there, the first tenth of the places does not count, nor do the last five.
+    """
+    first = len(curve.rates) // 10
+    losses, rates = curve.smooth[first:-5], curve.rates[first:-5]
+    length = np.ones(len(losses), dtype=int)
     for place in range(1, len(losses)):
         higher = losses[:place] > losses[place]
         length[place] = 1 + int(length[:place][higher].max()) if higher.any() else 1
     end = int(length.argmax())
     begin = max(0, end - int(length[end]))
     third = (end - begin) / 3
-    return float(curve.rates[begin + int(third) + int(third / 2)])
+    return float(rates[begin + int(third) + int(third / 2)])
 
 
-def _between(curve: Curve, place: int, level: float) -> float:
+def _crossing(curve: Curve, place: int, level: float) -> float:
     """The rate at which the line between a place and the one before it crosses a level."""
     if place == 0:
         return float(curve.rates[0])

@@ -1,0 +1,96 @@
+"""The command `find_lr`: find a learning rate by a range test. Takes what `train` takes, trains nothing.
+
+imagelab find_lr model=resnet9 optimizer=momentum
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagelab import cli, config, screen
+from imagelab.problem import Problem
+
+if TYPE_CHECKING:
+    from imagelab.lr_rule import Curve
+
+Node = dict[str, Any]
+FEWEST = 50  # steps from which on the curve shows enough
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindLr(config.Run):
+    """The root keys of configs/find_lr.yaml."""
+
+    start: float
+    end: float
+    steps: int
+
+
+def main() -> None:
+    """Find a learning rate."""
+    cli.run_hydra(start, "find_lr", FindLr)
+
+
+def start(cfg: Node, folder: Path) -> None:
+    """Write find_lr.json, find_lr.html and find_lr.svg into a new folder; show the override to paste."""
+    refuse(cfg)
+    from imagelab.lr_findings import findings, picture, summary
+    from imagelab.reports.page import Section
+    from imagelab.reports.publish import loggers_of, publish
+
+    curve, groups = tested(cfg, folder)
+    plot = picture(curve, cfg["optimizer"]["lr"])
+    (folder / "find_lr.svg").write_text(plot, encoding="utf-8")
+    about = "The loss before a step at each rate, and without what differs from batch to batch."
+    publish(
+        folder,
+        "find_lr",
+        title="Learning-rate range test",
+        summary=summary(curve),
+        records=findings(curve, cfg, groups),
+        sections=[Section("Loss at each rate", about, plot)],
+        loggers=loggers_of(cfg, folder),
+    )
+    screen.say(summary(curve).replace("`", ""))
+
+
+def refuse(cfg: Node) -> None:
+    """Raise a Problem where the config asks for a test that can say nothing."""
+    if not 0 < cfg["start"] < cfg["end"]:
+        raise Problem(
+            f"start: wants a rate above 0 and below end, got start={cfg['start']} and end={cfg['end']}"
+        )
+    if cfg["steps"] < FEWEST:
+        raise Problem(f"steps: wants {FEWEST} or more, to tell a trend from noise, got {cfg['steps']}")
+    if cfg["resume"] is not None:
+        raise Problem("resume: only for imagelab train; leave it out")
+
+
+def tested(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:
+    """A range test of the run of a config; and the rate of each parameter group, over `optimizer.lr`."""
+    from imagelab.build import build, build_tricks
+    from imagelab.lr_range import one_device, range_test, refuse_line_search
+    from imagelab.stop import StopRequest
+
+    refuse_line_search(cfg)
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
+    cfg = one_device(cfg | {"logger": {}}, folder)
+    parts = build(cfg, folder, StopRequest())
+    tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
+    curve = range_test(
+        cfg,
+        parts.data,
+        parts.classifier,
+        folder=folder,
+        tricks=[*tricks.values()],
+        start=cfg["start"],
+        end=cfg["end"],
+        steps=cfg["steps"],
+    )
+    peak = cfg["optimizer"]["lr"]
+    return curve, {group["name"]: group["lr"] / peak for group in parts.classifier.groups}
+
+
+if __name__ == "__main__":
+    main()

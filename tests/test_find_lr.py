@@ -69,6 +69,7 @@ def test_a_configured_rate_beyond_divergence_fails_and_the_exit_status_stays_0(t
 def test_what_can_say_nothing_is_refused_in_a_sentence(words, sentence, tmp_path):
     said = imagelab("find_lr", *QUICK, *words, folder=tmp_path)
     assert (said.status, sentence in " ".join(said.err.split())) == (2, True), said
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_the_status_of_a_configured_rate_follows_from_suggestion_and_divergence():

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from imagelab import cli, config, menu, run_folder
 from imagelab.compose import Composed, compose, for_hydra, jobs
 from imagelab.compose import key as key_of
+from imagelab.problem import Problem
 
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
@@ -120,7 +121,11 @@ def _job(task: cli.Task, cfg: DictConfig, root: type) -> float | None:
         found = config.problems(node, root)
         if found:
             cli.refuse(found)
-        return task(node, Path(HydraConfig.get().runtime.output_dir))
+        try:
+            return task(node, Path(HydraConfig.get().runtime.output_dir))
+        except Problem:
+            run_folder.discard_empty()
+            raise
 
 
 def _new_folder(command: str) -> Path:

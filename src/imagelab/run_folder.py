@@ -99,7 +99,7 @@ def discard(folder: Path) -> None:
     while _locks:
         _locks.pop().close()  # or Windows cannot remove it
     shutil.rmtree(folder, ignore_errors=True)
-    _remove_empty()
+    discard_empty()
 
 
 def discard_sweep() -> None:
@@ -107,10 +107,11 @@ def discard_sweep() -> None:
     for folder in _made:
         if folder.is_dir() and [entry.name for entry in folder.iterdir()] == ["multirun.yaml"]:
             (folder / "multirun.yaml").unlink()
-    _remove_empty()
+    discard_empty()
 
 
-def _remove_empty() -> None:
+def discard_empty() -> None:
+    """Remove those folders that this process made and nothing was written into."""
     for made in reversed(_made):
         with suppress(OSError):  # not empty, or gone
             made.rmdir()

@@ -6,7 +6,7 @@ imagelab evaluate run=last
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from imagelab import cli, runs, screen
 from imagelab.problem import Problem
@@ -45,7 +45,26 @@ def start(cfg: Node, _: Path) -> float:
 def evaluate(
     folder: Path, *, checkpoint: str, split: str, weights: str | None, root: str | None
 ) -> tuple[str, dict[str, float]]:
-    """Which weights of a run were taken, and their metrics on a split, images unchanged, by name.
+    """Which weights of a run were taken, and their metrics on a split, images unchanged, by name."""
+    found = tested(folder, checkpoint=checkpoint, split=split, weights=weights, root=root)
+    return found.weights, found.metrics
+
+
+class Tested(NamedTuple):
+    """What a test of a run gave.
+
+    weights: The name of those that were taken. metrics: By name. data: The images. seen: What the network
+    said of the split, (N, K), and the labels, (N,); None where that is too much to keep.
+    """
+
+    weights: str
+    metrics: dict[str, float]
+    data: Any
+    seen: Any
+
+
+def tested(folder: Path, *, checkpoint: str, split: str, weights: str | None, root: str | None) -> Tested:
+    """Test weights of a run on a split, images unchanged.
 
     Args:
         folder: Of the run.
@@ -75,7 +94,7 @@ def evaluate(
     data.splits["test"] = data.splits[split]
     trainer.test(classifier, datamodule=data, verbose=False)
     metrics = {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
-    return weights or better(content), metrics
+    return Tested(weights or better(content), metrics, data, classifier.seen["test"])
 
 
 def checkpoint_of(folder: Path, name: str) -> Node:

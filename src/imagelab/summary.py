@@ -76,12 +76,13 @@ def stage_table(stages: Sequence[StageRow]) -> RenderableType:
     return Group(Text(""), table, Text(""))
 
 
-def closing_table(results: dict[str, Any], folder: Path) -> RenderableType:
+def closing_table(results: dict[str, Any], folder: Path, verdict: str = "") -> RenderableType:
     """The outcome of a run, and the commands to go on with.
 
     Args:
         results: The content of results.json; its epochs count from 0, the table's from 1.
         folder: The folder of the run.
+        verdict: What its curves say, and what to try next; empty where nobody looked.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
@@ -94,7 +95,8 @@ def closing_table(results: dict[str, Any], folder: Path) -> RenderableType:
     parts: list[RenderableType] = [Text(""), _rows(_facts(results, folder)), Text("")]
     if val or test:
         parts += [table, Text("")]
-    return Group(*parts, _rows({"run folder": near(folder)} | _next(results, folder)))
+    report = {"verdict": verdict, "report": near(folder / "report.html")} if verdict else {}
+    return Group(*parts, _rows(report | {"run folder": near(folder)} | _next(results, folder)))
 
 
 def near(path: Path) -> str:

@@ -8,12 +8,12 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from imagelab import cli, config, run_folder, runs, screen
+from imagelab.own_ranks import own_ranks
 from imagelab.problem import Problem
 from imagelab.stop import Stopped, StopRequest
 
@@ -70,6 +70,7 @@ class Session:
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
         self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
         self.parts: Any = None
+        self.verdict = ""  # what the curves say, once they were read
         self.fitting, self.stop = False, StopRequest()
         os.environ[RUN] = str(self.folder)
         os.environ[CHECKPOINT] = str(checkpoint or "")
@@ -110,7 +111,8 @@ class Session:
         self.stop.listen()
         parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=checkpoint)
         test = self._test() if parts.data.has_test else {}
-        screen.say(closing_table(self._close("finished", test), self.folder))
+        content = self._close("finished", test)
+        screen.say(closing_table(content, self.folder, self.verdict))
         return parts.saver.best.get("value")
 
     def _opening(self) -> Any:
@@ -157,17 +159,32 @@ class Session:
             )
         return metrics
 
-    def _close(self, status: str, test: dict[str, float] | None = None) -> Node:
-        """Write results.json, as far as the run came."""
+    def _close(self, status: str, test: dict[str, float] | None = None, error: str = "") -> Node:
+        """Write results.json, as far as the run came, and the report where it came to an end."""
         from imagelab.logger.closing import close_all
         from imagelab.results import results
 
-        content = results(status, self.cfg, self.parts, test or {})
-        if self.parts is not None:
-            close_all(self.parts.trainer.loggers, failed=status == "failed")
+        content = results(status, self.cfg, self.parts, test or {}) | ({"error": error} if error else {})
         if screen.speaks() and self._began():
             runs.write_json(self.folder / runs.RESULTS, content)
+            if status == "finished" or error.startswith("Diverged"):
+                self._report(content)
+        if self.parts is not None:
+            close_all(self.parts.trainer.loggers, failed=status == "failed")
         return content
+
+    def _report(self, content: Node) -> None:
+        """Read the curves; what goes wrong in it never fails the run."""
+        from imagelab.failure import sentence
+        from imagelab.report import after_training
+
+        try:
+            verdict, step = after_training(self.cfg, self.folder, self.parts, content)
+            self.verdict = f"{verdict.state}. {step.sentence}"
+        except Exception as error:
+            screen.say(
+                f"There is no report: {sentence(error)} `imagelab report run={self.folder}` tries again."
+            )
 
     def _fail(self, error: Exception) -> NoReturn:
         """Say what went wrong; exit status 2 before training has begun, then 1."""
@@ -182,7 +199,7 @@ class Session:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exception(error)
         with suppress(OSError):  # on a full disk
-            self._close("failed")
+            self._close("failed", error=f"{type(error).__name__}: {error}")
         self._end(1 if began else 2, go_on=not isinstance(error, Diverged))
 
     def _fail_beside(self) -> NoReturn:
@@ -222,21 +239,6 @@ class Session:
 
     def _saved(self) -> bool:
         return (self.folder / "checkpoints" / "last.ckpt").exists()
-
-
-@contextmanager
-def own_ranks() -> Iterator[None]:
-    """Leave no trace of the ranks that Lightning starts: the next run of a sweep starts its own."""
-    first = "LOCAL_RANK" not in os.environ
-    try:
-        yield
-    finally:
-        if first:
-            for name in ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"):
-                os.environ.pop(name, None)
-            ranks = sys.modules.get("torch.distributed")
-            if ranks and ranks.is_available() and ranks.is_initialized():
-                ranks.destroy_process_group()
 
 
 if __name__ == "__main__":

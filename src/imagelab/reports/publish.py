@@ -30,6 +30,7 @@ def publish(
     records: Sequence[Record],
     sections: Sequence[Section],
     loggers: Iterable[object] = (),
+    quiet: bool = False,
 ) -> Path:
     """Write `<stem>.json` and `<stem>.html`, show the records, and hand both to the loggers; the page's path.
 
@@ -41,12 +42,14 @@ def publish(
         records: The findings.
         sections: The rest of the page.
         loggers: Of the run; those that take no reports are passed over.
+        quiet: Whether the terminal is spared the table.
     """
     text = page(title=title, summary=summary, records=records, sections=sections)
     path = folder / f"{stem}.html"
     runs.write_json(folder / f"{stem}.json", record.plain(records))
     runs.write_text(path, text)
-    screen.say("", terminal_table(title, records), "", f"page: {near(path)}")
+    if not quiet:
+        screen.say("", terminal_table(title, records), "", f"page: {near(path)}")
     for logger in loggers:
         if isinstance(logger, TakesReports):
             logger.log_report(stem, records, text)

@@ -1,0 +1,72 @@
+"""The few numbers of a run's curves that a verdict rests on."""
+
+import math
+
+import numpy as np
+
+from imagelab.reports.curves import Curves, smoothed
+
+
+def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str, float]:
+    """The numbers by name; those of val are missing where nothing was validated.
+
+    Args:
+        curves: Of the run.
+        entropy: The loss of knowing nothing; None: as the first values are.
+        floor: The lowest possible loss; all losses are counted from there.
+    """
+    train, val = curves.train - floor, curves.of_val("loss") - floor
+    known = np.isfinite(val)
+    first = [values[0] for values in (curves.losses - floor, train) if len(values)]
+    chance = entropy - floor if entropy else max(first, default=math.nan)
+    numbers = {"epochs": float(len(train)), "chance": chance}
+    numbers["bad"] = float((~np.isfinite(curves.losses)).sum() + (~np.isfinite(train)).sum())
+    if len(train):
+        numbers |= _of_train(train, chance)
+    if known.any():
+        numbers |= _of_val(val[known], curves.epochs[known], chance, len(train))
+    return numbers
+
+
+def _of_train(train: np.ndarray, chance: float) -> dict[str, float]:
+    smooth, last = smoothed(train), _last_fifth(len(train))
+    fall = chance - smooth[-1]
+    gain = smooth[last] - smooth[-1]
+    part = (len(train) - 1 - last) / len(train)
+    return {
+        "train_first": float(max(train[0], smooth[0])),
+        "train_end": float(smooth[-1]),
+        "train_gain": float(gain / fall) if fall > 0 else 0.0,
+        "train_speed": float(gain / part / fall) if fall > 0 and part else 0.0,
+        "train_jitter": _jitter(train, chance),
+    }
+
+
+def _of_val(val: np.ndarray, epochs: np.ndarray, chance: float, count: int) -> dict[str, float]:
+    smooth, last = smoothed(val), _last_fifth(len(val))
+    best = int(smooth.argmin())
+    fall, left = max(chance, smooth[0]) - smooth[best], chance - smooth[-1]
+    return {
+        "val_best": float(smooth[best]),
+        "val_best_epoch": float(epochs[best]),
+        "val_best_at": float(epochs[best] / max(count, 1)),
+        "val_end": float(smooth[-1]),
+        "val_median": float(np.median(val)),
+        "val_rise": float((smooth[-1] - smooth[best]) / fall) if fall > 0 else 0.0,
+        "val_gain": float((smooth[last] - smooth[-1]) / left) if left > 0 else 0.0,
+        "val_jitter": _jitter(val, chance),
+    }
+
+
+def _last_fifth(count: int) -> int:
+    return max(0, count - 1 - max(1, round(count / 5)))
+
+
+def _jitter(values: np.ndarray, chance: float) -> float:
+    """By how much neighbouring epochs of the last third differ, over their level."""
+    late = values[-max(4, len(values) // 3) :]
+    if len(late) < 4:
+        return 0.0
+    # Of second differences, which a trend leaves at 0; a median, which one spike does not move.
+    bends = np.abs(np.diff(late, 2)) / math.sqrt(6)
+    return float(np.median(bends) / 0.6745 / max(float(np.median(late)), 0.15 * chance))

@@ -1,0 +1,97 @@
+"""The curves of a run, as its metrics.csv or its last checkpoint has them."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SMOOTH = 20  # curves are smoothed over so large a part of the run: a twentieth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Numbers by epoch and by step, each array in order of time.
+
+    Args:
+        epochs: (n,) their numbers, from 1.
+        train: (n,) mean training loss of each epoch.
+        val: For each set of weights, "val" or "val_ema", its metrics (n,) by name, NaN where not validated.
+        steps: (m,) optimizer steps at which was logged.
+        losses: (m,) training loss, mean of the steps since the record before.
+        rates: (m,) learning rates, by group.
+        norms: (m,) norm of the gradient before clipping; empty where it was not logged.
+    """
+
+    epochs: np.ndarray
+    train: np.ndarray
+    val: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    steps: np.ndarray = field(default_factory=lambda: np.empty(0))
+    losses: np.ndarray = field(default_factory=lambda: np.empty(0))
+    rates: dict[str, np.ndarray] = field(default_factory=dict)
+    norms: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def of_val(self, metric: str) -> np.ndarray:
+        """A metric of the raw weights on val, (n,); all NaN where there is none."""
+        return self.val.get("val", {}).get(metric, np.full(len(self.epochs), np.nan))
+
+
+def read_curves(path: Path) -> Curves:
+    """The curves in a metrics.csv, also of a run that is still going on or was killed in a row."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    rows = list(csv.DictReader(whole.splitlines()))
+    ends = [row for row in rows if row.get("train/loss_epoch")]
+    logged = [row for row in rows if row.get("train/loss")]
+    names = list(rows[0]) if rows else []
+    return Curves(
+        epochs=_column(ends, "epoch") + 1,
+        train=_column(ends, "train/loss_epoch"),
+        val=_by_split({name: _column(ends, name) for name in names}),
+        steps=_column(logged, "step"),
+        losses=_column(logged, "train/loss"),
+        rates={name[3:]: _column(logged, name) for name in names if name.startswith("lr/")},
+        norms=_column(logged, "grad_norm") if "grad_norm" in names else np.empty(0),
+    )
+
+
+def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
+    """The curves of a run without metrics.csv: what a checkpoint remembers of each epoch."""
+    names = list(dict.fromkeys(name for entry in history for name in entry))
+    columns = {name: np.array([entry.get(name, np.nan) for entry in history]) for name in names}
+    return Curves(
+        epochs=np.arange(1.0, len(history) + 1),
+        train=columns.get("train/loss", np.empty(0)),
+        val=_by_split(columns),
+    )
+
+
+def smoothed(values: np.ndarray, width: float | None = None) -> np.ndarray:
+    """A moving average with the weights of a bell, which is not late; NaN counts for nothing.
+
+    Args:
+        values: (n,).
+        width: Standard deviation of the bell, in places; None: a twentieth of n.
+    """
+    width = len(values) / SMOOTH if width is None else width
+    if width < 0.5 or len(values) < 3:
+        return values
+    reach = np.arange(-int(4 * width), int(4 * width) + 1)
+    bell, known = np.exp(-0.5 * (reach / width) ** 2), np.isfinite(values)
+    total = np.convolve(np.where(known, values, 0), bell)[len(reach) // 2 :][: len(values)]
+    weight = np.convolve(known.astype(float), bell)[len(reach) // 2 :][: len(values)]
+    return np.where(known, total / np.maximum(weight, 1e-300), np.nan)
+
+
+def _by_split(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, values in columns.items():
+        split, _, metric = name.partition("/")
+        if split.startswith("val") and np.isfinite(values).any():
+            found.setdefault(split, {})[metric] = values
+    return found
+
+
+def _column(rows: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
+    return np.array([float(row.get(name) or "nan") for row in rows], dtype=float)

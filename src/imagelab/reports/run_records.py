@@ -1,0 +1,153 @@
+"""What a report says of a run: its records, from the curves and from the predictions."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from imagelab.evaluation.calibration import Calibration
+from imagelab.evaluation.confusion import most_confused
+from imagelab.evaluation.per_class import per_class, wilson
+from imagelab.evaluation.predictions import Predictions
+from imagelab.record import Record, Status
+from imagelab.reports.advice import Advice
+from imagelab.reports.curves import Curves
+from imagelab.reports.verdict import Verdict
+
+STATUS: dict[str, Status] = {
+    "healthy": "OK",
+    "diverged": "FAIL",
+    "not learning": "FAIL",
+    "not generalising": "FAIL",
+    "too early to say": "INFO",
+    "no validation": "INFO",
+}  # of all other states: WARN
+SPIKE = 20.0  # times the median gradient norm
+MISCALIBRATED = 0.05  # expected calibration error, above which a probability misleads
+
+
+def verdict_record(found: Verdict, next_step: Advice) -> Record:
+    """The state of the curves, and what to try next."""
+    return Record(
+        name="verdict",
+        status=STATUS.get(found.state, "WARN"),
+        value=found.state,
+        expected="healthy",
+        why=found.why,
+        fix=f"{next_step.sentence} `{next_step.command}`",
+    )
+
+
+def numbers_record(found: Verdict) -> Record:
+    """What the verdict rests on."""
+    return Record(
+        name="numbers of the verdict",
+        status="INFO",
+        value=found.numbers,
+        expected="",
+        why=(
+            "Smoothed losses by epoch; gains and rises as shares of the whole fall; speed over the mean "
+            "speed."
+        ),
+        fix="",
+    )
+
+
+def gradient_record(curves: Curves) -> list[Record]:
+    """The norms of the gradient; none where they were not logged."""
+    norms = curves.norms[np.isfinite(curves.norms)]
+    if not len(norms):
+        return []
+    middle, most = float(np.median(norms)), float(norms.max())
+    spiky = most > SPIKE * middle and len(norms) >= 10
+    return [
+        Record(
+            name="gradient norm",
+            status="WARN" if spiky else "OK",
+            value={"median": round(middle, 4), "highest": round(most, 4), "last": round(float(norms[-1]), 4)},
+            expected=f"highest below {SPIKE:.0f} times the median",
+            why="A few steps had far longer gradients than the others." if spiky else "",
+            fix=f"Clip them: `trainer.gradient_clip_val={2 * middle:.2g}`." if spiky else "",
+        )
+    ]
+
+
+def accuracy_record(found: Predictions) -> Record:
+    """The accuracy, with what so few images leave open."""
+    hits, total = int((found.predicted == found.labels).sum()), len(found.labels)
+    low, high = wilson(hits, total)
+    return Record(
+        name=f"accuracy on {found.split}",
+        status="INFO",
+        value=round(hits / max(total, 1), 4),
+        expected="",
+        why=f"{hits:,} of {total:,} images are right; the 95% interval is [{low:.1%}, {high:.1%}].",
+        fix="",
+    )
+
+
+def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
+    """The weakest class and the most confused pair, where anything went wrong."""
+    pairs = most_confused(counts, 1)
+    rows = [row for row in per_class(counts) if not math.isnan(row.recall)]
+    if not pairs or not rows:
+        return []
+    weak, pair = min(rows, key=lambda row: row.recall), pairs[0]
+    low, high = weak.recall_interval
+    given, taken = found.classes[pair.given], found.classes[pair.predicted]
+    return [
+        Record(
+            name="weakest class",
+            status="INFO",
+            value=found.classes[weak.label],
+            expected="",
+            why=(
+                f"{weak.recall:.1%} of its {weak.images:,} images are found, 95% interval [{low:.1%}, "
+                f"{high:.1%}]."
+            ),
+            fix="",
+        ),
+        Record(
+            name="most confused",
+            status="INFO",
+            value=f"{given} taken for {taken}",
+            expected="",
+            why=f"{pair.count:,} images, {pair.share:.1%} of {given}.",
+            fix="",
+        ),
+    ]
+
+
+def calibration_record(found: Calibration) -> Record:
+    """Whether probabilities can be believed; without a verdict where there are few images."""
+    low, high = found.interval
+    status: Status = "INFO" if not found.resolved else "WARN" if low > MISCALIBRATED else "OK"
+    too_few = "" if found.resolved else f" {found.images:,} images are too few for a verdict."
+    mends = found.after < found.before and status == "WARN"
+    return Record(
+        name="calibration error",
+        status=status,
+        value=round(found.ece, 4),
+        expected=f"lower end of its interval below {MISCALIBRATED}",
+        why=(
+            f"95% interval [{low:.3f}, {high:.3f}]. The temperature {found.temperature:.2f}, fitted on "
+            f"every second "
+            f"image, takes that of the others from {found.before:.3f} to {found.after:.3f}.{too_few}"
+        ),
+        fix=f"Divide logits by {found.temperature:.2f} before softmax." if mends else "",
+    )
+
+
+def failed_record(what: str, error: object) -> Record:
+    """A part of the report that could not be made, in a sentence."""
+    return Record(name=what, status="INFO", value=None, expected="", why=str(error), fix="")
+
+
+def facts_of(results: dict[str, Any]) -> Record:
+    """How the run ended."""
+    best = results.get("best") or {}
+    epoch, value, told = best.get("epoch"), best.get("value"), str(results.get("error") or "")
+    if epoch is not None and value is not None:
+        told = f"Best epoch {epoch + 1} of {results['epochs']}: {best['monitor']} {value:.4f}. {told}".strip()
+    status = results.get("status", "going on, or killed")
+    return Record(name="run", status="INFO", value=status, expected="", why=told, fix="")

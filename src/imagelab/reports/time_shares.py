@@ -1,0 +1,66 @@
+"""Where the time of a training went, and what would shorten it."""
+
+from typing import Any
+
+from imagelab.record import Record
+
+Node = dict[str, Any]
+LARGE = 0.3  # of the training: a part that is worth making smaller
+REMEDIES = {
+    "loading": "",
+    "validation": "Validate on fewer images: a smaller `data.val_fraction`, or fewer in the val folder.",
+    "rest": "Log and save less often: `trainer.log_every_n_steps=100 save_every=600`; or take larger "
+    "batches.",
+}
+SHORT = 30.0  # seconds: a training that nobody needs to shorten
+
+
+def time_record(seconds: dict[str, float], cfg: Node) -> Record:
+    """The shares of the phases, with what to change where one other than computing is large.
+
+    Args:
+        seconds: By phase, as results.json has them.
+        cfg: The config of the run.
+    """
+    total = sum(seconds.values())
+    shares = {phase: round(value / max(total, 1e-9), 3) for phase, value in seconds.items()}
+    phase, fix = _remedy(shares, cfg)
+    told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    slow = phase in ("loading", "validation", "rest") and total > SHORT
+    why = f"Of {total:.1f} s: {told}."
+    return Record(
+        name="time",
+        status="WARN" if slow else "INFO",
+        value=shares,
+        expected=f"loading, validation and the rest below {LARGE:.0%} each",
+        why=why if total > SHORT else f"{why} So short a training tells little.",
+        fix=fix,
+    )
+
+
+def _remedy(shares: dict[str, float], cfg: Node) -> tuple[str, str]:
+    """The phase to look at, and what to do about it."""
+    phase = next((phase for phase in REMEDIES if shares[phase] > LARGE), "computing")
+    if phase == "loading":
+        return phase, _loading(cfg["data"])
+    if phase in REMEDIES:
+        return phase, REMEDIES[phase]
+    faster = [
+        word
+        for word, is_on in (
+            ("trainer.precision=bf16-mixed", cfg["trainer"]["precision"] != "32-true"),
+            ("model.channels_last=true", cfg["model"]["channels_last"]),
+        )
+        if not is_on
+    ]
+    if not faster:
+        return phase, ""
+    return phase, f"Computing takes most of it; on many devices it is faster with `{' '.join(faster)}`."
+
+
+def _loading(data: Node) -> str:
+    if data["storage"] == "auto" and "root" in data:
+        return "Keep photos shrunk on the disk: `data.storage=shrunk`."
+    if data["workers"] == 0:
+        return "Let other processes make the batches: `data.workers=auto`."
+    return "Give more processes to the batches (`data.workers`), or augment with fewer steps."

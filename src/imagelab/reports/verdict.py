@@ -1,0 +1,212 @@
+"""What the curves of a run say of it: one state, the numbers it rests on, and why.
+
+Source: the questions that Godbole et al., Deep Learning Tuning Playbook, ask of training curves,
+https://github.com/google-research/tuning_playbook; thresholds from made and real runs.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from imagelab.reports.curve_numbers import numbers_of
+from imagelab.reports.curves import Curves
+
+State = Literal[
+    "healthy",
+    "overfitting",
+    "train longer",
+    "underfitting",
+    "LR too high",
+    "LR too low",
+    "diverged",
+    "not learning",
+    "not generalising",
+    "too early to say",
+    "no validation",
+]
+EXPLODED = 2.0  # times the loss of knowing nothing, at the end
+BLOWN_UP = 1.3  # the same, in the first epoch: the rate has thrown the weights far away
+CHANCE = 0.97  # of the loss of knowing nothing: nothing was learnt
+GOOD = 0.3  # the same: below, a flat curve is no fault
+RISE = 0.1  # of its fall, by which the validation loss has come up again
+GAP = 0.5  # training loss over validation loss: below, much was learnt by heart
+LATE = 0.85  # part of the run after which a minimum is the end
+JITTER = 0.15  # of the level, by which late epochs differ from their neighbours
+STILL = 0.05  # of the whole fall, made in the last fifth: it goes on
+SLOW = 0.35  # of the loss of knowing nothing: less was made in the whole run
+STEADY = 0.5  # speed of the last fifth over the mean speed: not slowing down
+FEW = 4  # epochs: below, only what is plain can be said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of the losses besides their values.
+
+    Args:
+        entropy: The loss of knowing nothing, such as log(classes); None: as the first values are.
+        floor: The lowest possible loss, above 0 with label smoothing.
+        mixed: Whether training images or labels are blended, so that its loss has another scale.
+        diverged: Whether the run ended because its loss was no number.
+    """
+
+    entropy: float | None
+    floor: float = field(default=0.0)
+    mixed: bool = field(default=False)
+    diverged: bool = field(default=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The state of a run.
+
+    Args:
+        state: In a word or two.
+        numbers: What it rests on, by name.
+        why: A sentence with them.
+    """
+
+    state: State
+    numbers: dict[str, float]
+    why: str
+
+
+def verdict(curves: Curves, facts: Facts) -> Verdict:
+    """Look at the curves of a run, finished or not."""
+    numbers = numbers_of(curves, facts.entropy, facts.floor)
+    state, why = _state(numbers, facts)
+    shown = {name: round(value, 4) for name, value in numbers.items() if math.isfinite(value)}
+    return Verdict(state=state, numbers=shown, why=why)
+
+
+def _state(e: dict[str, float], facts: Facts) -> tuple[State, str]:
+    for look in (_broken, _unseen, _lost, _learnt_by_heart, _restless, _unfinished, _flat):
+        found = look(e, facts)
+        if found:
+            return found
+    return "healthy", (
+        f"Training loss {e['train_end']:.3g} and validation loss {e['val_end']:.3g} "
+        f"(lowest {e['val_best']:.3g}, epoch {e['val_best_epoch']:.0f} of {e['epochs']:.0f}) came down "
+        f"together "
+        "and have settled."
+    )
+
+
+def _broken(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    if facts.diverged or e["bad"]:
+        return "diverged", "The training loss became NaN or infinite."
+    if not e["epochs"]:
+        return "too early to say", "No epoch has ended yet."
+    chance, end = e["chance"], e["train_end"]
+    if end > EXPLODED * chance:
+        return "diverged", (
+            f"The training loss ends at {end:.3g}, {end / chance:.1f} times the {chance:.3g} of knowing "
+            f"nothing."
+        )
+    best = e.get("val_best", end)
+    if e["train_first"] > BLOWN_UP * chance and best > 0.5 * chance:
+        return "LR too high", (
+            f"The training loss of the first epoch is {e['train_first']:.3g}, above the {chance:.3g} of "
+            f"knowing "
+            f"nothing: the first steps threw the weights away, and the loss only came back to {best:.3g}."
+        )
+    return None
+
+
+def _unseen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    if "val_end" in e:
+        return None
+    return "no validation", (
+        f"The training loss ends at {e['train_end']:.3g}; without a validation loss nobody can say how "
+        f"much of "
+        "it is learnt by heart."
+    )
+
+
+def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    chance, end, best = e["chance"], e["train_end"], e["val_best"]
+    if best <= 0.9 * chance or min(e["val_median"], max(end, best)) <= CHANCE * chance:
+        return None
+    if end < 0.8 * chance and not facts.mixed:
+        return "not generalising", (
+            f"The training loss fell to {end:.3g}, the validation loss never below {best:.3g}, and "
+            f"knowing nothing "
+            f"gives {chance:.3g}: labels, split or preprocessing of the two differ."
+        )
+    if e["epochs"] < 2:
+        return "too early to say", (
+            f"After one epoch the validation loss is {best:.3g}, near {chance:.3g}, chance."
+        )
+    going = min(e["train_gain"], e["val_gain"]) > STILL and e["train_speed"] > STEADY
+    if going and end < 0.995 * chance:
+        return _slow(e)
+    return "not learning", (
+        f"Neither the training loss ({end:.3g}) nor the validation loss ({best:.3g} at best) came below the "
+        f"{chance:.3g} of knowing nothing."
+    )
+
+
+def _learnt_by_heart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    ratio = e["train_end"] / max(e["val_end"], 1e-12)
+    risen = e["val_best_at"] < LATE and e["val_rise"] > RISE and e["epochs"] >= FEW
+    if risen and (ratio < 0.6 or facts.mixed):
+        return "overfitting", (
+            f"The validation loss was lowest ({e['val_best']:.3g}) in epoch {e['val_best_epoch']:.0f} of "
+            f"{e['epochs']:.0f} and rose to {e['val_end']:.3g}, while the training loss fell to "
+            f"{e['train_end']:.3g}."
+        )
+    apart = ratio < GAP and e["val_end"] > GOOD * e["chance"] and e["val_gain"] < STILL / 2
+    if apart and e["epochs"] >= FEW and not facts.mixed:
+        return "overfitting", (
+            f"The validation loss stays at {e['val_end']:.3g} while the training loss fell to "
+            f"{e['train_end']:.3g}, {ratio:.0%} of it: the rest is learnt by heart."
+        )
+    return None
+
+
+def _restless(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    if max(e["train_jitter"], e["val_jitter"]) <= JITTER:
+        return None
+    return "LR too high", (
+        f"Late epochs still differ from their neighbours by {max(e['train_jitter'], e['val_jitter']):.0%} "
+        f"of the "
+        f"loss (training {e['train_jitter']:.0%}, validation {e['val_jitter']:.0%}): steps are too long "
+        f"to settle."
+    )
+
+
+def _unfinished(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    going = min(e["train_gain"], e["val_gain"]) > STILL
+    little = e["train_end"] > (1 - SLOW) * e["chance"] and e["train_speed"] > STEADY
+    if going and little and e["epochs"] >= FEW and not facts.mixed:
+        return _slow(e)
+    if going:
+        return "train longer", (
+            f"The last fifth of the run still made {e['train_gain']:.0%} of the fall of the training loss "
+            f"and "
+            f"{e['val_gain']:.0%} of that of the validation loss (now {e['val_end']:.3g})."
+        )
+    if e["epochs"] < FEW:
+        return "too early to say", f"{e['epochs']:.0f} epochs are too few to see where the curves go."
+    return None
+
+
+def _flat(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    bad = e["val_end"] > GOOD * e["chance"]
+    poor = bad if facts.mixed else e["train_end"] > GOOD * e["chance"] and e["val_end"] < 1.5 * e["train_end"]
+    if not poor:
+        return None
+    return "underfitting", (
+        f"Training loss ({e['train_end']:.3g}) and validation loss ({e['val_end']:.3g}) lie near each "
+        f"other and "
+        f"have stopped falling, at {e['train_end'] / e['chance']:.0%} of the {e['chance']:.3g} of knowing "
+        f"nothing."
+    )
+
+
+def _slow(e: dict[str, float]) -> tuple[State, str]:
+    made = 1 - e["train_end"] / e["chance"]
+    return "LR too low", (
+        f"The training loss has come down by {made:.0%} only, in {e['epochs']:.0f} epochs, and falls as "
+        f"fast as "
+        f"ever ({e['train_speed']:.1f} times its mean speed in the last fifth): the steps are too short."
+    )

@@ -21,7 +21,7 @@ class Inspect(config.Run):
     """The root keys of configs/inspect.yaml."""
 
     split: Literal["repaired"] | None
-    labels: bool
+    labels: bool | str
     annotate: int | None
 
     @classmethod
@@ -39,8 +39,14 @@ def main() -> None:
 def questions(cfg: Node) -> list[Any]:
     """What is asked of the data, in the order of the page; those that import torch only where asked for."""
     from imagelab.inspection.classes import class_distribution
+    from imagelab.inspection.signal import labels_follow
 
-    return [class_distribution]
+    asked: list[Any] = [class_distribution, labels_follow]
+    if cfg["labels"]:
+        from imagelab.inspection.suspects import label_errors
+
+        asked.append(label_errors)
+    return asked
 
 
 def start(cfg: Node, folder: Path) -> None:

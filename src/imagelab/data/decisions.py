@@ -147,8 +147,9 @@ def _found(
 
 
 def _ways(file: str, above: str, table: Path) -> list[str]:
-    """The names that a file may go by: as it is written, and as a path from here or from beside the table."""
-    paths = [os.path.abspath(Path(folder, file)) for folder in (Path.cwd(), table.absolute().parent)]  # noqa: PTH100
+    """The names that a file may go by: as written, or its path from here, the table or above the images."""
+    folders = [Path.cwd(), table.absolute().parent, *Path(above).parents[:2]]
+    paths = [os.path.abspath(Path(folder, file)) for folder in folders]  # noqa: PTH100
     as_written = [file, os.path.normpath(file), file.replace("\\", "/")]
     return [*as_written, *(path.removeprefix(above).replace(os.sep, "/") for path in paths)]
 

@@ -13,8 +13,10 @@ import numpy as np
 
 from imagelab import config
 from imagelab.contracts import Images, Photos
+from imagelab.data.decisions import decide
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
+from imagelab.data.named import Named, named
 from imagelab.data.splits import carve, choose_classes, first_of_each
 from imagelab.inspection.walk import Walk, walk
 
@@ -29,7 +31,8 @@ class Collection:
     Args:
         parts: split -> its images.
         classes: Names, in the order of the labels.
-        names: (N,) str: of each image its file, relative to `root` where it lies below; else split/place.
+        names: (N,) str: of each image its file, relative to `root` where it lies below; else its place in the
+            source, such as train/17.
         splits: (N,) str.
         labels: (N,) int64.
         walk: What was found in the folder; None where the data set is no folder.
@@ -83,15 +86,20 @@ def collect(cfg: Node) -> Collection:
     if own["_target_"] == FOLDER:
         found = walk(own["root"], own["manifest"])
         names = sorted(set(chain.from_iterable(found.listing.values())))
-        parts: dict[str, Images] = {split: _files(classes, names) for split, classes in found.listing.items()}
+        source: dict[str, Images] = {
+            split: _files(classes, names) for split, classes in found.listing.items()
+        }
     else:
         from imagelab.make import make
 
-        source = make(own, seed=cfg["seed"], labelled=True)
-        found, names, parts = None, list(source.classes), dict(source.splits)
+        made = make(own, seed=cfg["seed"], labelled=True)
+        found, names, source = None, list(made.classes), dict(made.splits)
+    parts = named(source)
     if "train" in parts and len(parts["train"]):
         fractions = {key: knobs[key] for key in ("val_fraction", "test_fraction")}
         parts = carve(parts, **fractions)
+    if knobs["decisions"] is not None:
+        parts, _ = decide(parts, knobs["decisions"], names)
     if knobs["classes"] is not None:
         names, parts = choose_classes(names, parts, [str(name) for name in knobs["classes"]])
     if knobs["limit"] is not None:
@@ -105,12 +113,12 @@ def _files(classes: Mapping[str, list[str]], names: list[str]) -> Files:
     return Files([path for path, _ in kept], np.array([label for _, label in kept], dtype=np.int64))
 
 
-def _collection(parts: Mapping[str, Images], classes: list[str], found: Walk | None) -> Collection:
+def _collection(parts: Mapping[str, Named], classes: list[str], found: Walk | None) -> Collection:
     order = [split for split in ("train", "val", "test") if split in parts]
     parts = {split: parts[split] for split in order}
-    names = [_names(images, split, found) for split, images in parts.items()]
+    names = [_names(images, found) for images in parts.values()]
     return Collection(
-        parts=parts,
+        parts={split: part.images for split, part in parts.items()},
         classes=classes,
         names=np.concatenate(names),
         splits=np.repeat(order, [len(images) for images in parts.values()]),
@@ -119,8 +127,9 @@ def _collection(parts: Mapping[str, Images], classes: list[str], found: Walk | N
     )
 
 
-def _names(images: Images, split: str, found: Walk | None) -> np.ndarray:
+def _names(part: Named, found: Walk | None) -> np.ndarray:
+    images = part.images
     if not isinstance(images, Files):
-        return np.array([f"{split}/{place}" for place in range(len(images))], dtype=np.str_)
+        return np.array(part.names, dtype=np.str_)
     above = f"{found.root if found else Path.cwd()}/"
     return np.array([str(path).removeprefix(above) for path in images.paths], dtype=np.str_)

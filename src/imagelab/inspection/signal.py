@@ -10,13 +10,20 @@ compared with those of another, by permutation; Westfall & Young 1993: the maxim
 """
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imagelab.data.resize import resized
+from imagelab.inspection.answer import Answer
 from imagelab.randomness import stream
 from imagelab.record import Record
+
+if TYPE_CHECKING:
+    from imagelab.inspection.scan import Seen
+
+Node = dict[str, Any]
 
 MOST = 2000  # images: more say nothing new
 NEIGHBOURS = 10
@@ -60,6 +67,17 @@ def strongest(signals: Sequence[np.ndarray]) -> float:
     largest = np.max(signals, axis=0)
     null = largest[1:]
     return float((largest[0] - null.mean()) / null.std()) if null.std() > 0 else 0.0
+
+
+def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
+    """Whether labels follow what is to be seen on the images; nothing where there is one class."""
+    readable = np.flatnonzero(seen.readable)
+    some = np.sort(stream(cfg["seed"], "label signal images").permutation(readable)[:MOST])
+    labels = seen.images.labels[some]
+    if len(np.unique(labels)) < 2:
+        return Answer(records=[])
+    z = label_signal(seen.thumbnails.take(some), labels, seed=cfg["seed"])
+    return Answer(records=[signal_record(z, len(some))])
 
 
 def signal_record(z: float, count: int) -> Record:

@@ -14,6 +14,7 @@ FAR_MEAN, FAR_STD, NO_STD = 2.8, 2.5, 0.02
 MEAN, LOW_STD, HIGH_STD = 1.0, 0.3, 2.0
 SHIFT, RATIO, FAR_SHIFT, FAR_RATIO = 0.5, 0.4, 1.2, 0.9  # between train and val, in deviations and in logs
 ORDERLY, NOISE, UNEVEN = 0.6, 0.1, 0.35  # correlation of neighbours; between rows and columns
+CLOSER = 0.03  # by which every third value is more alike where colours lie side by side
 SIDE_TO_SIDE = 16  # pixels: of smaller images neighbours say little
 APART = 6.0  # standard errors between the colours of train and val
 
@@ -89,7 +90,8 @@ def neighbours(subject: Subject) -> Record:
     expected = f">= {ORDERLY:g} both ways; FAIL below {NOISE:g}, or more than {UNEVEN:g} apart"
     if min(images.shape[-2:]) < SIDE_TO_SIDE and low > NOISE:
         return found("OK", value, expected=f"> {NOISE:g} in images this small", why="pixels lie in order")
-    bad = low < NOISE or (high - low > UNEVEN and low < ORDERLY)
+    interleaved = images.shape[1] == 3 and correlation(images, -1, 3) > across + CLOSER and across != high
+    bad = low < NOISE or (high - low > UNEVEN and low < ORDERLY) or interleaved
     return found(
         "FAIL" if bad else "OK" if low >= ORDERLY else "WARN",
         value,
@@ -103,10 +105,10 @@ def neighbours(subject: Subject) -> Record:
     )
 
 
-def correlation(images: Tensor, axis: int) -> float:
-    """Of each pixel with the next one along an axis, over images (B, C, H, W)."""
-    size = images.shape[axis]
-    one, other = images.narrow(axis, 0, size - 1).flatten(), images.narrow(axis, 1, size - 1).flatten()
+def correlation(images: Tensor, axis: int, step: int = 1) -> float:
+    """Of each pixel with the one so many steps further along an axis, over images (B, C, H, W)."""
+    size = images.shape[axis] - step
+    one, other = images.narrow(axis, 0, size).flatten(), images.narrow(axis, step, size).flatten()
     return float(torch.corrcoef(torch.stack([one, other]))[0, 1].nan_to_num())
 
 

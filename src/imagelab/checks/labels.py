@@ -5,6 +5,7 @@ from imagelab.checks.subject import Subject
 from imagelab.inspection.signal import label_signal, signal_record
 from imagelab.record import Record
 
+FEW = 10  # images of a class: where a limit leaves fewer, one may go missing
 CLEAR = 8.0  # z of the training labels from which on those of val must follow too
 FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labels have been moved
 
@@ -34,7 +35,7 @@ def classes_and_labels(subject: Subject) -> Record:
     if missing:
         first = names[0] in missing and len(missing) == 1
         return found(
-            "WARN" if subject.cfg["data"]["limit"] else "FAIL",
+            "WARN" if (subject.cfg["data"]["limit"] or FEW * len(names)) < FEW * len(names) else "FAIL",
             f"without training images: {shown(missing)}",
             expected=expected,
             why="these classes cannot be learnt" + "; are labels counted from 1?" * first,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from imagelab.checks import overfit
 from imagelab.checks.findings import NO_LABELS, fact, found
 from imagelab.checks.loss import criterion_of
 from imagelab.checks.subject import Subject
@@ -42,7 +43,7 @@ def zeroed_input(subject: Subject) -> Record:
         tried.append(1 - _short(subject, factor, steps).val / max(black.val, 1e-9))
         if tried[-1] >= GAP:
             break
-    gap, slow = max(tried), _slow(subject, steps)
+    gap, slow = max(tried), _slow(subject)
     return found(
         "OK" if gap >= GAP else "WARN" if slow else "FAIL",
         f"{gap:.0%} lower than {black.val:.3g}",
@@ -104,9 +105,9 @@ def _batch(subject: Subject) -> int:
     return min(16 if slow else BATCH, len(subject.data.splits["train"]))
 
 
-def _slow(subject: Subject, steps: int) -> bool:
-    """Whether not even the training images are learnt a little, at ten times the rate."""
-    return _short(subject, 10.0, steps).train > FAILS * subject.label_entropy
+def _slow(subject: Subject) -> bool:
+    """Whether not even a few images are learnt by heart in as many steps as that takes."""
+    return overfit.one_batch(subject).status != "OK"
 
 
 def _short(

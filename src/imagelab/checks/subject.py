@@ -27,7 +27,7 @@ from imagelab.transfer import TransferClassifier
 
 Node = dict[str, Any]
 MOST, LEAST = 64, 8  # images that a check looks at: as many as half a second allows
-HALF_SECOND = 0.5
+HALF_SECOND, QUICK = 0.5, 0.05
 SIDE = 32  # pixels of what labels and leaks are looked for in
 KEPT, DECODED = 2000, 300  # images of a split at most: from memory, from files
 SHARES = ("drop_prob", "drop_rate", "dropout")  # what layers call the share that they leave out
@@ -61,14 +61,11 @@ class Subject:
     @cached_property
     def seconds_per_image(self) -> float:
         """What a training step costs for each image, measured on a few."""
-        copy = self.calm().train()
-        spent = []
-        for count in (2, 4):
-            began = time.process_time()
-            batch = self.some(count)
-            copy.task.loss(copy, batch).backward()
-            spent.append((time.process_time() - began) / len(batch.labels))
-        return min(spent)
+        copy, first = self.calm().train(), self.some(4)
+        self._step_seconds(copy, first)  # the first one of all is slower
+        seconds = self._step_seconds(copy, first)
+        batch = self.some(32) if seconds < QUICK else first
+        return min(self._step_seconds(copy, batch) for _ in range(2)) / len(batch.labels)
 
     @cached_property
     def count(self) -> int:
@@ -152,6 +149,11 @@ class Subject:
         for layer in copy.net.modules():
             _leave_nothing_out(layer)
         return copy
+
+    def _step_seconds(self, copy: Classifier, batch: Inputs) -> float:
+        began = time.perf_counter()
+        copy.task.loss(copy, batch).backward()
+        return time.perf_counter() - began
 
     def _drawn(self, split: str, count: int, places: np.ndarray) -> Inputs:
         chosen = stream(self.data.seed, "checks", len(split)).permutation(places)[:count]

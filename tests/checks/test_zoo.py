@@ -1,0 +1,37 @@
+"""Each planted bug is found by the check that is meant to, and sound runs pass."""
+
+import pytest
+
+from tests.zoo import BLOBS, DIGITS, KINDS, statuses, subject
+from tests.zoo_bugs import BUGS
+
+CASES = [(kind, name) for name in BUGS for kind in KINDS]
+SOUND = {
+    "digits, A": [*DIGITS, *KINDS["A"]],
+    "digits, B": [*DIGITS, *KINDS["B"]],
+    "colour, A": [*BLOBS, *KINDS["A"]],
+    "colour, B": [*BLOBS, *KINDS["B"]],
+    "frozen as configured": [*DIGITS, "finetune=linear_probe", "model.weights=TRAINED"],
+    "unfrozen one by one": [*DIGITS, "finetune=gradual", "model.weights=TRAINED", "trainer.max_epochs=8"],
+    "mixed and augmented": [
+        *DIGITS,
+        "augment=[crop,cutout,mixup]",
+        "loss.label_smoothing=0.1",
+        "model.dropout=0.3",
+    ],
+    "residual": [*DIGITS, "model=resnet9", "model.width=8", "optimizer=momentum"],
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_a_planted_bug_is_found_by_its_check(kind, name):
+    bug = BUGS[name]
+    checked = subject([*(BLOBS if bug.colour else DIGITS), *KINDS[kind], *bug.words])
+    bug.plant(checked)
+    assert statuses(checked, fast=not bug.trains, only=(bug.check,)) == {bug.check: "FAIL"}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_nothing_fails_where_nothing_is_wrong(name):
+    found = statuses(subject(SOUND[name]), fast=True)
+    assert [check for check, status in found.items() if status == "FAIL"] == []

@@ -46,6 +46,10 @@ def questions(cfg: Node) -> list[Any]:
         from imagelab.inspection.suspects import label_errors
 
         asked.append(label_errors)
+    if "augment" in Inspect.builds(cfg):
+        from imagelab.inspection.contact_sheet import net_inputs
+
+        asked.append(net_inputs)
     return asked
 
 

@@ -28,6 +28,7 @@ Node = dict[str, Any]
 SUSPECTS, DECISIONS = "suspects.csv", "decisions.csv"
 SHOWN = 200  # suspects with a picture on the page
 SIDE = 96  # pixels
+BUDGET = 250_000  # bytes of the page for these pictures
 BLIND = 0.1  # share of what naming the most frequent class leaves: below, predictions say nothing
 CLEAR = 0.8  # share of labels that predictions must agree with for the number of errors to mean something
 
@@ -198,5 +199,7 @@ def _section(rows: Sequence[Node], pictures: Sequence[Picture], count: int) -> S
         f"`{DECISIONS}` has a line for each: write `drop` or `relabel` in place of `keep`, then say "
         "`data.decisions=FILE`."
     )
-    body = table(columns, cells, filters=["split", "given", "suggested", "confident"], of=count)
+    body = table(
+        columns, cells, filters=["split", "given", "suggested", "confident"], of=count, budget=BUDGET
+    )
     return Section("Likely label errors", about, body)

@@ -1,0 +1,114 @@
+"""What exactly enters the network? The tensors of the first training steps, de-normalised, with labels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from imagelab.build import build_data
+from imagelab.contracts import Inputs
+from imagelab.data.image_data import ImageData
+from imagelab.inspection.answer import Answer
+from imagelab.logger.pictures import captions, grid, legible, save
+from imagelab.problem import Problem
+from imagelab.record import Record
+from imagelab.reports.page import Section
+from imagelab.reports.picture import Picture, gallery
+
+Node = dict[str, Any]
+RANDOM = 48  # images of the first step that are shown
+EACH = 6  # images shown of a class
+CLASSES = 50  # that are shown
+STEPS = 8  # looked through for images of every class
+BUDGET = 120_000  # bytes of the page for the pictures of a section
+KEY = "images/inputs.png"
+
+
+class Sheet(NamedTuple):
+    """M images as the network gets them. pixels: (M, H, W, 3) uint8, enlarged where small. words: of each."""
+
+    pixels: np.ndarray
+    words: list[str]
+
+
+def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
+    """The first training images after augmentation and mixing, drawn at random and by class."""
+    try:
+        data = build_data(cfg | {"data": _readable(cfg["data"])})
+    except Problem as problem:
+        return Answer(records=[_record("FAIL", None, f"there is none: {problem}", "mend what it says")])
+    first, by_class = sheets(data)
+    save(folder / KEY, grid(first.pixels))
+    inputs = next(entering(data))
+    shown = (
+        f"{tuple(inputs.images.shape[1:])}, mean {inputs.images.mean():.2f}, std {inputs.images.std():.2f}"
+    )
+    names = ", ".join(cfg["augment"]) or "none"
+    about = (
+        f"The images of the first training step (seed {cfg['seed']}, `augment=[{names}]`) exactly as the "
+        "network gets them, after augmentation, resizing and mixing, their normalisation undone to look at; the "
+        "words are the label, or the shares of two."
+    )
+    rest = f"The first {EACH} of each class, of up to {CLASSES} classes, in the first {STEPS} steps."
+    sections = [
+        Section("What enters the network", about, _gallery(first.pixels, first.words)),
+        Section("What enters the network, by class", rest, _gallery(*_joined(by_class))),
+    ]
+    return Answer(
+        records=[_record("INFO", shown, "what the first training step is fed", "")], sections=sections
+    )
+
+
+def sheets(data: ImageData) -> tuple[Sheet, dict[str, Sheet]]:
+    """The first images of epoch 0, and the first of each class."""
+    kept: dict[int, list[tuple[np.ndarray, str]]] = {
+        label: [] for label in range(len(data.classes))[:CLASSES]
+    }
+    first = None
+    for inputs in entering(data):
+        sheet = _sheet(data, inputs)
+        first = first or Sheet(sheet.pixels[:RANDOM], sheet.words[:RANDOM])
+        for label, one, words in zip(inputs.labels.tolist(), sheet.pixels, sheet.words, strict=True):
+            if len(kept.get(label, [])) < EACH and label in kept:
+                kept[label].append((one, words))
+        if all(len(found) == EACH for found in kept.values()):
+            break
+    assert first is not None
+    by_class = {
+        data.classes[label]: Sheet(np.stack([one for one, _ in found]), [words for _, words in found])
+        for label, found in kept.items()
+        if found
+    }
+    return first, by_class
+
+
+def entering(data: ImageData) -> Iterator[Inputs]:
+    """What the first training steps of a run on one device get, without starting any workers."""
+    batches = data.train_batches(epoch=0, start=0, rank=0, ranks=1)
+    for _, address in zip(range(STEPS), batches, strict=False):
+        yield data.inputs(data.train_set[address], train=True, rank=0)
+
+
+def _sheet(data: ImageData, inputs: Inputs) -> Sheet:
+    with torch.no_grad():
+        pixels = legible(data.preprocess.denormalise(inputs.images))
+    return Sheet(pixels, captions(inputs.targets, data.classes))
+
+
+def _readable(data: Node) -> Node:
+    return data | ({"on_bad_image": "skip"} if "on_bad_image" in data else {})
+
+
+def _joined(by_class: dict[str, Sheet]) -> Sheet:
+    pixels = np.concatenate([sheet.pixels for sheet in by_class.values()])
+    return Sheet(pixels, [words for sheet in by_class.values() for words in sheet.words])
+
+
+def _gallery(pixels: np.ndarray, words: list[str]) -> str:
+    return gallery([Picture(*pair) for pair in zip(pixels, words, strict=True)], budget=BUDGET)
+
+
+def _record(status: Any, value: Any, why: str, fix: str) -> Record:
+    return Record(name="what enters the network", status=status, value=value, expected="", why=why, fix=fix)

@@ -14,7 +14,7 @@ from imagelab.lr_range import has_diverged, ladder, one_device, range_test
 from imagelab.lr_rule import suggested
 from imagelab.problem import Problem
 
-FEW = ["trainer=cpu", "data.limit=400", "data.batch_size=64", "model.widths=[8,16]"]
+FEW = ["trainer=cpu", "data.limit=400", "data.batch_size=64", "model.widths=[4,8]"]
 
 
 class Rates(Callback):
@@ -34,7 +34,7 @@ class Rates(Callback):
 class Trial:
     """A range test of the run that these words ask for, with all that it was made of."""
 
-    def __init__(self, words, folder, *, steps=20, start=1e-5, end=1e-2, before=lambda trial: None):
+    def __init__(self, words, folder, *, steps=15, start=1e-5, end=1e-2, before=lambda trial: None):
         composed = compose("train", [*FEW, *words])
         assert composed.problems == []
         self.cfg = one_device(config.plain(composed.cfg), folder)
@@ -96,7 +96,7 @@ def test_nothing_is_changed_weights_buffers_gradients_groups_random_numbers_and_
 
 def test_the_same_test_twice_gives_the_same_losses(tmp_path):
     tested = Trial(["augment=[crop,mixup]"], tmp_path)
-    facts = {"folder": tmp_path, "tricks": [], "start": 1e-5, "end": 1e-2, "steps": 20}
+    facts = {"folder": tmp_path, "tricks": [], "start": 1e-5, "end": 1e-2, "steps": 15}
     assert range_test(tested.cfg, tested.data, tested.classifier, **facts) == tested.curve
 
 
@@ -107,7 +107,7 @@ def test_groups_keep_the_ratios_of_their_rates_at_every_step(words, tmp_path):
     tested = Trial(words, tmp_path)
     peak = {group["name"]: group["lr"] for group in tested.classifier.groups}
     assert len(set(peak.values())) > 1 or "two_phase" in words[0]
-    assert len(tested.rates.seen) == len(tested.curve.rates) == 20
+    assert len(tested.rates.seen) == len(tested.curve.rates) == 15
     for rate, seen in zip(tested.curve.rates, tested.rates.seen, strict=True):
         factor = rate / tested.cfg["optimizer"]["lr"]
         assert {name: one / factor for name, one in seen.items()} == pytest.approx(peak, rel=1e-12)
@@ -176,7 +176,7 @@ def test_nothing_is_suggested_where_nothing_can_be_learnt(tmp_path):
         labels = tested.data.splits["train"].labels
         labels[:] = np.random.default_rng(0).permutation(labels)
 
-    words, ends = ["data.batch_size=32"], {"start": 1e-7, "end": 10.0, "steps": 100}
+    words, ends = ["data.batch_size=16", "model.widths=[4]"], {"start": 1e-7, "end": 10.0, "steps": 100}
     assert suggested(Trial(words, tmp_path, before=deaf, **ends).curve) is None
     assert suggested(Trial(words, tmp_path, before=shuffled, **ends).curve) is None
 

@@ -132,6 +132,8 @@ def test_a_step_has_as_many_batches_as_in_the_run_also_at_the_end_of_an_epoch(tm
     tested = Trial(["trainer.accumulate_grad_batches=4"], tmp_path, steps=7)
     assert tested.data.steps(1) == 6
     assert (len(tested.curve.losses), tested.rates.batches) == (7, 28)
+    four = Trial([], tmp_path, steps=4, start=1e-9, end=1e-8).curve.losses
+    assert tested.curve.losses[0] == pytest.approx(np.mean(four), rel=1e-3)
 
 
 def test_several_devices_become_as_many_batches_a_step(tmp_path):

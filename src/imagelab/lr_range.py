@@ -177,9 +177,9 @@ class StepLosses(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.batches.append(float(outputs["loss"]))
+        self.batches.append(float(outputs["loss"]))  # Lightning has divided it by the window
         if len(self.batches) == self.window:
-            self.losses.append(math.fsum(self.batches) / self.window)
+            self.losses.append(math.fsum(self.batches))
             self.batches.clear()
             trainer.should_stop = trainer.should_stop or has_diverged(self.losses)
 

@@ -7,6 +7,7 @@ appendix A.1 with the half batch and the whole one. The quotient of two noisy me
 Source: McCandlish et al. 2018, https://arxiv.org/abs/1812.06162, section 2.2, equation 2.9, and appendix A.1.
 """
 
+import math
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -21,27 +22,31 @@ from imagelab.randomness import seed_step
 from imagelab.watch import opens_step, refuse_less, untouched
 
 NAME = "gradient_noise_scale"
-FEWEST, MOST = 40, 100  # looks that the scale is taken from: the last ones
-ERRORS = 2.0  # standard errors that the squared gradient must be away from 0
+FEWEST, MOST = 40, 640  # looks that the scale is taken from: as few of the last ones as resolve it
+VAGUE = 0.125  # standard error, as a share of the scale: up to it, 95 of 100 scales are right to 25%
+ERRORS = 2.0  # standard errors between the scale and what it is above of
 HALF_SCALE = 1024.0  # factor on a loss whose gradients are in float16
 
 
 class Scale(NamedTuple):
-    """The noise scale, in images, with its standard error, or why there is none.
+    """The noise scale, in images, with its standard error.
 
-    signal: |G|^2 with its standard error. noise: tr(S), of single images. why: empty where it is resolved.
+    least: what it is above of, also where it is too vague. looks: how many it is taken from.
     """
 
     value: float
     error: float
-    signal: float
-    signal_error: float
-    noise: float
-    why: str
+    least: float
+    looks: int
+
+    @property
+    def resolved(self) -> bool:
+        """Whether there were enough looks, and the error is small."""
+        return self.looks >= FEWEST and 0 < self.error <= VAGUE * self.value
 
 
 class GradientNoiseScale(Callback):
-    """Log `gradient_noise_scale` and `gradient_noise_scale_error`, once resolved, of the last 100 looks.
+    """Log `gradient_noise_scale` and `gradient_noise_scale_error`, where resolved.
 
     What each look finds is logged as `gradient_noise/signal` and `gradient_noise/noise`. The loss is that
     of the data, without penalties, of the network as it trains: with dropout, and with BatchNorm's statistics
@@ -74,12 +79,12 @@ class GradientNoiseScale(Callback):
         self.looks.append((signal, noise))
         metrics = {"gradient_noise/signal": signal, "gradient_noise/noise": noise}
         scale = noise_scale(list(self.looks))
-        if not scale.why:
+        if scale.resolved:
             metrics |= {NAME: scale.value, f"{NAME}_error": scale.error}
         pl_module.write(metrics)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        screen.say(sentence(noise_scale(list(self.looks)), len(self.looks), self.batch))
+        screen.say(sentence(noise_scale(list(self.looks)), self.batch))
 
     def state_dict(self) -> dict[str, Any]:
         return {"looks": list(self.looks), "batch": self.batch}
@@ -122,34 +127,43 @@ def signal_and_noise(first: list[Tensor], second: list[Tensor], *, images: int) 
 
 
 def noise_scale(looks: list[tuple[float, float]]) -> Scale:
-    """The quotient of the means of noise and signal, with its jackknife error, looked at >= 40 times."""
+    """Of as few of the last looks, 40 or more, as resolve it: it changes during a run; else of all."""
+    counts = [FEWEST * 2**doubled for doubled in range(4) if FEWEST * 2**doubled < len(looks)]
+    tried = (quotient(looks[-count:]) for count in counts)
+    return next((scale for scale in tried if scale.resolved), None) or quotient(looks)
+
+
+def quotient(looks: list[tuple[float, float]]) -> Scale:
+    """The mean noise over the mean signal; the error is the jackknife's.
+
+    >>> quotient([(1.0, 10.0), (2.0, 20.0), (3.0, 30.0)])[:2]
+    (10.0, 0.0)
+    """
     count = len(looks)
-    if count < FEWEST:
-        return Scale(*[float("nan")] * 5, why=f"{count} looks of the {FEWEST} that it takes")
+    if count < 2:
+        return Scale(math.nan, math.nan, math.nan, count)
     signals, noises = torch.tensor(looks, dtype=torch.float64).unbind(1)
     signal, noise = signals.mean().item(), noises.mean().item()
-    signal_error = (signals.std() / count**0.5).item()
     left_out = (noises.sum() - noises) / (signals.sum() - signals)
     error = ((count - 1) * (left_out - left_out.mean()).square().mean()).sqrt().item()
-    resolved = signal > ERRORS * signal_error
-    why = (
-        f"the squared gradient, {signal:.2g}, is within {ERRORS:g} standard errors ({signal_error:.2g}) of 0"
-    )
-    return Scale(noise / signal, error, signal, signal_error, noise, "" if resolved else why)
+    most = max(signal + ERRORS * (signals.std() / count**0.5).item(), 1e-30)
+    return Scale(noise / signal if signal else math.inf, error, noise / most, count)
 
 
-def sentence(scale: Scale, looks: int, batch: int) -> str:
-    """What to make of a noise scale, at batches of so many images."""
+def sentence(scale: Scale, batch: int) -> str:
+    """What to make of a noise scale, at steps of so many images."""
     head = "Gradient noise scale"
-    if scale.why and looks < FEWEST:
-        return f"{head}: not resolved: {scale.why}; train longer, or lower trick.{NAME}.every."
-    if scale.why:
-        return f"{head}: not resolved: {scale.why}: it is far above the batch of {batch}."
+    if scale.looks < FEWEST:
+        missing = f"{scale.looks} looks of the {FEWEST} that it takes"
+        return f"{head}: not resolved: {missing}; train longer, or lower trick.{NAME}.every."
+    if not scale.resolved:
+        vague = f"not resolved by {scale.looks} looks, but above {scale.least:.3g} images"
+        return f"{head}: {vague}; a step has {batch}."
     if batch < scale.value / 2:
         advice = "larger batches would save steps nearly in proportion"
     elif batch > 2 * scale.value:
         advice = "smaller ones would take hardly more steps"
     else:
         advice = "that is about right: larger ones save ever fewer steps, smaller ones take more"
-    count = f"last {looks} looks"
-    return f"{head}: {scale.value:.3g} ± {scale.error:.2g} images ({count}); a step has {batch}: {advice}."
+    found = f"{scale.value:.3g} ± {scale.error:.2g} images (last {scale.looks} looks)"
+    return f"{head}: {found}; a step has {batch}: {advice}."

@@ -42,12 +42,20 @@ class Preprocess:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> (B, channels, size, size) float32, normalised."""
-        pixels = self._square(_with_channels(images.float(), self.channels))
+        return self.normalise(self._square(_with_channels(images.float(), self.channels)))
+
+    def scaled(self, images: Tensor, short: int) -> Tensor:
+        """(B, C, H, W) uint8 -> (B, channels, H', W') float32 in [0, 255], `short` pixels the short side."""
+        return _scaled(_with_channels(images.float(), self.channels), short, self.interpolation).clamp(0, 255)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(B, channels, H, W) float in [0, 255] -> normalised, in the same memory."""
         scale, shift = _affine(tuple(self.mean), tuple(self.std), pixels.device)
+        height, width = pixels.shape[-2:]
         if self.channels > 1 and pixels.is_contiguous(memory_format=torch.channels_last):
             # As photos come. By whole rows, which a processor does four times as fast as by pixels.
-            rows = pixels.permute(0, 2, 3, 1).view(len(pixels), self.size, -1)
-            rows.mul_(scale.repeat(self.size)).add_(shift.repeat(self.size))
+            rows = pixels.permute(0, 2, 3, 1).view(len(pixels), height, -1)
+            rows.mul_(scale.repeat(width)).add_(shift.repeat(width))
         else:
             pixels.mul_(scale[:, None, None]).add_(shift[:, None, None])
         return pixels
@@ -73,14 +81,10 @@ class Preprocess:
         return cls(**data)
 
     def _square(self, pixels: Tensor) -> Tensor:
-        height, width = pixels.shape[-2:]
-        if height == width == self.size:
+        if pixels.shape[-1] == pixels.shape[-2] == self.size:
             return pixels
-        shorter = min(height, width)
-        tall, wide = (max(self.resize, round(side * self.resize / shorter)) for side in (height, width))
-        smooth = {} if self.interpolation == "nearest" else {"antialias": True}
-        pixels = functional.interpolate(pixels, (tall, wide), mode=self.interpolation, **smooth)
-        top, left = (tall - self.size) // 2, (wide - self.size) // 2
+        pixels = _scaled(pixels, self.resize, self.interpolation)
+        top, left = ((side - self.size) // 2 for side in pixels.shape[-2:])
         return pixels[..., top : top + self.size, left : left + self.size].clamp(0, 255)  # bicubic overshoots
 
 
@@ -91,6 +95,16 @@ def resize_of(size: int) -> int:
     256
     """
     return round(size / 0.875)
+
+
+def _scaled(pixels: Tensor, short: int, mode: str) -> Tensor:
+    height, width = pixels.shape[-2:]
+    shorter = min(height, width)
+    if shorter == short:
+        return pixels
+    tall, wide = (max(short, round(side * short / shorter)) for side in (height, width))
+    smooth = {} if mode == "nearest" else {"antialias": True}
+    return functional.interpolate(pixels, (tall, wide), mode=mode, **smooth)
 
 
 def _with_channels(pixels: Tensor, channels: int) -> Tensor:

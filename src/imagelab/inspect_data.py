@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imagelab import cli, config
-from imagelab.record import taking, timed
+from imagelab.record import Record, taking, timed, worst
 
 Node = dict[str, Any]
 
@@ -22,7 +22,8 @@ class Inspect(config.Run):
 
     split: Literal["repaired"] | None
     labels: bool | str
-    annotate: int | None
+    annotate: int | str | None
+    port: int
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:
@@ -39,9 +40,12 @@ def main() -> None:
 def questions(cfg: Node) -> list[Any]:
     """What is asked of the data, in the order of the page; those that import torch only where asked for."""
     from imagelab.inspection.classes import class_distribution
+    from imagelab.inspection.copies import copies
+    from imagelab.inspection.files import files
+    from imagelab.inspection.outliers import outliers
     from imagelab.inspection.signal import labels_follow
 
-    asked: list[Any] = [class_distribution, labels_follow]
+    asked: list[Any] = [class_distribution, files, copies, outliers, labels_follow]
     if cfg["labels"]:
         from imagelab.inspection.suspects import label_errors
 
@@ -55,17 +59,51 @@ def questions(cfg: Node) -> list[Any]:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write inspection.json, inspection.html and the tables beside them into a new folder."""
+    if cfg["annotate"]:
+        from imagelab.inspection.annotate import annotate
+
+        annotate(cfg, folder)
+        return
     from imagelab.inspection.collection import collect
     from imagelab.inspection.scan import scan
+    from imagelab.reports.publish import loggers_of, publish
 
-    seen = scan(collect(cfg), folder)
-    records, sections = [], []
+    with timed() as spent:
+        seen = scan(collect(cfg), folder)
+    records, sections = [_looked(seen, spent[0])], []
     for ask in questions(cfg):
         with timed() as spent:
             answer = ask(seen, cfg, folder)
         records += [taking(record, spent[0]) for record in answer.records]
         sections += answer.sections
-    print(records)
+    publish(
+        folder,
+        "inspection",
+        title="Inspection of " + _subject(seen, cfg),
+        summary=_summary(seen, records),
+        records=records,
+        sections=sections,
+        loggers=loggers_of(cfg, folder),
+    )
+
+
+def _looked(seen: Any, seconds: float) -> Record:
+    count = len(seen.images)
+    fact = Record(name="images", status="INFO", value=count, expected="", why="each decoded once", fix="")
+    return taking(fact, seconds)
+
+
+def _subject(seen: Any, cfg: Node) -> str:
+    found = seen.images.walk
+    return found.root.name if found else cfg["data"]["_target_"].rpartition(".")[2]
+
+
+def _summary(seen: Any, records: list[Record]) -> str:
+    splits = ", ".join(f"{split} {len(images):,}" for split, images in seen.images.parts.items())
+    status = worst(records)
+    told = [record.name for record in records if record.status == status and status in ("FAIL", "WARN")]
+    verdict = f"{status}: {'; '.join(told)}." if told else "Nothing to worry about."
+    return f"{len(seen.images):,} images of {len(seen.images.classes)} classes ({splits}). {verdict}"
 
 
 if __name__ == "__main__":

@@ -1,27 +1,126 @@
 """How many images has each class in each split, and do the splits name the same classes?"""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from imagelab.data.listing import some
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
+from imagelab.problem import nearest
 from imagelab.record import Record
+from imagelab.reports.charts import bars
+from imagelab.reports.page import Section
+from imagelab.reports.table import table
 
 Node = dict[str, Any]
+Counts = Mapping[str, Mapping[str, int]]
+
+IMBALANCED = 10.0  # times as many images of the largest class as of the smallest
+SHOWN = 60  # classes in the chart
 
 
 def class_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Counts by class and split, the imbalance, classes that a split lacks."""
-    images = seen.images
+    images, readable = seen.images, seen.readable
     counts = {
-        split: np.bincount(part.labels, minlength=len(images.classes)).tolist()
-        for split, part in images.parts.items()
+        split: _counts(images.labels[readable & (images.splits == split)], images.classes)
+        for split in images.parts
     }
-    value = {split: dict(zip(images.classes, numbers, strict=True)) for split, numbers in counts.items()}
-    return Answer(
-        records=[
-            Record(name="images by class and split", status="INFO", value=value, expected="", why="", fix="")
-        ]
+    records = [_totals(counts), _imbalance(counts), _same_names(counts), _enough(counts)]
+    return Answer(records=records, sections=[_section(counts)])
+
+
+def lacking(counts: Counts) -> dict[str, list[str]]:
+    """Split -> the classes of others of which it has no image, with the misspelt name that may be meant."""
+    present = {split: {name for name, count in classes.items() if count} for split, classes in counts.items()}
+    every = set().union(*present.values())
+    found = {}
+    for split, names in present.items():
+        missing = sorted(every - names)
+        odd = [name for name in names if not all(name in others for others in present.values())]
+        if missing:
+            found[split] = [name + _meant(name, odd) for name in missing]
+    return found
+
+
+def _meant(name: str, others: list[str]) -> str:
+    folded = {other.casefold().strip(): other for other in others}
+    same = folded.get(name.casefold().strip())
+    return f"; did you mean {same!r}?" if same else nearest(name, others)
+
+
+def _counts(labels: np.ndarray, classes: list[str]) -> dict[str, int]:
+    return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
+
+
+def _totals(counts: Counts) -> Record:
+    return Record(
+        name="images by class and split",
+        status="INFO",
+        value={split: dict(classes) for split, classes in counts.items()},
+        expected="",
+        why=", ".join(f"{split} {sum(classes.values()):,}" for split, classes in counts.items()),
+        fix="",
     )
+
+
+def _imbalance(counts: Counts) -> Record:
+    train = {name: count for name, count in counts.get("train", {}).items() if count}
+    ratio = max(train.values()) / min(train.values()) if train else 0.0
+    far = ratio > IMBALANCED
+    least = min(train, key=train.__getitem__) if train else ""
+    return Record(
+        name="class imbalance",
+        status="WARN" if far else "OK",
+        value=round(ratio, 2),
+        expected=f"largest class of train / smallest <= {IMBALANCED:g}",
+        why=f"the smallest class of train is {least} with {train[least]:,}" if train else "train is empty",
+        fix="data.balance=true draws every class equally often; judge by accuracy_macro" if far else "",
+    )
+
+
+def _same_names(counts: Counts) -> Record:
+    found = lacking(counts)
+    return Record(
+        name="same classes in every split",
+        status="FAIL" if found else "OK",
+        value=found or "yes",
+        expected="each class in each split, under one name",
+        why="training numbers the classes once, by name, so that no label shifts; but what a split lacks is "
+        "never learnt or never measured"
+        if found
+        else "",
+        fix="add the images, mend the folder's name, or choose by data.classes=[...]" if found else "",
+    )
+
+
+def _enough(counts: Counts) -> Record:
+    held_out = {split: classes for split, classes in counts.items() if split != "train"}
+    few = {
+        split: names
+        for split, classes in held_out.items()
+        if (names := [name for name, count in classes.items() if 0 < count < 10])
+    }
+    return Record(
+        name="images to measure a class with",
+        status="WARN" if few else "OK",
+        value={split: some(names) for split, names in few.items()} or "10 or more each",
+        expected="10 or more of each class in val and test",
+        why="one image more or less changes the accuracy of such a class by over 10 points" if few else "",
+        fix="hold out more: data.val_fraction, data.test_fraction, or more files" if few else "",
+    )
+
+
+def _section(counts: Counts) -> Section:
+    classes = list(next(iter(counts.values())))
+    groups = {
+        name: {split: float(numbers[name]) for split, numbers in counts.items()} for name in classes[:SHOWN]
+    }
+    rows = [[name, *(numbers[name] for numbers in counts.values())] for name in classes]
+    more = f" The chart shows the first {SHOWN} of {len(classes)} classes." if len(classes) > SHOWN else ""
+    about = "Readable images of each class, in the splits that training would use." + more
+    chart = bars(groups, title="images by class", y_label="images")
+    return Section("Classes", about, chart + table(["class", *counts], rows))

@@ -134,8 +134,8 @@ def _scan_start(data: bytes) -> int:
 def _odd_other(data: bytes) -> list[str]:
     with Image.open(BytesIO(data)) as image:
         found = _turned(image)
-        if getattr(image, "n_frames", 1) > 1:
-            found.append(f"{image.n_frames} frames, of which the first is read")
+        frames = getattr(image, "n_frames", 1)
+        found += [f"{frames} frames, of which the first is read"] if frames > 1 else []
         mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I") or mode == "F":
         found.append("16 bits or more a pixel: other tools turn it white")

@@ -21,7 +21,7 @@ TOGETHER = 256  # images of one size that are measured at once
 
 
 class Thumbnails:
-    """(N, 32, 32, 3) uint8 in a file that vanishes by itself: in memory they would be most of what is used."""
+    """(N, 32, 32, 3) uint8 in a file that vanishes by itself: they would be most of the memory used."""
 
     def __init__(self, file: BinaryIO, count: int) -> None:
         self._file, self._count = file, count

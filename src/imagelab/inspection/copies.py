@@ -1,0 +1,167 @@
+"""Report on copies: those with different labels first, then those that leak from train into val or test."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagelab.inspection.answer import Answer
+from imagelab.inspection.duplicates import Duplicates, Pair, find_duplicates
+from imagelab.inspection.repair import repair
+from imagelab.inspection.scan import Seen
+from imagelab.record import Record, Status
+from imagelab.reports.page import Section
+from imagelab.reports.picture import Picture
+from imagelab.reports.table import table
+
+Node = dict[str, Any]
+SHOWN = 60  # pairs in the page
+NAMED = 20  # pairs in a record
+
+
+def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
+    """Write duplicates.csv and, where asked for, a repaired split; say what there is."""
+    found = find_duplicates(seen)
+    pairs = sorted(found.pairs, key=lambda pair: _urgency(seen, pair))
+    write_pairs(seen, pairs, found.groups, folder / "duplicates.csv")
+    records = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]
+    if cfg["split"] == "repaired":
+        records.append(repair(seen, found.groups, cfg, folder))
+    return Answer(records=records, sections=[_section(seen, pairs)] if pairs else [])
+
+
+def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -> None:
+    """A line for each pair."""
+    images = seen.images
+    heads = [f"{which}_{what}" for what in ("file", "split", "label") for which in ("first", "second")]
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow([*heads, "kind", "distance", "correlation", "group"])
+        for pair in pairs:
+            both = pair[:2]
+            told = [images.names[i] for i in both] + [images.splits[i] for i in both]
+            told += [images.classes[images.labels[i]] for i in both]
+            writer.writerow([*told, pair.kind, pair.distance, f"{pair.likeness:.4f}", groups[pair.first]])
+
+
+def _urgency(seen: Seen, pair: Pair) -> tuple[bool, bool, bool, float]:
+    return _agree(seen, pair), not _across(seen, pair), pair.kind != "exact", -pair.likeness
+
+
+def _agree(seen: Seen, pair: Pair) -> bool:
+    return bool(seen.images.labels[pair.first] == seen.images.labels[pair.second])
+
+
+def _across(seen: Seen, pair: Pair) -> bool:
+    return bool(seen.images.splits[pair.first] != seen.images.splits[pair.second])
+
+
+def _labels(seen: Seen, pairs: list[Pair]) -> Record:
+    differ = [pair for pair in pairs if not _agree(seen, pair)]
+    exact = any(pair.kind == "exact" for pair in differ)
+    return Record(
+        name="copies with different labels",
+        status="FAIL" if exact else "WARN" if differ else "OK",
+        value=_named(seen, differ) or "none",
+        expected="copies have one label",
+        why=f"pairs: {len(differ):,}; of each one label at least is wrong, or it shows both"
+        if differ
+        else "",
+        fix="mend the labels; duplicates.csv begins with these pairs" if differ else "",
+    )
+
+
+def _leak(seen: Seen, pairs: list[Pair], found: Duplicates, cfg: Node) -> Record:
+    across = [pair for pair in pairs if _across(seen, pair)]
+    kinds = Counter(f"{_between(seen, pair)} {pair.kind}" for pair in across)
+    leaked = leaked_share(seen, found.groups)
+    exact = any(pair.kind == "exact" for pair in across)
+    status: Status = "FAIL" if exact else "WARN" if across else "OK"
+    share = ", ".join(f"{100 * part:.2g}% of {split}" for split, part in leaked.items() if part)
+    return Record(
+        name="copies across splits",
+        status=status,
+        value=dict(kinds) if across else "none",
+        expected="no image of val or test has a copy in train",
+        why=f"{share} was seen in training: its accuracy is too good" if share else "",
+        fix=repair_command(cfg) if across else "",
+    )
+
+
+def leaked_share(seen: Seen, groups: np.ndarray) -> dict[str, float]:
+    """Of val and test, the share of images with a copy in train."""
+    splits = seen.images.splits
+    of_train = np.unique(groups[splits == "train"])
+    return {
+        split: float(np.isin(groups[splits == split], of_train).mean())
+        for split in seen.images.parts
+        if split != "train" and (splits == split).any()
+    }
+
+
+def repair_command(cfg: Node) -> str:
+    """What to type for a split without copies across."""
+    data = cfg["data"]
+    if "root" not in data or not data["_target_"].endswith(".Folder"):
+        return "keep in mind that the measured accuracy is too good"
+    manifest = f" data.manifest={data['manifest']}" if data["manifest"] else ""
+    return f"imagelab inspect data=folder data.root={data['root']}{manifest} split=repaired"
+
+
+def _within(seen: Seen, pairs: list[Pair]) -> Record:
+    inside = [pair for pair in pairs if not _across(seen, pair)]
+    kinds = Counter(f"{_between(seen, pair)} {pair.kind}" for pair in inside)
+    exact = any(pair.kind == "exact" for pair in inside)
+    return Record(
+        name="copies within a split",
+        status="WARN" if exact else "INFO" if inside else "OK",
+        value=dict(kinds) if inside else "none",
+        expected="each image once",
+        why="copies count several times, in training and in the metrics" if inside else "",
+        fix="remove all but one of each group in duplicates.csv" if exact else "",
+    )
+
+
+def _how(seen: Seen, found: Duplicates) -> Record:
+    if found.thresholds is None:
+        value, why = "exact copies only", "images of under 16 pixels are too small to tell near copies"
+    else:
+        value = {"coarse correlation": round(found.thresholds.coarse, 3), "likeness": found.thresholds.fine}
+        why = "not seen: crops by a fifth and more, wide borders, rotations beyond a few degrees"
+    cut = "; there are more pairs than the million that were kept" if found.cut else ""
+    return Record(name="how copies are told", status="INFO", value=value, expected="", why=why + cut, fix="")
+
+
+def _between(seen: Seen, pair: Pair) -> str:
+    """The splits of a pair in the order train, val, test.
+
+    The images of a collection have that order.
+    """
+    one, other = (str(seen.images.splits[index]) for index in pair[:2])
+    return one if one == other else f"{one}-{other}"
+
+
+def _named(seen: Seen, pairs: list[Pair]) -> list[str]:
+    images = seen.images
+    told = [
+        " = ".join(f"{images.names[i]} ({images.classes[images.labels[i]]})" for i in pair[:2])
+        for pair in pairs[:NAMED]
+    ]
+    return told + ([f"and {len(pairs) - NAMED:,} more"] if len(pairs) > NAMED else [])
+
+
+def _section(seen: Seen, pairs: list[Pair]) -> Section:
+    images, rows = seen.images, []
+    for pair in pairs[:SHOWN]:
+        both = [Picture(images.pixels(i, 96), str(images.names[i])) for i in pair[:2]]
+        labels = " / ".join(dict.fromkeys(images.classes[images.labels[i]] for i in pair[:2]))
+        rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness, pair.distance])
+    about = (
+        "Side by side, those with different labels first, then those across splits. Likeness: correlation of "
+        "their fine structure; distance: bits in which their perceptual hashes differ. All: `duplicates.csv`."
+    )
+    heads = ["first", "second", "class", "splits", "kind", "likeness", "distance"]
+    shown = table(heads, rows, filters=["splits", "kind"], of=len(pairs), budget=250_000)
+    return Section("Copies", about, shown)

@@ -1,0 +1,165 @@
+"""Which files cannot be read, are odd, or are no pictures at all?"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from imagelab.inspection.answer import Answer
+from imagelab.inspection.look import kind_of
+from imagelab.inspection.scan import Seen
+from imagelab.inspection.walk import Walk
+from imagelab.record import Record
+from imagelab.reports.page import Section
+from imagelab.reports.picture import Picture
+from imagelab.reports.table import table
+
+Node = dict[str, Any]
+LISTED = 100  # names in a record; images.csv has all
+SHOWN = 200  # rows in the page
+PICTURED = 40
+COMMON = 0.2  # share of files from which on a trait is how the set is, not what is odd about a file
+PICTURES = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+
+
+def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
+    """Unreadable and odd files, and those that are passed over."""
+    odd = oddities(seen)
+    records = [_readable(seen), _odd(seen, odd), _kinds(seen)]
+    found = seen.images.walk
+    if found is not None:
+        records += [_layout(found), _strays(found)]
+    rows = _rows(seen, odd)
+    about = "What cannot be read stops training, or is left out by `data.on_bad_image=skip`."
+    section = Section(
+        "Files",
+        about,
+        table(
+            ["file", "split", "class", "what", "picture"],
+            rows,
+            filters=["split", "class"],
+            of=len(seen.faults) + len(odd),
+        ),
+    )
+    return Answer(records=records, sections=[section] if rows else [])
+
+
+def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
+    """What is unusual about readable files, by index: what most files share is not."""
+    count = max(1, int(seen.readable.sum()))
+    times = Counter(word for words in seen.odd.values() for word in words)
+    kinds = Counter(kind for kind in seen.kinds[seen.readable].tolist() if kind)
+    rare = {kind for kind, n in kinds.items() if n <= COMMON * count}
+    grey = set() if _grey(seen).mean() > COMMON else set(_grey(seen).nonzero()[0].tolist())
+    found = {}
+    for index in seen.readable.nonzero()[0].tolist():
+        words = [word for word in seen.odd.get(index, ()) if times[word] <= COMMON * count or count < 10]
+        kind = str(seen.kinds[index])
+        words += [f"a {kind} among {kinds.most_common(1)[0][0]} files"] if kind in rare else []
+        words += ["grey, stored as colour"] if index in grey and "grey" not in words else []
+        if words:
+            found[index] = tuple(words)
+    return found
+
+
+def _grey(seen: Seen) -> Any:
+    """(N,) bool: readable images whose pixels have no colour."""
+    return seen.readable & (seen.measures["chroma"] < 0.04)
+
+
+def _readable(seen: Seen) -> Record:
+    bad = {str(seen.images.names[index]): why for index, why in sorted(seen.faults.items())}
+    return Record(
+        name="files that can be read",
+        status="FAIL" if bad else "OK",
+        value=_first(bad) if bad else f"all {len(seen.images):,}",
+        expected="every file",
+        why=f"{len(bad):,} of {len(seen.images):,} cannot be read" if bad else "",
+        fix="mend or remove them, or leave them out by data.on_bad_image=skip" if bad else "",
+    )
+
+
+def _odd(seen: Seen, odd: dict[int, tuple[str, ...]]) -> Record:
+    told = {str(seen.images.names[index]): "; ".join(words) for index, words in odd.items()}
+    return Record(
+        name="files unlike the others",
+        status="WARN" if odd else "OK",
+        value=_first(told) if told else "none",
+        expected="one format, one kind of colours, no more than one frame, stored upright",
+        why=_summary(odd),
+        fix="look at them: they are read as the page shows them" if odd else "",
+    )
+
+
+def _summary(odd: dict[int, tuple[str, ...]]) -> str:
+    times = Counter(word for words in odd.values() for word in words)
+    told = "; ".join(f"{count:,} x {word}" for word, count in times.most_common(8))
+    return told + ("; ..." if len(times) > 8 else "")
+
+
+def _kinds(seen: Seen) -> Record:
+    kinds = Counter(kind or "in memory" for kind in seen.kinds[seen.readable].tolist())
+    sizes = Counter(f"{width} x {height}" for width, height in seen.sizes[seen.readable].tolist())
+    return Record(
+        name="formats and sizes",
+        status="INFO",
+        value={"formats": dict(kinds.most_common()), "sizes": dict(sizes.most_common(10))},
+        expected="",
+        why=f"{len(sizes):,} different sizes" if len(sizes) > 1 else "all of one size",
+        fix="",
+    )
+
+
+def _layout(found: Walk) -> Record:
+    return Record(
+        name="data=folder takes the folder",
+        status="FAIL" if found.refusal else "OK",
+        value=found.refusal or "yes",
+        expected="a folder for each class, each with pictures, the same in every split",
+        why="training would stop before it begins" if found.refusal else "",
+        fix="mend the folder as the sentence says" if found.refusal else "",
+    )
+
+
+def _strays(found: Walk) -> Record:
+    told = {_below(found.root, path): _stray(path) for path in sorted(found.strays)}
+    hidden = [name for name, what in told.items() if what.startswith("a picture")]
+    return Record(
+        name="files passed over",
+        status="WARN" if hidden else "INFO" if told else "OK",
+        value=_first(told) if told else "none",
+        expected="pictures only",
+        why=f"{len(hidden)} of them are pictures without a picture's ending" if hidden else "",
+        fix="rename them, so that they are seen" if hidden else "",
+    )
+
+
+def _stray(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            kind = kind_of(file.read(256))
+    except OSError as error:
+        return error.strerror or "cannot be opened"
+    return f"a picture ({kind}) that is passed over" if kind in PICTURES else "no picture"
+
+
+def _below(root: Path, path: str) -> str:
+    return path.removeprefix(f"{root}/")
+
+
+def _first(told: dict[str, str]) -> dict[str, str]:
+    if len(told) <= LISTED:
+        return told
+    return dict(list(told.items())[:LISTED]) | {"...": f"{len(told) - LISTED:,} more in images.csv"}
+
+
+def _rows(seen: Seen, odd: dict[int, tuple[str, ...]]) -> list[list[Any]]:
+    images = seen.images
+    words = seen.faults | {index: "; ".join(told) for index, told in odd.items()}
+    rows = []
+    for place, index in enumerate(sorted(words, key=lambda i: (i not in seen.faults, i))[:SHOWN]):
+        shown = None
+        if index not in seen.faults and place < PICTURED:
+            shown = Picture(images.pixels(index, 96), "")
+        label = images.classes[images.labels[index]]
+        rows.append([str(images.names[index]), str(images.splits[index]), label, words[index], shown])
+    return rows

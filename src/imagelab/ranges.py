@@ -21,6 +21,8 @@ LEAST = {
     "data.workers": 0,
     "data.size": 1,
     "data.limit": 1,
+    "annotate": 1,
+    "port": 0,
     "optimizer.weight_decay": 0,
     "trainer.max_epochs": 1,
     "trainer.accumulate_grad_batches": 1,

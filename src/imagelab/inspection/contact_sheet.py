@@ -48,7 +48,7 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
     names = ", ".join(cfg["augment"]) or "none"
     about = (
         f"The images of the first training step (seed {cfg['seed']}, `augment=[{names}]`) exactly as the "
-        "network gets them, after augmentation, resizing and mixing, their normalisation undone to look at; the "
+        "network gets them, after augmentation, resizing and mixing, normalisation undone for looking; the "
         "words are the label, or the shares of two."
     )
     rest = f"The first {EACH} of each class, of up to {CLASSES} classes, in the first {STEPS} steps."

@@ -83,13 +83,13 @@ def readable_data(cfg: Node) -> ImageData:
     return build_data(cfg | {"data": data | ({"on_bad_image": "skip"} if "on_bad_image" in data else {})})
 
 
-def pixels(images: Images, place: int) -> np.ndarray:
-    """One image as it came, (H, W, 3) uint8, no larger than a page needs it."""
+def pixels(images: Images, place: int, least: int) -> np.ndarray:
+    """One image as it came, (H, W, 3) uint8; `least`: the smallest short side still needed, in pixels."""
     if isinstance(images, Arrays):
         shown = images.images[place].permute(1, 2, 0).numpy()
         return np.ascontiguousarray(np.repeat(shown, 3 // shown.shape[2], axis=2))
     assert isinstance(images, Photos)
-    return images.photo(place, SIDE)
+    return images.photo(place, least)
 
 
 def _looked(cfg: Node, data: ImageData) -> Looked:
@@ -154,7 +154,7 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _pictures(data: ImageData, looked: Looked, order: np.ndarray) -> list[Picture]:
     place = {name: (part, k) for part in data.named.values() for k, name in enumerate(part.names)}
     shown = (looked.names[k] for k in order[:SHOWN].tolist())
-    return [Picture(pixels(place[name][0].images, place[name][1]), "") for name in shown]
+    return [Picture(pixels(place[name][0].images, place[name][1], SIDE), "") for name in shown]
 
 
 def _predictability(looked: Looked, agreed: float, classes: int) -> Record:

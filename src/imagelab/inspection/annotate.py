@@ -1,0 +1,247 @@
+"""Serve a page on which a person labels held-out images, to this machine only, until all have a label."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+
+from imagelab import record, runs, screen
+from imagelab.data.image_data import ImageData
+from imagelab.inspection.annotation import Answers, Said, order_of, records
+from imagelab.inspection.suspects import pixels, readable_data
+from imagelab.problem import Problem
+from imagelab.reports.page import Section
+from imagelab.reports.picture import Picture
+from imagelab.reports.publish import publish
+from imagelab.reports.table import table
+from imagelab.summary import near
+
+Node = dict[str, Any]
+HOST = "127.0.0.1"
+STEM, ORDER = "annotation", "annotation_order.json"
+PAGE = Path(__file__).with_name("annotate.html")
+SIDE = 600  # pixels: as large as a window shows it
+LINGER = 1.0  # seconds in which the last answer's page still gets its reply
+
+
+class Annotation:
+    """What is shown and what was answered.
+
+    Args:
+        data: The images.
+        split: The one to label.
+        places: In that split, in their order.
+        folder: For annotation.csv and annotation.json.
+    """
+
+    def __init__(self, data: ImageData, split: str, places: np.ndarray, folder: Path) -> None:
+        self.data, self.images, self.labels = data, data.named[split].images, data.splits[split].labels
+        self.places, self.folder = places.tolist(), folder
+        names = data.named[split].names
+        self.files = [names[place] for place in self.places]
+        self.answers = Answers(folder / f"{STEM}.csv", self.files)
+        self.lock = threading.Lock()
+
+    @property
+    def done(self) -> bool:
+        """Whether all images have an answer."""
+        return len(self.answers.said) == len(self.places)
+
+    def state(self) -> Node:
+        """What the page needs to show the next image; never its label."""
+        number, total = len(self.answers.said), len(self.places)
+        result = self.result() if self.done else ""
+        progress = {"number": number, "total": total, "done": self.done}
+        return progress | {"classes": self.data.classes, "result": result}
+
+    def image(self, number: int) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return pixels(self.images, self.places[number], SIDE)
+
+    def answer(self, number: int, label: int, seconds: float) -> Node:
+        """Keep an answer to the image that is due, once; what is due now."""
+        with self.lock:
+            if number == len(self.answers.said) and not self.done and 0 <= label < len(self.data.classes):
+                given = self.data.classes[int(self.labels[self.places[number]])]
+                said = self.data.classes[label]
+                self.answers.add(Said(number, self.files[number], given, said, round(seconds, 2)))
+                runs.write_json(self.folder / f"{STEM}.json", record.plain(self.records()))
+            return self.state()
+
+    def records(self) -> list[record.Record]:
+        """What came out so far."""
+        return records(self.answers.said, len(self.places))
+
+    def result(self) -> str:
+        """The same in a sentence."""
+        parts = [
+            f"{one.name} {one.value['share']:.1%} [{one.value['low']:.1%}, {one.value['high']:.1%}] of "
+            f"{one.value['images']}"
+            for one in self.records()
+            if one.value
+        ]
+        return "; ".join(parts) or "nothing was answered"
+
+
+def annotate(cfg: Node, folder: Path) -> None:
+    """Label by hand; what was answered is kept in the folder, or in that of the annotation to go on with."""
+    begun = annotation(cfg, folder)
+    server = serve(begun, cfg["port"])
+    left = len(begun.places) - len(begun.answers.said)
+    screen.say(f"{left} images to label: open http://{HOST}:{server.server_port}/ (Ctrl-C ends, all is kept)")
+    try:
+        server.serve_forever(poll_interval=0.1)
+    except KeyboardInterrupt:
+        screen.say("")
+    finally:
+        server.server_close()
+    screen.say(f"{begun.result()}.")
+    if begun.answers.said:
+        publish(
+            begun.folder,
+            STEM,
+            title="Labels by hand",
+            summary=f"{begun.result()}.",
+            records=begun.records(),
+            sections=[_mistakes(begun)],
+        )
+    if not begun.done:
+        screen.say(f"go on: imagelab inspect annotate={near(begun.folder)} with the same data=...")
+
+
+def annotation(cfg: Node, folder: Path) -> Annotation:
+    """The annotation that a config asks for: a new one, or one to go on with.
+
+    Raises:
+        Problem: There is none to go on with, or its images are not those of the data.
+    """
+    data = readable_data(cfg)
+    split = "test" if data.has_test else "val"
+    if isinstance(cfg["annotate"], str):
+        return _going_on(cfg["annotate"], data)
+    places = order_of(data.splits[split].labels, cfg["annotate"], cfg["seed"])
+    begun = Annotation(data, split, places, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.write_json(folder / ORDER, {"split": split, "files": begun.files})
+    return begun
+
+
+def serve(begun: Annotation, port: int) -> ThreadingHTTPServer:
+    """The server, listening on this machine's own address only; it stops when all is answered.
+
+    Args:
+        begun: What is shown.
+        port: 0: any free one.
+
+    Raises:
+        Problem: The port is taken.
+    """
+
+    class Handler(_Handler):
+        annotation = begun
+
+    try:
+        return ThreadingHTTPServer((HOST, port), Handler)
+    except OSError as error:
+        raise Problem(f"port={port}: {error.strerror or error}; port=0 takes any free one") from error
+
+
+class _Handler(BaseHTTPRequestHandler):
+    annotation: Annotation
+
+    def do_GET(self) -> None:
+        asked = urlsplit(self.path)
+        if not self._from_here():
+            return
+        if asked.path == "/":
+            self._reply(PAGE.read_bytes(), "text/html; charset=utf-8")
+        elif asked.path == "/state":
+            self._reply_json(self.annotation.state())
+        elif asked.path == "/image":
+            number = parse_qs(asked.query).get("number", [""])[0]
+            if not number.isdecimal() or int(number) >= len(self.annotation.places):
+                self.send_error(404)
+                return
+            self._reply(_png(self.annotation.image(int(number))), "image/png")
+        else:
+            self.send_error(404)
+
+    def do_POST(self) -> None:
+        if not self._from_here():
+            return
+        try:
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            number, label, seconds = int(body["number"]), int(body["label"]), float(body["seconds"])
+        except (ValueError, KeyError, TypeError):
+            self.send_error(400, "expected number, label and seconds as JSON")
+            return
+        state = self.annotation.answer(number, label, seconds)
+        self._reply_json(state)
+        if state["done"]:
+            threading.Thread(target=self._stop, daemon=True).start()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the screen: the person looks at the page."""
+
+    def _stop(self) -> None:
+        time.sleep(LINGER)
+        self.server.shutdown()
+
+    def _from_here(self) -> bool:
+        """Refuse pages of other sites that a browser asks in their name."""
+        host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
+        origin = self.headers.get("Origin")
+        if host in (HOST, "localhost") and (not origin or urlsplit(origin).hostname in (HOST, "localhost")):
+            return True
+        self.send_error(403)
+        return False
+
+    def _reply_json(self, content: Node) -> None:
+        self._reply(json.dumps(content).encode(), "application/json")
+
+    def _reply(self, content: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _going_on(name: str, data: ImageData) -> Annotation:
+    folder = Path(name).expanduser()
+    if not (folder / ORDER).is_file():
+        raise Problem(f"annotate={name}: wants a number of images, or the folder of one to go on with")
+    order = json.loads((folder / ORDER).read_text(encoding="utf-8"))
+    place = {file: k for k, file in enumerate(data.named[order["split"]].names)}
+    if gone := [file for file in order["files"] if file not in place]:
+        raise Problem(
+            f"annotate={name}: {gone[0]} is not in {order['split']}; say the same data=... as before"
+        )
+    return Annotation(data, order["split"], np.array([place[file] for file in order["files"]]), folder)
+
+
+def _mistakes(begun: Annotation) -> Section:
+    rows: Sequence[Sequence[Any]] = [
+        [Picture(begun.image(one.number), ""), one.file, one.given, one.said, one.seconds]
+        for one in begun.answers.said
+        if one.said != one.given
+    ]
+    columns = ["image", "file", "label", "said", "seconds"]
+    about = "Where the person and the label differ: one of them is wrong, or the image is hard."
+    return Section("Differences", about, table(columns, rows, filters=["label", "said"]))
+
+
+def _png(image: np.ndarray) -> bytes:
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
+    return file.getvalue()

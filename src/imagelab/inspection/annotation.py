@@ -1,0 +1,131 @@
+"""How well does a person do on held-out images? Which images are shown, what was answered, what came out.
+
+Some images come twice: whoever does not agree with himself shows how clear the task is at best.
+
+Source: Karpathy 2014, "What I learned from competing against a ConvNet on ImageNet", https://karpathy.github.io.
+"""
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from imagelab.evaluation.per_class import wilson
+from imagelab.problem import Problem
+from imagelab.randomness import stream
+from imagelab.record import Record
+
+TWICE = 0.2  # share of the images that come a second time
+APART = 0.5  # share of all that comes before the first of these
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer. number: its place in the order. file, given, said: the image, its label, the person's."""
+
+    number: int
+    file: str
+    given: str
+    said: str
+    seconds: float
+
+
+def order_of(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Places of `count` images, as many of each class as there are, shuffled; a fifth of them comes twice.
+
+    Args:
+        labels: (N,) int64.
+        count: Different images, at most N are taken.
+        seed: Another seed, other images.
+    """
+    rng = stream(seed, "annotate")
+    mixed = rng.permutation(len(labels))
+    turn = np.zeros(len(labels))
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels[mixed] == label)
+        turn[mine] = np.arange(len(mine)) + rng.random()  # one of each class, then the next of each
+    once = rng.permutation(mixed[np.argsort(turn, kind="stable")][:count])
+    early = int(APART * len(once))
+    again = once[:early][: round(TWICE * len(once))]
+    late = rng.permutation(np.concatenate([once[early:], again]))
+    return np.concatenate([once[:early], late])
+
+
+def records(said: Sequence[Said], total: int) -> list[Record]:
+    """What came out so far.
+
+    Args:
+        said: All answers.
+        total: How many images there were to be answered.
+    """
+    first, second = _first_and_second(said)
+    right = sum(one.said == one.given for one in first)
+    agreed = sum(one.said == other.said for one, other in second)
+    rest = f"{len(said)} of {total} answered"
+    return [
+        _share("human accuracy", right, len(first), f"share of images whose label the person gave; {rest}"),
+        _share("self-agreement", agreed, len(second), "share of images that got the same answer twice"),
+    ]
+
+
+class Answers:
+    """The answers in a CSV file, each written as it comes.
+
+    Args:
+        path: The file; where it is there, its answers count.
+        files: The names of the images in their order, those that come twice named twice.
+    """
+
+    def __init__(self, path: Path, files: Sequence[str]) -> None:
+        self.path, self.said = path, _read(path)
+        for place, one in enumerate(self.said):
+            if place >= len(files) or one.file != files[place]:
+                raise Problem(f"annotate: {path} is of other images than the data; say data=... as before")
+
+    def add(self, one: Said) -> None:
+        """Keep an answer, on the disk before this returns."""
+        new = not self.path.exists() or not self.path.stat().st_size
+        with self.path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow([field.name for field in fields(Said)])
+            writer.writerow(astuple(one))
+            file.flush()
+            os.fsync(file.fileno())
+        self.said.append(one)
+
+
+def _first_and_second(said: Sequence[Said]) -> tuple[list[Said], list[tuple[Said, Said]]]:
+    """The first answer to each image, and both where there are two."""
+    first: dict[str, Said] = {}
+    second = []
+    for one in said:
+        if one.file in first:
+            second.append((first[one.file], one))
+        else:
+            first[one.file] = one
+    return list(first.values()), second
+
+
+def _share(name: str, hits: int, total: int, why: str) -> Record:
+    if not total:
+        return Record(name=name, status="INFO", value=None, expected="", why=f"{why}; none yet", fix="")
+    low, high = wilson(hits, total)
+    value = {"share": round(hits / total, 6), "low": round(low, 6), "high": round(high, 6), "images": total}
+    return Record(name=name, status="INFO", value=value, expected="", why=why, fix="")
+
+
+def _read(path: Path) -> list[Said]:
+    if not path.exists():
+        return []
+    whole = path.read_bytes()
+    if not whole.endswith(b"\n"):  # a kill can leave half a line
+        path.write_bytes(whole[: whole.rfind(b"\n") + 1])
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return [
+            Said(int(row["number"]), row["file"], row["given"], row["said"], float(row["seconds"]))
+            for row in csv.DictReader(file)
+        ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab import cli, runs, screen
+from imagelab.exporting.formats import is_exported, opened
 from imagelab.problem import Problem
 
 Node = dict[str, Any]
@@ -37,12 +38,18 @@ def start(cfg: Node, _: Path) -> None:
     """Write a CSV with a line for each file, and say which ones could not be read."""
     if cfg["batch_size"] < 1:
         raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
-    folder, paths = runs.existing(cfg["run"]), pictures(cfg["source"])
-    output = Path(cfg["output"] or folder / RESULT).expanduser()
-    unreadable = write(output, _best_device(folder), paths, cfg["batch_size"])
+    run, paths = found(cfg["run"]), pictures(cfg["source"])
+    output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
+    unreadable = write(output, _predictor(run), paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
     screen.say(f"{count}. Written to {output}")
+
+
+def found(run: str) -> Path:
+    """The folder of a run, or an exported file."""
+    path = Path(run).expanduser()
+    return path if is_exported(path) else runs.existing(run)
 
 
 def pictures(source: str) -> list[Path]:
@@ -97,15 +104,18 @@ def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[
                 yield path, [predictor.classes[best], *values], ""
 
 
-def _best_device(folder: Path) -> Any:
-    """The run's predictor, on the accelerator of this machine where there is one."""
+def _predictor(run: Path) -> Any:
+    """The run's predictor, on the accelerator of this machine where there is one; or that of a file."""
     import torch
 
-    from imagelab.predictor import load
+    from imagelab.predictor import Predictor, load
 
     screen.keep(Path(os.devnull))
+    predictor = opened(run) if is_exported(run) else load(run)
+    if not isinstance(predictor, Predictor):
+        return predictor
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return load(folder).to(device or "cpu")
+    return predictor.to(device or "cpu")
 
 
 def _hidden(path: Path) -> bool:

@@ -16,31 +16,20 @@ from imagelab.data.reader import Reader
 Reading = np.ndarray | Unreadable  # (K,) float32 probabilities, or why a file could not be read
 
 
-class Predictor(nn.Module):
-    """Images (B, C, H, W) uint8 -> probabilities (B, K).
+class TakesPictures:
+    """Brings pictures of any size, in memory or in files, to what gives probabilities.
 
-    Args:
-        net: The trained network.
-        classes: The names of the K classes.
-        preprocess: What happens to an image before the network.
-        reader: How a picture becomes an image such as the network was trained on.
+    classes: The names of the K classes. preprocess: What happens to an image before the network.
+    reader: How a picture becomes an image such as the network was trained on.
     """
 
-    def __init__(self, *, net: nn.Module, classes: list[str], preprocess: Preprocess, reader: Reader) -> None:
-        super().__init__()
-        self.net, self.classes = net.eval(), classes
-        self.preprocess, self.reader = preprocess, reader
+    classes: list[str]
+    preprocess: Preprocess
+    reader: Reader
 
-    @torch.inference_mode()
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8, C 1 or 3, of any size -> probabilities (B, K) on the network's device."""
-        if images.dtype != torch.uint8 or images.ndim != 4:
-            raise ValueError(
-                f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
-                "predictor.images([...]) takes arrays (H, W, 3), predictor.files([...]) paths"
-            )
-        device = next(self.net.parameters()).device
-        return self.net(self.preprocess(images.to(device))).float().softmax(dim=1)
+    def probabilities(self, images: Tensor) -> np.ndarray:
+        """(B, 3, H, W) uint8, as the reader makes them -> (B, K) float32."""
+        raise NotImplementedError
 
     def images(self, images: Iterable[Any]) -> np.ndarray:
         """The probabilities (B, K) of pictures in memory.
@@ -66,21 +55,54 @@ class Predictor(nn.Module):
     def _probabilities(self, pictures: list[np.ndarray]) -> np.ndarray:
         if not pictures:
             return np.empty((0, len(self.classes)), np.float32)
-        return self(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)).cpu().numpy()
+        return self.probabilities(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
+
+
+class Predictor(TakesPictures, nn.Module):
+    """Images (B, C, H, W) uint8 -> probabilities (B, K).
+
+    Args:
+        net: The trained network.
+        classes: The names of the K classes.
+        preprocess: What happens to an image before the network.
+        reader: How a picture becomes an image such as the network was trained on.
+    """
+
+    def __init__(self, *, net: nn.Module, classes: list[str], preprocess: Preprocess, reader: Reader) -> None:
+        super().__init__()
+        self.net, self.classes = net.eval(), classes
+        self.preprocess, self.reader = preprocess, reader
+
+    @torch.inference_mode()
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) uint8, C 1 or 3, of any size -> probabilities (B, K) on the network's device."""
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
+                "predictor.images([...]) takes arrays (H, W, 3), predictor.files([...]) paths"
+            )
+        device = next(self.net.parameters()).device
+        return self.net(self.preprocess(images.to(device))).float().softmax(dim=1)
+
+    def probabilities(self, images: Tensor) -> np.ndarray:
+        return self(images).cpu().numpy()
 
 
 def load(path: str | Path) -> Predictor:
-    """A usable network from the folder of a run (its best weights) or from a checkpoint; on the CPU.
+    """A usable network from the folder of a run (its best weights), a checkpoint or a .safetensors file.
 
-    Of raw and averaged weights it has those that were better in validation.
+    It is on the CPU. Of raw and averaged weights it has those that were better in validation.
 
     Raises:
         Problem: There is none, it is damaged, not one of this project's, or has learnt without labels.
     """
     from imagelab.checkpoint import BEST, expect_classes, read
+    from imagelab.exporting import safetensors
     from imagelab.problem import Problem
 
     path = Path(path).expanduser()
+    if path.suffix == safetensors.ENDING:
+        return safetensors.opened(path)
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
     if "imagelab" not in checkpoint:
         raise Problem(
@@ -90,25 +112,39 @@ def load(path: str | Path) -> Predictor:
     return from_checkpoint(checkpoint)
 
 
-def from_checkpoint(checkpoint: dict[str, Any]) -> Predictor:
-    """The network that a checkpoint describes, with its weights; nothing is downloaded."""
-    from imagelab.build import build_net
+def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> Predictor:
+    """The network that a checkpoint describes, with its weights; nothing is downloaded.
+
+    Args:
+        checkpoint: Its content.
+        weights: raw, ema or swa; None: those that were better in validation.
+
+    Raises:
+        Problem: It holds no such weights.
+    """
     from imagelab.checkpoint import module_state
 
-    card = checkpoint["imagelab"]
+    prefix = "net."
+    state = module_state(checkpoint, weights)
+    mine = {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
+    return from_card(checkpoint["imagelab"], mine)
+
+
+def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
+    """The network that a checkpoint's or a file's card describes.
+
+    Args:
+        card: Its classes, preprocess, reader, model and seed.
+        state: The network's weights and buffers by name.
+    """
+    from imagelab.build import build_net
+
     preprocess = Preprocess.from_dict(card["preprocess"])
     with torch.random.fork_rng(devices=[]):  # weights are drawn, then overwritten: no one else's draws change
         net = build_net(
             bare(card["model"]), card["classes"], preprocess.channels, preprocess.size, seed=card["seed"]
         )
-    prefix = "net."
-    net.load_state_dict(
-        {
-            name.removeprefix(prefix): weight
-            for name, weight in module_state(checkpoint).items()
-            if name.startswith(prefix)
-        }
-    )
+    net.load_state_dict(state)
     return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=Reader(**card["reader"]))
 
 

@@ -75,7 +75,7 @@ def starts(draws: Tensor, before: int, after: int, side: int) -> Tensor:
 
 
 def _middle(maps: Tensor) -> Tensor:
-    return torch.full((len(maps), 2), MIDDLE, device=maps.device)
+    return torch.full((maps.shape[0], 2), MIDDLE, device=maps.device)
 
 
 def _fractional(layer: nn.Module) -> nn.Module | None:

@@ -1,0 +1,143 @@
+"""The command `export`: a finished run as one file to deploy, verified against the run itself.
+
+imagelab export run=last format=onnx
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from imagelab import cli, runs, screen
+from imagelab.exporting.formats import ENDINGS
+from imagelab.problem import Problem
+from imagelab.record import Record, plain, taking, timed
+
+Node = dict[str, Any]
+LABELS, RESULT = "labels.json", "export.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """The root keys of configs/export.yaml."""
+
+    run: str
+    format: Literal["onnx", "torch_export", "safetensors"]
+    output: str | None
+    checkpoint: Literal["best", "last"]
+    weights: str | None
+    opset: int
+    images: int
+    tolerance: float
+
+
+def main() -> None:
+    """Export a run."""
+    cli.run_hydra(start, "export", Export)
+
+
+def start(cfg: Node, _: Path) -> None:
+    """Write the file, labels.json and export.json beside it; nothing where the file says something else."""
+    from imagelab.reports.record_table import terminal_table
+
+    folder = runs.existing(cfg["run"])
+    path = wanted(cfg, folder)
+    records, card = export(cfg, folder, path)
+    runs.write_json(path.with_name(LABELS), card)
+    runs.write_json(path.with_name(RESULT), plain(records))
+    screen.say("", terminal_table("Export", records), "", f"Written to {path}, {LABELS} beside it")
+    screen.say(f"predict   imagelab predict run={path} source=FILE_OR_FOLDER")
+
+
+def wanted(cfg: Node, folder: Path) -> Path:
+    """Where the file shall stand.
+
+    Raises:
+        Problem: It cannot stand there, or a number is out of range.
+    """
+    ending = ENDINGS[cfg["format"]]
+    if cfg["images"] < 1:
+        raise Problem(f"images: wants 1 or more to verify with, got {cfg['images']}")
+    path = Path(cfg["output"]).expanduser() if cfg["output"] else folder / f"model{ending}"
+    if path.suffix != ending:
+        raise Problem(f"output: wants a name that ends in {ending} for format={cfg['format']}, got {path}")
+    if not path.parent.is_dir():
+        raise Problem(f"output={path} cannot be written: there is no folder {path.parent}")
+    return path
+
+
+def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Record], Node]:
+    """Write the file once it is verified; what there is to say of it, and its card.
+
+    Args:
+        cfg: Of the command.
+        folder: Of the run.
+        path: Where the file shall stand.
+
+    Raises:
+        Problem: The run has no such checkpoint or weights, the format cannot express its network, a package
+            is missing, the file says something else than the run, or it cannot be written.
+    """
+    from imagelab.checkpoint import better, expect_classes
+    from imagelab.evaluate import checkpoint_of
+    from imagelab.exporting.card import card_of
+    from imagelab.exporting.formats import module
+    from imagelab.exporting.verify import difference, pictures_of
+    from imagelab.predictor import from_checkpoint
+
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    content = checkpoint_of(folder, cfg["checkpoint"])
+    expect_classes(content, folder)
+    predictor = from_checkpoint(content, cfg["weights"])
+    card = card_of(content["imagelab"], cfg["weights"] or better(content))
+    data = runs.read_config(folder)["data"]
+    pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        with timed() as spent:
+            module(cfg["format"]).write(beside, predictor, card, opset=cfg["opset"])
+            apart = difference(beside, predictor, pictures)
+        agreeing = taking(_agreement(apart, cfg, f"{len(pictures)} {source}"), spent[0])
+        records = [_file(beside, path, cfg), *_meaning(card), agreeing]
+        beside.replace(path)
+    except OSError as error:
+        raise Problem(f"output={path} cannot be written: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return records, card
+
+
+def _agreement(apart: float, cfg: Node, source: str) -> Record:
+    if not apart <= cfg["tolerance"]:  # no number is no agreement
+        raise Problem(
+            f"format={cfg['format']}: the file does not say what the run says: on {source} a probability "
+            f"differs by {apart:.2g}, more than tolerance={cfg['tolerance']:g}; it is removed"
+        )
+    return Record(
+        name="agreement",
+        status="OK",
+        value=apart,
+        expected=f"at most {cfg['tolerance']:g}",
+        why=f"The largest difference of a probability between the written file and the run, on {source}.",
+        fix="",
+    )
+
+
+def _file(written: Path, path: Path, cfg: Node) -> Record:
+    value = {"file": str(path), "bytes": written.stat().st_size, "format": cfg["format"]}
+    value |= {"opset": cfg["opset"]} if cfg["format"] == "onnx" else {}
+    return Record(name="file", status="INFO", value=value, expected="", why="", fix="")
+
+
+def _meaning(card: Node) -> list[Record]:
+    return [
+        Record(name=name, status="INFO", value=card[name]["shape"], expected="", why=why, fix="")
+        for name, why in (
+            ("input", f"{card['input']['dtype']}, {card['input']['meaning']}; any number at a time."),
+            ("output", "The probability of each class, in the order of labels.json."),
+        )
+    ]
+
+
+if __name__ == "__main__":
+    main()

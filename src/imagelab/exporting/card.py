@@ -1,0 +1,59 @@
+"""What an exported file says of itself, plain data: how its input is made, and what its output means."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imagelab.problem import Problem
+
+Card = dict[str, Any]
+KEY = "imagelab"  # under which a file keeps it
+INPUT, OUTPUT = "images", "probabilities"
+BATCH = "batch"  # the name of the dimension that may be of any length
+
+
+def card_of(checkpoint: Card, weights: str) -> Card:
+    """The card of a network to export.
+
+    Args:
+        checkpoint: The card of the run's checkpoint.
+        weights: raw, ema or swa.
+    """
+    preprocess, reader = checkpoint["preprocess"], checkpoint["reader"]
+    side = preprocess["size"]
+    height, width = reader["shape"] or (side, side)
+    return {
+        "classes": checkpoint["classes"],
+        "input": {
+            "name": INPUT,
+            "dtype": "uint8",
+            "shape": [BATCH, 3, height, width],
+            "meaning": "RGB from 0 to 255, the picture's shorter side resized to fit, its centre cut out",
+        },
+        "output": {"name": OUTPUT, "dtype": "float32", "shape": [BATCH, len(checkpoint["classes"])]},
+        "size": side,
+        "preprocess": preprocess,
+        "reader": reader,
+        "model": checkpoint["model"],
+        "seed": checkpoint["seed"],
+        "weights": weights,
+    }
+
+
+def written(card: Card) -> str:
+    """As text, to keep in a file."""
+    return json.dumps(card)
+
+
+def read(found: Mapping[str, str] | None, path: Path) -> Card:
+    """The card in what a file keeps beside its weights.
+
+    Raises:
+        Problem: The file is another program's.
+    """
+    if not found or not found.get(KEY):
+        raise Problem(
+            f"{path} does not say which classes it knows: it is not a file that `imagelab export` wrote"
+        )
+    return json.loads(found[KEY])

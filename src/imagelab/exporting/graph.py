@@ -1,0 +1,97 @@
+"""All that lies between uint8 pixels and probabilities, as one module; and what runs it from a file again."""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imagelab.data.preprocess import Preprocess
+from imagelab.data.reader import Reader
+from imagelab.exporting.card import INPUT, Card
+from imagelab.predictor import Predictor, TakesPictures
+from imagelab.problem import Problem
+
+EXAMPLES = 2  # images to trace with: one would be taken for the only size of a batch
+
+
+class Graph(nn.Module):
+    """What a predictor does to a batch, preprocessing included, in a form that can be traced."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        self.net, self.preprocess = predictor.net.eval(), predictor.preprocess
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) uint8 -> probabilities (B, K)."""
+        return self.net(self.preprocess(images)).float().softmax(dim=1)
+
+
+class Exported(TakesPictures):
+    """An exported file in use, like the predictor that it was made of.
+
+    Args:
+        card: What the file says of itself.
+        run: The graph: (B, 3, H, W) uint8 -> (B, K) float32.
+    """
+
+    def __init__(self, *, card: Card, run: Callable[[Tensor], np.ndarray]) -> None:
+        self.classes: list[str] = card["classes"]
+        self.preprocess, self.reader = Preprocess.from_dict(card["preprocess"]), Reader(**card["reader"])
+        self.run = run
+
+    def probabilities(self, images: Tensor) -> np.ndarray:
+        return self.run(images.contiguous())
+
+
+def traceable(predictor: Predictor, card: Card) -> tuple[Graph, tuple[Tensor]]:
+    """The graph of a predictor, and an example of its input, once tried out.
+
+    What preprocessing remembers by device must be real numbers before tracing begins.
+    """
+    graph, shape = Graph(predictor), card["input"]["shape"][1:]
+    example = torch.zeros(EXAMPLES, *shape, dtype=torch.uint8)
+    with torch.no_grad():
+        graph(example)
+    return graph, (example,)
+
+
+def dynamic(batch: Any) -> dict[str, dict[int, Any]]:
+    """That the number of images may be any."""
+    return {INPUT: {0: batch}}
+
+
+@contextmanager
+def tracing(name: str) -> Iterator[None]:
+    """Tell in a sentence that a format cannot express a network, and spare the user what torch says besides.
+
+    Args:
+        name: Of the format.
+    """
+    logging.disable(logging.WARNING)
+    try:
+        with torch.no_grad(), warnings.catch_warnings(), redirect_stderr(StringIO()):  # it prints the graph
+            warnings.simplefilter("ignore")
+            yield
+    except (RuntimeError, ValueError, TypeError) as error:  # what torch raises here derives from these
+        first = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        reason = next((line for line in str(first).splitlines() if line.strip()), "no reason given")
+        raise Problem(
+            f"format={name} cannot express this network ({type(first).__name__}: {reason.strip()}); "
+            "format=safetensors keeps any network"
+        ) from error
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def unreadable(path: Path, error: Exception) -> Problem:
+    """What to say of a file that cannot be opened."""
+    return Problem(f"{path} is damaged, or no file that `imagelab export` wrote ({type(error).__name__})")

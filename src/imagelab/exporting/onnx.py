@@ -1,0 +1,71 @@
+"""ONNX: one file for onnxruntime, from any language, on any device.
+
+Source: https://docs.pytorch.org/docs/stable/onnx_export.html
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagelab.exporting.card import BATCH, INPUT, KEY, OUTPUT, Card, read, written
+from imagelab.exporting.formats import need
+from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
+from imagelab.predictor import Predictor
+from imagelab.problem import Problem
+
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")  # the best one first
+LARGEST = 2**31 - 2**20  # bytes: a file of protocol buffers holds 2 GiB
+
+
+def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
+    """Write an ONNX file.
+
+    Args:
+        path: Where to.
+        predictor: To export; on the CPU.
+        card: What the file shall say of itself.
+        opset: The version of ONNX's operators.
+    """
+    need("onnx", "onnxscript", "onnxruntime")
+    size = sum(weight.numel() * weight.element_size() for weight in predictor.net.state_dict().values())
+    if size > LARGEST:
+        raise Problem(
+            f"format=onnx: the weights take {size / 2**30:.1f} GiB, more than the 2 GiB that an ONNX file "
+            "holds; say format=torch_export"
+        )
+    graph, example = traceable(predictor, card)
+    with tracing("onnx"):
+        program: Any = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            dynamic_shapes=dynamic(BATCH),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=opset,
+            verbose=False,
+        )
+    program.model.metadata_props[KEY] = written(card)
+    program.save(path, external_data=False)
+
+
+def opened(path: Path) -> Exported:
+    """What an ONNX file predicts with, on the best device that onnxruntime was installed for."""
+    need("onnxruntime")
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)  # errors
+    providers = [name for name in PROVIDERS if name in onnxruntime.get_available_providers()]
+    try:
+        session = onnxruntime.InferenceSession(path, providers=providers)
+    except Exception as error:  # onnxruntime's errors have no class in common
+        raise unreadable(path, error) from error
+
+    def run(images: Tensor) -> np.ndarray:
+        found: Any = session.run([OUTPUT], {INPUT: images.numpy()})
+        return found[0]
+
+    return Exported(card=read(session.get_modelmeta().custom_metadata_map, path), run=run)

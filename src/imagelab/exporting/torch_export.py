@@ -1,0 +1,38 @@
+"""A program of torch.export: runs where torch is installed, without this project's code.
+
+Source: https://docs.pytorch.org/docs/stable/export.html
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.export import Dim
+
+from imagelab.exporting.card import BATCH, KEY, Card, read, written
+from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
+from imagelab.predictor import Predictor
+
+
+def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
+    """Write a .pt2 file; `opset` is ONNX's."""
+    graph, example = traceable(predictor, card)
+    with tracing("torch_export"):
+        program = torch.export.export(graph, example, dynamic_shapes=dynamic(Dim(BATCH)))
+    torch.export.save(program, path, extra_files={KEY: written(card)})
+
+
+def opened(path: Path) -> Exported:
+    """What a .pt2 file predicts with, on the CPU."""
+    kept = {KEY: ""}
+    try:
+        program = torch.export.load(path, extra_files=kept).module()
+    except Exception as error:  # a damaged archive is reported in many ways
+        raise unreadable(path, error) from error
+
+    def run(images: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            return program(images).numpy()
+
+    return Exported(card=read(kept, path), run=run)

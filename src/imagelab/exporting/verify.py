@@ -1,0 +1,72 @@
+"""Whether an exported file says what the network says that it was made of, on pictures of its data set."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from imagelab.contracts import Images, Photos
+from imagelab.data.arrays import Arrays
+from imagelab.exporting.formats import opened
+from imagelab.predictor import Predictor
+from imagelab.problem import Problem
+from imagelab.randomness import stream
+
+Node = dict[str, Any]
+SPLITS = ("test", "val", "train")  # the first that the data set has
+
+
+def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> float:
+    """The largest difference of any probability, in batches of one and of all.
+
+    Args:
+        path: The exported file.
+        predictor: What it was made of.
+        pictures: (H, W, 3) uint8 each.
+    """
+    found = opened(path)
+    apart = [
+        np.abs(found.images(batch) - predictor.images(batch)).max() for batch in (pictures[:1], pictures)
+    ]
+    return float(np.max(apart))  # no number where any is none
+
+
+def pictures_of(data: Node, seed: int, count: int) -> tuple[list[np.ndarray], str]:
+    """So many pictures of a run's data set, and in words where they are from; made ones where it is gone.
+
+    Args:
+        data: The run's data config.
+        seed: Of the run.
+        count: How many, >= 1.
+    """
+    from imagelab.config import split
+    from imagelab.make import make
+
+    own, _ = split("data", data)
+    own |= {"download": False} if "download" in own else {}
+    try:
+        source = make(own, seed=seed, labelled=True)
+        name = next(name for name in SPLITS if name in source.splits)
+        return _chosen(source.splits[name], count), f"images of the data set's {name} split"
+    except (Problem, OSError):
+        return made(count), "made images, since the run's data are not where they were"
+
+
+def made(count: int) -> list[np.ndarray]:
+    """Pictures of coloured patches of all sizes, the same each time."""
+    rng = stream(0, "verify")
+    patches = [rng.integers(0, 256, (2**size, 2**size, 3)) for size in rng.integers(0, 8, count)]
+    return [np.kron(patch, np.ones((256 // len(patch),) * 2 + (1,))).astype(np.uint8) for patch in patches]
+
+
+def _chosen(images: Images, count: int) -> list[np.ndarray]:
+    places = np.unique(np.linspace(0, len(images) - 1, count).astype(np.int64))
+    if isinstance(images, Arrays):
+        return [_rgb(picture) for picture in images.gather(places)]
+    assert isinstance(images, Photos)
+    return [images.photo(int(place), None) for place in places]
+
+
+def _rgb(picture: torch.Tensor) -> np.ndarray:
+    return picture.expand(3, -1, -1).permute(1, 2, 0).numpy()

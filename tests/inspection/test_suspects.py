@@ -9,7 +9,7 @@ from imagelab.build import build_data
 from imagelab.compose import compose
 from imagelab.config import plain
 from imagelab.inspection.features import refuse_seen
-from imagelab.inspection.suspects import DECISIONS, SUSPECTS, label_errors
+from imagelab.inspection.suspects import DECISIONS, SUSPECTS, _copies, label_errors
 from imagelab.problem import Problem
 from imagelab.runs import write_config
 from tests.fitting import SHORT, fitted
@@ -86,6 +86,17 @@ def test_predictions_of_a_file_are_ranked_in_place_of_own_ones(tmp_path: Path) -
     suspects = rows(tmp_path / SUSPECTS)
     assert [(row["file"], float(row["margin"])) for row in suspects] == [(names[1], -0.6), (names[2], -0.2)]
     assert suspects[0]["suggested"] == str((labels[1] + 1) % 10)
+
+
+def test_copies_that_were_found_share_a_fold(tmp_path: Path) -> None:
+    features, names = np.eye(6, dtype=np.float32)[[0, 1, 2, 3, 4, 4]], list("abcdef")
+    table = tmp_path / "duplicates.csv"
+    assert len(set(_copies(features, names, table).tolist())) == 5  # the last two are the same
+    table.write_text("first_file,second_file,group\na,b,3\nb,c,3\nx,d,4\n")
+    groups = _copies(features, names, table).tolist()
+    assert groups[0] == groups[1] == groups[2] != groups[3]
+    assert groups[4] == groups[5]
+    assert len(set(groups)) == 3
 
 
 def test_weights_that_have_learnt_these_labels_are_refused(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
         Problem: The predictions would be of images that the predictor has seen.
     """
     data = readable_data(cfg)
-    looked = _looked(cfg, data)
+    looked = _looked(cfg, data, folder)
     margin = margins(looked.probabilities, looked.labels)
     order = np.argsort(margin, kind="stable")
     order = order[margin[order] < 0]
@@ -92,7 +92,7 @@ def pixels(images: Images, place: int, least: int) -> np.ndarray:
     return images.photo(place, least)
 
 
-def _looked(cfg: Node, data: ImageData) -> Looked:
+def _looked(cfg: Node, data: ImageData, folder: Path) -> Looked:
     names = [name for part in data.named.values() for name in part.names]
     splits = [split for split, count in data.counts.items() for _ in range(count)]
     labels = np.concatenate([part.labels for part in data.splits.values()])
@@ -104,11 +104,23 @@ def _looked(cfg: Node, data: ImageData) -> Looked:
         probabilities, fold, how = given.probabilities, given.fold, f"the predictions of {cfg['labels']}"
     else:
         features, what = features_of(cfg, data)
-        groups = np.unique([hash(row.tobytes()) for row in features], return_inverse=True)[1]
+        groups = _copies(features, names, folder / "duplicates.csv")
         found = held_out(features, labels, classes=len(data.classes), groups=groups, seed=cfg["seed"])
         probabilities, fold = found.probabilities, found.fold.tolist()
         how = f"logistic regression in {FOLDS} folds on {what}"
     return Looked(names=names, splits=splits, labels=labels, probabilities=probabilities, fold=fold, how=how)
+
+
+def _copies(features: np.ndarray, names: Sequence[str], found: Path) -> np.ndarray:
+    """(N,) int64, equal for images of equal features, and for copies that were found before."""
+    groups = np.unique([hash(row.tobytes()) for row in features], return_inverse=True)[1].astype(np.int64)
+    if found.is_file():
+        place = {name: k for k, name in enumerate(names)}
+        with found.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            for pair in csv.DictReader(file):
+                for name in {pair["first_file"], pair["second_file"]} & place.keys():
+                    groups[place[name]] = len(names) + int(pair["group"])
+    return groups
 
 
 def _rows(

@@ -17,7 +17,7 @@ from imagelab.problem import Problem
 FEW = ["trainer=cpu", "data.limit=400", "data.batch_size=64", "model.widths=[4,8]"]
 
 
-class Rates(Callback):
+class Watch(Callback):
     """Notes the rate of every group, and the stages that move, at each step."""
 
     def __init__(self):
@@ -38,22 +38,14 @@ class Trial:
         composed = compose("train", [*FEW, *words])
         assert composed.problems == []
         self.cfg = one_device(config.plain(composed.cfg), folder)
-        self.data, self.rates = build_data(self.cfg), Rates()
+        self.data, self.watch = build_data(self.cfg), Watch()
         trainer = build_trainer(self.cfg, folder, callbacks=[], logger=False, enable_checkpointing=False)
         tricks = build_tricks(self.cfg["trick"], folder=folder, seed=0)
         self.classifier = build_classifier(self.cfg, self.data, trainer, tricks)
         before(self)
-        tricks = [*tricks.values(), self.rates]
-        self.curve = range_test(
-            self.cfg,
-            self.data,
-            self.classifier,
-            folder=folder,
-            tricks=tricks,
-            start=start,
-            end=end,
-            steps=steps,
-        )
+        tricks = [*tricks.values(), self.watch]
+        self.rates, self.facts = ladder(start, end, steps), {"folder": folder, "tricks": tricks}
+        self.curve = range_test(self.cfg, self.data, self.classifier, rates=self.rates, **self.facts)
 
 
 def state(classifier):
@@ -96,8 +88,8 @@ def test_nothing_is_changed_weights_buffers_gradients_groups_random_numbers_and_
 
 def test_the_same_test_twice_gives_the_same_losses(tmp_path):
     tested = Trial(["augment=[crop,mixup]"], tmp_path)
-    facts = {"folder": tmp_path, "tricks": [], "start": 1e-5, "end": 1e-2, "steps": 15}
-    assert range_test(tested.cfg, tested.data, tested.classifier, **facts) == tested.curve
+    again = range_test(tested.cfg, tested.data, tested.classifier, rates=tested.rates, **tested.facts)
+    assert again == tested.curve
 
 
 @pytest.mark.parametrize(
@@ -107,8 +99,8 @@ def test_groups_keep_the_ratios_of_their_rates_at_every_step(words, tmp_path):
     tested = Trial(words, tmp_path)
     peak = {group["name"]: group["lr"] for group in tested.classifier.groups}
     assert len(set(peak.values())) > 1 or "two_phase" in words[0]
-    assert len(tested.rates.seen) == len(tested.curve.rates) == 15
-    for rate, seen in zip(tested.curve.rates, tested.rates.seen, strict=True):
+    assert len(tested.watch.seen) == len(tested.curve.rates) == 15
+    for rate, seen in zip(tested.curve.rates, tested.watch.seen, strict=True):
         factor = rate / tested.cfg["optimizer"]["lr"]
         assert {name: one / factor for name, one in seen.items()} == pytest.approx(peak, rel=1e-12)
 
@@ -124,14 +116,14 @@ def test_rates_count_as_typed_whatever_is_made_of_them_for_the_batch(tmp_path):
     plain = Trial([], tmp_path)
     scaled = Trial(["optimizer.lr_scaling=linear", "optimizer.lr_base_batch=16"], tmp_path)
     assert scaled.curve.rates == plain.curve.rates
-    for one, other in zip(plain.rates.seen, scaled.rates.seen, strict=True):
+    for one, other in zip(plain.watch.seen, scaled.watch.seen, strict=True):
         assert {name: 4 * rate for name, rate in one.items()} == pytest.approx(other, rel=1e-12)
 
 
 def test_a_step_has_as_many_batches_as_in_the_run_also_at_the_end_of_an_epoch(tmp_path):
     tested = Trial(["trainer.accumulate_grad_batches=4"], tmp_path, steps=7)
     assert tested.data.steps(1) == 6
-    assert (len(tested.curve.losses), tested.rates.batches) == (7, 28)
+    assert (len(tested.curve.losses), tested.watch.batches) == (7, 28)
     four = Trial([], tmp_path, steps=4, start=1e-9, end=1e-8).curve.losses
     assert tested.curve.losses[0] == pytest.approx(np.mean(four), rel=1e-3)
 
@@ -146,9 +138,9 @@ def test_several_devices_become_as_many_batches_a_step(tmp_path):
 def test_stages_that_come_later_move_too_and_frozen_ones_do_not(tmp_path):
     gradual = Trial(["finetune=gradual"], tmp_path, steps=3)
     names = [name for name, _ in gradual.classifier.net.named_parameters()]
-    assert gradual.rates.moving == [names] * 3
+    assert gradual.watch.moving == [names] * 3
     probe = Trial(["finetune=linear_probe"], tmp_path, steps=3)
-    assert probe.rates.moving == [["head.weight", "head.bias"]] * 3
+    assert probe.watch.moving == [["head.weight", "head.bias"]] * 3
 
 
 def test_it_stops_soon_after_training_has_diverged(tmp_path):

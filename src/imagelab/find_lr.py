@@ -70,24 +70,16 @@ def refuse(cfg: Node) -> None:
 def tested(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:
     """A range test of the run of a config; and the rate of each parameter group, over `optimizer.lr`."""
     from imagelab.build import build, build_tricks
-    from imagelab.lr_range import one_device, range_test, refuse_line_search
+    from imagelab.lr_range import ladder, one_device, range_test, refuse_line_search
     from imagelab.stop import StopRequest
 
     refuse_line_search(cfg)
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
     cfg = one_device(cfg | {"logger": {}}, folder)
     parts = build(cfg, folder, StopRequest())
-    tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
-    curve = range_test(
-        cfg,
-        parts.data,
-        parts.classifier,
-        folder=folder,
-        tricks=[*tricks.values()],
-        start=cfg["start"],
-        end=cfg["end"],
-        steps=cfg["steps"],
-    )
+    tricks = [*build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"]).values()]
+    rates = ladder(cfg["start"], cfg["end"], cfg["steps"])
+    curve = range_test(cfg, parts.data, parts.classifier, folder=folder, tricks=tricks, rates=rates)
     peak = cfg["optimizer"]["lr"]
     return curve, {group["name"]: group["lr"] / peak for group in parts.classifier.groups}
 

@@ -64,9 +64,7 @@ def range_test(
     *,
     folder: Path,
     tricks: Sequence[object],
-    start: float,
-    end: float,
-    steps: int,
+    rates: Sequence[float],
 ) -> Curve:
     """The training loss before one step at each rate, until training diverges; all is as it was afterwards.
 
@@ -80,37 +78,49 @@ def range_test(
         classifier: To train, as built.
         folder: For what the trainer may write: nothing.
         tricks: Of the run; those that alter gradients are at work.
-        start: The first rate, > 0, as `optimizer.lr` counts it: before optimizer.lr_scaling.
-        end: The last one, > start.
-        steps: How many rates, >= 2.
+        rates: A `ladder`, as `optimizer.lr` counts them: before optimizer.lr_scaling.
 
     Raises:
         Problem: The optimizer has no rate that could be tested this way.
     """
     refuse_line_search(cfg)
-    rates, pace = ladder(start, end, steps), classifier.pace
+    pace = even_pace(classifier.pace, len(rates))
+    watch = StepLosses(window=pace.window(0))
+    callbacks = [*altering(tricks), watch]
+    trainer = build_trainer(short(cfg, pace, len(rates)), folder, callbacks=callbacks, logger=False)
+    with unchanged(classifier, data), suppress(Diverged):
+        prepare(classifier, Ladder.of(rates, cfg["optimizer"]["lr"]), pace)
+        trainer.fit(classifier, datamodule=data)
+    done = len(watch.losses)
+    return Curve(rates=rates[:done], losses=watch.losses, steps=len(rates))
+
+
+def even_pace(pace: Pace, steps: int) -> Pace:
+    """As many batches in every step, epoch by epoch, until there are so many steps.
+
+    >>> pace = even_pace(Pace(batches=7, windows=[3, 6], images=10), steps=4)
+    >>> pace.batches, pace.windows, pace.total
+    (6, [3, 3], 4)
+    """
     window = min(pace.window(0), pace.batches)
-    batches = pace.batches // window * window  # no step has fewer batches than the others
-    windows = [window] * (steps * window // batches + 2)
-    own = {"accumulate_grad_batches": window, "limit_train_batches": batches, "limit_val_batches": 0}
-    own |= {"max_epochs": -1, "max_steps": steps, "max_time": None, "num_sanity_val_steps": 0}
-    own |= {"val_check_interval": 1.0, "enable_checkpointing": False}
-    watch = StepLosses(window=window)
-    trainer = build_trainer(
-        cfg | {"trainer": cfg["trainer"] | own},
-        folder,
-        callbacks=[*altering(tricks), watch],
-        logger=False,
-    )
-    with unchanged(classifier, data):
-        prepare(
-            classifier,
-            Ladder.of(rates, cfg["optimizer"]["lr"]),
-            replace(pace, batches=batches, windows=windows),
-        )
-        with suppress(Diverged):
-            trainer.fit(classifier, datamodule=data)
-    return Curve(rates=rates[: len(watch.losses)], losses=watch.losses, steps=steps)
+    batches = pace.batches // window * window
+    return replace(pace, batches=batches, windows=[window] * -(-steps * window // batches))
+
+
+def short(cfg: Node, pace: Pace, steps: int) -> Node:
+    """The config of a trainer that takes so many steps and nothing else."""
+    own = {
+        "accumulate_grad_batches": pace.window(0),
+        "limit_train_batches": pace.batches,
+        "limit_val_batches": 0,
+        "val_check_interval": 1.0,
+        "num_sanity_val_steps": 0,
+        "enable_checkpointing": False,
+        "max_epochs": -1,
+        "max_steps": steps,
+        "max_time": None,
+    }
+    return cfg | {"trainer": cfg["trainer"] | own}
 
 
 def refuse_line_search(cfg: Node) -> None:

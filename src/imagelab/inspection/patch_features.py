@@ -1,7 +1,7 @@
 """Features of small pictures without training and without labels: how like whitened patches each quarter is.
 
 Where there is no trained network, they tell classes apart much better than pixels do: of 2,000 pictures of
-CIFAR-10 a linear classifier gets 0.53 right, of their pixels 0.33; of the digits 0.98 and 0.96.
+CIFAR-10 a linear classifier gets 0.50 right, of their pixels 0.33; of the digits 0.98 and 0.96.
 
 Source: Coates, Ng & Lee 2011, https://proceedings.mlr.press/v15/coates11a.html, sections 3.2 and 3.3; with
 patches drawn in place of k-means, which was as good here.
@@ -19,8 +19,10 @@ SAMPLE = 20_000  # patches that the whitening is made of
 WHITENING = 0.1  # added to each variance; the paper's
 CONTRAST = 10.0  # added to a patch's variance in grey values; the paper's
 THRESHOLD = 0.25  # of the likeness; the paper's
+STRIDE = 2  # pixels between the places in large pictures: all places take 5 times as long for 0.02 more
 GRID = 2  # parts a side over which likeness is averaged
 SIDE = 32  # pixels: larger pictures are shrunk
+LARGE = 6  # pixels: side of a patch of pictures that have four of them in a row
 PART = 256  # pictures at once
 
 
@@ -33,7 +35,8 @@ def patch_features(images: Tensor, *, seed: int) -> np.ndarray:
         seed: Of the patches.
     """
     some = _shrunk(images[stream(seed, "whitening").permutation(len(images))[:1000]])
-    side = 6 if min(some.shape[-2:]) >= 24 else max(2, min(some.shape[-2:]) // 3 + 1)
+    least = min(some.shape[-2:])
+    side = LARGE if least >= 4 * LARGE else max(1, min(LARGE - 1, least // 3 + 1))
     found = _normalised(_drawn(some, side, seed))
     mean = found.mean(dim=0)
     values, vectors = torch.linalg.eigh((found - mean).T @ (found - mean) / len(found))
@@ -55,8 +58,9 @@ def _drawn(images: Tensor, side: int, seed: int) -> Tensor:
 
 
 def _pooled(images: Tensor, side: int, mean: Tensor, likeness: Tensor) -> Tensor:
-    height = images.shape[-2] - side + 1
-    patches = _normalised(functional.unfold(images, side).transpose(1, 2))
+    stride = STRIDE if side == LARGE else 1
+    height = (images.shape[-2] - side) // stride + 1
+    patches = _normalised(functional.unfold(images, side, stride=stride).transpose(1, 2))
     like = (patches - mean) @ likeness
     both = torch.cat([(like - THRESHOLD).relu(), (-like - THRESHOLD).relu()], dim=2)
     maps = both.transpose(1, 2).unflatten(2, (height, -1))

@@ -90,9 +90,9 @@ def dead_share(output: Tensor, axis: int) -> Tensor | None:
     """
     if output.numel() < FEW * output.shape[axis]:
         return None
-    units = output.movedim(axis, 0).flatten(1)
-    low, high = units.aminmax(dim=1)
-    return (high - low <= FLAT * units.abs().amax()).float().mean()
+    others = [place for place in range(output.ndim) if place != axis % output.ndim]
+    low, high = output.amin(dim=others), output.amax(dim=others)
+    return (high - low <= FLAT * torch.maximum(high.abs(), low.abs()).amax()).float().mean()
 
 
 def gradient_norms(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from imagelab.reports.line_plot import Points, line_plot, side_by_side
 from imagelab.watch import closes_step, refuse_less, untouched
 
 NAME = "activation_stats"
-IMAGES = 64  # of a batch, at most, that the outputs are taken from
+IMAGES = 32  # of a batch, at most, that the outputs are taken from
 STATISTICS = ("mean", "std", "dead", "gradient_norm", "update_ratio")
 PLOTS = {"std": "std of the outputs", "dead": "share of dead units"}
 PLOTS |= {"gradient_norm": "norm of the gradient", "update_ratio": "update : weight"}

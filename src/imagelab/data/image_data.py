@@ -79,7 +79,7 @@ class ImageData(lightning.LightningDataModule):
         views: int,
     ) -> None:
         super().__init__()
-        self.seed, self.balance, self.views = seed, balance, views
+        self.seed, self.balance, self.views, self.full_batch = seed, balance, views, batch_size == "full"
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         self.workers: int | Literal["auto"] = workers
@@ -94,13 +94,11 @@ class ImageData(lightning.LightningDataModule):
         self.splits = stored(splits, storage, size=square, short=short, train_short=closer)
         self.preprocess = fit_preprocess(preprocess, size, self.splits["train"], splits["train"])
         self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
-        self.full_batch = batch_size == "full"
-        self.steps(ranks=1)
         whole = isinstance(self.splits["train"], Arrays) and not any(is_library(one) for one in self.single)
         self.on_device: list[BatchStep] = batch_steps(self.single) if whole else []
         self.in_workers = [] if whole else self.single
         self.train_set = self._viewed("train", augmented=True)
-        self._try_device_augmentations()
+        self._try_first_step()
 
     @property
     def in_channels(self) -> int:
@@ -231,8 +229,9 @@ class ImageData(lightning.LightningDataModule):
         on_cuda = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         return make_loader(dataset, sampler, workers=workers, pin_memory=on_cuda)
 
-    def _try_device_augmentations(self) -> None:
+    def _try_first_step(self) -> None:
         """Raise now, before anything is made, the Problem that the first step would raise."""
+        self.steps(ranks=1)
         images = self.splits["train"]
         if isinstance(images, Arrays):
             augment_batch(images.images[:2], torch.arange(2), self.on_device)

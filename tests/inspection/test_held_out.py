@@ -16,7 +16,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return patch_features(pixels, seed=0), labels
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_flipped_labels_of_digits_come_first(digits, seed: int) -> None:
     features, true = digits
     rng = np.random.default_rng(seed)

@@ -52,6 +52,7 @@ def test_photos_of_ants_and_bees(hymenoptera: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_two_hundred_pictures_of_cifar_10(cifar10: Path) -> None:
     images, labels = pictures(cifar10, 200, 32)
     assert label_signal(images, labels, seed=0) > 6

@@ -50,7 +50,7 @@ def _card(command: str, group: str, choice: str, several: bool) -> str:
     shown = [f"{group}=[{choice}]" if several else f"{group}={choice}"]
     shown += [f"  {line}" for line in menu.about(group, choice)]
     shown += ["", *(f"  {left:<{width}}  {right}".rstrip() for left, right in rows)] if rows else []
-    if group in menu.root_keys(command) and not several:
+    if menu.root_keys(command).get(group) and not several:
         shown += ["", f"  Every choice takes more keys of {group}: imagelab {command} --help"]
     return "\n".join(shown)
 

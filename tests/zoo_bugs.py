@@ -242,7 +242,7 @@ def rate_times(factor: float) -> Plant:
 
 
 def far_too_high(subject: Subject) -> None:
-    """A hundred times; BatchNorm with SGD still learns the digits at a rate of 5, so there a thousand times."""
+    """A hundred times; a thousand with BatchNorm and SGD, which learn the digits at a rate of 5 too."""
     rate_times(1000.0 if subject.classifier.groups[0]["lr"] > 0.01 else 100.0)(subject)
 
 

@@ -72,9 +72,19 @@ def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
         )
 
 
+def _no_labels_to_begin_with(cfg: Node) -> Iterator[str]:
+    names = [name for name, node in cfg["trick"].items() if target(node) == "HeadBias"]
+    if names and without_labels(cfg):
+        yield (
+            f"trick.{names[0]}: it sets the bias of a head to the frequencies of classes, and "
+            f"task={task_name(cfg)} learns without labels; leave it out"
+        )
+
+
 TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _labels_are_not_mixed,
     _views_differ,
     _loss_is_used,
     _no_labels_to_fine_tune_by,
+    _no_labels_to_begin_with,
 ]

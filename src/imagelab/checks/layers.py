@@ -49,7 +49,8 @@ def activations(subject: Subject) -> Record:
 
 def gradient_sizes(subject: Subject) -> Record:
     """No layer's gradient is tiny or huge beside its weights."""
-    ratios = {name: values["gradient"] for name, values in _stats(subject).items() if "gradient" in values}
+    ratios = {name: values.get("gradient", 0) for name, values in _stats(subject).items()}
+    ratios = {name: ratio for name, ratio in ratios.items() if ratio != 0}  # branches may begin at zero
     if not ratios:
         return fact(None, "no layer with weights has a gradient")
     low, high = min(ratios, key=lambda n: ratios[n]), max(ratios, key=lambda n: ratios[n])

@@ -1,0 +1,113 @@
+"""The command: what it writes, how it ends, what it leaves behind."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from imagelab.checks import run as checks
+from imagelab.record import read
+from tests.in_process import imagelab
+from tests.zoo import DIGITS, KINDS, subject
+
+WORDS = ["trainer=cpu", "data.limit=600"]
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("check")
+    return imagelab("check", *WORDS, "hydra.run.dir=out", "fast=true", folder=folder), folder
+
+
+def test_a_sound_run_ends_well_and_leaves_a_list_of_records_and_a_page(checked):
+    said, folder = checked
+    assert said.status == 0, said
+    records = read(folder / "out" / "check.json")
+    assert [record.name for record in records] == list(checks.CHEAP)
+    assert {record.status for record in records} <= {"OK", "WARN", "INFO"}
+    assert all(record.why and (record.expected or record.status == "INFO") for record in records)
+    page = (folder / "out" / "check.html").read_text(encoding="utf-8")
+    for title in ("What enters the network", "First-layer filters", "Layers"):
+        assert title in page
+    assert len(page) < 1_000_000
+
+
+def test_nothing_else_is_left_behind(checked):
+    _, folder = checked
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {"out/check.json", "out/check.html"}
+
+
+def test_a_failed_check_ends_with_status_1_and_says_what_to_do(tmp_path):
+    said = imagelab(
+        "check", *WORDS, "optimizer.weight_decay=50", "fast=true", "hydra.run.dir=out", folder=tmp_path
+    )
+    assert said.status == 1
+    failed = [record for record in read(tmp_path / "out" / "check.json") if record.status == "FAIL"]
+    assert [record.name for record in failed] == ["weight decay"]
+    assert "optimizer.weight_decay=0.01" in failed[0].fix
+
+
+def test_a_mistake_in_the_words_is_refused_as_train_would(tmp_path):
+    said = imagelab("check", "data=digit", folder=tmp_path)
+    assert said.status == 2
+    assert "digits" in said.err
+
+
+def test_a_check_that_breaks_is_a_finding_in_a_sentence():
+    def breaks(_):
+        raise RuntimeError("no such layer\nand more")
+
+    found = checks.one("inputs", breaks, subject([*DIGITS, *KINDS["A"]]))
+    assert (found.name, found.status) == ("inputs", "FAIL")
+    assert found.why.startswith("RuntimeError: no such layer")
+
+
+def test_checks_change_nothing_of_what_is_checked():
+    one = subject([*DIGITS, *KINDS["A"]])
+    before = {name: value.clone() for name, value in one.classifier.state_dict().items()}
+    groups = [
+        {key: value for key, value in group.items() if key != "params"} for group in one.classifier.groups
+    ]
+    checks.run(one, fast=True)
+    assert all(torch.equal(value, before[name]) for name, value in one.classifier.state_dict().items())
+    assert [{k: v for k, v in g.items() if k != "params"} for g in one.classifier.groups] == groups
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["task=autoencoder"],
+        ["task=simclr", "augment=[crop,flip]"],
+        ["optimizer=lbfgs", "data.batch_size=full", "schedule=constant"],
+        ["trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1"],
+    ],
+    ids=["autoencoder", "simclr", "lbfgs", "bf16"],
+)
+def test_what_does_not_apply_says_why(words):
+    one = subject([*DIGITS[:2], "data.limit=400", *words])
+    found = checks.run(one, fast=True)
+    assert [record.name for record in found if record.status == "FAIL"] == []
+    assert all(record.why for record in found if record.value is None)
+
+
+def test_all_checks_that_train_are_fine_with_a_sound_run():
+    found = checks.run(subject([*DIGITS, *KINDS["A"]]), fast=False, only=tuple(checks.TRAINED))
+    assert {record.name: record.status for record in found}["overfit one batch"] == "OK"
+    assert [record.name for record in found if record.status == "FAIL"] == []
+
+
+def test_a_large_network_is_looked_at_on_few_images_and_in_few_steps():
+    one = subject([*DIGITS, *KINDS["A"]], seconds=0.01)
+    one.seconds_per_image = 2.0
+    assert one.count == 8
+    found = checks.run(one, fast=False, only=tuple(checks.TRAINED))
+    assert {record.status for record in found} == {"INFO"}
+    assert all(re.search(r"seconds=|width", record.why) for record in found)
+
+
+def test_the_records_are_plain_json(checked):
+    _, folder = checked
+    entries = json.loads((folder / "out" / "check.json").read_text())
+    assert {"name", "status", "value", "expected", "why", "fix", "seconds"} == set(entries[0])

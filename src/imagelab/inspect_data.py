@@ -65,9 +65,11 @@ def start(cfg: Node, folder: Path) -> None:
         annotate(cfg, folder)
         return
     from imagelab.inspection.collection import collect
+    from imagelab.inspection.repair import refuse_without_files
     from imagelab.inspection.scan import scan
     from imagelab.reports.publish import loggers_of, publish
 
+    refuse_without_files(cfg)
     with timed() as spent:
         seen = scan(collect(cfg), folder)
     records, sections = [_looked(seen, spent[0])], []

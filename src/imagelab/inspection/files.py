@@ -18,6 +18,7 @@ LISTED = 100  # names in a record; images.csv has all
 SHOWN = 200  # rows in the page
 PICTURED = 40
 COMMON = 0.2  # share of files from which on a trait is how the set is, not what is odd about a file
+FLAT = 0.004  # one grey level
 PICTURES = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 
 
@@ -55,6 +56,7 @@ def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
         words = [word for word in seen.odd.get(index, ()) if times[word] <= COMMON * count or count < 10]
         kind = str(seen.kinds[index])
         words += [f"a {kind} among {kinds.most_common(1)[0][0]} files"] if kind in rare else []
+        words += ["one colour only"] if seen.measures["contrast"][index] < FLAT else []
         words += ["grey, stored as colour"] if index in grey and "grey" not in words else []
         if words:
             found[index] = tuple(words)

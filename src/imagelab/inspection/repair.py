@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from imagelab.inspection.collection import FOLDER
 from imagelab.inspection.scan import Seen
 from imagelab.problem import Problem
 from imagelab.randomness import stream
@@ -23,16 +24,17 @@ ORDER = ("train", "val", "test")
 LEFT_OUT = ""
 
 
-def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
-    """Write split.csv with the columns file,label,split; unreadable files are left out.
-
-    Raises:
-        Problem: The images lie in no folder.
-    """
-    images = seen.images
-    if images.walk is None:
+def refuse_without_files(cfg: Node) -> None:
+    """Raise a Problem where a split is to be repaired, but no files could be listed in it."""
+    if cfg["split"] == "repaired" and cfg["data"]["_target_"] != FOLDER:
         name = cfg["data"]["_target_"].rpartition(".")[2]
         raise Problem(f"split=repaired: wants files, say data=folder data.root=DIR; got {name}")
+
+
+def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
+    """Write split.csv with the columns file,label,split; unreadable files are left out."""
+    images = seen.images
+    assert images.walk is not None
     after = repaired(images.splits, groups, images.labels, given=set(images.walk.listing))
     table = folder / "split.csv"
     write_manifest(seen, after, table)

@@ -1,0 +1,58 @@
+"""CPU seconds and peak memory of `imagelab inspect` on CIFAR-10 as 60,000 JPEG files, and the copies it finds.
+
+python benchmarks/inspect_cifar10.py FOLDER [KNOWN.csv]
+
+FOLDER holds train/ and test/ with a folder for each class; KNOWN.csv has the columns train,test with the known
+pairs (ciFAIR, https://arxiv.org/abs/1902.00423).
+"""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Used(NamedTuple):
+    """By the command and its children, the import of every library included."""
+
+    cpu_seconds: float
+    megabytes: float
+
+
+def inspected(root: Path, folder: Path) -> Used:
+    """Run the command in a process of its own; `folder`: where its files go."""
+    words = ["inspect", "data=folder", f"data.root={root}", f"hydra.run.dir={folder}"]
+    code = "from imagelab import cli; cli.main()"
+    process = subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"imagelab {' '.join(words)} ended with {process.returncode}")
+    return Used(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def across(folder: Path) -> set[tuple[str, str]]:
+    """The pairs of train and test that were flagged: the file of test, that of train."""
+    with (folder / "duplicates.csv").open(newline="", encoding="utf-8") as file:
+        pairs = [sorted((row["first_file"], row["second_file"])) for row in csv.DictReader(file)]
+    return {(one, other) for one, other in pairs if one.startswith("test/") and other.startswith("train/")}
+
+
+def main() -> None:
+    """Print a row of results/inspect.md."""
+    root, known = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    with tempfile.TemporaryDirectory() as scratch:
+        used = inspected(root, Path(scratch) / "out")
+        flagged = across(Path(scratch) / "out")
+    print(f"{used.cpu_seconds:.1f} CPU seconds, {used.megabytes:.0f} MB, {len(flagged)} pairs flagged")
+    if known:
+        with known.open(newline="") as file:
+            pairs = {(row["test"], row["train"]) for row in csv.DictReader(file)}
+        print(f"{len(flagged & pairs)} of {len(pairs)} known pairs among them")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""A folder as inspect sees it, without the command."""
+
+from pathlib import Path
+from typing import Any
+
+from imagelab.inspection.collection import Collection, collect
+
+KNOBS: dict[str, Any] = {
+    "batch_size": 8,
+    "workers": 0,
+    "size": None,
+    "limit": None,
+    "classes": None,
+    "balance": False,
+    "val_fraction": 0.1,
+    "test_fraction": 0.2,
+    "storage": "auto",
+    "decisions": None,
+}
+
+
+def config_of(root: Path, **changes: Any) -> dict[str, Any]:
+    """The config of `data=folder data.root=ROOT`."""
+    own = {
+        "_target_": "imagelab.data.folder.Folder",
+        "root": str(root),
+        "manifest": None,
+        "on_bad_image": "error",
+    }
+    return {"seed": 0, "split": None, "data": own | KNOBS | changes}
+
+
+def collection(root: Path, files: dict[str, bytes], **changes: Any) -> Collection:
+    """The images of a folder into which these files are written."""
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return collect(config_of(root, **changes))

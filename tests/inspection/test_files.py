@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from tests.in_process import imagelab
+from tests.inspection import bad_files
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory):
+    """The records of the planted folder, by name, and the folder of the command."""
+    top = tmp_path_factory.mktemp("planted")
+    root, out = bad_files.plant(top / "photos"), top / "out"
+    said = imagelab("inspect", "data=folder", f"data.root={root}", f"hydra.run.dir={out}", folder=top)
+    assert said.status == 0, said
+    records = {record["name"]: record for record in json.loads((out / "inspection.json").read_text())}
+    return records, out
+
+
+@pytest.mark.parametrize(("name", "why"), bad_files.UNREADABLE.items())
+def test_every_unreadable_file_is_named_with_its_reason(inspected, name, why):
+    record = inspected[0]["files that can be read"]
+    assert record["status"] == "FAIL"
+    assert why in record["value"][f"train/bad/{name}"]
+
+
+@pytest.mark.parametrize(("name", "why"), bad_files.ODD.items())
+def test_every_odd_file_is_named_with_what_is_odd(inspected, name, why):
+    record = inspected[0]["files unlike the others"]
+    assert record["status"] == "WARN"
+    assert why in record["value"][f"train/bad/{name}"]
+
+
+@pytest.mark.parametrize("name", bad_files.CUT)
+def test_a_jpeg_without_its_end_is_named(inspected, name):
+    faults, odd = (
+        inspected[0]["files that can be read"]["value"],
+        inspected[0]["files unlike the others"]["value"],
+    )
+    assert f"train/bad/{name}" in faults or "end-of-image" in odd[f"train/bad/{name}"]
+
+
+@pytest.mark.parametrize(("name", "why"), bad_files.STRAYS.items())
+def test_files_that_training_passes_over_are_named(inspected, name, why):
+    assert why in inspected[0]["files passed over"]["value"][f"train/bad/{name}"]
+
+
+def test_nothing_else_is_called_bad_or_odd(inspected):
+    known = {*bad_files.UNREADABLE, *bad_files.ODD, *bad_files.CUT}
+    records = inspected[0]
+    named = {*records["files that can be read"]["value"], *records["files unlike the others"]["value"]}
+    assert {name.removeprefix("train/bad/") for name in named} <= known
+
+
+def test_names_of_files_cannot_become_part_of_the_page(inspected):
+    page = (inspected[1] / "inspection.html").read_text(encoding="utf-8")
+    assert "<b>&" not in page
+    assert len(page) < 1_000_000

@@ -1,0 +1,80 @@
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.in_process import imagelab
+from tests.inspection.bad_files import encoded, scene
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two classes, one picture of which is in val too, under another label."""
+    root = tmp_path_factory.mktemp("photos")
+    for split, first in (("train", 0), ("val", 100)):
+        for k in range(24):
+            folder = root / split / "ab"[k % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{k}.jpg").write_bytes(encoded(scene(first + k)))
+    (root / "val" / "b" / "copy.jpg").write_bytes(encoded(scene(0)))
+    return root
+
+
+def test_the_command_writes_records_a_page_and_tables_without_importing_torch(photos, tmp_path):
+    code = "import sys; from imagelab import cli; cli.main(); print('torch' in sys.modules, file=sys.stderr)"
+    words = ["inspect", "data=folder", f"data.root={photos}", "hydra.run.dir=out"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "False"
+    records = {
+        record["name"]: record for record in json.loads((tmp_path / "out/inspection.json").read_text())
+    }
+    assert records["copies with different labels"]["status"] == "FAIL"
+    assert records["copies with different labels"]["value"] == ["train/a/0.jpg (a) = val/b/copy.jpg (b)"]
+    with (tmp_path / "out" / "duplicates.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["first_file"], row["second_file"], row["kind"]) for row in rows] == [
+        ("train/a/0.jpg", "val/b/copy.jpg", "exact")
+    ]
+    assert len((tmp_path / "out" / "images.csv").read_text().splitlines()) == 1 + 49
+    page = (tmp_path / "out" / "inspection.html").read_text(encoding="utf-8")
+    assert all(f"<h2>{title}</h2>" in page for title in ("Findings", "Classes", "Copies", "Outliers"))
+    assert "page: out/inspection.html" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["data=folder", "data.root=PHOTOS/trian"], "did you mean 'train'"),
+        (["data=folder", "data.root=PHOTOS/val/b/copy.jpg"], "is a file: expected a folder"),
+        (["data=folder"], "data.root: Folder needs it; say data.root=DIR"),
+        (["data=folder", "data.root=EMPTY"], "has no class folders"),
+        (["data=folder", "data.root=PHOTOS", "data.classes=[a,c]"], "there is no class 'c'"),
+        (["data=folder", "data.root=PHOTOS", "data.manifest=no.csv"], "data.manifest=no.csv does not exist"),
+        (["split=repair"], "did you mean 'repaired'"),
+        (["spilt=repaired"], "spilt: no such key; did you mean 'split'"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence_and_leaves_no_trace(photos, tmp_path, words, sentence):
+    (tmp_path / "empty").mkdir()
+    typed = [word.replace("PHOTOS", str(photos)).replace("EMPTY", str(tmp_path / "empty")) for word in words]
+    said = imagelab("inspect", *typed, folder=tmp_path)
+    assert said.status == 2
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+
+
+def test_the_split_is_that_of_training_where_the_folder_has_none(photos, tmp_path):
+    from imagelab.data.folder import Folder
+    from imagelab.data.splits import carve
+    from tests.inspection.looked_at import collection
+
+    source = Folder(root=str(photos / "train"), manifest=None, on_bad_image="error", labelled=True)
+    parts = carve(source.splits, val_fraction=0.1, test_fraction=0.2)
+    seen = collection(photos / "train", {})
+    for split, images in parts.items():
+        own = seen.names[seen.splits == split].tolist()
+        assert own == [path.removeprefix(f"{photos}/train/") for path in images.paths.tolist()]

@@ -143,10 +143,17 @@ def test_a_wrong_path_is_named(tmp_path, digits):
     assert "there is no run below logs/ yet" in refused("last", folder=tmp_path)
 
 
-def test_several_runs_are_for_later(tmp_path):
-    assert "run=[a,b]: several runs as one ensemble are for a later version" in refused(
-        "[a,b]", folder=tmp_path
-    )
+def test_each_evaluation_says_how_far_its_probabilities_can_be_trusted(digits):
+    metrics = evaluated(digits, "predictions=true")
+    found = read(digits, "evaluation.json")["calibration"]
+    assert found["ece"] == pytest.approx(metrics["ece"], abs=1e-6)
+    assert found["nll"] == pytest.approx(metrics["loss"], abs=1e-6)
+    assert found["interval"][0] < found["ece"] < found["interval"][1]
+    assert 0.04 < found["temperature"] < 1  # after so few epochs the network is less sure than it could be
+    assert found["after"] < found["before"]
+    rows = list(csv.DictReader((digits / "evaluation.csv").open()))
+    right = [row["given"] == row["predicted"] for row in rows]
+    assert sum(right) / len(right) == pytest.approx(metrics["accuracy"])
 
 
 @pytest.mark.parametrize("damage", ["cut off", "one bit"])

@@ -1,0 +1,94 @@
+"""Evaluate the mean of several sets of weights, or of one over several views of each image."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imagelab import screen
+from imagelab.evaluation.disagreement import disagreement, pairwise
+from imagelab.evaluation.measured import measured
+from imagelab.evaluation.members import Member, opened, other_images, titles
+from imagelab.evaluation.one_pass import form_of, probabilities
+from imagelab.evaluation.one_run import data_of, device_of, here
+from imagelab.evaluation.outcome import Outcome, prediction_table
+from imagelab.evaluation.shown import (
+    calibration_sentence,
+    disagreement_sentence,
+    members_table,
+    metrics_table,
+)
+from imagelab.make import make
+
+Node = dict[str, Any]
+
+
+def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
+    """The metrics of the mean, and of each member.
+
+    Args:
+        cfg: Of the command.
+        pairs: Run and checkpoint of each member.
+
+    Raises:
+        Problem: They cannot be averaged, or the images of the first are gone.
+    """
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    start, split, members = time.perf_counter(), cfg["split"], opened(pairs, cfg["weights"])
+    first = members[0]
+    run = here(first.cfg, cfg["root"])
+    predictor = first.predictor
+    card = {"preprocess": predictor.preprocess.to_dict(), "classes": predictor.classes}
+    data = data_of(run, card, split)
+    tta = make(cfg["tta"]) if cfg["tta"] else None
+    size = cfg["batch_size"] or min(data.batch_size, data.counts[split])
+    device = device_of(run["trainer"])
+    said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
+    labels = torch.from_numpy(data.splits[split].labels)
+    content: Node = _head(cfg, members) | {"notes": other_images(members, split)}
+    content |= measured(said.mean(0), labels, make(first.cfg["loss"], classes=data.classes))
+    shown = [f"Note: {note}" for note in content["notes"]]
+    if len(members) > 1:
+        content |= _compared(members, said, labels, make(first.cfg["loss"], classes=data.classes))
+        shown += [members_table(content), disagreement_sentence(content)]
+    else:
+        shown += [metrics_table(content)]
+    content["seconds"] = round(time.perf_counter() - start, 3)
+    shown += calibration_sentence(content["calibration"])
+    table = prediction_table(data, split, said.mean(0).numpy()) if cfg["predictions"] else None
+    return Outcome(content, table, shown)
+
+
+def _head(cfg: Node, members: list[Member]) -> Node:
+    tta = None
+    if cfg["tta"]:
+        views = {len(form_of(member.predictor, make(cfg["tta"])).views) for member in members}
+        tta = {"views": max(views)} | {key: value for key, value in cfg["tta"].items() if key != "_target_"}
+        tta = {"name": str(cfg["tta"]["_target_"]).rpartition(".")[2]} | tta
+    return {
+        "run": _one_or_all([str(member.folder) for member in members]),
+        "checkpoint": _one_or_all([member.checkpoint for member in members]),
+        "split": cfg["split"],
+        "weights": _one_or_all([member.weights for member in members]),
+        "tta": tta,
+    }
+
+
+def _compared(members: list[Member], said: Tensor, labels: Tensor, loss: Any) -> Node:
+    predicted = said.argmax(dim=2).numpy()
+    rows = [
+        {"name": name, "run": str(one.folder), "checkpoint": one.checkpoint, "weights": one.weights}
+        | measured(mine, labels, loss)
+        for name, one, mine in zip(titles(members), members, said, strict=True)
+    ]
+    return {
+        "members": rows,
+        "disagreement": {"share": disagreement(predicted), "pairs": pairwise(predicted).tolist()},
+    }
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values[0] if len(set(values)) == 1 else values

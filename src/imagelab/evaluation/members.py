@@ -1,0 +1,200 @@
+"""Which checkpoints take part in an evaluation, and whether they can: the same classes, the same images."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagelab import runs
+from imagelab.problem import Problem
+
+Node = dict[str, Any]
+SNAPSHOT = re.compile(r"snapshot_(\d+)\.ckpt")
+HARMLESS = {"batch_size", "workers", "size", "balance", "storage"}  # keys of data that leave its splits alone
+OF_TRAINING = {"val_fraction", "folds", "fold"}  # those that leave the test images alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A set of weights.
+
+    Args:
+        folder: Of its run.
+        checkpoint: The name of the file, without its ending.
+        weights: raw, ema or swa.
+        cfg: The config of its run.
+        predictor: The network with all it needs to be used.
+        order: For each of the first member's classes its place among this one's.
+    """
+
+    folder: Path
+    checkpoint: str
+    weights: str
+    cfg: Node
+    predictor: Any
+    order: list[int]
+
+
+def asked(cfg: Node) -> list[tuple[Path, str]]:
+    """The runs and the names of their checkpoints that an evaluation asks for, in order.
+
+    Args:
+        cfg: With the keys run, sweep, members, snapshots and checkpoint.
+
+    Raises:
+        Problem: There are none.
+    """
+    if (cfg["run"] is None) == (cfg["sweep"] is None):
+        both = cfg["run"] is not None
+        raise Problem(
+            f"run: wants one of run=FOLDER (or last, or [A,B]) and sweep=FOLDER, "
+            f"got {'both' if both else 'neither'}"
+        )
+    if cfg["snapshots"] is not None and cfg["snapshots"] < 1:
+        raise Problem(f"snapshots: wants 1 or more, or null for all, got {cfg['snapshots']}")
+    places = _listed(cfg["run"]) if cfg["sweep"] is None else _below(cfg["sweep"])
+    names = _listed(cfg["members"] or cfg["checkpoint"])
+    found = [pair for place in places for pair in _checkpoints(place, names, cfg["snapshots"])]
+    if not found:
+        raise Problem("run: the list is empty; say run=FOLDER, or run=[A,B]")
+    return list(dict.fromkeys(found))
+
+
+def opened(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
+    """Read the checkpoints.
+
+    Args:
+        pairs: Run and checkpoint of each.
+        weights: raw, ema or swa; None: of each those that were better in validation.
+
+    Raises:
+        Problem: One is missing, damaged, without these weights, or knows other classes than the first.
+    """
+    from imagelab.checkpoint import better, expect_classes
+    from imagelab.evaluation.one_run import checkpoint_of
+    from imagelab.predictor import from_checkpoint
+
+    members: list[Member] = []
+    for folder, name in pairs:
+        content = checkpoint_of(folder, name)
+        expect_classes(content, folder)
+        predictor = from_checkpoint(content, weights)
+        first = members[0] if members else None
+        classes = first.predictor.classes if first else predictor.classes
+        members.append(
+            Member(
+                folder=folder,
+                checkpoint=name,
+                weights=weights or better(content),
+                cfg=runs.read_config(folder),
+                predictor=predictor,
+                order=aligned(classes, predictor.classes, first.folder if first else folder, folder),
+            )
+        )
+    return members
+
+
+def aligned(wanted: list[str], classes: list[str], first: Path, other: Path) -> list[int]:
+    """For each class that is wanted its place among those of another run.
+
+    >>> aligned(["cat", "dog"], ["dog", "cat"], Path("a"), Path("b"))
+    [1, 0]
+
+    Raises:
+        Problem: They are not the same classes.
+    """
+    if set(wanted) != set(classes):
+        only = [f"{name} only in {run}" for name, run in _differing(wanted, classes, first, other)]
+        raise Problem(
+            f"run: the members must know the same classes, and {first} and {other} differ: "
+            f"{', '.join(only[:6])}{' ...' * (len(only) > 6)}"
+        )
+    return [classes.index(name) for name in wanted]
+
+
+def other_images(members: list[Member], split: str) -> list[str]:
+    """A sentence on each run that was set up with other images of a split than the first."""
+    free = HARMLESS | (OF_TRAINING if split == "test" else set())
+    first, found = members[0], {}
+    for member in members[1:]:
+        mine, theirs = first.cfg["data"], member.cfg["data"]
+        keys = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+        if keys := [f"data.{key.replace('_target_', 'source')}" for key in keys if key not in free]:
+            found[member.folder] = (
+                f"{member.folder} differs from {first.folder} in {', '.join(keys)}: the {split} images are "
+                f"those of {first.folder}, of which the other may have seen some in training."
+            )
+    return list(found.values())
+
+
+def titles(members: list[Member]) -> list[str]:
+    """A short name for each: what tells it from the others."""
+    folders = list(dict.fromkeys(member.folder for member in members))
+    short = {folder: folder.name for folder in folders}
+    if len(set(short.values())) < len(folders):
+        short = {folder: str(folder) for folder in folders}
+    several = len({member.checkpoint for member in members}) > 1 or len(folders) < len(members)
+    return [
+        " ".join([short[m.folder]] * (len(folders) > 1) + [m.checkpoint] * (several or len(folders) == 1))
+        for m in members
+    ]
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(dict.fromkeys(value))
+
+
+def _checkpoints(place: str, names: list[str], last: int | None) -> Iterator[tuple[Path, str]]:
+    path = Path(place)
+    if path.suffix == ".ckpt":
+        yield runs.existing(str(path.parent.parent)), path.stem
+        return
+    folder = runs.existing(place)
+    for name in names:
+        if name != "snapshots":
+            yield folder, name
+        else:
+            yield from ((folder, file.stem) for file in snapshots(folder)[-(last or 0) :])
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """The snapshots of a run, oldest first.
+
+    Raises:
+        Problem: It has none.
+    """
+    files = {file: SNAPSHOT.fullmatch(file.name) for file in (folder / "checkpoints").glob("snapshot_*")}
+    found = sorted((int(match[1]), file) for file, match in files.items() if match)
+    if not found:
+        raise Problem(
+            f"members=snapshots: run={folder} has none; a run leaves one a cycle with "
+            "schedule=cosine_restarts trick=[snapshots]"
+        )
+    return [file for _, file in found]
+
+
+def _below(sweep: str) -> list[str]:
+    from imagelab import screen
+
+    folder = Path(sweep).expanduser()
+    if not folder.is_dir():
+        raise Problem(f"sweep={sweep}: there is no such folder")
+    every = sorted(
+        {file.parent for file in folder.rglob(runs.CONFIG) if ".hydra" not in file.parts}, key=_natural
+    )
+    done = [run for run in every if runs.status(run) == "finished"]
+    if not done:
+        raise Problem(f"sweep={sweep}: there is no finished run below it")
+    if left := [str(run) for run in every if run not in done]:
+        screen.say(f"Left out, since not finished: {', '.join(left)}.")
+    return [str(run) for run in done]
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(part) if part.isdigit() else -1, part) for part in path.parts]
+
+
+def _differing(wanted: list[str], classes: list[str], first: Path, other: Path) -> Iterator[tuple[str, Path]]:
+    yield from ((name, first) for name in wanted if name not in classes)
+    yield from ((name, other) for name in classes if name not in wanted)

@@ -1,0 +1,39 @@
+"""Evaluate one set of weights that sees each image once: the run's own test again."""
+
+from pathlib import Path
+from typing import Any
+
+from imagelab.evaluation.measured import calibrated
+from imagelab.evaluation.one_run import tested
+from imagelab.evaluation.outcome import Outcome, prediction_table
+from imagelab.evaluation.shown import calibration_sentence, metrics_table
+from imagelab.problem import Problem
+
+Node = dict[str, Any]
+
+
+def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
+    """The metrics of a checkpoint, those of the run to the last digit.
+
+    Args:
+        cfg: Of the command.
+        folder: Of the run.
+        checkpoint: best, last, or the name of another.
+
+    Raises:
+        Problem: As `tested`; or predictions are asked for, and are too many to keep.
+    """
+    split = cfg["split"]
+    found = tested(folder, checkpoint=checkpoint, split=split, weights=cfg["weights"], root=cfg["root"])
+    asked = {"run": str(folder), "checkpoint": checkpoint, "split": split, "weights": found.weights}
+    content = asked | {"tta": None, "metrics": found.metrics, "calibration": None}
+    shown, table = [metrics_table(content)], None
+    if found.seen is not None:
+        logits, labels = found.seen
+        content["calibration"] = calibrated(logits.numpy(), labels.numpy())
+        shown += calibration_sentence(content["calibration"])
+    if cfg["predictions"]:
+        if found.seen is None:
+            raise Problem("predictions: there are too many to keep; say predictions=false")
+        table = prediction_table(found.data, split, found.seen[0].softmax(dim=1).numpy())
+    return Outcome(content, table, shown)

@@ -1,0 +1,173 @@
+"""Average what networks say of views of an image, and networks of each other, in one pass over the images.
+
+Probabilities are averaged, not logits: a view or a member that is sure counts for no more than one vote.
+Memory is bounded: a network sees no more squares at a time than a batch has images, and only the running sum
+over the views is kept.
+
+Source: Krizhevsky et al. 2012, https://papers.nips.cc/paper/4824, section 4.1; Lakshminarayanan et al. 2017,
+https://arxiv.org/abs/1612.01474, section 2.4.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imagelab.contracts import Images
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import EvalBatches
+from imagelab.data.image_data import ImageData
+from imagelab.data.workers import make_loader, worker_count
+from imagelab.evaluation.members import Member
+from imagelab.evaluation.networks import Networks
+from imagelab.evaluation.tta import Tta, plain
+from imagelab.evaluation.views import Form, FormBatches
+from imagelab.predictor import Predictor, bare
+
+REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, IndexError)
+
+
+class Group:
+    """Members that want their images in the same form and are of one architecture.
+
+    Args:
+        members: These.
+        places: Of each among all members.
+        form: How they want their images.
+    """
+
+    def __init__(self, members: list[Member], places: list[int], form: Form) -> None:
+        self.members, self.places, self.form = members, places, form
+
+    def ready(self, device: torch.device, *, batches: int) -> Networks:
+        """Their networks on a device, to be shown so many batches."""
+        nets = [member.predictor.net.to(device) for member in self.members]
+        return Networks(nets, passes=batches * len(self.form.views))
+
+
+def probabilities(
+    members: Sequence[Member],
+    data: ImageData,
+    split: str,
+    *,
+    tta: Tta | None,
+    batch_size: int,
+    device: torch.device,
+) -> Tensor:
+    """What each member says of each image, the mean over its views: (M, N, K) float32, on the CPU.
+
+    Args:
+        members: At least one.
+        data: The images.
+        split: Which of them.
+        tta: Which views of an image are looked at; None: the one of training's validation.
+        batch_size: Squares that go through a network at a time, at most.
+        device: Where the networks run.
+    """
+    groups = grouped(members, tta)
+    images = good_enough(data, split, [group.form for group in groups])
+    decoded = not isinstance(images, Arrays)
+    held = sum(len(group.form.views) for group in groups) if decoded else 1
+    sampler = EvalBatches(len(images), batch_size=max(1, batch_size // held), rank=0, ranks=1)
+    dataset = FormBatches(images, forms=[group.form for group in groups])
+    count = worker_count(data.workers, one_by_one=decoded, batches=len(sampler))
+    loader = make_loader(dataset, sampler, workers=count, pin_memory=device.type == "cuda")  # pyright: ignore[reportArgumentType]
+    networks = [group.ready(device, batches=len(sampler)) for group in groups]
+    found = torch.empty(len(members), len(images), len(members[0].order))
+    for batch in loader:
+        given: Any = batch
+        for group, nets, parts in zip(groups, networks, given.forms, strict=True):
+            with precision(group.members[0], device):
+                said = mean(nets, group.form, [part.to(device) for part in parts], room=batch_size)
+            for place, member, one in zip(group.places, group.members, said.cpu(), strict=True):
+                found[place, given.index] = one[:, member.order]
+    return found
+
+
+def good_enough(data: ImageData, split: str, forms: Sequence[Form]) -> Images:
+    """A split as it is kept, or, where that is not what a network was trained on or too small, as it came."""
+    kept, came = data.splits[split], data.named[split].images
+    if isinstance(kept, Arrays):
+        as_kept = all(form.reader.shape == list(kept.images.shape[-2:]) for form in forms)
+        return kept if as_kept or isinstance(came, Arrays) else came
+    largest = max(view.short for form in forms for view in form.views)
+    as_photos = all(form.reader.shape is None for form in forms)
+    return kept if as_photos and largest <= data.preprocess.resize else came
+
+
+def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int) -> Tensor:
+    """The mean over the views of what networks say, (M, B, K), of images as `Form.shown` takes them."""
+    total: Tensor | None = None
+    for squares, views in form.shown(given, room):
+        said = networks(squares)
+        said = said.unflatten(1, (views, -1)).sum(1)
+        total = said if total is None else total + said
+    assert total is not None
+    return total / len(form.views)
+
+
+def grouped(members: Sequence[Member], tta: Tta | None) -> list[Group]:
+    """Members by how they want their images, then by architecture.
+
+    Raises:
+        Problem: The views do not fit a network.
+    """
+    groups: list[Group] = []
+    for place, member in enumerate(members):
+        form = form_of(member.predictor, tta)
+        for group in groups:
+            if group.form == form and alike(group.members[0], member):
+                group.members.append(member)
+                group.places.append(place)
+                break
+        else:
+            groups.append(Group([member], [place], form))
+    return groups
+
+
+def form_of(predictor: Predictor, tta: Tta | None) -> Form:
+    """How a network wants its images, for test-time augmentation or without.
+
+    Raises:
+        Problem: The views do not fit it.
+    """
+    preprocess = predictor.preprocess
+    views = (
+        tta.views(preprocess, lambda side: takes(predictor.net, preprocess.channels, side)) if tta else None
+    )
+    return Form(preprocess=preprocess, reader=predictor.reader, views=views or plain(preprocess))
+
+
+@torch.inference_mode()
+def takes(net: nn.Module, channels: int, side: int) -> bool:
+    """Whether a network takes square images with this side."""
+    try:
+        return net(torch.zeros(1, channels, side, side)).ndim == 2
+    except REFUSALS:
+        return False
+
+
+def alike(one: Member, other: Member) -> bool:
+    """Whether two networks differ in their weights only."""
+    mine, theirs = (bare(member.cfg["model"]) for member in (one, other))
+    same = precision_of(one) == precision_of(other) and mine == theirs
+    return same and _shapes(one.predictor.net) == _shapes(other.predictor.net)
+
+
+def precision(member: Member, device: torch.device) -> AbstractContextManager[Any]:
+    """What the member's own trainer runs its network in."""
+    kinds = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+    kind = kinds.get(precision_of(member))
+    return torch.autocast(device.type, kind) if kind else nullcontext()
+
+
+def precision_of(member: Member) -> str:
+    """As Lightning calls it: 32-true, bf16-mixed ..."""
+    said = str(member.cfg["trainer"].get("precision", "32-true"))
+    return {"16": "16-mixed", "bf16": "bf16-mixed"}.get(said, said)
+
+
+def _shapes(net: nn.Module) -> list[tuple[str, torch.Size]]:
+    return [(name, tensor.shape) for name, tensor in net.state_dict().items()]

@@ -1,0 +1,67 @@
+"""What an evaluation shows on the terminal."""
+
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+Node = dict[str, Any]
+FIGURES = {"accuracy": "metrics", "loss": "metrics", "nll": "calibration", "ece": "calibration"}
+MEAN = "mean of all"
+
+
+def metrics_table(content: Node) -> Table:
+    """The metrics of one run."""
+    title = f"{content['run']}, {content['checkpoint']} epoch, {content['weights']} weights"
+    title += f", mean of {content['tta']['views']} views" if content["tta"] else ""
+    shown = _table(title)
+    shown.add_column("")
+    shown.add_column(content["split"], justify="right")
+    for name, value in content["metrics"].items():
+        shown.add_row(name, f"{value:.4f}")
+    return shown
+
+
+def members_table(content: Node) -> Table:
+    """A row for each member, and one for their mean."""
+    views = f", mean of {content['tta']['views']} views each" if content["tta"] else ""
+    shown = _table(f"{len(content['members'])} members on {content['split']}{views}")
+    for name in ("", *FIGURES):
+        shown.add_column(name, justify="right" if name else "left")
+    for row in [*content["members"], content | {"name": MEAN}]:
+        numbers = [(row[place] or {}).get(name) for name, place in FIGURES.items()]
+        last = row["name"] == MEAN
+        shown.add_row(
+            row["name"], *("" if n is None else f"{n:.4f}" for n in numbers), style="bold" if last else ""
+        )
+    return shown
+
+
+def disagreement_sentence(content: Node) -> str:
+    """On how many images the members disagree, and which pairs the least and the most."""
+    found, names = content["disagreement"], [row["name"] for row in content["members"]]
+    said = f"On {found['share']:.1%} of the images the members disagree"
+    if len(names) < 3:
+        return f"{said}."
+    pairs = np.array(found["pairs"])
+    rows, columns = np.triu_indices(len(names), k=1)
+    values = pairs[rows, columns]
+    ends = [int(values.argmin()), int(values.argmax())]
+    told = [f"{values[i]:.1%} ({names[rows[i]]} and {names[columns[i]]})" for i in ends]
+    return f"{said}; of pairs, on {told[0]} to {told[1]}."
+
+
+def calibration_sentence(found: Node | None) -> list[str]:
+    """The calibration, in a sentence, where there is one."""
+    if found is None:
+        return []
+    low, high = found["interval"]
+    return [
+        f"Calibration error {found['ece']:.4f} (95%: {low:.4f} to {high:.4f}); logits divided by "
+        f"{found['temperature']:.3g} would make it {found['after']:.4f} from {found['before']:.4f}."
+    ]
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)

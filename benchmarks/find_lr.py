@@ -35,6 +35,8 @@ KEPT = RESULTS / "find_lr.jsonl"
 STEPS = 100
 SEEDS_OF_TESTS = (10, 11, 12, 13, 14)
 SEEDS_OF_RUNS = (0, 1)
+ERRATIC = "digits, CNN without norm, momentum"  # at the best rates, some runs fail by chance
+MORE_SEEDS = (2, 3, 4, 5)
 Node = dict[str, Any]
 
 
@@ -100,7 +102,7 @@ def fill(root: Path) -> None:
         for seed in SEEDS_OF_TESTS:
             _do(name, words, seed, [None], root)
         rates = [pasted(curve) for curve in curves(name)]
-        for seed in SEEDS_OF_RUNS:
+        for seed in SEEDS_OF_RUNS + (MORE_SEEDS if name == ERRATIC else ()):
             _do(name, words, seed, [*grid(ends), *sorted({rate for rate in rates if rate})], root)
 
 
@@ -161,8 +163,8 @@ def too_large() -> str:
     for name, (_, ends) in TASKS.items():
         values = accuracies(name)
         best = max(values[rate] for rate in grid(ends))
-        limits = [limit for limit in map(diverges, curves(name)) if limit is not None]
-        gaps += [best - values[r] for limit in limits for r in grid(ends) if limit <= r < 4 * limit]
+        limits = [diverges(curve) for curve in curves(name) if suggested(curve)]
+        gaps += [best - values[r] for limit in limits if limit for r in grid(ends) if limit <= r < 4 * limit]
     lost = sum(gap > 5 for gap in gaps)
     return (
         f"Of {len(gaps)} times that a rate of the grid is one at which training diverges, up to 4 times the "
@@ -199,12 +201,16 @@ def table() -> str:
 
 HEAD = """# The rate that find_lr suggests
 
-Points of test accuracy that a rate loses to the best one of a grid: two rates a decade, mean of two seeds,
-100 to 150 steps with cosine annealing, no warm-up. The range tests have the defaults of `imagelab find_lr`:
-100 steps from 1e-7 to 10. The suggestion itself was run, with both seeds; for the other rules, and once more
-for this one, the grid is interpolated. Range tests and runs have different seeds. Digits: 360 test images;
-photos: 1,800 training and 2,000 test images of CIFAR-10 at 16 x 16 pixels. The rule (80% of the fall, at most
-a quarter of the rate of divergence) was settled on six tasks before the others were looked at.
+Points of test accuracy that a rate loses to the best one of a grid: two rates a decade, mean of two seeds (of
+six for momentum without norm, where single runs fail by chance at the best rates too), 100 to 150 steps with
+cosine annealing, no warm-up. The range tests have the defaults of `imagelab find_lr`: 100 steps from 1e-7 to
+10. The suggestion itself was run, with the same seeds; for the other rules, and once more for this one, the
+grid is interpolated. Range tests and runs have different seeds. Digits: 360 test images; photos: 1,800
+training and 2,000 test images of CIFAR-10 at 16 x 16 pixels.
+
+The rule is 80% of the fall, at most a quarter of the rate of divergence. Both numbers were settled on six tasks
+before the others were looked at; what counts as divergence was made stricter later, after a set of photos that
+is no task here.
 
     .venv/bin/python benchmarks/find_lr.py --data FOLDER
 

@@ -86,6 +86,14 @@ def test_a_last_loss_that_is_no_number_hides_no_other(end):
     assert diverges(whole) is None
 
 
+def test_a_loss_that_comes_down_again_has_not_diverged():
+    curve = made(middle=1e-4, back=1.0, noise=0.02)
+    losses = list(curve.losses)
+    losses[60:66] = [2.6] * 6  # back above the start for a while, at 0.7e-2
+    noisy = Curve(rates=curve.rates, losses=losses, steps=100)
+    assert diverges(noisy) == diverges(curve) > 0.5
+
+
 def test_divergence_is_seen_without_learning_too():
     rates = np.array(RATES)
     losses = 2.3 + 0.02 * np.random.default_rng(0).standard_normal(100) + np.minimum((rates / 0.1) ** 3, 50)

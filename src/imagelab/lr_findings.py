@@ -125,7 +125,7 @@ def _divergence(curve: Curve) -> Record:
         why=(
             f"No rate up to {curve.rates[-1]:.2g} made training diverge."
             if rate is None
-            else f"From here on what was learnt is lost again{stopped}."
+            else f"From here on the loss stays where it began, or above{stopped}."
         ),
         fix="",
     )
@@ -136,6 +136,11 @@ def _configured(curve: Curve, cfg: Node) -> Record:
     status, why = "OK", "Of the order of the suggested one."
     if limit is not None and configured >= limit:
         status, why = "FAIL", f"Training diverges from {limit:.2g} on."
+        if rate is None:
+            status, why = (
+                "WARN",
+                f"The loss leaves its start from {limit:.2g} on, without any learning before.",
+            )
     elif rate is None:
         status, why = "INFO", "There is no suggestion to compare it with."
     elif not rate / APART <= configured <= rate * APART:

@@ -18,6 +18,7 @@ SHARE = 0.8  # of its whole fall that the loss has made at the rate to take
 MARGIN = 4.0  # the rate from which on training diverges is at least so many times larger
 SEEN = 4.0  # standard errors that it has to fall by
 BACK = 0.9  # of its whole fall that the loss has lost again where training diverges
+ABOVE = 1.5  # times its start: where the loss is then, if no learning was seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +108,18 @@ def suggested(curve: Curve) -> float | None:
 
 
 def diverges(curve: Curve) -> float | None:
-    """The rate from which on the loss is back where it began, or above; None where it is not."""
+    """The rate from which on the loss stays where it began, or above; None where it does not.
+
+    A loss that comes down again was only noisy: batches differ more once something has been learnt.
+    """
     if curve.seen < SEEN:
-        first, level = 0, curve.start + SEEN * max(curve.error, 0.05 * abs(curve.start))
+        first, level = 0, ABOVE * curve.start
     else:
         first, level = curve.lowest, curve.start - (1 - BACK) * curve.fall
-    above = curve.smooth[first:] >= level
-    if above.any():
-        return float(curve.rates[first + int(np.argmax(above))])
+    below = np.flatnonzero(curve.smooth < level)
+    place = max(first, int(below[-1]) + 1) if len(below) else first
+    if place < len(curve.rates):
+        return float(curve.rates[place])
     return None if np.isfinite(curve.losses[-1]) else float(curve.rates[-1])
 
 

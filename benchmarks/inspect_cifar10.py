@@ -1,9 +1,9 @@
-"""CPU seconds and peak memory of `imagelab inspect` on CIFAR-10 as 60,000 JPEG files, and the copies it finds.
+"""CPU seconds and peak memory of `imagelab inspect` on CIFAR-10 as 60,000 JPEG files; the copies found.
 
 python benchmarks/inspect_cifar10.py FOLDER [KNOWN.csv]
 
-FOLDER holds train/ and test/ with a folder for each class; KNOWN.csv has the columns train,test with the known
-pairs (ciFAIR, https://arxiv.org/abs/1902.00423).
+FOLDER holds train/ and test/ with a folder for each class; KNOWN.csv has the columns train,test with the
+known pairs (ciFAIR, https://arxiv.org/abs/1902.00423).
 """
 
 import csv

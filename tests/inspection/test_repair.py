@@ -1,11 +1,13 @@
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imagelab.data.folder import Folder
-from imagelab.inspection.repair import repaired
+from imagelab.inspection.repair import refuse_without_files, repaired
+from imagelab.problem import Problem
 from tests.in_process import imagelab
 from tests.inspection.bad_files import encoded, scene
 
@@ -65,13 +67,13 @@ def test_a_repaired_split_is_taken_by_training_and_is_clean_when_inspected_again
     again = {record["name"]: record for record in json.loads((second / "inspection.json").read_text())}
     assert again["copies across splits"]["status"] == "OK"
     taken = Folder(root=str(leaky), manifest=manifest, on_bad_image="error", labelled=True)
-    with open(manifest, newline="") as file:
+    with Path(manifest).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(len(images) for images in taken.splits.values()) == 60 + 2 * 12
     assert {row["split"] for row in rows} == set(taken.splits) == {"train", "val", "test"}
 
 
-def test_only_files_can_be_split_anew(tmp_path):
-    said = imagelab("inspect", "split=repaired", folder=tmp_path)
-    assert said.status == 2
-    assert "split=repaired: wants files" in said.err
+def test_only_files_can_be_split_anew():
+    cfg = {"split": "repaired", "data": {"_target_": "imagelab.data.digits.Digits"}}
+    with pytest.raises(Problem, match="split=repaired: wants files, say data=folder .* got Digits"):
+        refuse_without_files(cfg)

@@ -28,7 +28,7 @@ class Thresholds(NamedTuple):
 
 
 FOR_SMALL = Thresholds(0.90, 0.805)  # CIFAR-10: 433 pairs of train and test, 163 of them known
-FOR_PHOTOS = Thresholds(0.85, 0.70)  # 78,000 pairs of different photos stay below 0.4
+FOR_PHOTOS = Thresholds(0.85, 0.70)  # 78,000 pairs of different photos stay below 0.5
 
 
 class Pair(NamedTuple):

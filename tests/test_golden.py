@@ -7,6 +7,7 @@ import pytest
 from scripts.golden import FILE, curve, read
 
 LOOSE = {"accuracy": 0.02, "accuracy_macro": 0.02, "f1_macro": 0.02, "ece": 0.02}  # one image more or less
+LOOSE |= {"grad_norm": 0.05}  # a kink that one rounding crosses moves it, and hardly the loss
 RELATIVE = 1e-3  # other processors, and other numbers of threads, add in another order
 LATER = 5  # times as much from the second epoch on: differences grow from step to step
 

@@ -100,24 +100,15 @@ def write(
         loggers: Of the run, to show the report.
         quiet: Whether the terminal is spared the records.
     """
-    from imagelab.reports import run_records as of
-    from imagelab.reports.advice import advice, typed
     from imagelab.reports.publish import publish
-    from imagelab.reports.run_sections import curve_sections, time_section
-    from imagelab.reports.time_shares import time_record
-    from imagelab.reports.verdict import verdict
+    from imagelab.reports.run_records import failed_record
 
-    cfg, curves, seconds = runs.read_config(folder), curves_of(folder), seconds_of(folder, results)
-    judged = verdict(curves, facts(cfg, classes_of(folder, found), results))
-    step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
-    records = [of.verdict_record(judged, step), of.facts_of(results), of.numbers_record(judged)]
-    records += of.gradient_record(curves) + ([time_record(seconds, cfg)] if seconds else [])
-    sections = curve_sections(curves) + time_section(seconds)
+    judged, step, records, sections = on_curves(folder, results, classes_of(folder, found))
     if found is not None and len(found.labels) > 1:
         more = on_images(folder, found)
         records, sections = records + more[0], sections + more[1]
     elif why_not:
-        records.append(of.failed_record("predictions", why_not))
+        records.append(failed_record("predictions", why_not))
     publish(
         folder,
         STEM,
@@ -129,6 +120,24 @@ def write(
         quiet=quiet,
     )
     return judged, step
+
+
+def on_curves(
+    folder: Path, results: Node, classes: int
+) -> "tuple[Verdict, Advice, list[Record], list[Section]]":
+    """The verdict on a run's curves, what to try next, and records and sections on both and on the time."""
+    from imagelab.reports import run_records as of
+    from imagelab.reports.advice import advice, typed
+    from imagelab.reports.run_sections import curve_sections, time_section
+    from imagelab.reports.time_shares import time_record
+    from imagelab.reports.verdict import verdict
+
+    cfg, curves, seconds = runs.read_config(folder), curves_of(folder), seconds_of(folder, results)
+    judged = verdict(curves, facts(cfg, classes, results))
+    step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
+    records = [of.verdict_record(judged, step), of.facts_of(results), of.numbers_record(judged)]
+    records += of.gradient_record(curves) + ([time_record(seconds, cfg)] if seconds else [])
+    return judged, step, records, curve_sections(curves) + time_section(seconds)
 
 
 def on_images(folder: Path, found: "Predictions") -> "tuple[list[Record], list[Section]]":

@@ -67,7 +67,7 @@ def _change(state: State, cfg: Node) -> tuple[str, list[str]]:
         clip = [] if cfg["trainer"].get("gradient_clip_val") else ["trainer.gradient_clip_val=1"]
         return "Take a tenth of the learning rate, and clip the gradient.", [*_rate(cfg, 0.1), *clip]
     if state == "no validation":
-        return "Hold images out, to see what is learnt by heart.", ["data.val_fraction=0.1"]
+        return "Hold more images out, to see what is learnt by heart.", ["data.val_fraction=0.2"]
     return _more_capacity(cfg) if state == "underfitting" else _less_by_heart(cfg)
 
 

@@ -30,7 +30,7 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
 
 def _of_train(train: np.ndarray, chance: float) -> dict[str, float]:
     smooth, last = smoothed(train), _last_fifth(len(train))
-    fall = chance - smooth[-1]
+    fall = max(chance, train[0]) - smooth[-1]
     gain = smooth[last] - smooth[-1]
     part = (len(train) - 1 - last) / len(train)
     return {

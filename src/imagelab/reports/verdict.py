@@ -30,6 +30,8 @@ CHANCE = 0.97  # of the loss of knowing nothing: nothing was learnt
 GOOD = 0.3  # the same: below, a flat curve is no fault
 RISE = 0.1  # of its fall, by which the validation loss has come up again
 GAP = 0.5  # training loss over validation loss: below, much was learnt by heart
+WIDE_GAP = 0.1  # the same: below, a smaller validation loss is a fault already
+FAIR = 0.15  # of the loss of knowing nothing: that smaller one
 LATE = 0.85  # part of the run after which a minimum is the end
 JITTER = 0.15  # of the level, by which late epochs differ from their neighbours
 STILL = 0.05  # of the whole fall, made in the last fifth: it goes on
@@ -79,7 +81,7 @@ def verdict(curves: Curves, facts: Facts) -> Verdict:
 
 
 def _state(e: dict[str, float], facts: Facts) -> tuple[State, str]:
-    for look in (_broken, _unseen, _lost, _learnt_by_heart, _restless, _unfinished, _flat):
+    for look in (_broken, _unseen, _lost, _risen, _restless, _apart, _unfinished, _flat):
         found = look(e, facts)
         if found:
             return found
@@ -145,7 +147,7 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     )
 
 
-def _learnt_by_heart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+def _risen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     ratio = e["train_end"] / max(e["val_end"], 1e-12)
     risen = e["val_best_at"] < LATE and e["val_rise"] > RISE and e["epochs"] >= FEW
     if risen and (ratio < 0.6 or facts.mixed):
@@ -154,7 +156,13 @@ def _learnt_by_heart(e: dict[str, float], facts: Facts) -> tuple[State, str] | N
             f"{e['epochs']:.0f} and rose to {e['val_end']:.3g}, while the training loss fell to "
             f"{e['train_end']:.3g}."
         )
-    apart = ratio < GAP and e["val_end"] > GOOD * e["chance"] and e["val_gain"] < STILL / 2
+    return None
+
+
+def _apart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    ratio = e["train_end"] / max(e["val_end"], 1e-12)
+    limit = FAIR if ratio < WIDE_GAP else GOOD if ratio < GAP else math.inf
+    apart = e["val_end"] > limit * e["chance"] and e["val_gain"] < STILL / 2
     if apart and e["epochs"] >= FEW and not facts.mixed:
         return "overfitting", (
             f"The validation loss stays at {e['val_end']:.3g} while the training loss fell to "

@@ -1,0 +1,78 @@
+"""What to try next is a command that the check of the config takes, with just the one change."""
+
+import shlex
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from imagelab import config
+from imagelab.compose import compose
+from imagelab.reports.advice import advice, typed
+from imagelab.reports.verdict import State
+
+WORDS = ["seed=3", "augment=[flip]", "hydra.run.dir=/tmp/x"]
+
+
+def cfg_of(words: list[str]) -> dict:
+    composed = compose("train", [word for word in words if not word.startswith("hydra")])
+    assert composed.problems == []
+    assert composed.cfg is not None
+    return composed.cfg
+
+
+def command(state: State, words: list[str]) -> list[str]:
+    found = advice(state, cfg_of(words), words, Path("logs/a b"), finished=True)
+    return shlex.split(found.command)
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_command_is_accepted_and_keeps_the_words_of_the_run(state):
+    words = command(state, WORDS)
+    assert words[0] == "imagelab"
+    if words[1] == "train" and words[2] != "-m":
+        cfg = cfg_of(words[2:])
+        assert config.quick_problems(cfg) == []
+        assert cfg["seed"] == 3
+        assert "flip" in cfg["augment"]
+        assert cfg != cfg_of(WORDS)
+    assert not any(word.startswith("hydra") for word in words)
+
+
+def test_the_change_fits_the_state():
+    assert command("train longer", ["trainer.max_epochs=7"]) == ["imagelab", "train", "trainer.max_epochs=14"]
+    assert command("LR too high", ["optimizer.lr=0.3"])[-1] == "optimizer.lr=0.1"
+    assert command("LR too low", ["optimizer.lr=0.0001"])[-1] == "optimizer.lr=0.001"
+    assert command("diverged", [])[-2:] == ["optimizer.lr=0.0003", "trainer.gradient_clip_val=1"]
+    assert command("underfitting", [])[-1] == "model.widths=[64,128,128]"
+    assert command("underfitting", ["model=resnet9"])[-1] == "model.width=128"
+    assert command("not learning", ["seed=1"]) == ["imagelab", "check", "seed=1"]
+    assert command("healthy", ["seed=4"]) == ["imagelab", "train", "-m", "seed=5,6"]
+
+
+def test_against_learning_by_heart_the_next_thing_comes_when_the_first_is_there():
+    words: list[str] = []
+    changes = []
+    for _ in range(4):
+        found = command("overfitting", words)
+        changes.append(found[-1])
+        words = found[2:]
+    assert changes == [
+        "augment=[crop]",
+        "model.dropout=0.3",
+        "optimizer.weight_decay=0.05",
+        "trick=[early_stopping]",
+    ]
+
+
+def test_a_run_that_did_not_end_goes_on_first():
+    found = advice("healthy", cfg_of([]), [], Path("logs/a b"), finished=False)
+    assert found.command == "imagelab train resume='logs/a b'"
+    assert "optimizer.lr" in advice("diverged", cfg_of([]), [], Path("x"), finished=False).command
+
+
+def test_the_words_are_those_that_hydra_kept(tmp_path):
+    assert typed(tmp_path) == []
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- seed=1\n- augment=[flip,crop]\n")
+    assert typed(tmp_path) == ["seed=1", "augment=[flip,crop]"]

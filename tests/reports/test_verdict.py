@@ -1,0 +1,98 @@
+"""The verdict names the state that curves were made in, on curves that the rules were not tuned on, too."""
+
+import math
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from imagelab.reports.curves import Curves
+from imagelab.reports.verdict import Facts, verdict
+from tests.reports import made_to_test, made_to_tune
+
+EACH = 40  # seeds a state
+CHANCE = math.log(10)
+
+
+def curves(train: list[float], val: list[float] | None) -> Curves:
+    found = {} if val is None else {"val": {"loss": np.array(val)}}
+    return Curves(epochs=np.arange(1.0, len(train) + 1), train=np.array(train), val=found)
+
+
+def state(train: list[float], val: list[float] | None, **facts) -> str:
+    return verdict(curves(train, val), Facts(entropy=CHANCE, **facts)).state
+
+
+@pytest.mark.parametrize("maker", [made_to_tune, made_to_test], ids=["tuned on", "never tuned on"])
+def test_at_least_nine_of_ten_made_curves_get_their_state(maker: ModuleType):
+    right = dict.fromkeys(maker.STATES, 0)
+    for name in maker.STATES:
+        for seed in range(EACH):
+            made, chance = maker.made(name, seed)
+            right[name] += verdict(made, Facts(entropy=chance)).state == name
+    assert sum(right.values()) >= 0.9 * EACH * len(right), right
+    assert min(right.values()) >= 0.75 * EACH, right
+
+
+def test_the_numbers_are_those_of_the_curves_and_stand_in_the_sentence():
+    rising = curves([2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01], [2.0, 1.2, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+    found = verdict(rising, Facts(entropy=CHANCE))
+    assert found.state == "overfitting"
+    assert found.numbers["val_best"] == 1.0
+    assert found.numbers["val_best_epoch"] == 3
+    assert found.numbers["val_rise"] == pytest.approx(0.5 / (CHANCE - 1), abs=1e-4)
+    assert "lowest (1) in epoch 3 of 8 and rose to 1.5, while the training loss fell to 0.01" in found.why
+
+
+def test_a_steady_slow_fall_asks_for_a_higher_rate():
+    slow = list(np.linspace(2.29, 2.1, 20))
+    assert state(slow, slow) == "LR too low"
+    assert (
+        state(list(2.3 * np.exp(-np.arange(20) / 12)), list(2.3 * np.exp(-np.arange(20) / 13)))
+        == "train longer"
+    )
+
+
+def test_learning_by_heart_without_any_use_is_no_overfitting_but_something_broken():
+    assert state([2.2, 1.8, 1.2, 0.6, 0.2, 0.1], [2.31, 2.35, 2.5, 2.9, 3.3, 3.9]) == "not generalising"
+
+
+def test_few_epochs_get_a_verdict_only_where_it_is_plain():
+    assert state([], None) == "too early to say"
+    assert state([2.25], [2.3]) == "too early to say"
+    assert state([2.0, 1.2], [1.8, 0.9]) == "train longer"
+    assert state([0.2, 0.19, 0.19], [0.2, 0.2, 0.2]) == "too early to say"
+    assert state([2.0, math.nan], [1.8, math.nan]) == "diverged"
+    assert state([0.9, 0.5], [0.9, 0.5], diverged=True) == "diverged"
+
+
+def test_without_validation_nothing_is_said_of_learning_by_heart():
+    assert state([2.0, 1.0, 0.5, 0.2, 0.1], None) == "no validation"
+
+
+def test_label_smoothing_lifts_both_losses_and_changes_no_verdict():
+    floor = 0.9
+    for name in ("healthy", "underfitting", "overfitting"):
+        made, chance = made_to_test.made(name, 3)
+        lifted = Curves(
+            epochs=made.epochs, train=made.train + floor, val={"val": {"loss": made.of_val("loss") + floor}}
+        )
+        assert verdict(lifted, Facts(entropy=chance + floor, floor=floor)).state == name
+
+
+def test_mixed_training_images_have_a_loss_of_another_scale():
+    train, val = [2.2, 1.9, 1.7, 1.6, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5], [1.8, 1.0, 0.6, 0.4, 0.3] + 5 * [0.25]
+    assert state(train, val, mixed=True) == "healthy"
+    assert state(train, [1.8, 1.5] + 8 * [1.4], mixed=True) == "underfitting"
+
+
+def test_where_nobody_knows_the_loss_of_chance_the_first_steps_do():
+    falling = [0.5, 0.2, 0.1, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]
+    made = Curves(
+        epochs=np.arange(1.0, 11),
+        train=np.array(falling),
+        val={"val": {"loss": np.array(falling)}},
+        losses=np.array([1.0, 0.6]),
+    )
+    found = verdict(made, Facts(entropy=None))
+    assert (found.state, found.numbers["chance"]) == ("healthy", 1.0)

@@ -1,0 +1,163 @@
+"""A report comes with every run, says the same when asked for later, and never fails the run."""
+
+import csv
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagelab import record, report, runs
+from imagelab.problem import Problem
+from tests import in_process
+
+DIGITS = ["trainer.max_epochs=3", "data.limit=600", "trainer.log_every_n_steps=2"]
+OURS = ("report.html", "report.json", "val_predictions.csv")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    return in_process.trained(*DIGITS, folder=tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture
+def copy(digits, tmp_path) -> Path:
+    return Path(shutil.copytree(digits, tmp_path / "run"))
+
+
+def value_of(run: Path, name: str):
+    return next(one for one in record.read(run / "report.json") if one.name == name)
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "val_predictions.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def said(run: Path, *words: str) -> str:
+    found = in_process.imagelab("report", f"run={run}", *words, folder=run.parent)
+    assert found.status == 0, found
+    return found.out
+
+
+def test_the_run_s_end_writes_it_and_names_it(digits):
+    assert all((digits / name).is_file() for name in OURS)
+    text = (digits / "console.log").read_text()
+    assert "report.html" in text
+    assert f"verdict     {value_of(digits, 'verdict').value}" in text
+    results = json.loads((digits / "results.json").read_text())
+    assert value_of(digits, "accuracy on val").value == pytest.approx(results["val"]["accuracy"], abs=1e-4)
+    assert value_of(digits, "calibration error").value == pytest.approx(results["val"]["ece"], abs=1e-4)
+    assert sum(results["time"].values()) == pytest.approx(results["train_seconds"], abs=0.01)
+
+
+def test_asked_for_later_it_says_the_same_of_weights_that_it_runs_again(copy):
+    before, table = record.read(copy / "report.json"), rows(copy)
+    for name in OURS:
+        (copy / name).unlink()
+    out = said(copy)
+    assert [(one.name, one.value) for one in record.read(copy / "report.json")] == [
+        (one.name, one.value) for one in before
+    ]
+    for old, new in zip(table, rows(copy), strict=True):
+        assert old["predicted"] == new["predicted"]
+        assert float(old["loss"]) == pytest.approx(float(new["loss"]), abs=1e-4)
+    assert value_of(copy, "verdict").value in out
+    assert "imagelab train" in out.splitlines()[-1]
+
+
+def test_the_table_names_every_image_once_with_its_own_label(digits):
+    from imagelab.build import build_data
+
+    named = build_data(runs.read_config(digits)).named["val"]
+    labels = dict(zip(named.names, named.labels.tolist(), strict=True))
+    table = rows(digits)
+    assert {row["file"]: int(row["given"]) for row in table} == labels
+    losses = [float(row["loss"]) for row in table]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] == pytest.approx(-np.log(float(table[0]["probability_of_given"])), rel=1e-3)
+
+
+def test_the_page_has_every_part_and_no_reference_to_elsewhere(digits):
+    page = (digits / "report.html").read_text()
+    for part in ("Curves", "Steps", "Time", "Confusion", "Classes", "Top losses", "Calibration"):
+        assert f">{part}</h2>" in page
+    assert "Gradient norm" in page
+    assert page.count("<figure>") >= 24
+    assert len(page) < 1_000_000
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_split_and_the_weights_can_be_chosen(copy):
+    said(copy, "split=test", "checkpoint=last")
+    assert (copy / "test_predictions.csv").is_file()
+    assert value_of(copy, "accuracy on test").value > 0.1
+    said(copy, "split=null")
+    assert not any("accuracy on" in one.name for one in record.read(copy / "report.json"))
+
+
+def test_a_killed_run_is_judged_by_its_curves_and_told_to_go_on(copy):
+    (copy / "results.json").unlink()
+    out = said(copy)
+    assert f"imagelab train resume={copy.name}" in out
+    assert value_of(copy, "time").value["forward"] > 0  # from the checkpoint
+    shutil.rmtree(copy / "checkpoints")
+    said(copy)
+    assert "no best" in value_of(copy, "predictions").why or "checkpoint" in value_of(copy, "predictions").why
+
+
+def test_without_metrics_csv_the_checkpoint_knows_the_curves(copy):
+    verdict = value_of(copy, "verdict").value
+    (copy / "metrics.csv").unlink()
+    said(copy, "split=null")
+    assert value_of(copy, "verdict").value == verdict
+
+
+def test_a_report_that_fails_is_a_sentence_and_the_run_has_finished(tmp_path, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no ink")
+
+    monkeypatch.setattr(report, "write", broken)
+    run = in_process.trained("debug=quick", folder=tmp_path)
+    assert runs.status(run) == "finished"
+    assert "There is no report: ValueError: no ink" in (run / "console.log").read_text()
+
+
+def test_a_run_that_diverged_gets_its_report_too(tmp_path):
+    words = [
+        "optimizer=sgd",
+        "optimizer.lr=1e30",
+        "schedule=constant",
+        "trainer.max_epochs=2",
+        "data.limit=200",
+    ]
+    run = tmp_path / "run"
+    found = in_process.imagelab("train", "trainer=cpu", f"hydra.run.dir={run}", *words, folder=tmp_path)
+    assert found.status == 1
+    verdict = value_of(run, "verdict")
+    assert (verdict.value, verdict.status) == ("diverged", "FAIL")
+    assert "optimizer.lr=1e+29 trainer.gradient_clip_val=1" in verdict.fix
+
+
+def test_averages_are_drawn_beside_and_learning_without_labels_has_curves_only(tmp_path):
+    for name in ("ema", "auto"):
+        (tmp_path / name).mkdir()
+    run = in_process.trained("debug=quick", "trick=[ema]", "trainer.max_epochs=2", folder=tmp_path / "ema")
+    assert "val_ema" in (run / "report.html").read_text()
+    run = in_process.trained("debug=quick", "task=autoencoder", "model=resnet9", folder=tmp_path / "auto")
+    assert not (run / "val_predictions.csv").exists()
+    assert value_of(run, "verdict").value == "too early to say"
+
+
+def test_the_report_of_the_default_run_takes_at_most_three_seconds(digits):
+    found = report.predictions(digits, split="val", checkpoint="best", weights=None, root=None)
+    before = time.process_time()
+    report.write(digits, report.results_of(digits), found, quiet=True)
+    assert time.process_time() - before < 3
+
+
+def test_a_run_that_is_none_is_named(tmp_path):
+    with pytest.raises(Problem, match="is not the folder of a run"):
+        report.start({"run": str(tmp_path), "split": None}, tmp_path)

@@ -1,0 +1,56 @@
+"""Outputs of several ranks come back into the order of the split, with names, pictures and a table."""
+
+import csv
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from imagelab.data.arrays import Arrays
+from imagelab.data.batches import EvalBatches
+from imagelab.data.named import named
+from imagelab.evaluation.predictions import COLUMNS, of_split
+
+COUNT = 23
+PIXELS = torch.arange(COUNT, dtype=torch.uint8)[:, None, None, None].expand(COUNT, 1, 4, 4)
+LABELS = np.arange(COUNT) % 3
+DATA = SimpleNamespace(classes=["a", "b", "c"], named=named({"val": Arrays(PIXELS, LABELS)}))
+
+
+def gathered(ranks: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the ranks hand over: logits that tell the image's place."""
+    shares = [EvalBatches(COUNT, batch_size=4, rank=rank, ranks=ranks) for rank in range(ranks)]
+    places = np.concatenate([address.index for share in shares for address in share])
+    logits = torch.from_numpy(np.stack([places, -places, 0 * places], axis=1)).float()
+    return logits, torch.from_numpy(LABELS[places])
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 5])
+def test_outputs_of_any_number_of_ranks_come_back_in_order(ranks):
+    found = of_split(DATA, "val", "raw", gathered(ranks), ranks=ranks)
+    assert found.logits[:, 0].tolist() == list(range(COUNT))
+    assert found.labels.tolist() == LABELS.tolist()
+    assert found.name(7) == "val/7"
+    pixels = found.pixels(7, 96)
+    assert pixels is not None
+    assert pixels.shape == (4, 4, 3)
+    assert (pixels == 7).all()
+
+
+def test_a_part_of_a_split_has_no_names_rather_than_wrong_ones():
+    logits, labels = gathered(2)
+    found = of_split(DATA, "val", "raw", (logits[:9], labels[:9]), ranks=2)
+    assert found.pixels(3, 96) is None
+    assert found.name(3) == "val 3"
+    assert len(found.predicted) == 9
+
+
+def test_the_table_has_a_row_for_each_image_the_highest_loss_first():
+    found = of_split(DATA, "val", "raw", gathered(1), ranks=1)
+    rows = list(csv.reader(io.StringIO(found.table())))
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[1][:3] == ["val/22", "b", "a"]
+    assert float(rows[1][5]) == pytest.approx(min(44, -np.log(1e-12)), rel=1e-4)
+    assert sorted(row[0] for row in rows[1:]) == sorted(f"val/{i}" for i in range(COUNT))

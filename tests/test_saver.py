@@ -13,7 +13,7 @@ from tests.fitting import built, fitted
 def best_epoch(tmp_path, monitor, values):
     saver = Saver(folder=tmp_path, monitor=monitor, every=60, stop=StopRequest())
     for epoch, value in enumerate(values):
-        module = SimpleNamespace(averages={})
+        module = SimpleNamespace(seen={}, averages={})
         metrics = {monitor: value}
         saver._look(SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, lightning_module=module))
     return saver.best["epoch"]

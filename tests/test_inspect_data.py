@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -78,3 +79,39 @@ def test_the_split_is_that_of_training_where_the_folder_has_none(photos, tmp_pat
     for split, images in parts.items():
         own = seen.names[seen.splits == split].tolist()
         assert own == [path.removeprefix(f"{photos}/train/") for path in images.paths.tolist()]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"train/a/1.jpg": b"x", "train/b/1.jpg": b""},
+        {"1.jpg": encoded(scene(1)), "2.jpg": encoded(scene(2))},
+        {"a/1.jpg": encoded(scene(1))},
+        {"val/a/1.jpg": encoded(scene(1)), "test/b/1.jpg": encoded(scene(1))},
+        {"train/a/1.jpg": encoded(scene(1)), "train/cat/1.jpg": b"", "val/Cat/1.jpg": encoded(scene(1))},
+    ],
+    ids=["nothing readable", "no class folders", "one picture", "no train", "other names in val"],
+)
+def test_what_training_would_stop_at_is_a_finding(tmp_path, written):
+    for name, content in written.items():
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(content)
+    words = "data=folder", "data.root=photos", "hydra.run.dir=out"
+    assert imagelab("inspect", *words, folder=tmp_path).status == 0
+    records = {
+        record["name"]: record for record in json.loads((tmp_path / "out/inspection.json").read_text())
+    }
+    refused = records["data=folder takes the folder"], records["files that can be read"]
+    assert "FAIL" in {record["status"] for record in refused}
+
+
+def test_names_that_no_table_can_hold_are_inspected_and_only_refused_in_a_repaired_split(tmp_path):
+    for name in (b"a/\xff.jpg", b"b/two\nlines.jpg"):
+        path = tmp_path / "photos" / os.fsdecode(name)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(encoded(scene(len(name))))
+    words = "inspect", "data=folder", "data.root=photos"
+    assert imagelab(*words, folder=tmp_path).status == 0
+    said = imagelab(*words, "split=repaired", folder=tmp_path)
+    assert said.status == 2
+    assert all(name in said.err for name in (r"'a/\udcff.jpg'", r"'b/two\nlines.jpg'"))

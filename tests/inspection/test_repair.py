@@ -75,5 +75,5 @@ def test_a_repaired_split_is_taken_by_training_and_is_clean_when_inspected_again
 
 def test_only_files_can_be_split_anew():
     cfg = {"split": "repaired", "data": {"_target_": "imagelab.data.digits.Digits"}}
-    with pytest.raises(Problem, match="split=repaired: wants files, say data=folder .* got Digits"):
+    with pytest.raises(Problem, match=r"split=repaired: wants files, say data=folder .* got Digits"):
         refuse_without_files(cfg)

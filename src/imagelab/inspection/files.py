@@ -45,7 +45,7 @@ def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
 
 
 def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
-    """What is unusual about readable files, by index: what most files share is not."""
+    """What is unusual about readable files, by index, the rarest first: what most files share is not."""
     count = max(1, int(seen.readable.sum()))
     times = Counter(word for words in seen.odd.values() for word in words)
     kinds = Counter(kind for kind in seen.kinds[seen.readable].tolist() if kind)
@@ -60,7 +60,8 @@ def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
         words += ["grey, stored as colour"] if index in grey and "grey" not in words else []
         if words:
             found[index] = tuple(words)
-    return found
+    times = Counter(word for words in found.values() for word in words)
+    return dict(sorted(found.items(), key=lambda item: min(times[word] for word in item[1])))
 
 
 def _grey(seen: Seen) -> Any:
@@ -158,7 +159,7 @@ def _rows(seen: Seen, odd: dict[int, tuple[str, ...]]) -> list[list[Any]]:
     images = seen.images
     words = seen.faults | {index: "; ".join(told) for index, told in odd.items()}
     rows = []
-    for place, index in enumerate(sorted(words, key=lambda i: (i not in seen.faults, i))[:SHOWN]):
+    for place, index in enumerate(list(words)[:SHOWN]):
         shown = None
         if index not in seen.faults and place < PICTURED:
             shown = Picture(images.pixels(index, 96), "")

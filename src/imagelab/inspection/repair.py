@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from imagelab.data.listing import some
 from imagelab.inspection.collection import FOLDER
 from imagelab.inspection.scan import Seen
 from imagelab.problem import Problem
@@ -93,8 +94,14 @@ def _give_back(
 
 
 def write_manifest(seen: Seen, splits: np.ndarray, table: Path) -> None:
-    """The table that `data.manifest` takes; files are named from where it lies."""
+    """The table that `data.manifest` takes; files are named from where it lies.
+
+    Raises:
+        Problem: A name cannot be written in it.
+    """
     images = seen.images
+    if strange := [ascii(name) for name in images.names.tolist() if not name.isprintable()]:
+        raise Problem(f"split=repaired: no table can hold these names: {some(strange)}; rename the files")
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "label", "split"])

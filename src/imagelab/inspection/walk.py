@@ -1,10 +1,12 @@
 """Find the pictures of a folder as `data=folder` does, and all that it would stop at or pass over."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from imagelab.data.folder import _existing, _table
+from imagelab.data.folder import _classes, _existing, _table
 from imagelab.data.listing import ENDINGS, SPLITS, UNLABELLED, Listing, listed
 from imagelab.data.manifest import read_manifest
 from imagelab.problem import Problem
@@ -38,17 +40,24 @@ def walk(root: str, manifest: str | None) -> Walk:
     top = _existing(Path(root).expanduser().absolute(), "data.root")
     table = _table(top, manifest)
     if table is not None:
-        return Walk(top, listing=read_manifest(table, top))
+        listing = read_manifest(table, top)
+        return Walk(top, listing=listing, refusal=_refusal(partial(_classes, listing, str(table), least=2)))
     found = Walk(top)
-    try:
-        listed(top, labelled=True)
-    except Problem as problem:
-        found.refusal = str(problem)
+    found.refusal = _refusal(lambda: _classes(listed(top, labelled=True), str(top), least=2))
     for split, folder in _split_folders(top):
         _collect(found, split, folder)
     if not any(paths for classes in found.listing.values() for paths in classes.values()):
         raise Problem(found.refusal or f"{top} holds no pictures")
     return found
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    """What there is to say against something; empty where there is nothing."""
+    try:
+        attempt()
+    except Problem as problem:
+        return str(problem)
+    return ""
 
 
 def _split_folders(top: Path) -> list[tuple[str, Path]]:

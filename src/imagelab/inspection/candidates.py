@@ -1,7 +1,7 @@
 """Which pairs of images are worth a closer look: those whose coarse pictures correlate, mirrored or not.
 
-A matrix product compares all pairs: 1.8 billion of 60,000 images in 20 CPU seconds. Against a search by
-perceptual hashes it costs the same and finds more: cropped images stay alike.
+A matrix product compares all pairs, 1.8 billion of 60,000 images in under a minute, and keeps cropped ones
+alike, which a search by perceptual hashes does not.
 """
 
 from collections.abc import Iterator

@@ -27,16 +27,22 @@ KINDS = {
     "B": ["model.norm=none", "optimizer=adamw", "optimizer.lr=0.003", "seed=5", "data.limit=900"],
 }
 DIGITS = ["data=digits", "model=small_cnn", "data.batch_size=64"]
-BLOBS = ["data._target_=tests.zoo.Blobs", "++data.count=600", "model=small_cnn", "data.batch_size=64"]
-CIFAR10 = ["data=folder", "data.size=32", "data.limit=2000", "data.batch_size=64", "model=small_cnn"]
+BLOBS = [
+    "data._target_=tests.zoo.Blobs",
+    "++data.count=600",
+    "++data.rare=false",
+    "model=small_cnn",
+    "data.batch_size=64",
+]
 
 
 class Blobs:
     """Small colour images of four classes: a coloured patch, its place and its colour, on a smooth ground."""
 
-    def __init__(self, *, count: int, seed: int) -> None:
+    def __init__(self, *, count: int, rare: bool, seed: int) -> None:
+        """`rare`: whether the first class has 17 of 20 images."""
         rng = torch.Generator().manual_seed(seed)
-        labels = torch.arange(count) % 4
+        labels = (torch.arange(count) % 20 - 16).clamp(min=0) if rare else torch.arange(count) % 4
         ground = functional.interpolate(torch.rand(count, 3, 4, 4, generator=rng), size=24, mode="bilinear")
         images = 60 * ground + 40 * torch.tensor([1.5, 0.8, 0.2])[:, None, None]
         colours = torch.tensor([[120, 90, 30], [130, 40, 20], [60, 110, 20], [100, 100, 60]])

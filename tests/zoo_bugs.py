@@ -189,8 +189,8 @@ class InOrder(TrainBatches):
 class DropsLast(ImageData):
     def eval_loader(self, split, *, rank, ranks):
         loader = super().eval_loader(split, rank=rank, ranks=ranks)
-        loader.sampler.batches = loader.sampler.mine.size // 50
-        loader.sampler.mine = loader.sampler.mine[: 50 * loader.sampler.batches]
+        loader.sampler.batches = loader.sampler.mine.size // 47
+        loader.sampler.mine = loader.sampler.mine[: 47 * loader.sampler.batches]
         assert isinstance(loader.sampler, EvalBatches)
         return loader
 

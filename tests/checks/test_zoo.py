@@ -1,12 +1,17 @@
 """Each planted bug is found by the check that is meant to, and sound runs pass."""
 
+import numpy as np
 import pytest
 
+from imagelab.checks.run import run
 from tests.zoo import BLOBS, DIGITS, KINDS, statuses, subject
 from tests.zoo_bugs import BUGS
 
 CASES = [(kind, name) for name in BUGS for kind in KINDS]
+RARE = [*BLOBS, "data.rare=true", *KINDS["A"]]
 SOUND = {
+    "imbalanced": RARE,
+    "imbalanced, begun at the priors": [*RARE, "trick=[head_bias]"],
     "digits, A": [*DIGITS, *KINDS["A"]],
     "digits, B": [*DIGITS, *KINDS["B"]],
     "colour, A": [*BLOBS, *KINDS["A"]],
@@ -35,3 +40,15 @@ def test_a_planted_bug_is_found_by_its_check(kind, name):
 def test_nothing_fails_where_nothing_is_wrong(name):
     found = statuses(subject(SOUND[name]), fast=True)
     assert [check for check, status in found.items() if status == "FAIL"] == []
+
+
+def test_the_loss_at_init_is_compared_with_the_entropy_that_the_head_begins_at():
+    uniform, priors = (
+        run(subject(words), fast=True, only=("loss at init",))[0]
+        for words in (RARE, [*RARE, "trick=[head_bias]"])
+    )
+    entropy = -(0.85 * np.log(0.85) + 3 * 0.05 * np.log(0.05))
+    assert uniform.value == pytest.approx(np.log(4), abs=0.2)
+    assert priors.value == pytest.approx(entropy, abs=0.2)
+    assert "trick=[head_bias]" in uniform.fix
+    assert not priors.fix

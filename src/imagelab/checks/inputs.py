@@ -62,13 +62,12 @@ def shift(subject: Subject) -> Record:
 
 def channels(subject: Subject) -> Record:
     """Whether the colours of train and val are in the same order."""
-    train, val = subject.small["train"][0].float() / 255, subject.small["val"][0].float() / 255
-    if train.shape[1] != 3:
+    if subject.data.in_channels != 3 or subject.small["train"][0].shape[1] != 3:
         return fact(None, "the images have one channel")
-    here, there = subject.unchanged.images, subject.unseen.images
-    if here.shape[1] == 3 and subject.data.views == 1:  # what is delivered tells of loaders too
-        train, val = _colour(here, subject), _colour(there, subject)
-    right, swapped = _apart(train, val), _apart(train, val.flip(1))
+    held = [subject.small[split][0].float() / 255 for split in ("train", "val")]
+    read = [_colour(batch.images, subject) for batch in (subject.unchanged, subject.unseen)]
+    pairs = [(_apart(one, other), _apart(one, other.flip(1))) for one, other in (held, read)]
+    right, swapped = max(pairs, key=lambda pair: pair[0] - 2 * pair[1])
     bad = right > APART and swapped < right / 2
     return found(
         "FAIL" if bad else "OK",
@@ -106,7 +105,11 @@ def neighbours(subject: Subject) -> Record:
 
 
 def correlation(images: Tensor, axis: int, step: int = 1) -> float:
-    """Of each pixel with the one so many steps further along an axis, over images (B, C, H, W)."""
+    """Of each pixel with the one so many steps further along an axis, over images (B, C, H, W).
+
+    Beside the mean of its image and channel, which all pixels share, in whatever order they lie.
+    """
+    images = images - images.mean(dim=(2, 3), keepdim=True)
     size = images.shape[axis] - step
     one, other = images.narrow(axis, 0, size).flatten(), images.narrow(axis, step, size).flatten()
     return float(torch.corrcoef(torch.stack([one, other]))[0, 1].nan_to_num())

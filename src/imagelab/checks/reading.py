@@ -85,9 +85,8 @@ def mixed_batches(subject: Subject) -> Record:
 
 def augmentation(subject: Subject) -> Record:
     """What training sees is legible, and drawn anew each epoch."""
-    before = subject.unchanged.images.flatten(1).std(dim=1).median()
-    images = subject.training(subject.count).images
-    blank = float((images.flatten(1).std(dim=1) < FLAT * before).float().mean())
+    before = _contrast(subject.unchanged.images).median()
+    blank = float((_contrast(subject.training(subject.count).images) < FLAT * before).float().mean())
     expected = f"at most {BLANK:.0%} blank images, drawn anew in each epoch"
     names = ", ".join(subject.cfg["augment"]) or "none"
     if blank > BLANK:
@@ -110,6 +109,11 @@ def augmentation(subject: Subject) -> Record:
         why="each epoch sees the same pixels" if same else "each epoch sees other pixels of an image",
         fix="let draws depend on the keys of the images" if same else "",
     )
+
+
+def _contrast(images: Tensor) -> Tensor:
+    """Of each image, (B,): the deviation of its pixels from the mean of their channel."""
+    return images.flatten(2).std(dim=2).mean(dim=1)
 
 
 def _with_keys(subject: Subject, index: np.ndarray, keys: np.ndarray) -> Inputs:

@@ -19,6 +19,7 @@ from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.loss_record import Diverged
+from imagelab.lr_range import altering
 from imagelab.pace import Pace
 from imagelab.schedule.decay import Constant
 
@@ -105,7 +106,8 @@ def train(
     module.pace = Pace(batches=len(batches), windows=[1], images=len(batches[0].labels))
     losses = Losses(until)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = short_trainer(subject, Path(folder), [*callbacks, losses])
+        altered = altering(list(subject.tricks.values()))  # such as agc: they belong to a step
+        trainer = short_trainer(subject, Path(folder), [*altered, *callbacks, losses])
         dtype = trainer.precision_plugin.convert_input
         module = trainer.precision_plugin.convert_module(module)  # pyright: ignore[reportAssignmentType]
         given = [batch._replace(images=dtype(batch.images)) for batch in batches]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from imagelab.checkpoint import read
 from tests.runs_of_the_command import assert_same, finish, outcome, start
 
 # Shared batch statistics, since the ranks' own differ by nature; 359 test images do not divide by 2.
@@ -23,7 +24,8 @@ WORDS = [
     "trainer.gradient_clip_val=1",
     "optimizer=nesterov",
     "optimizer.lr=0.02",
-    "trick=[ema,l1]",
+    "trick=[ema,l1,snapshots]",
+    "schedule=cosine_restarts",
 ]
 TWO = [*WORDS, "trainer=ddp_cpu", "data.batch_size=32"]
 
@@ -43,6 +45,9 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, two):
     assert one["averages"].keys() == {"ema"}
     for name, weights in one["averages"]["ema"].items():
         torch.testing.assert_close(both["averages"]["ema"][name], weights, rtol=1e-4, atol=1e-5, msg=name)
+    for name in ("snapshot_1.ckpt", "snapshot_2.ckpt", "snapshot_3.ckpt"):
+        states = [read(run / "checkpoints" / name)["state_dict"] for run in (tmp_path / "one", two)]
+        torch.testing.assert_close(states[1], states[0], rtol=1e-4, atol=1e-5, msg=name)
     assert both["results"]["steps"] == one["results"]["steps"]
     for split in ("val", "test"):
         assert both["results"][split] == pytest.approx(one["results"][split], abs=1e-4)
@@ -62,6 +67,8 @@ def test_every_test_image_counts_once(two):
 def test_the_ranks_share_one_folder(two):
     assert [path.name for path in two.parent.iterdir()] == ["run"]
     assert (two / "console.log").read_text().count("status      finished") == 1
+    names = {file.stem for file in (two / "checkpoints").iterdir()}
+    assert names == {"best", "last", "previous", *(f"snapshot_{number}" for number in (1, 2, 3))}
 
 
 def test_sigterm_to_one_process_stops_all_and_the_run_goes_on_exactly(tmp_path, two):

@@ -35,6 +35,7 @@ NEEDS = {
     "lbfgs": ["data.batch_size=full", "trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
     "simclr": ["augment=[crop]"],
+    "snapshots": ["schedule=cosine_restarts"],
 }
 
 

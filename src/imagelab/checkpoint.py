@@ -18,6 +18,7 @@ from imagelab.problem import Problem
 from imagelab.rules import RAW
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+SNAPSHOT = "snapshot_"  # and a number
 CLASSIFY = "classify"
 
 

@@ -21,7 +21,10 @@ LIGHTNINGS = {
         "it lets Lightning count the steps of a run wrong, so that no schedule ends where it should; "
         "say trick=[batch_growth]"
     ),
-    "BatchSizeFinder": "it would change the batch size that the config says; say data.batch_size=N",
+    "BatchSizeFinder": (
+        "it would change the batch size that the config says, to one without room to spare; run imagelab "
+        "find_batch with the same words, then say data.batch_size=N"
+    ),
     "StochasticWeightAveraging": "it gives all parameter groups one rate; say trick=[swa]",
     "WeightAveraging": "its average is not what is validated and saved here; say trick=[ema]",
     "EMAWeightAveraging": "its average is not what is validated and saved here; say trick=[ema]",
@@ -33,6 +36,7 @@ LIGHTNINGS = {
 }
 
 WATCHERS = ("PredictionDynamics", "ActivationStats", "GradientNoiseScale", "FirstLayer")
+CYCLES = ("CosineRestarts",)  # schedules that fall several times to their end, and say when
 
 
 def target(node: Node) -> str:
@@ -104,6 +108,16 @@ def _watchers_see_what_they_watch(cfg: Node) -> Iterator[str]:
             yield f"trick.{name}: compares halves of a batch, got batches of 1; say data.batch_size=2 or more"
 
 
+def _snapshots_have_cycles(cfg: Node) -> Iterator[str]:
+    schedule = str(cfg["schedule"]["_target_"])
+    for name in _of(cfg, "Snapshots"):
+        if schedule.startswith("imagelab.") and target(cfg["schedule"]) not in CYCLES:
+            yield (
+                f"trick.{name}: keeps the weights at the end of each cycle of the schedule, and "
+                f"{target(cfg['schedule'])} has none; say schedule=cosine_restarts"
+            )
+
+
 def _of(cfg: Node, what: str) -> Iterator[str]:
     return (name for name, node in cfg["trick"].items() if target(node) == what)
 
@@ -115,4 +129,5 @@ TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _growing_batches_can_grow,
     _groups_are_made_here,
     _watchers_see_what_they_watch,
+    _snapshots_have_cycles,
 ]

@@ -1,6 +1,5 @@
 """Which checkpoints take part in an evaluation, and whether they can: the same classes, the same images."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from imagelab import runs
 from imagelab.problem import Problem
 
 Node = dict[str, Any]
-SNAPSHOT = re.compile(r"snapshot_(\d+)\.ckpt")
 HARMLESS = {"batch_size", "workers", "size", "balance", "storage"}  # keys of data that leave its splits alone
 OF_TRAINING = {"val_fraction", "folds", "fold"}  # those that leave the test images alone
 
@@ -51,8 +49,6 @@ def asked(cfg: Node) -> list[tuple[Path, str]]:
             f"run: wants one of run=FOLDER (or last, or [A,B]) and sweep=FOLDER, "
             f"got {'both' if both else 'neither'}"
         )
-    if cfg["snapshots"] is not None and cfg["snapshots"] < 1:
-        raise Problem(f"snapshots: wants 1 or more, or null for all, got {cfg['snapshots']}")
     places = _listed(cfg["run"]) if cfg["sweep"] is None else _below(cfg["sweep"])
     names = _listed(cfg["members"] or cfg["checkpoint"])
     found = [pair for place in places for pair in _checkpoints(place, names, cfg["snapshots"])]
@@ -164,8 +160,11 @@ def snapshots(folder: Path) -> list[Path]:
     Raises:
         Problem: It has none.
     """
-    files = {file: SNAPSHOT.fullmatch(file.name) for file in (folder / "checkpoints").glob("snapshot_*")}
-    found = sorted((int(match[1]), file) for file, match in files.items() if match)
+    from imagelab.checkpoint import SNAPSHOT
+
+    files = (folder / "checkpoints").glob(f"{SNAPSHOT}*.ckpt")
+    numbers = {file: file.stem.removeprefix(SNAPSHOT) for file in files}
+    found = sorted((int(number), file) for file, number in numbers.items() if number.isdigit())
     if not found:
         raise Problem(
             f"members=snapshots: run={folder} has none; a run leaves one a cycle with "

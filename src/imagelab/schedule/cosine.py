@@ -43,10 +43,18 @@ class CosineRestarts(Schedule):
         expect("multiplier", self.multiplier, self.multiplier >= 1, ">= 1")
 
     def curve(self, at: Progress) -> float:
-        start, length = 0.0, self.first_cycle
-        while at.t >= start + length - 1e-12:  # sums of shares are off by a rounding
-            start, length = start + length, length * self.multiplier
-        return (1 + math.cos(math.pi * max(at.t - start, 0.0) / length)) / 2
+        return (1 + math.cos(math.pi * self._cycle(at.t)[1])) / 2
+
+    def cycles(self, t: float) -> float:
+        """How many cycles are done at t, fractional."""
+        return sum(self._cycle(t))
+
+    def _cycle(self, t: float) -> tuple[int, float]:
+        """The whole cycles that are done at t, and the share of the present one."""
+        done, start, length = 0, 0.0, self.first_cycle
+        while t >= start + length - 1e-12:  # sums of shares are off by a rounding
+            done, start, length = done + 1, start + length, length * self.multiplier
+        return done, max(t - start, 0.0) / length
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,11 @@ class Schedule(ABC):
         ramp = (step + 1) / (warmup + 1) if step < warmup else 1.0
         return ramp * (self.floor + (1 - self.floor) * self.curve(at))
 
+    def share(self, step: int, pace: Pace) -> float:
+        """The t of the curve at this step: which share of those after warm-up is done, in [0, 1]."""
+        warmup = self.warmup_steps(pace.total)
+        return _progress(max(step, warmup), warmup, pace, ()).t
+
     def warmup_steps(self, total_steps: int) -> int:
         """Optimizer steps of warm-up in a run of so many."""
         return round(self.warmup * total_steps) if self.warmup < 1 else int(self.warmup)

@@ -1,0 +1,63 @@
+"""Snapshots: a checkpoint at the end of each cycle of the schedule, members of an ensemble later.
+
+Each cycle ends at a rate near 0, where the weights have settled, and the next one leads elsewhere:
+`imagelab evaluate run=RUN members=snapshots` averages what they say.
+
+Source: Huang et al. 2017, https://arxiv.org/abs/1704.00109, section 3.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, Trainer
+
+from imagelab.checkpoint import SNAPSHOT
+from imagelab.pace import Pace
+from imagelab.problem import Problem
+
+NEARLY = 1e-3  # of a cycle: what is missing of the last one through rounding its length
+
+
+class Snapshots(Callback):
+    """Writes checkpoints/snapshot_1.ckpt and so on: the raw weights, and all that it takes to use them.
+
+    Args:
+        folder: Of the run.
+    """
+
+    def __init__(self, *, folder: Path) -> None:
+        self.folder, self.step = folder / "checkpoints", 0
+
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        if not hasattr(pl_module.schedule, "cycles"):
+            raise Problem(
+                f"trick.snapshots: {type(pl_module.schedule).__name__} does not say when a cycle ends; "
+                "say schedule=cosine_restarts"
+            )
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        if step == self.step:
+            return  # this batch was only accumulated
+        self.step = step
+        done = ended(pl_module.schedule, step, pl_module.pace)
+        if done > ended(pl_module.schedule, step - 1, pl_module.pace):
+            pl_module.flush_losses()
+            trainer.save_checkpoint(self.folder / f"{SNAPSHOT}{done}.ckpt", weights_only=True)
+
+
+def ended(schedule: Any, step: int, pace: Pace) -> int:
+    """The whole cycles of a schedule that are done after so many optimizer steps.
+
+    >>> from imagelab.schedule.cosine import CosineRestarts
+    >>> three = CosineRestarts(first_cycle=0.14285, multiplier=2, warmup=0, floor=0)
+    >>> [ended(three, step, Pace(batches=7, windows=[1, 1], images=8)) for step in (1, 2, 3, 6, 13, 14)]
+    [0, 1, 1, 2, 2, 3]
+    """
+    slack = NEARLY if step >= pace.total else 1e-9
+    return int(schedule.cycles(schedule.share(step, pace)) + slack)

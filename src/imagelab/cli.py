@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": ("inspect_data", "know the data before training on them"),
     "check": ("check", "try a training run out before it costs a night"),
     "find_lr": ("find_lr", "find a learning rate by a range test"),
+    "find_batch": ("find_batch", "find the largest batch that fits, and the fastest"),
     "report": ("report", "read the curves of a run, or compare the runs of a sweep"),
     "export": ("export", "write a file to deploy, and verify it"),
 }
@@ -92,7 +93,7 @@ def refuse(sentences: list[str], head: str | None = HEAD) -> NoReturn:
 
 
 def _overview(known: dict[str, tuple[str, str]]) -> str:
-    lines = [f"  imagelab {name:<10}{about}" for name, (_, about) in known.items()]
+    lines = [f"  imagelab {name:<12}{about}" for name, (_, about) in known.items()]
     return "\n".join(
         ["Train image classifiers.", "", *lines, "", "imagelab COMMAND --help says what a command takes."]
     )

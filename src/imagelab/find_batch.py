@@ -1,0 +1,125 @@
+"""The command `find_batch`: the largest batch that fits the device, and the fastest. Trains nothing.
+
+imagelab find_batch model=resnet9 trainer.precision=bf16-mixed
+"""
+
+import csv
+import os
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagelab import cli, config, runs, screen
+from imagelab.problem import Problem
+
+if TYPE_CHECKING:
+    from imagelab.batch_search import Found
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindBatch(config.Run):
+    """The root keys of configs/find_batch.yaml."""
+
+    headroom: float
+    share: float
+    seconds: float
+    patience: float
+
+
+def main() -> None:
+    """Find a batch size."""
+    cli.run_hydra(start, "find_batch", FindBatch)
+
+
+def start(cfg: Node, folder: Path) -> None:
+    """Write find_batch.json, .html, .csv and .svg into a new folder; show the overrides to paste."""
+    refuse(cfg)
+    from imagelab.batch_findings import COLUMNS, findings, picture, rows, summary, terminal_rows
+    from imagelab.reports.page import Section
+    from imagelab.reports.publish import loggers_of, publish
+    from imagelab.reports.table import table
+
+    found = searched(cfg, folder)
+    plot, text = picture(found), StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(found)])
+    runs.write_text(folder / "find_batch.csv", text.getvalue())
+    runs.write_text(folder / "find_batch.svg", plot)
+    screen.say("", terminal_rows(found))
+    about = "Of training steps as the run makes them, one size after the other."
+    publish(
+        folder,
+        "find_batch",
+        title="Batch size",
+        summary=summary(found),
+        records=findings(found, cfg),
+        sections=[Section("Speed", about, plot), Section("Sizes tried", "", table(COLUMNS, rows(found)))],
+        loggers=loggers_of(cfg, folder),
+    )
+    screen.say(summary(found).replace("`", ""))
+
+
+def refuse(cfg: Node) -> None:
+    """Raise a Problem where the config leaves no batch size to look for."""
+    if cfg["data"]["batch_size"] == "full":
+        raise Problem("data.batch_size: full is all images in one step, so that there is no size to look for")
+    if str(cfg["optimizer"]["_target_"]).rpartition(".")[2] == "LBFGS":
+        raise Problem(
+            "optimizer: LBFGS wants all images in one step, so that there is no size to look for; say "
+            "data.batch_size=full, or another optimizer"
+        )
+    if cfg["resume"] is not None:
+        raise Problem("resume: only for imagelab train; leave it out")
+    for key, low, high in (("headroom", 0, 0.9), ("share", 0.01, 1)):
+        if not low <= cfg[key] <= high:
+            raise Problem(f"{key}: wants a share from {low} to {high}, got {cfg[key]}")
+    for key in ("seconds", "patience"):
+        if cfg[key] <= 0:
+            raise Problem(f"{key}: wants more than 0 seconds, got {cfg[key]}")
+
+
+def searched(cfg: Node, folder: Path) -> "Found":
+    """What a search with the run of a config found."""
+    from imagelab.batch_search import BatchSearch, Found
+    from imagelab.batch_trial import Trials, alone
+    from imagelab.build import build, build_tricks
+    from imagelab.device_memory import meter_of
+    from imagelab.stop import StopRequest
+    from imagelab.unchanged import unchanged
+
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
+    cfg, ranks = alone(cfg | {"logger": {}}, folder)
+    parts = build(cfg, folder, StopRequest())
+    device, cap = parts.trainer.strategy.root_device, parts.data.counts["train"] // ranks
+    meter = meter_of(device, cfg["share"])
+    with unchanged(parts.classifier, parts.data):
+        trials = Trials(
+            cfg=cfg,
+            data=parts.data,
+            classifier=parts.classifier,
+            tricks=[*build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"]).values()],
+            folder=folder,
+            meter=meter,
+            seconds=cfg["seconds"],
+        )
+        limit = meter.room if meter.enforced else None
+        search = BatchSearch(run=trials, cap=cap, limit=limit, patience=cfg["patience"])
+        largest, safe = search.largest(), search.safe(meter.room, cfg["headroom"])
+        fastest = search.fastest(safe)
+    return Found(
+        tried=sorted(search.tried.values()),
+        largest=largest,
+        safe=safe,
+        fastest=fastest,
+        cap=cap,
+        ranks=ranks,
+        window=cfg["trainer"]["accumulate_grad_batches"],
+        device=str(device),
+        room=meter.room,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,7 @@ class Predict:
     source: str
     output: str | None
     batch_size: int
+    tta: dict[str, Any] | None
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def start(cfg: Node, _: Path) -> None:
         raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
     run, paths = found(cfg["run"]), pictures(cfg["source"])
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
-    unreadable = write(output, _predictor(run), paths, cfg["batch_size"])
+    unreadable = write(output, _predictor(run, cfg["tta"], cfg["batch_size"]), paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
     screen.say(f"{count}. Written to {output}")
@@ -104,7 +105,7 @@ def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[
                 yield path, [predictor.classes[best], *values], ""
 
 
-def _predictor(run: Path) -> Any:
+def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     """The run's predictor, on the accelerator of this machine where there is one; or that of a file."""
     import torch
 
@@ -113,9 +114,17 @@ def _predictor(run: Path) -> Any:
     screen.keep(Path(os.devnull))
     predictor = opened(run) if is_exported(run) else load(run)
     if not isinstance(predictor, Predictor):
+        if tta:
+            raise Problem(f"tta: {run} takes images in one form only; leave it out, or say run=FOLDER")
         return predictor
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return predictor.to(device or "cpu")
+    predictor.to(device or "cpu")
+    if not tta:
+        return predictor
+    from imagelab.evaluation.view_predictor import ViewPredictor
+    from imagelab.make import make
+
+    return ViewPredictor(predictor, make(tta), room=batch_size)
 
 
 def _hidden(path: Path) -> bool:

@@ -143,8 +143,9 @@ def form_of(predictor: Predictor, tta: Tta | None) -> Form:
 @torch.inference_mode()
 def takes(net: nn.Module, channels: int, side: int) -> bool:
     """Whether a network takes square images with this side."""
+    device = next(net.parameters()).device
     try:
-        return net(torch.zeros(1, channels, side, side)).ndim == 2
+        return net(torch.zeros(1, channels, side, side, device=device)).ndim == 2
     except REFUSALS:
         return False
 

@@ -108,10 +108,11 @@ class FormBatches(Dataset[Given]):
             photo = self.images.photo(place, self.least)
             for mine, form in zip(found, self.forms, strict=True):
                 mine.append(form.cut(photo))
-        return Given(index, [_batches(mine) for mine in found])
+        return Given(index, [tensors(mine) for mine in found])
 
 
-def _batches(photos: list[list[np.ndarray]]) -> list[Tensor]:
+def tensors(photos: list[list[np.ndarray]]) -> list[Tensor]:
+    """What was cut from B photos -> (B, V, side, side, 3) uint8 each, or one (B, 3, H, W) of whole images."""
     stacked = [torch.from_numpy(np.stack(parts)) for parts in zip(*photos, strict=True)]
     return [part.permute(0, 3, 1, 2) if part.ndim == 4 else part for part in stacked]
 

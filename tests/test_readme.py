@@ -28,6 +28,7 @@ RUN = "logs/train/2026-01-31_12-00-00"
 
 SMALL = {"trainer.max_epochs": "1", "data.limit": "24", "data.batch_size": "4", "data.workers": "0"}
 SMALL_PHOTOS = {"data.size": "32"}
+LESS = {"check": ["fast=true"], "find_lr": ["steps=50"]}
 NO_NETWORK = ("experiment=cifar10_fast", "data=cifar10", "model.pretrained=true")
 
 
@@ -160,6 +161,16 @@ def evaluate(line: str, place: Path) -> None:
     assert "accuracy" in succeed(words, place).out
 
 
+def look(line: str, place: Path) -> None:
+    """Run what only looks; `check` may find something in made pictures, and says so by its exit status."""
+    command = shlex.split(line)[1]
+    words = shlex.split(line)[1:] if command == "report" else [*smaller(line), *LESS.get(command, [])]
+    said = in_process.imagelab(*words, folder=place)
+    assert said.status in ((0, 1) if command == "check" else (0,)), said.err
+    page = Path(re.findall(r"\S+\.html", said.out)[-1])
+    assert "</html>" in (place / page).read_text(encoding="utf-8")
+
+
 def make(line: str, place: Path, clone: Path) -> None:
     """What make would do, in a fresh clone; then its command is run here, if it trains."""
     done = subprocess.run(
@@ -222,6 +233,8 @@ def follow(line: str, place: Path) -> None:
         resume(line, place)
     elif line.startswith("imagelab evaluate "):
         evaluate(line, place)
+    elif re.match(r"imagelab (inspect|check|find_lr|report) ", line):
+        look(line, place)
     elif line.startswith("imagelab predict "):
         assert "0 of them unreadable" in succeed(shlex.split(line)[1:], place).out
     else:

@@ -69,26 +69,34 @@ def updates(subject: Subject) -> Record:
     """The first step at the peak rate changes weights a little."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
-    copy = subject.copy()
-    before = weights_of(copy.net, layers_to_watch(copy.net, MOST))
-    before = {name: weight for name, weight in before.items() if weight.any()}
-    train(subject, copy, [subject.training(max(2, subject.count // 2))])
-    ratios = {name: float(value) for name, value in update_ratios(copy.net, before).items()}
-    moved = sorted(value for value in ratios.values() if value > 0)
-    if not moved:
+    middle = first_update(subject)
+    if middle == 0:
         return fact(0, "no layer with weights is moved by a step")
-    middle = moved[len(moved) // 2]
-    for name, value in ratios.items():
-        if name in _stats(subject):
-            _stats(subject)[name]["update"] = value
     good = SMALL <= middle <= LARGE
     return found(
         "OK" if good else "WARN",
         f"{middle:.2g} of the weights",
         expected=f"about 1e-3 later on; {SMALL:g} to {LARGE:g} in a first step",
         why="a first step at the peak rate moves the middle layer by this share",
-        fix="" if good else "imagelab find_lr looks for a rate; schedule.warmup=0.05 begins with a lower one",
+        fix=""
+        if good
+        else "`imagelab find_lr` looks for a rate; schedule.warmup=0.05 begins with a lower one",
     )
+
+
+def first_update(subject: Subject) -> float:
+    """How far a first step at the peak rate moves a layer's weights, over the weights; the median."""
+    if "update" not in subject.pictures:
+        copy = subject.copy()
+        before = weights_of(copy.net, layers_to_watch(copy.net, MOST))
+        before = {name: weight for name, weight in before.items() if weight.any()}
+        train(subject, copy, [subject.training(max(2, subject.count // 2))])
+        ratios = {name: float(value) for name, value in update_ratios(copy.net, before).items()}
+        for name in ratios.keys() & _stats(subject).keys():
+            _stats(subject)[name]["update"] = ratios[name]
+        moved = sorted(value for value in ratios.values() if value > 0)
+        subject.pictures["update"] = moved[len(moved) // 2] if moved else 0.0
+    return subject.pictures["update"]
 
 
 def first_layer(subject: Subject) -> Record:

@@ -8,6 +8,7 @@ import torch
 
 from imagelab.checks import overfit
 from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.layers import first_update
 from imagelab.checks.loss import criterion_of
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
@@ -20,7 +21,8 @@ BATCH, STEPS, SHORTEST = 64, 80, 24
 HELD, DECODED = 1024, 192  # images that are read: from memory, from files
 WARMUP = 10
 GAP = 0.05  # of the loss without images, by which images have to lower it
-LOWER = (1.0, 1 / 30, 1 / 300)  # factors on the rate that are tried
+LOWER = (1 / 30, 1 / 300)  # factors on the rate that are tried where it seems too high
+WHOLE, BETTER = 1.0, 0.05  # first step over the weights; of the entropy, by which a lower rate is better
 LEARNS, FAILS = 0.85, 0.97  # of the entropy of the labels
 
 
@@ -62,26 +64,28 @@ def rate(subject: Subject) -> Record:
     steps = _steps(subject)
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
-    entropy, expected = subject.label_entropy, f"a training loss below {FAILS:g} of the labels' entropy"
-    losses = []
-    for factor in LOWER:
+    entropy = subject.label_entropy
+    expected = (
+        f"a training loss below {FAILS:g} of the labels' entropy; no steps as long as the weights are large"
+    )
+    losses, large = [_short(subject, 1.0, steps).train], first_update(subject) > WHOLE
+    learns = losses[0] < FAILS * entropy
+    for factor in () if learns and not large else LOWER:
         losses.append(_short(subject, factor, steps).train)
-        if losses[0] < FAILS * entropy or losses[-1] < LEARNS * entropy:
+        if losses[-1] < LEARNS * entropy:
             break
     peak = max(group["lr"] for group in subject.classifier.groups)
-    value = f"loss {losses[0]:.3g} at {peak:.2g}"
-    if losses[0] < FAILS * entropy:
+    value, best = f"loss {losses[0]:.3g} at {peak:.2g}", losses[-1]
+    if best < LEARNS * entropy and best < losses[0] - BETTER * entropy:
+        lower = peak * LOWER[len(losses) - 2]
+        why = f"at {lower:.2g} it falls to {best:.3g}: the rate is far too high"
+        fix = f"say optimizer.lr={lower:.2g}; `imagelab find_lr` looks for the best one"
+        return found("FAIL", value, expected=expected, why=why, fix=fix)
+    if learns:
         return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
-    if losses[-1] < LEARNS * entropy:
-        lower = peak * LOWER[len(losses) - 1]
-        why = f"at {lower:.2g} it falls to {losses[-1]:.3g}: the rate is far too high"
-        return found(
-            "FAIL", value, expected=expected, why=why, fix=f"say optimizer.lr={lower:.2g}; imagelab find_lr"
-        )
     why = "nothing was learnt at any rate that was tried, within these few steps"
-    return found(
-        "WARN", value, expected=expected, why=why, fix="imagelab find_lr; go through the checks above"
-    )
+    fix = "`imagelab find_lr` looks for a rate; go through the checks above"
+    return found("WARN", value, expected=expected, why=why, fix=fix)
 
 
 def _left_out(subject: Subject, steps: int) -> Record | None:

@@ -6,6 +6,9 @@ import numpy as np
 
 from imagelab.reports.curves import Curves, smoothed
 
+LATE = 5  # epochs: of fewer nobody can say that they jump to and fro
+TURNS = 0.2  # of the late epochs that are worse than the one before; fewer are a fall with bends
+
 
 def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str, float]:
     """The numbers by name; those of val are missing where nothing was validated.
@@ -64,8 +67,8 @@ def _last_fifth(count: int) -> int:
 
 def _jitter(values: np.ndarray, chance: float) -> float:
     """By how much neighbouring epochs of the last third differ, over their level."""
-    late = values[-max(4, len(values) // 3) :]
-    if len(late) < 4:
+    late = values[-max(LATE, len(values) // 3) :]
+    if len(late) < LATE or (np.diff(late) > 0).mean() < TURNS:
         return 0.0
     # Of second differences, which a trend leaves at 0; a median, which one spike does not move.
     bends = np.abs(np.diff(late, 2)) / math.sqrt(6)

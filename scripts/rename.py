@@ -1,7 +1,7 @@
 """Give the package another name: `make rename NAME=birds`.
 
-Moves src/<old> and replaces the name, in small, capital and title letters, in every file that git tracks but
-the licence, which says whose work this is.
+Moves src/<old> and the plugin for Hydra, and replaces the name, in small, capital and title letters, in every
+file that git tracks but the licence, which says whose work this is.
 """
 
 import keyword
@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 KEPT = ("LICENSE",)
+PLUGINS = "src/hydra_plugins"
 
 
 def main(words: list[str], root: Path) -> int:
@@ -22,6 +23,7 @@ def main(words: list[str], root: Path) -> int:
         return 2
     old, new = name(root), words[0]
     _git(root, "mv", f"src/{old}", f"src/{new}")
+    _git(root, "mv", f"{PLUGINS}/{old}.py", f"{PLUGINS}/{new}.py")
     changed = [path for path in tracked(root) if path.name not in KEPT and replace(path, old, new)]
     print(f"{old} is now {new}: src/{new}, {len(changed)} files changed. See `git diff`, then `make test`.")
     return 0

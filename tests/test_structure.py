@@ -19,7 +19,8 @@ OPTIONS = sorted(CONFIGS.glob("*/*.yaml"))
 RECIPES = ("experiment", "debug")  # groups whose files set keys of other groups
 LISTS = ("augment", "trick", "logger")  # groups whose files nest under their own name
 FILE_LINES, FUNCTION_LINES, COMMENT_WIDTH = 250, 40, 110
-VAGUE = {"utils", "util", "helpers", "helper", "base", "common", "misc", "inspect", "types", "random"}
+HIDING = {"inspect", "types", "random"}  # modules of Python's own
+VAGUE = {"utils", "util", "helpers", "helper", "base", "common", "misc"}
 HEAVY = {
     "torch",
     "lightning",
@@ -64,7 +65,7 @@ def too_long(path: Path) -> Findings:
 
 def vague(path: Path) -> Findings:
     for part in (*path.relative_to(ROOT).parent.parts, path.stem):
-        if part in VAGUE:
+        if part in VAGUE or (part in HIDING and path.suffix == ".py"):
             yield f"{name_of(path)}:1: {part!r} says nothing, or hides Python's own; name what is inside"
 
 

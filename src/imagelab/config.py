@@ -34,6 +34,8 @@ class Run:
     trick: Choices
     trainer: Choice
     logger: Choices
+    sweep: Choice | None
+    launcher: Choice
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:

@@ -3,6 +3,7 @@
 import functools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -16,7 +17,11 @@ from imagelab.compose import Composed, compose, for_hydra, jobs
 from imagelab.compose import key as key_of
 from imagelab.problem import Problem
 
+if TYPE_CHECKING:
+    from imagelab.sweep.plan import Plan
+
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
+SWEEPER = "hydra.sweeper._target_=hydra_plugins.imagelab.Sweep"
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
 
 
@@ -34,8 +39,12 @@ def run(task: cli.Task, command: str, root: type | None) -> None:
     words = args.overrides
     flags = [word for word in sys.argv[1:] if word not in words]
     foreign = args.config_dir or args.config_path or args.config_name  # then each job checks for itself
+    plan = None
     if not (foreign or args.hydra_help or args.shell_completion):
-        words = checked(words, command, root, sweep=args.multirun)
+        if args.multirun and command == "train":
+            plan, words = _planned(words, root)
+        else:
+            words = checked(words, command, root, sweep=args.multirun)
     takes_run = issubclass(root, config.Run)
     wanted, shown = None, args.cfg or args.info or args.hydra_help or args.shell_completion
     if takes_run and not args.multirun:
@@ -44,13 +53,15 @@ def run(task: cli.Task, command: str, root: type | None) -> None:
         with cli.plainly():
             words = [*words, f"{SWEEP_DIR}={run_folder.new_folder('sweeps')}"]
     sys.argv[1:] = [*words, *flags]
-    _start(task, command, root, wanted)
+    _start(task, command, root, wanted, plan)
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
     """The words for Hydra; all mistakes and exit status 2 where a job they stand for has any."""
     composed = [compose(command, job) for job in (jobs(words) if sweep else [words])]
     found = [sentence for job in composed for sentence in [*job.problems, *_seen_at_once(job, words, root)]]
+    if command == "train" and not sweep and any((job.cfg or {}).get("sweep") for job in composed):
+        found.append("sweep: a search is many runs; say it with -m: imagelab train -m sweep=...")
     if not found:
         found = [sentence for job in composed for sentence in config.thorough_problems(job.cfg or {}, root)]
     if found:
@@ -59,6 +70,17 @@ def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[
             cli.HEAD if root is config.Run else f"imagelab {command} cannot start:",
         )
     return for_hydra(words, {key for job in composed for key in job.new_keys})
+
+
+def _planned(words: list[str], root: type) -> tuple["Plan", list[str]]:
+    """What a sweep is to do, and the words for Hydra; `task.plan` tells the sweeper."""
+    from imagelab.sweep.plan import named, planned
+
+    with cli.plainly():
+        words = named(words)
+        checked(words, "train", root, sweep=True)
+        plan = planned(words)
+    return plan, [*checked(plan.words, "train", root, sweep=True), SWEEPER]
 
 
 def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:
@@ -83,9 +105,8 @@ def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
     ]
 
 
-def _start(task: cli.Task, command: str, root: type, wanted: str | None) -> None:
+def _start(task: cli.Task, command: str, root: type, wanted: str | None, plan: "Plan | None") -> None:
     failed: list[str] = []
-
     made: list[str] = []
 
     def new_run(_root_: DictConfig) -> str:
@@ -99,7 +120,7 @@ def _start(task: cli.Task, command: str, root: type, wanted: str | None) -> None
     @functools.wraps(task)
     def job(cfg: DictConfig) -> float | None:
         state = HydraConfig.get()
-        if state.mode == RunMode.RUN:
+        if plan or state.mode == RunMode.RUN:  # the sweeper of a plan sees for itself how a trial ends
             return _job(task, cfg, root)
         try:
             return _job(task, cfg, root)
@@ -109,6 +130,7 @@ def _start(task: cli.Task, command: str, root: type, wanted: str | None) -> None
             failed.append(" ".join(state.overrides.task) or "the only one")
             return None
 
+    job.plan = plan  # pyright: ignore[reportAttributeAccessIssue]
     hydra.main(config_path=str(menu.folder()), config_name=command, version_base="1.3")(job)()
     if failed:
         run_folder.discard_sweep()

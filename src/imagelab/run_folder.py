@@ -105,8 +105,10 @@ def discard(folder: Path) -> None:
 def discard_sweep() -> None:
     """Remove the folder of a sweep of this process in which no trial ever began."""
     for folder in _made:
-        if folder.is_dir() and [entry.name for entry in folder.iterdir()] == ["multirun.yaml"]:
-            (folder / "multirun.yaml").unlink()
+        entries = list(folder.iterdir()) if (folder / "multirun.yaml").is_file() else []
+        if all(entry.is_file() for entry in entries):
+            for entry in entries:
+                entry.unlink()
     discard_empty()
 
 

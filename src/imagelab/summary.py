@@ -45,7 +45,7 @@ def opening(
     """
     splits = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS if split in counts)
     plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {_growing(batch_sizes)} images"
-    return _rows(
+    return lines(
         {
             "data": f"{len(classes)} classes ({_names(classes)}); images: {splits}",
             "model": f"{model}, {parameters:,} parameters",
@@ -91,12 +91,12 @@ def closing_table(results: dict[str, Any], folder: Path, verdict: str = "") -> R
     if test:
         table.add_column("test", justify="right")
     for name in [*val, *(name for name in test if name not in val)]:
-        table.add_row(name, _number(val.get(name)), *([_number(test.get(name))] if test else []))
-    parts: list[RenderableType] = [Text(""), _rows(_facts(results, folder)), Text("")]
+        table.add_row(name, number(val.get(name)), *([number(test.get(name))] if test else []))
+    parts: list[RenderableType] = [Text(""), lines(_facts(results, folder)), Text("")]
     if val or test:
         parts += [table, Text("")]
     report = {"verdict": verdict, "report": near(folder / "report.html")} if verdict else {}
-    return Group(*parts, _rows(report | {"run folder": near(folder)} | _next(results, folder)))
+    return Group(*parts, lines(report | {"run folder": near(folder)} | _next(results, folder)))
 
 
 def near(path: Path) -> str:
@@ -114,16 +114,16 @@ def _names(classes: list[str]) -> str:
 def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
     best, rows = results.get("best") or {}, {"status": str(results["status"])}
     if best.get("epoch") is not None:
-        value = f"{best['monitor']} {_number(best['value'])}"
+        value = f"{best['monitor']} {number(best['value'])}"
         rows["best epoch"] = f"{best['epoch'] + 1} of {results['epochs']} ({value})"
     sets, metric = results.get("by_weights") or {}, str(best.get("monitor")).removeprefix("val/")
     if sets:
-        values = ", ".join(f"{name} {_number(sets[name]['val'].get(metric))}" for name in sets)
+        values = ", ".join(f"{name} {number(sets[name]['val'].get(metric))}" for name in sets)
         rows["weights"] = f"{results['weights']} ({best['monitor']}: {values})"
     if "parameters" in results:
         rows["parameters"] = f"{results['parameters']:,}"
     if "train_seconds" in results:
-        rows["trained"] = f"{_spent(results['train_seconds'])}, {results['images_per_second']:,.0f} images/s"
+        rows["trained"] = f"{spent(results['train_seconds'])}, {results['images_per_second']:,.0f} images/s"
     checkpoint = folder / "checkpoints" / "best.ckpt"
     if checkpoint.exists():
         rows["checkpoint"] = near(checkpoint)
@@ -141,7 +141,7 @@ def _next(results: dict[str, Any], folder: Path) -> dict[str, str]:
     }
 
 
-def _rows(words: dict[str, str]) -> Text:
+def lines(words: dict[str, str]) -> Text:
     """Names and values in two columns; text, since a table would cut long paths to the terminal's width."""
     width = max(map(len, words))
     lines = [Text.assemble((f"{name:<{width}}", "bold"), f"  {value}") for name, value in words.items()]
@@ -157,10 +157,10 @@ def _growing(sizes: Sequence[int]) -> str:
     return ", then ".join(f"{size:,}" for size in dict.fromkeys(sizes))
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Four decimals, or as many digits as a small number needs.
 
-    >>> _number(0.99166), _number(1.2e-06), _number(None)
+    >>> number(0.99166), number(1.2e-06), number(None)
     ('0.9917', '1.2e-06', '')
     """
     if value is None:
@@ -168,10 +168,10 @@ def _number(value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2g}"
 
 
-def _spent(seconds: float) -> str:
+def spent(seconds: float) -> str:
     """Seconds, or hours, minutes and seconds.
 
-    >>> _spent(7.12), _spent(754.6)
+    >>> spent(7.12), spent(754.6)
     ('7.1 s', '0:12:35')
     """
     return f"{seconds:.1f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,29 @@
+"""The first of two searches: many short runs over wide ranges, in logarithms."""
+
+from collections.abc import Sequence
+
+from imagelab.summary import near
+from imagelab.sweep.random_search import Random
+from imagelab.sweep.search import Node
+from imagelab.sweep.trial import Row
+
+
+class Coarse(Random):
+    """Random draws, in short runs.
+
+    Args:
+        trials: How many.
+        epochs: Of each trial, in place of `trainer.max_epochs`.
+        seed: Of the draws.
+        space: Ranges by key, in Hydra's words, besides those of the command line.
+    """
+
+    def __init__(self, *, trials: int, epochs: int, seed: int, space: Node | None) -> None:
+        super().__init__(trials=trials, seed=seed, space=space)
+        self.epochs = epochs
+
+    def words(self) -> list[str]:
+        return [f"trainer.max_epochs={self.epochs}"]
+
+    def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
+        return {"refine": f"imagelab train -m sweep=refine from={near(self.folder)}"}

@@ -1,0 +1,80 @@
+"""What the screen says of a sweep: what is searched, how trials ended, the best, what to type next."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from imagelab.summary import lines, near, number, spent
+from imagelab.sweep import table
+from imagelab.sweep.plan import Plan
+from imagelab.sweep.trial import FAILED, FINISHED, KILLED, Row, Trial
+
+BEST = 5
+
+
+def opening(plan: Plan, folder: Path, ranges: Mapping[str, str]) -> RenderableType:
+    """What is searched, and where the trials lie."""
+    return lines({"sweep": near(folder)} | {f"  {name}": text for name, text in ranges.items()})
+
+
+def starting(trial: Trial, overrides: Mapping[str, str]) -> str:
+    """A trial begins."""
+    return f"\nTrial {trial.number}: {_said(overrides)}"
+
+
+def ended(row: Row, monitor: str) -> str:
+    """How a trial ended."""
+    value = f", {monitor} {number(row.value)}" if row.value is not None else ""
+    seconds = f" in {spent(row.seconds)}" if row.seconds is not None else ""
+    return f"Trial {row.number}: {row.status}{value}{seconds}{f': {row.error}' if row.error else ''}"
+
+
+def failure(row: Row, fixed: Sequence[str]) -> str:
+    """A trial that failed, in the words that repeat it, and why if that is known."""
+    values = [f"{name}={value}" for name, value in row.overrides.items()]
+    words = " ".join([*values, *(word.lstrip("+") for word in fixed)]) or "the only one"
+    return f"{words}: {row.error}" if row.error else words
+
+
+def closing(rows: Sequence[Row], folder: Path, plan: Plan, lower: bool) -> RenderableType:
+    """The best trials, how many ended in which way, and what to type next."""
+    best = table.ranked(rows, lower)
+    counts = {status: sum(row.status == status for row in rows) for status in {row.status for row in rows}}
+    facts: dict[str, str] = {
+        "trials": ", ".join(f"{counts[status]} {status}" for status in sorted(counts, key=_order))
+    }
+    facts |= {"table": near(folder / table.FILE)}
+    facts |= {"report": f"imagelab report sweep={near(folder)}"} if best else {}
+    facts |= plan.search.next_commands(rows) if best else {}
+    facts |= {"best": f"imagelab evaluate run={near(best[0].folder)}"} if best else {}
+    board = [_board(best[:BEST], plan.monitor), Text("")] if best else []
+    return Group(Text(""), *board, *plan.search.closing(rows), lines(facts))
+
+
+def last_line(said: Path) -> str:
+    """The last line that a process said; empty where it was this one."""
+    text = said.read_text(encoding="utf-8", errors="replace") if said.is_file() else ""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _board(best: Sequence[Row], monitor: str) -> Text:
+    """The best trials in columns; text, since a table would cut them to the terminal's width."""
+    keys = list(dict.fromkeys(key for row in best for key in row.overrides))
+    tests = [name for name in ("test/accuracy", "test/loss") if any(name in row.test for row in best)][:1]
+    cells = [["trial", monitor, *tests, *keys, "status"]]
+    for row in best:
+        values = [number(row.value), *(number(row.test.get(name)) for name in tests)]
+        cells.append([str(row.number), *values, *(row.overrides.get(key, "") for key in keys), row.status])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    text = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in cells]
+    return Text("\n").join([Text(text[0].rstrip(), "bold"), *(Text(line.rstrip()) for line in text[1:])])
+
+
+def _said(overrides: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in overrides.items()) or "the only one"
+
+
+def _order(status: str) -> tuple[bool, bool, str]:
+    return status != FINISHED, status in (FAILED, KILLED), status

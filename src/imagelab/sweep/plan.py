@@ -1,0 +1,88 @@
+"""From the words of `imagelab train -m` to what the sweep is to do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from imagelab.compose import compose, jobs, key
+from imagelab.make import make
+from imagelab.sweep import space, started
+from imagelab.sweep.grid import Grid
+from imagelab.sweep.launcher import Launcher
+from imagelab.sweep.search import Search
+from imagelab.task_rules import monitored
+
+GROUPS = ("sweep", "launcher")
+COARSE, NAMES = "sweep.coarse", ("from", "sweep.from")  # `from` is no name that Python lets an argument have
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a sweep does.
+
+    Args:
+        typed: The words of the command line, which tell the same sweep again.
+        words: Of its trials: what is fixed, and a range for each key that is searched.
+        choice: The keys of the chosen `sweep=`; None where only values were typed.
+        search: What was chosen.
+        launcher: Where trials run.
+        monitor: The metric that trials are compared by.
+    """
+
+    typed: list[str]
+    words: list[str]
+    choice: dict[str, Any] | None
+    search: Search
+    launcher: Launcher
+    monitor: str
+
+
+def named(words: list[str]) -> list[str]:
+    """The words, with those of the sweep that `from=FOLDER` names before them.
+
+    A range for `sweep.space.KEY` is the same as one for KEY, and `from` has another name in the config.
+
+    Raises:
+        Problem: It names no sweep.
+    """
+    words = [word.lstrip("+").removeprefix("sweep.space.") for word in words]
+    words = [f"{COARSE}={word.partition('=')[2]}" if key(word) in NAMES else word for word in words]
+    coarse = [word.partition("=")[2] for word in words if key(word) == COARSE]
+    if not coarse:
+        return words
+    folder = started.existing(coarse[-1], "from")
+    own = {key(word) for word in words}
+    before = [word for word in started.read(folder)["typed"] if key(word).partition(".")[0] != "sweep"]
+    kept = [word for word in before if key(word) not in own and not key(word).startswith("hydra")]
+    return [*kept, *(word for word in words if key(word) != COARSE), f"{COARSE}={folder}"]
+
+
+def planned(words: list[str]) -> Plan:
+    """The plan of a sweep.
+
+    Args:
+        words: Of the command line, in which nothing is wrong but what only the search can see.
+
+    Raises:
+        Problem: The search cannot be.
+    """
+    cfg = compose("train", jobs(words)[0]).cfg or {}
+    trial = [word for word in words if key(word).partition(".")[0] not in GROUPS]
+    overrides = OverridesParser.create().parse_overrides(trial)
+    found = {override.key_or_group: space.range_of(override, override.key_or_group) for override in overrides}
+    typed = {name: searched for name, searched in found.items() if searched is not None}
+    choice = cfg["sweep"]
+    search = make(choice) if choice else Grid(points=0, space=None)
+    more = {name: text for name, text in search.searched(typed, cfg).items() if name not in found}
+    for name, text in more.items():
+        space.parsed(name, text, f"sweep.space.{name}")
+    fixed = [word for word in search.words() if key(word) not in found]
+    return Plan(
+        typed=words,
+        words=[*trial, *fixed, *(f"{name}={text}" for name, text in more.items())],
+        choice=choice,
+        search=search,
+        launcher=make(cfg["launcher"]),
+        monitor=monitored(cfg),
+    )

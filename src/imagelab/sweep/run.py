@@ -1,0 +1,214 @@
+"""Run the trials of a sweep, as many at once as the launcher says, and keep what came of each."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from imagelab import cli, run_folder, screen
+from imagelab.rules import lower_is_better
+from imagelab.sweep import leaderboard, space, started, table
+from imagelab.sweep.launcher import Running, begun
+from imagelab.sweep.plan import Plan
+from imagelab.sweep.trial import FAILED, FINISHED, INTERRUPTED, KILLED, STOPPED, Row, Trial, outcome
+
+PAUSE = 0.1  # seconds between two looks at trials that run in processes of their own
+
+
+def run(words: list[str], context: HydraContext, task: TaskFunction, config: DictConfig) -> list[Row]:
+    """Run the plan that the task function carries, or what is left of it.
+
+    Args:
+        words: Of the trials: what is fixed, and a range for each key that is searched.
+        context: Hydra's.
+        task: Runs a config in this process.
+        config: Of the sweep, with Hydra's own keys.
+    """
+    plan: Plan = task.plan  # pyright: ignore[reportFunctionMemberAccess]
+    folder = Path(str(config.hydra.sweep.dir))
+    with cli.plainly():
+        sweep = Sweep(plan, words, folder, _in_process(context, task, config))
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, folder / "multirun.yaml")
+        rows = sweep.run()
+    failed = [leaderboard.failure(row, sweep.fixed) for row in rows if row.status in (FAILED, KILLED)]
+    none = not any(row.status == FINISHED for row in rows)
+    if failed or none:
+        run_folder.discard_sweep()
+        cli.refuse(failed or ["no trial came to its end"], "These trials failed:")
+    return rows
+
+
+class Sweep:
+    """A sweep that is going on: its folder, its rows so far.
+
+    Args:
+        plan: What to do.
+        words: Of the trials, as Hydra takes them.
+        folder: Of the sweep.
+        here: Runs a trial in this process.
+    """
+
+    def __init__(self, plan: Plan, words: list[str], folder: Path, here: Callable[[Trial], int]) -> None:
+        self.plan, self.folder, self.here = plan, folder, here
+        self.ranges: dict[str, space.Range] = {}
+        self.fixed: list[str] = []
+        for override in OverridesParser.create().parse_overrides(words):
+            name = override.get_key_element()
+            found = space.range_of(override, name)
+            if found is None:
+                self.fixed.append(f"{name}={override.get_value_element_as_str()}")
+            else:
+                self.ranges[name] = found
+        self.rows: dict[int, Row] = {}
+        self.running: dict[int, tuple[Trial, dict[str, str], Running]] = {}
+        self.lower = lower_is_better(plan.monitor)
+
+    def run(self) -> list[Row]:
+        """Run all trials that have not ended; the rows of all."""
+        self._begin()
+        signal.signal(signal.SIGTERM, _leave)
+        try:
+            self._all()
+        except KeyboardInterrupt:
+            self._stop(128 + signal.SIGINT)
+        except SystemExit as end:
+            self._stop(int(end.code or 0))
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        rows = [self.rows[number] for number in sorted(self.rows)]
+        screen.say(leaderboard.closing(rows, self.folder, self.plan, self.lower))
+        return rows
+
+    def _begin(self) -> None:
+        plan, shown = self.plan, {name.lstrip("+"): found.text() for name, found in self.ranges.items()}
+        content = {"typed": plan.typed, "choice": plan.choice, "fixed": self.fixed, "space": shown}
+        started.begin(self.folder, content | {"monitor": plan.monitor})
+        plan.search.begin(self.folder, self.ranges, self.lower)
+        if (self.folder / table.FILE).is_file():
+            self.rows = {row.number: row for row in table.read(self.folder)[0]}
+        screen.say(leaderboard.opening(plan, self.folder, shown))
+
+    def _all(self) -> None:
+        number, more = 0, True
+        while more or self.running:
+            while more and len(self.running) < self.plan.launcher.jobs:
+                overrides = self.plan.search.overrides(number)
+                more = overrides is not None
+                if overrides is not None and not self._known(number, overrides):
+                    self._start(number, overrides)
+                number += 1
+            if not self._look() and self.running:
+                time.sleep(PAUSE)
+
+    def _known(self, number: int, overrides: dict[str, str]) -> bool:
+        """Whether a trial need not run again; also one that ended while nobody looked."""
+        if number in self.rows and self.rows[number].status in self.plan.search.final:
+            return True
+        row = outcome(number, _plain(overrides), self.folder / str(number), None)
+        if row.status not in self.plan.search.final:
+            return False
+        self._keep(row)
+        return True
+
+    def _start(self, number: int, overrides: dict[str, str]) -> None:
+        folder = self.folder / str(number)
+        if folder.exists() and not begun(folder):
+            shutil.rmtree(folder)
+        words = [*self.fixed, *(f"{name}={value}" for name, value in overrides.items())]
+        trial = Trial(
+            number=number,
+            words=words,
+            folder=folder,
+            said=self.folder / f"{number}.log",
+            environment=self.plan.search.environment(number),
+        )
+        screen.say(leaderboard.starting(trial, _plain(overrides)))
+        self.running[number] = trial, _plain(overrides), self.plan.launcher.start(trial, self.here)
+
+    def _look(self) -> bool:
+        """Keep what came of trials that have ended; whether there were some."""
+        ended = {n: code for n, (_, _, job) in self.running.items() if (code := job.poll()) is not None}
+        for number, code in ended.items():
+            trial, overrides, _ = self.running.pop(number)
+            self._keep(outcome(number, overrides, trial.folder, code, leaderboard.last_line(trial.said)))
+            if code in INTERRUPTED:
+                sys.exit(code)
+        return bool(ended)
+
+    def _keep(self, row: Row) -> None:
+        self.rows[row.number] = row
+        if row.status != STOPPED:
+            self.plan.search.told(row)
+        table.write(self.folder, self.rows.values(), self.plan.monitor)
+        screen.say(leaderboard.ended(row, self.plan.monitor))
+
+    def _stop(self, code: int) -> None:
+        """Let the trials that run write a checkpoint and end, then end with this exit status."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for _, _, job in self.running.values():
+            job.terminate()
+        while self.running:
+            ended = [n for n, (_, _, job) in self.running.items() if job.poll() is not None]
+            for number in ended:
+                trial, overrides, job = self.running.pop(number)
+                self._keep(outcome(number, overrides, trial.folder, job.poll()))
+            time.sleep(PAUSE)
+        screen.say(f"Go on with: imagelab train resume={self.folder}")
+        sys.exit(code)
+
+
+def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -> Callable[[Trial], int]:
+    """What runs a trial as Hydra's own launcher does, or lets it go on; for its exit status."""
+
+    def here(trial: Trial) -> int:
+        before = dict(os.environ)
+        os.environ.update(trial.environment)
+        try:
+            if begun(trial.folder):
+                from imagelab.train import resume
+
+                return resume(str(trial.folder), [])
+            return _job(trial)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(bool(end.code))
+        finally:
+            screen.release()  # what is said next is no longer the trial's
+            for name in trial.environment:
+                os.environ.pop(name, None)
+            os.environ.update({name: before[name] for name in trial.environment if name in before})
+
+    def _job(trial: Trial) -> int:
+        setup_globals()
+        state: Any = context.config_loader.load_sweep_config(config, list(trial.words))
+        with open_dict(state):
+            state.hydra.job.id = state.hydra.job.num = trial.number
+        done = run_job(
+            hydra_context=context,
+            task_function=task,
+            config=state,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+        _ = done.return_value  # raises what a task raised that is no training run
+        return 0
+
+    return here
+
+
+def _plain(overrides: dict[str, str]) -> dict[str, str]:
+    """The keys as a user types them: `++` is for Hydra."""
+    return {name.lstrip("+"): value for name, value in overrides.items()}
+
+
+def _leave(signum: int, _: Any) -> None:
+    sys.exit(128 + signum)

@@ -1,0 +1,82 @@
+"""Sweeps that have begun: sweep.yaml says what each one does, so that it can go on, and be read."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from imagelab import runs
+from imagelab.problem import Problem, nearest
+
+FILE = "sweep.yaml"
+MORE = ("trials", "points")  # of a search: a sweep that goes on may get more
+
+
+def existing(name: str, key: str) -> Path:
+    """The folder of a sweep by its path; `last`: the newest one.
+
+    Args:
+        name: As the user says it.
+        key: What the user says it with.
+
+    Raises:
+        Problem: There is no such sweep.
+    """
+    found = [path.parent for path in sorted(Path("logs").rglob(FILE), key=lambda path: path.stat().st_mtime)]
+    if name == "last" and found:
+        return found[-1]
+    if name == "last":
+        raise Problem(
+            f"{key}=last: there is no sweep below logs/ yet; `imagelab train -m sweep=coarse` makes one."
+        )
+    folder = Path(name)
+    if not (folder / FILE).is_file():
+        others = [str(path) for path in found]
+        hint = nearest(name, others) or (f"; the newest one is {others[-1]}" if others else "")
+        raise Problem(f"{key}={name} is not the folder of a sweep (no {FILE} in it){hint}.")
+    return folder
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What a sweep does.
+
+    `typed`: its words. `choice`: the keys of its `sweep=`, or None. `fixed`: words of all trials. `space`: what
+    is searched, by key, in Hydra's words. `monitor`: what trials are compared by.
+    """
+    content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise Problem(f"{folder / FILE} holds nothing: the sweep was killed before it began.")
+    return content
+
+
+def begin(folder: Path, content: dict[str, Any]) -> None:
+    """Keep what a sweep does; one that goes on does the same, with more trials or another launcher.
+
+    Raises:
+        Problem: The folder is that of another sweep.
+    """
+    if (folder / FILE).is_file():
+        before = read(folder)
+        if _same(before) != _same(content):
+            was = " ".join(before["typed"])
+            raise Problem(
+                f"{folder} is the folder of another sweep ({was}); go on with that one by resume={folder}, "
+                "or name a new folder by hydra.sweep.dir=DIR."
+            )
+    runs.write_text(folder / FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def again(folder: Path, changes: list[str]) -> list[str]:
+    """The words that let a sweep go on.
+
+    Args:
+        folder: Of the sweep.
+        changes: Words to add, such as another launcher or more trials.
+    """
+    flags = [word for word in changes if word not in ("-m", "--multirun")]
+    return ["-m", *read(folder)["typed"], *flags, f"hydra.sweep.dir={folder}"]
+
+
+def _same(content: dict[str, Any]) -> Any:
+    choice = {key: value for key, value in (content["choice"] or {}).items() if key not in MORE}
+    return choice, sorted(content["fixed"]), sorted(content["space"].items()), content["monitor"]

@@ -1,0 +1,82 @@
+"""sweep.csv: a row for each trial of a sweep, written whole after each one."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagelab import runs
+from imagelab.problem import Problem
+from imagelab.sweep.trial import Row
+
+FILE = "sweep.csv"
+FIRST, LAST = ("number", "status"), ("epochs", "seconds", "folder", "error")
+
+
+def write(folder: Path, rows: Iterable[Row], monitor: str) -> None:
+    """Write the table.
+
+    Args:
+        folder: Of the sweep.
+        rows: In any order.
+        monitor: The metric that trials are compared by, the name of its column.
+    """
+    ordered = sorted(rows, key=lambda row: row.number)
+    keys = list(dict.fromkeys(key for row in ordered for key in row.overrides))
+    tests = list(dict.fromkeys(name for row in ordered for name in row.test))
+    text = io.StringIO()
+    lines = csv.DictWriter(text, [*FIRST, *keys, monitor, *tests, *LAST], lineterminator="\n")
+    lines.writeheader()
+    for row in ordered:
+        lines.writerow(_cells(row, monitor, folder))
+    runs.write_text(folder / FILE, text.getvalue())
+
+
+def read(folder: Path) -> tuple[list[Row], str]:
+    """The rows of a sweep, and the metric that its trials are compared by.
+
+    Raises:
+        Problem: There is no such table.
+    """
+    try:
+        lines = list(csv.DictReader((folder / FILE).read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise Problem(f"{folder} is not the folder of a sweep: there is no {FILE} in it.") from error
+    columns = list(lines[0]) if lines else []
+    tests = [name for name in columns if name.startswith("test/")]
+    rest = [name for name in columns if name not in (*FIRST, *LAST, *tests)]
+    monitor, keys = rest[-1] if rest else "", rest[:-1]
+    return [_row(line, keys, monitor, tests, folder) for line in lines], monitor
+
+
+def ranked(rows: Iterable[Row], lower: bool) -> list[Row]:
+    """The rows that have a value, the best first; of equals, the earlier."""
+    sign = 1 if lower else -1
+    return sorted((row for row in rows if row.value is not None), key=lambda row: sign * (row.value or 0.0))
+
+
+def _cells(row: Row, monitor: str, sweep: Path) -> dict[str, Any]:
+    inside = row.folder.resolve().is_relative_to(sweep.resolve())
+    folder = row.folder.resolve().relative_to(sweep.resolve()) if inside else row.folder
+    cells: dict[str, Any] = {"number": row.number, "status": row.status, **row.overrides, **row.test}
+    cells |= {"epochs": row.epochs, "seconds": row.seconds, "folder": str(folder), "error": row.error}
+    return cells | {monitor: row.value}
+
+
+def _row(line: dict[str, str], keys: Sequence[str], monitor: str, tests: Sequence[str], sweep: Path) -> Row:
+    return Row(
+        number=int(line["number"]),
+        status=line["status"],
+        overrides={key: line[key] for key in keys if line[key] != ""},
+        value=_number(line[monitor]),
+        test={name: _number(line[name]) for name in tests},
+        epochs=int(line["epochs"]) if line["epochs"] else None,
+        seconds=_number(line["seconds"]),
+        folder=sweep / line["folder"],
+        error=line["error"],
+    )
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

@@ -76,13 +76,15 @@ def stage_table(stages: Sequence[StageRow]) -> RenderableType:
     return Group(Text(""), table, Text(""))
 
 
-def closing_table(results: dict[str, Any], folder: Path, verdict: str = "") -> RenderableType:
+def closing_table(
+    results: dict[str, Any], folder: Path, told: Mapping[str, str] | None = None
+) -> RenderableType:
     """The outcome of a run, and the commands to go on with.
 
     Args:
         results: The content of results.json; its epochs count from 0, the table's from 1.
         folder: The folder of the run.
-        verdict: What its curves say, and what to try next; empty where nobody looked.
+        told: What the report says of it, by name; None where there is none.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
@@ -95,8 +97,7 @@ def closing_table(results: dict[str, Any], folder: Path, verdict: str = "") -> R
     parts: list[RenderableType] = [Text(""), lines(_facts(results, folder)), Text("")]
     if val or test:
         parts += [table, Text("")]
-    report = {"verdict": verdict, "report": near(folder / "report.html")} if verdict else {}
-    return Group(*parts, lines(report | {"run folder": near(folder)} | _next(results, folder)))
+    return Group(*parts, lines({**(told or {}), "run folder": near(folder), **_next(results, folder)}))
 
 
 def near(path: Path) -> str:

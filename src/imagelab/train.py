@@ -26,8 +26,10 @@ def main() -> None:
     words = sys.argv[1:]
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     if resumed and not {"-h", "--help"} & set(words):
+        others = [word for word in words if word not in resumed]
         with cli.plainly():
-            sys.exit(resume(resumed[-1].partition("=")[2], [word for word in words if word not in resumed]))
+            if not rejoined(resumed[-1].partition("=")[2], others):
+                sys.exit(resume(resumed[-1].partition("=")[2], others))
     cli.run_hydra(start)
 
 
@@ -70,7 +72,7 @@ class Session:
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
         self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
         self.parts: Any = None
-        self.verdict = ""  # what the curves say, once they were read
+        self.told: dict[str, str] = {}  # what the report says, for the closing table
         self.fitting, self.stop = False, StopRequest()
         os.environ[RUN] = str(self.folder)
         os.environ[CHECKPOINT] = str(checkpoint or "")
@@ -112,7 +114,7 @@ class Session:
         parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=checkpoint)
         test = self._test() if parts.data.has_test else {}
         content = self._close("finished", test)
-        screen.say(closing_table(content, self.folder, self.verdict))
+        screen.say(closing_table(content, self.folder, self.told))
         return parts.saver.best.get("value")
 
     def _opening(self) -> Any:
@@ -177,10 +179,12 @@ class Session:
         """Read the curves; what goes wrong in it never fails the run."""
         from imagelab.failure import sentence
         from imagelab.report import after_training
+        from imagelab.summary import near
 
         try:
             verdict, step = after_training(self.cfg, self.folder, self.parts, content)
-            self.verdict = f"{verdict.state}. {step.sentence}"
+            page = near(self.folder / "report.html")
+            self.told = {"verdict": f"{verdict.state}. {step.sentence}", "try": step.command, "report": page}
         except Exception as error:
             screen.say(
                 f"There is no report: {sentence(error)} `imagelab report run={self.folder}` tries again."

@@ -21,7 +21,7 @@ class View(NamedTuple):
     """A square of an image whose short side was resized.
 
     short: That side, in pixels. side: of the square, in pixels. place: where it is cut out; "own": where the
-    preprocessing cuts. mirrored: whether the image was mirrored before.
+    preprocessing cuts. mirrored: whether the image was mirrored before; of "own", the same square is.
     """
 
     short: int
@@ -38,11 +38,11 @@ class View(NamedTuple):
         down, right = height - self.side, width - self.side
         if self.place == "own":
             inside = (self.short - self.side) // 2
-            return (height - self.short) // 2 + inside, (width - self.short) // 2 + inside
+            top, left = ((whole - self.short) // 2 + inside for whole in (height, width))
+            return top, right - left if self.mirrored else left
         if self.place == "centre":
             return round(down / 2), round(right / 2)  # as torchvision's ten_crop has it: halves to even
-        top, left = self.place.split("_")
-        return down * (top == "bottom"), right * (left == "right")
+        return down * self.place.startswith("bottom"), right * self.place.endswith("right")
 
 
 @dataclass(frozen=True, kw_only=True)

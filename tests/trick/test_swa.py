@@ -15,10 +15,12 @@ from tests.trick.averaging import SMALL, average_of, last, recorded
 WORDS = ["trick=[swa]", "trick.swa.start=0.5", "schedule=constant", "trainer.max_epochs=6"]
 
 
-def test_it_is_the_mean_of_the_weights_at_the_ends_of_the_epochs_from_its_start_on(tmp_path):
-    parts, steps = recorded(WORDS, tmp_path)
-    assert len(steps) == 24
-    snapshots = steps[11::4]  # after epochs 3 to 6
+@pytest.mark.parametrize("window", [1, 3])
+def test_it_is_the_mean_of_the_weights_at_the_ends_of_the_epochs_from_its_start_on(tmp_path, window):
+    parts, steps = recorded([*WORDS, f"trainer.accumulate_grad_batches={window}"], tmp_path)
+    each = -(-4 // window)  # steps of an epoch, the last one of fewer batches
+    assert len(steps) == 6 * each
+    snapshots = steps[3 * each - 1 :: each]  # after epochs 3 to 6
     assert average_of(parts).updates == len(snapshots) == 4
     for name, _ in parts.classifier.net.named_parameters():
         mean = torch.stack([snapshot[name] for snapshot in snapshots]).mean(0)

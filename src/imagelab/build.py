@@ -41,6 +41,7 @@ from imagelab.randomness import stream
 from imagelab.saver import Saver
 from imagelab.step_log import StepLog
 from imagelab.stop import StopRequest
+from imagelab.sweep.trial_of import pruning
 from imagelab.task_rules import monitored, task_name
 from imagelab.time_spent import TimeSpent
 from imagelab.transfer import TransferClassifier
@@ -82,7 +83,8 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
-    callbacks = [TimeSpent(every=log.every), *called, log, pictures, ProgressBar(), saver]
+    ends = pruning(monitor, cfg["trainer"]["max_epochs"])
+    callbacks = [TimeSpent(every=log.every), *called, log, pictures, ProgressBar(), *ends, saver]
     trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
     classifier.card |= {"finetune": choice} if choice else {}

@@ -19,6 +19,10 @@ class Stopped(Exception):  # noqa: N818 - it is no error
         self.signum = signum
 
 
+class Pruned(Exception):  # noqa: N818 - it is no error
+    """The trial of a sweep has no hope of being the best, and ended early."""
+
+
 class StopRequest:
     """Remembers the signal that asked to stop; 0 as long as none did."""
 

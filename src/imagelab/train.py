@@ -15,26 +15,28 @@ from typing import Any, NoReturn
 from imagelab import cli, config, run_folder, runs, screen
 from imagelab.own_ranks import own_ranks
 from imagelab.problem import Problem
-from imagelab.stop import Stopped, StopRequest
+from imagelab.stop import Pruned, Stopped, StopRequest
+from imagelab.sweep import started
 
 Node = dict[str, Any]
 RUN, CHECKPOINT = "IMAGELAB_RUN", "IMAGELAB_CHECKPOINT"  # what further ranks of a run are told
 
 
 def main() -> None:
-    """Start a run, or go on with one: `resume=FOLDER`."""
+    """Start a run, or go on with one, or with a sweep: `resume=FOLDER`."""
     words = sys.argv[1:]
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     if resumed and not {"-h", "--help"} & set(words):
-        others = [word for word in words if word not in resumed]
+        name, others = resumed[-1].partition("=")[2], [word for word in words if word not in resumed]
         with cli.plainly():
-            if not rejoined(resumed[-1].partition("=")[2], others):
-                sys.exit(resume(resumed[-1].partition("=")[2], others))
+            if not started.is_sweep(name):
+                sys.exit(resume(name, others))
+            sys.argv[1:] = started.again(Path(name), others)
     cli.run_hydra(start)
 
 
 def start(cfg: Node, folder: Path) -> float | None:
-    """Train in a new folder; the best value of the monitored metric is what a sweep compares."""
+    """Train in a new folder."""
     run_folder.begin(cfg, folder)
     return Session(cfg, folder, None).run()
 
@@ -53,8 +55,7 @@ def resume(name: str, changes: list[str]) -> int:
     if passed and checkpoint is None:
         raise Problem(f"resume={name}: there is no whole checkpoint to go on from. {' '.join(passed)}")
     screen.keep(folder / "console.log")
-    for sentence in passed:
-        screen.say(f"{sentence} Going on from the one before it.")
+    screen.say(*[f"{sentence} Going on from the one before it." for sentence in passed])
     Session(cfg, folder, checkpoint).run()
     return 0
 
@@ -85,6 +86,8 @@ class Session:
             except Stopped as stopped:
                 self._close("stopped")
                 self._end(128 + stopped.signum)
+            except Pruned:
+                self._close("pruned")
             except (KeyboardInterrupt, SystemExit):  # before Lightning lets us listen, it ends by itself
                 self._close("stopped")
                 self._end(128 + (self.stop.signum or signal.SIGINT))
@@ -105,8 +108,7 @@ class Session:
         self.parts = parts = build(self.cfg, self.folder, self.stop, known)
         if known:
             refuse_other_data(known, parts.classifier.card, self.folder)
-        screen.say(self._opening())
-        screen.say(*[stage_table(rows)] if (rows := parts.classifier.stage_rows()) else [])
+        screen.say(self._opening(), *[stage_table(rows)] if (rows := parts.classifier.stage_rows()) else [])
         for logger in parts.trainer.loggers if self.checkpoint is None else []:
             logger.log_hyperparams(self.cfg)
         checkpoint, self.fitting = str(self.checkpoint) if self.checkpoint else None, True
@@ -153,8 +155,7 @@ class Session:
         for weights in parts.saver.best["values"]:
             parts.classifier.load_state_dict(module_state(content, weights))
             tester.test(parts.classifier, datamodule=parts.data, verbose=False)
-            found = tester.callback_metrics.items()
-            metrics |= {metric_of(name, weights): float(value) for name, value in found}
+            metrics |= {metric_of(key, weights): float(v) for key, v in tester.callback_metrics.items()}
         for logger in parts.trainer.loggers:
             logger.log_metrics(
                 {"epoch": parts.trainer.current_epoch} | metrics, step=parts.trainer.global_step

@@ -19,6 +19,7 @@ from imagelab.rules import lower_is_better
 from imagelab.sweep import leaderboard, space, started, table
 from imagelab.sweep.launcher import Running, begun
 from imagelab.sweep.plan import Plan
+from imagelab.sweep.search import Search
 from imagelab.sweep.trial import FAILED, FINISHED, INTERRUPTED, KILLED, STOPPED, Row, Trial, outcome
 
 PAUSE = 0.1  # seconds between two looks at trials that run in processes of their own
@@ -115,7 +116,7 @@ class Sweep:
         if number in self.rows and self.rows[number].status in self.plan.search.final:
             return True
         row = outcome(number, _plain(overrides), self.folder / str(number), None)
-        if row.status not in self.plan.search.final:
+        if row.status not in Search.final:
             return False
         self._keep(row)
         return True

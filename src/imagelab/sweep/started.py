@@ -37,11 +37,16 @@ def existing(name: str, key: str) -> Path:
     return folder
 
 
+def is_sweep(name: str) -> bool:
+    """Whether this is the folder of a sweep."""
+    return (Path(name) / FILE).is_file()
+
+
 def read(folder: Path) -> dict[str, Any]:
     """What a sweep does.
 
-    `typed`: its words. `choice`: the keys of its `sweep=`, or None. `fixed`: words of all trials. `space`: what
-    is searched, by key, in Hydra's words. `monitor`: what trials are compared by.
+    `typed`: its words. `choice`: the keys of its `sweep=`, or None. `fixed`: words of all trials. `space`:
+    what is searched, by key, in Hydra's words. `monitor`: what trials are compared by.
     """
     content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
@@ -73,8 +78,10 @@ def again(folder: Path, changes: list[str]) -> list[str]:
         folder: Of the sweep.
         changes: Words to add, such as another launcher or more trials.
     """
-    flags = [word for word in changes if word not in ("-m", "--multirun")]
-    return ["-m", *read(folder)["typed"], *flags, f"hydra.sweep.dir={folder}"]
+    changes = [word for word in changes if word not in ("-m", "--multirun")]
+    changed = {word.partition("=")[0] for word in [*changes, "hydra.sweep.dir="]}
+    words = [word for word in read(folder)["typed"] if word.partition("=")[0] not in changed]
+    return ["-m", *words, *changes, f"hydra.sweep.dir={folder}"]
 
 
 def _same(content: dict[str, Any]) -> Any:

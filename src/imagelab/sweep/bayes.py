@@ -1,0 +1,126 @@
+"""Trials drawn near those that were good, by Optuna's tree-structured Parzen estimator.
+
+Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization", section 4; Akiba et al. 2019,
+"Optuna", https://arxiv.org/abs/1907.10902
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from imagelab.randomness import stream
+from imagelab.sweep.random_search import Random
+from imagelab.sweep.search import Node, Ranges
+from imagelab.sweep.space import Interval, Range
+from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, PRUNED, Row
+from imagelab.sweep.trial_of import VARIABLE
+
+if TYPE_CHECKING:
+    import optuna
+
+FILE = "study.journal"
+
+
+class Bayes(Random):
+    """The study lies in the sweep's folder, so that a sweep that was killed goes on with what it knows.
+
+    Args:
+        trials: How many.
+        startup: So many are drawn at random, to begin with.
+        prune: Which hopeless trials end early: median, hyperband or none.
+        patience: Epochs before a trial may be pruned.
+        seed: Of the draws.
+        space: Ranges by key, in Hydra's words, besides those of the command line.
+    """
+
+    # One that failed has its place in the study: others are drawn in its stead.
+    final = (FINISHED, PRUNED, DIVERGED, FAILED, KILLED)
+
+    def __init__(
+        self,
+        *,
+        trials: int,
+        startup: int,
+        prune: Literal["median", "hyperband", "none"],
+        patience: int,
+        seed: int,
+        space: Node | None,
+    ) -> None:
+        super().__init__(trials=trials, seed=seed, space=space)
+        self.startup, self.prune, self.patience = startup, prune, patience
+        self.study: Any = None
+
+    def begin(self, folder: Path, ranges: Ranges, lower: bool) -> None:
+        super().begin(folder, ranges, lower)
+        self.study = study(folder / FILE, lower)
+
+    def overrides(self, number: int) -> dict[str, str] | None:
+        """The values of a trial, also of one that a kill has cut off: those it had."""
+        import optuna
+
+        if number >= self.trials:
+            return None
+        self.study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=self.startup,
+            multivariate=True,
+            constant_liar=True,  # trials that run at the same time keep apart
+            seed=int(stream(self.seed, "sweep", number).integers(2**31)),
+        )
+        known = self.study.get_trials(deepcopy=False)
+        if number < len(known) and known[number].state.is_finished():
+            return {name: shown(found, known[number].params[name]) for name, found in self.ranges.items()}
+        asked = (
+            optuna.trial.Trial(self.study, known[number]._trial_id)
+            if number < len(known)
+            else self.study.ask()
+        )
+        return {name: shown(found, suggested(asked, name, found)) for name, found in self.ranges.items()}
+
+    def environment(self, number: int) -> dict[str, str]:
+        if self.prune == "none":
+            return {}
+        return {VARIABLE: f"{number}:{self.prune}:{self.patience}:{(self.folder / FILE).absolute()}"}
+
+    def told(self, row: Row) -> None:
+        from optuna.trial import TrialState
+
+        if self.study.get_trials(deepcopy=False)[row.number].state.is_finished():
+            return
+        if row.status == FINISHED and row.value is not None:
+            self.study.tell(row.number, row.value)
+        else:  # the sampler keeps away from what was pruned or diverged, and learns nothing of failures
+            bad = row.status in (PRUNED, DIVERGED)
+            self.study.tell(row.number, state=TrialState.PRUNED if bad else TrialState.FAIL)
+
+
+def study(file: Path, lower: bool, pruner: Any = None) -> "optuna.Study":
+    """The study in a file, which several processes may write.
+
+    Args:
+        file: Made where there is none.
+        lower: Whether a smaller value is the better one.
+        pruner: What decides on an early end.
+    """
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    direction = "minimize" if lower else "maximize"
+    storage = JournalStorage(JournalFileBackend(str(file)))
+    return optuna.create_study(
+        study_name="sweep", storage=storage, pruner=pruner, direction=direction, load_if_exists=True
+    )
+
+
+def suggested(asked: "optuna.trial.Trial", name: str, found: Range) -> Any:
+    """A value in Optuna's terms; of a trial that has one already, that one."""
+    if not isinstance(found, Interval):
+        return asked.suggest_categorical(name, found.words)
+    if found.whole:
+        return asked.suggest_int(name, int(found.low), int(found.high), log=found.log)
+    return asked.suggest_float(name, found.low, found.high, log=found.log)
+
+
+def shown(found: Range, value: Any) -> str:
+    """A value of Optuna's as one types it."""
+    return found.shown(value) if isinstance(found, Interval) else str(value)

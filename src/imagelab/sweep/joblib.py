@@ -1,0 +1,64 @@
+"""Several trials at once on this machine, each in a process of its own.
+
+joblib counts the cores that this process may use; its pool of workers is not used, since it ends with all trials
+where one of them is killed.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import joblib
+
+from imagelab.problem import Problem
+from imagelab.sweep.launcher import command
+from imagelab.sweep.trial import Trial
+
+PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+class Joblib:
+    """Trials share the cores, and GPUs where they are named.
+
+    Args:
+        jobs: Trials at once, 1 or more.
+        devices: Indices of GPUs, which trials take in turns; None: each sees all.
+    """
+
+    def __init__(self, *, jobs: int, devices: list[int] | None) -> None:
+        if jobs < 1:
+            raise Problem(f"launcher.jobs: wants 1 or more, got {jobs}")
+        self.jobs, self.devices = jobs, devices
+        self.running: dict[int, subprocess.Popen[bytes]] = {}  # by place: 0 to jobs - 1
+
+    def start(self, trial: Trial, here: Callable[[Trial], int]) -> subprocess.Popen[bytes]:
+        place = next(
+            i for i in range(self.jobs) if i not in self.running or self.running[i].poll() is not None
+        )
+        with trial.said.open("wb") as said:
+            self.running[place] = subprocess.Popen(
+                command(trial),
+                env=self.environment(place) | dict(trial.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches it through us only, once
+                preexec_fn=_stop_with_parent if sys.platform == "linux" else None,
+            )
+        return self.running[place]
+
+    def environment(self, place: int) -> dict[str, str]:
+        """What a trial in one of the places finds: its share of threads, its GPU."""
+        share = max(1, joblib.cpu_count() // self.jobs)
+        found = {"OMP_NUM_THREADS": str(share)} | dict(os.environ)
+        if self.devices:
+            found["CUDA_VISIBLE_DEVICES"] = str(self.devices[place % len(self.devices)])
+        return found
+
+
+def _stop_with_parent() -> None:
+    """Ask the kernel to stop this process, with a checkpoint, when the sweep is killed."""
+    ctypes.CDLL(None).prctl(PARENT_DIES, signal.SIGTERM)

@@ -1,0 +1,58 @@
+"""End a trial of a sweep whose epochs are worse than those of earlier trials.
+
+Source: https://optuna.readthedocs.io/en/stable/reference/pruners.html; for hyperband, Li et al. 2018,
+https://jmlr.org/papers/v18/16-558.html
+"""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from imagelab import screen
+from imagelab.rules import lower_is_better
+from imagelab.stop import Pruned
+from imagelab.sweep.bayes import study
+
+
+class Prune(Callback):
+    """Reports the monitored metric after each epoch, and ends the run before the next one.
+
+    Args:
+        trial: What `IMAGELAB_TRIAL` says: number, pruner, patience and the file of the study.
+        monitor: The metric that trials are compared by.
+        epochs: Of the whole run.
+    """
+
+    def __init__(self, *, trial: str, monitor: str, epochs: int) -> None:
+        number, name, patience, file = trial.split(":", 3)
+        self.monitor, self.hopeless = monitor, False
+        found = study(Path(file), lower_is_better(monitor), pruner_of(name, int(patience), epochs))
+        self.trial = optuna.trial.Trial(found, found.get_trials(deepcopy=False)[int(number)]._trial_id)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        value = trainer.callback_metrics.get(self.monitor)
+        if trainer.is_global_zero and value is not None and value.isfinite():
+            self.trial.report(float(value), trainer.current_epoch)
+            self.hopeless = self.trial.should_prune()
+        self.hopeless = trainer.strategy.reduce_boolean_decision(self.hopeless, all=False)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.hopeless:  # asked here, since now the epoch's checkpoint is written
+            screen.say(f"Ended after epoch {trainer.current_epoch}: earlier trials were better by then.")
+            raise Pruned
+
+
+def pruner_of(name: str, patience: int, epochs: int) -> Any:
+    """What decides which trials are hopeless.
+
+    Args:
+        name: median or hyperband.
+        patience: Epochs before a trial may be pruned.
+        epochs: Of a whole trial.
+    """
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=patience, max_resource=epochs)
+    return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=patience)

@@ -1,0 +1,86 @@
+"""The second of two searches: longer runs where a coarse search was good.
+
+Source: the steps of Karpathy's notes for CS231n, "Babysitting the learning process" and "Hyperparameter
+optimization", https://cs231n.github.io/neural-networks-3/
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagelab.problem import Problem
+from imagelab.rules import lower_is_better
+from imagelab.sweep import started, table
+from imagelab.sweep.random_search import Random
+from imagelab.sweep.search import Node, Ranges
+from imagelab.sweep.space import Interval, Range, Values, parsed
+from imagelab.sweep.trial import FINISHED, Row
+
+LEAST = 3  # trials that bound a region
+
+
+class Refine(Random):
+    """Random draws in the region that the best trials of another sweep span, in longer runs.
+
+    Args:
+        coarse: The folder of that sweep.
+        best: Share of its finished trials that counts as the best, above 0, at most 1.
+        trials: How many.
+        epochs: Of each trial, in place of `trainer.max_epochs`.
+        seed: Of the draws.
+    """
+
+    def __init__(self, *, coarse: str | None, best: float, trials: int, epochs: int, seed: int) -> None:
+        super().__init__(trials=trials, seed=seed, space=None)
+        if not 0 < best <= 1:
+            raise Problem(f"sweep.best: wants a share above 0 and at most 1, got {best:g}")
+        if coarse is None:
+            raise Problem("from: sweep=refine goes on from another sweep; say from=FOLDER, or from=last")
+        self.coarse, self.best, self.epochs = Path(coarse), best, epochs
+
+    def words(self) -> list[str]:
+        return [f"trainer.max_epochs={self.epochs}"]
+
+    def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
+        content, (rows, monitor) = started.read(self.coarse), table.read(self.coarse)
+        finished = [row for row in rows if row.status == FINISHED]
+        good = table.ranked(finished, lower_is_better(monitor))
+        if len(good) < LEAST:
+            raise Problem(
+                f"from={self.coarse}: {len(good)} of its trials have finished, and a region takes {LEAST}; "
+                f"go on with it by imagelab train resume={self.coarse}"
+            )
+        ranges = {name: parsed(name, text, name) for name, text in content["space"].items()}
+        return {name: found.text() for name, found in narrowed(ranges, good, self.best).items()}
+
+
+def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -> dict[str, Range]:
+    """The ranges that the best trials span.
+
+    A range of numbers goes from their least value to their largest, widened on both sides by half a step:
+    half the distance at which all trials would lie evenly in the former range, in logarithms where it was so,
+    and not beyond it. Of a list of values, those of the best trials stay.
+
+    Args:
+        ranges: The former ranges, by key.
+        ranked: Finished trials, the best first.
+        share: Of them that counts as the best.
+    """
+    best = ranked[: max(LEAST, math.ceil(share * len(ranked)))]
+    values = {name: [row.overrides[name] for row in best] for name in ranges}
+    return {name: _narrow(found, values[name], len(ranked)) for name, found in ranges.items()}
+
+
+def _narrow(found: Range, best: Sequence[str], trials: int) -> Range:
+    if isinstance(found, Values):
+        return Values(tuple(word for word in found.words if word in best))
+    low, high = found.coordinate(found.low), found.coordinate(found.high)
+    places = [found.coordinate(float(value)) for value in best]
+    half = (high - low) / trials / 2
+    ends = max(low, min(places) - half), min(high, max(places) + half)
+    least, most = [math.exp(end) if found.log else end for end in ends]
+    if found.whole:
+        least, most = max(found.low, math.floor(least)), min(found.high, math.ceil(most))
+        return Interval(least, most, log=found.log, whole=True)
+    return Interval(float(f"{least:.4g}"), float(f"{most:.4g}"), log=found.log, whole=False)

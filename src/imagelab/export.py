@@ -79,7 +79,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Record], Node]:
             is missing, the file says something else than the run, or it cannot be written.
     """
     from imagelab.checkpoint import better, expect_classes
-    from imagelab.evaluate import checkpoint_of
+    from imagelab.evaluation.one_run import checkpoint_of
     from imagelab.exporting.card import card_of
     from imagelab.exporting.formats import module
     from imagelab.exporting.verify import difference, pictures_of

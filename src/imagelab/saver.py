@@ -131,7 +131,8 @@ class Saver(Checkpoint):
         value, before = values[self.weights], self.best.get("value", math.nan)
         better = math.isnan(before) or sign * value >= sign * before  # of equals, the one trained longer
         if better:
-            self.seen = dict(trainer.lightning_module.seen)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+            seen: Any = trainer.lightning_module.seen
+            self.seen = dict(seen)
             self.best = {
                 "epoch": trainer.current_epoch,
                 "monitor": self.monitor,

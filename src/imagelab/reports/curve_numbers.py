@@ -6,7 +6,7 @@ import numpy as np
 
 from imagelab.reports.curves import Curves, smoothed
 
-LATE = 5  # epochs: of fewer nobody can say that they jump to and fro
+LATE = 5  # epochs: of fewer nobody can say that they jump back and forth
 TURNS = 0.2  # of the late epochs that are worse than the one before; fewer are a fall with bends
 
 

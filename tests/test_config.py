@@ -17,6 +17,7 @@ NEEDED = {
     "data=folder": ["data.root=somewhere"],
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
+    "trick=[snapshots]": ["schedule=cosine_restarts"],
     **{
         f"experiment={name}": ["data.root=somewhere"]
         for name in menu.choices("experiment")

@@ -1,0 +1,253 @@
+"""What averaging brings: views of an image, weights of a run, cycles of a run, several runs.
+
+    .venv/bin/python benchmarks/averaging.py --data FOLDER [--kept FOLDER]
+
+FOLDER holds CIFAR-10 as train/<class>/ and test/<class>/. Nets are trained as `imagelab train` does, then
+evaluated as `imagelab evaluate` does. The runs stay in --kept, what was measured in
+benchmarks/results/averaging.jsonl, one line each: what is there is not done again. The table is averaging.md.
+"""
+
+import argparse
+import csv
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from many_runs import Words, error, machine, run, said, spread
+
+from imagelab import evaluate, screen
+from imagelab.compose import compose
+
+RESULTS = Path(__file__).parent / "results"
+KEPT = RESULTS / "averaging.jsonl"
+TRAIN, VAL = 1000, 100  # images a class; all test images
+BASE = {
+    "trainer": "cpu",
+    "trainer.max_epochs": "8",
+    "data": "folder",
+    "data.storage": "memory",
+    "data.size": "32",
+    "data.workers": "0",
+    "model": "resnet9",
+    "model.width": "8",
+    "model.channels_last": "true",
+    "augment": "[flip,crop]",
+    "save_every": "100000",
+    "logger": "[]",
+}
+KINDS: dict[str, Words] = {
+    "one cycle": {},
+    "one cycle, EMA": {"trick": "[ema]"},
+    "restarts": {"schedule": "cosine_restarts", "trick": "[snapshots]"},
+    "constant, SWA": {"schedule": "constant", "trick": "[swa]"},
+    "constant, EMA": {"schedule": "constant", "trick": "[ema]"},
+    "five times as long": {"trainer.max_epochs": "40"},
+}
+FIVE = (0, 1, 2, 3, 4)
+THREE = (0, 1, 2)
+SINGLE, PLAIN, EMA = "single", "one cycle", "one cycle, EMA"
+Node = dict[str, Any]
+
+
+class Line(NamedTuple):
+    """A way to evaluate runs of one kind: the seeds of the members of each evaluation, and its words."""
+
+    name: str
+    kind: str
+    seeds: Sequence[tuple[int, ...]]
+    words: Words
+    against: str = SINGLE
+
+
+def each(seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    """Every run by itself."""
+    return [(seed,) for seed in seeds]
+
+
+LAST = {"checkpoint": "last"}
+RAW = LAST | {"weights": "raw"}
+CYCLES = {"members": "snapshots", "weights": "raw"}
+NEAR = {"tta": "full", "tta.scales": "[32,34,36,38,40]"}
+LINES = (
+    Line(SINGLE, EMA, each(FIVE), RAW),
+    Line("`trick=[ema]`", EMA, each(FIVE), LAST | {"weights": "ema"}),
+    Line("`tta=flip`", EMA, each(FIVE), RAW | {"tta": "flip"}),
+    Line("`tta=ten_crop`", EMA, each(THREE), RAW | {"tta": "ten_crop"}),
+    Line("`tta=multi_scale`", EMA, each(THREE), RAW | {"tta": "multi_scale"}),
+    Line("ensemble of 2", EMA, [(0, 1), (2, 3)], RAW),
+    Line("ensemble of 5", EMA, [FIVE], RAW),
+    Line("ensemble of 5, `tta=flip`", EMA, [FIVE], RAW | {"tta": "flip"}),
+    Line("restarts: its end", "restarts", each(THREE), RAW),
+    Line("restarts: the last 2 snapshots", "restarts", each(THREE), CYCLES | {"snapshots": "2"}),
+    Line("restarts: all 3 snapshots", "restarts", each(THREE), CYCLES),
+    Line("constant rate", "constant, SWA", each(THREE), RAW),
+    Line("constant rate, SWA", "constant, SWA", each(THREE), LAST | {"weights": "swa"}, "constant rate"),
+    Line("constant rate, EMA", "constant, EMA", each(THREE), LAST | {"weights": "ema"}, "constant rate"),
+    Line("`tta=full tta.scales=[32,34,36,38,40]`", EMA, each((0, 1)), RAW | NEAR),
+    Line("`tta=full`", EMA, each((0, 1)), RAW | {"tta": "full"}),
+    Line("trained 5 times as long", "five times as long", each((0,)), RAW),
+)
+
+
+def main() -> None:
+    """Do what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder of CIFAR-10")
+    parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "imagelab-averaging")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    screen.hush()
+    args.kept.mkdir(parents=True, exist_ok=True)
+    data = args.data.resolve()
+    base = BASE | {"data.root": str(data), "data.manifest": str(manifest(data, args.kept / "images.csv"))}
+    train(base, PLAIN, 0, args.kept)
+    for line in LINES:
+        for seed in sorted({seed for seeds in line.seeds for seed in seeds}):
+            train(base | KINDS[line.kind], line.kind, seed, args.kept)
+        for seeds in line.seeds:
+            measure(line, seeds, args.kept)
+        (RESULTS / "averaging.md").write_text(table(), encoding="utf-8")
+
+
+def manifest(data: Path, file: Path) -> Path:
+    """The list of the images: the first of each class for training, the last for validation, all of test."""
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("file", "label", "split"))
+        for folder in sorted((data / "train").iterdir()):
+            images, test = (sorted((data / part / folder.name).iterdir()) for part in ("train", "test"))
+            parts = {"train": images[:TRAIN], "val": images[-VAL:], "test": test}
+            writer.writerows((path, folder.name, part) for part, paths in parts.items() for path in paths)
+    return file
+
+
+def train(words: Words, kind: str, seed: int, folder: Path) -> None:
+    """A run, in a folder of its own, where it is not there yet."""
+    place = folder_of(folder, kind, seed)
+    if not (place / "results.json").is_file():
+        began = time.process_time()
+        accuracy, _ = run(words, seed, place)
+        keep({"trained": kind, "seeds": [seed], "accuracy": accuracy, "seconds": time.process_time() - began})
+
+
+def measure(line: Line, seeds: tuple[int, ...], folder: Path) -> None:
+    """An evaluation, where it is not there yet."""
+    if any(one.get("name") == line.name and one["seeds"] == list(seeds) for one in kept()):
+        return
+    runs = ",".join(str(folder_of(folder, line.kind, seed)) for seed in seeds)
+    with tempfile.TemporaryDirectory() as temporary:
+        composed = compose("evaluate", [f"run=[{runs}]", f"output={temporary}", *said(line.words).split()])
+        assert composed.cfg is not None, composed.problems
+        began = time.process_time()
+        evaluate.start(composed.cfg, folder)
+        seconds = time.process_time() - began
+        found = json.loads((Path(temporary) / evaluate.RESULT).read_text())
+    numbers = {name: found["calibration"][name] for name in ("nll", "ece")}
+    share = found.get("disagreement", {}).get("share")
+    own = {"name": line.name, "seeds": list(seeds), "accuracy": found["metrics"]["accuracy"]}
+    keep(own | numbers | {"disagreement": share, "seconds": seconds})
+
+
+def folder_of(folder: Path, kind: str, seed: int) -> Path:
+    """Where a run lies."""
+    return folder / f"{kind.replace(', ', '_').replace(' ', '_')}_{seed}"
+
+
+def kept() -> list[Node]:
+    """What has been done."""
+    return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.is_file() else []
+
+
+def keep(found: Node) -> None:
+    """Add what was measured."""
+    rounded = {key: round(value, 5) if isinstance(value, float) else value for key, value in found.items()}
+    with KEPT.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(rounded) + "\n")
+    print(rounded, flush=True)
+
+
+def table() -> str:
+    """Every line: means over its evaluations, and what it gains, paired by seed."""
+    lines = [HEAD.format(date=date.today(), machine=machine(), kinds="\n".join(trainings())), *TITLES]
+    for line in LINES:
+        if rows := [one for one in kept() if one.get("name") == line.name]:
+            accuracies = [row["accuracy"] for row in rows]
+            gains = list(differences(line, rows))
+            cells = [
+                line.name,
+                f"{cost(line):.0f}",
+                spread(accuracies) if len(rows) > 1 else f"{100 * accuracies[0]:.1f}",
+                signed(gains) if line.name != line.against else "",
+                *(f"{statistics.fmean(row[name] for row in rows):.3f}" for name in ("nll", "ece")),
+                f"{statistics.fmean(row['seconds'] for row in rows):.1f}",
+                str(len(rows)),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def differences(line: Line, rows: list[Node]) -> Iterator[float]:
+    """Points of accuracy over what a line is compared with: the mean of the runs with the same seeds."""
+    others = {one["seeds"][0]: one["accuracy"] for one in kept() if one.get("name") == line.against}
+    for row in rows:
+        yield 100 * (row["accuracy"] - statistics.fmean(others[seed] for seed in row["seeds"]))
+
+
+def signed(gains: list[float]) -> str:
+    """Their mean, and its standard error where there are several."""
+    spread_of_them = f" ± {error(gains):.1f}" if len(gains) > 1 else ""
+    return f"{statistics.fmean(gains):+.1f}{spread_of_them}"
+
+
+def cost(line: Line) -> float:
+    """Seconds of training that an evaluation rests on."""
+    without = line.kind == EMA and line.words["weights"] == "raw"
+    return len(line.seeds[0]) * seconds_of(PLAIN if without else line.kind)
+
+
+def seconds_of(kind: str) -> float:
+    """Seconds of training of a run of a kind, on the mean."""
+    return statistics.fmean(one["seconds"] for one in kept() if one.get("trained") == kind)
+
+
+def trainings() -> Iterator[str]:
+    """What each kind of run is told, and how long it takes."""
+    done = {one.get("trained") for one in kept()}
+    for kind in (kind for kind in KINDS if kind in done):
+        told = f"`{said(KINDS[kind])}`" if KINDS[kind] else "nothing more"
+        yield f"- {kind}: {told}; {seconds_of(kind):.0f} s"
+
+
+HEAD = """# What averaging brings
+
+ResNet-9 of width 8 on CIFAR-10, 32 x 32 pixels: 10,000 training images, 8 epochs, AdamW, flip and crop; all
+10,000 test images. The weights are those of the last step, chosen by nothing. Accuracy in percent, mean and
+standard error over evaluations of different seeds; the gain is paired by seed, for an ensemble over the mean
+of its members. All lines see the same test images, which say any one accuracy to half a point only. Seconds
+are CPU seconds on one thread: of training what the line rests on, of evaluation those of the whole command,
+with decoding the images. NLL is the mean cross entropy, ECE the expected calibration error.
+
+    .venv/bin/python benchmarks/averaging.py --data FOLDER
+
+{date}, {machine}, one thread. Runs and their seconds each, tests at their end included:
+
+{kinds}
+
+The single runs of the table are those of "one cycle, EMA" with their raw weights, which are the same as
+without EMA; the seconds are those without. "constant rate" is compared with "single", and what is averaged
+at a constant rate with that.
+"""
+TITLES = (
+    "| what | training | accuracy | gain | NLL | ECE | evaluation | evaluations |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
+
+if __name__ == "__main__":
+    main()

@@ -200,6 +200,17 @@ def test_a_problem_while_building_is_told_in_its_sentence(capsys):
     assert capsys.readouterr().err == "data.root: /nowhere does not exist\n"
 
 
+def test_ctrl_c_while_a_command_is_being_imported_leaves_no_trace_of_the_stack(monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    monkeypatch.setattr(sys, "argv", ["imagelab", "inspect"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+
+
 def test_a_further_rank_joins_its_run_whatever_the_words_say(monkeypatch):
     from imagelab import train
 

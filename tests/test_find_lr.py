@@ -54,7 +54,8 @@ def test_it_writes_records_a_page_and_a_picture_and_shows_what_to_paste(tmp_path
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["start=1", "end=0.1"], "start: wants a rate above 0 and below end, got start=1"),
+        (["start=1", "end=0.1"], "start: wants a rate above 0 and below a finite end, got start=1"),
+        (["end=inf"], "below a finite end, got start=1e-07 and end=inf"),
         (["steps=20"], "steps: wants 50 or more"),
         (["optimizer=lbfgs", "data.batch_size=full"], "LBFGS finds the length of each step by a line search"),
         (["model.widths=[0]"], "model.widths: wants 1 or more"),

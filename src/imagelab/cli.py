@@ -42,7 +42,8 @@ def main() -> None:
         del sys.argv[1]
     else:
         refuse([f"{name}: no such command{nearest(name, known) or '; there are ' + ', '.join(known)}"], None)
-    import_module(f"imagelab.{known[name][0]}").main()
+    with plainly():
+        import_module(f"imagelab.{known[name][0]}").main()
 
 
 def rejoin() -> None:
@@ -77,11 +78,16 @@ def run_hydra(task: Task, command: str = "train", root: type | None = None) -> N
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Tell a Problem in its sentence, exit status 2."""
+    """Tell a Problem in its sentence, exit status 2; after Ctrl-C no trace of the stack, exit status 130."""
     try:
         yield
     except Problem as problem:
         refuse(str(problem).splitlines(), None)
+    except KeyboardInterrupt:
+        from imagelab import run_folder
+
+        run_folder.discard_empty()
+        sys.exit(130)
 
 
 def refuse(sentences: list[str], head: str | None = HEAD) -> NoReturn:

@@ -3,6 +3,7 @@
 imagelab find_lr model=resnet9 optimizer=momentum
 """
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,14 +58,12 @@ def start(cfg: Node, folder: Path) -> None:
 
 def refuse(cfg: Node) -> None:
     """Raise a Problem where the config asks for a test that can say nothing."""
-    if not 0 < cfg["start"] < cfg["end"]:
+    if not 0 < cfg["start"] < cfg["end"] < math.inf:
         raise Problem(
-            f"start: wants a rate above 0 and below end, got start={cfg['start']} and end={cfg['end']}"
+            f"start: wants a rate above 0 and below a finite end, got start={cfg['start']} and end={cfg['end']}"
         )
     if cfg["steps"] < FEWEST:
         raise Problem(f"steps: wants {FEWEST} or more, to tell a trend from noise, got {cfg['steps']}")
-    if cfg["resume"] is not None:
-        raise Problem("resume: only for imagelab train; leave it out")
 
 
 def tested(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:

@@ -52,8 +52,9 @@ def run(task: cli.Task, command: str, root: type | None) -> None:
     elif takes_run and not (foreign or shown or SWEEP_DIR in map(key_of, words)):
         with cli.plainly():
             words = [*words, f"{SWEEP_DIR}={run_folder.new_folder('sweeps')}"]
+    held, words = _held_back(words, command)
     sys.argv[1:] = [*words, *flags]
-    _start(task, command, root, wanted, plan)
+    _start(task, command, root, wanted, plan, held)
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
@@ -105,7 +106,17 @@ def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
     ]
 
 
-def _start(task: cli.Task, command: str, root: type, wanted: str | None, plan: "Plan | None") -> None:
+def _held_back(words: list[str], command: str) -> tuple[config.Node, list[str]]:
+    """Keys that bear the name of another command's group, which Hydra would take for it; the other words."""
+    plain = menu.root_keys(command).keys() - menu.questions(command).keys()
+    mine = [word for word in words if key_of(word) in plain and (menu.folder() / key_of(word)).is_dir()]
+    values = {key_of(word): OverridesParser.create().parse_override(word).value() for word in mine}
+    return values, [word for word in words if word not in mine]
+
+
+def _start(
+    task: cli.Task, command: str, root: type, wanted: str | None, plan: "Plan | None", held: config.Node
+) -> None:
     failed: list[str] = []
     made: list[str] = []
 
@@ -121,9 +132,9 @@ def _start(task: cli.Task, command: str, root: type, wanted: str | None, plan: "
     def job(cfg: DictConfig) -> float | None:
         state = HydraConfig.get()
         if plan or state.mode == RunMode.RUN:  # the sweeper of a plan sees for itself how a trial ends
-            return _job(task, cfg, root)
+            return _job(task, cfg, root, held)
         try:
-            return _job(task, cfg, root)
+            return _job(task, cfg, root, held)
         except SystemExit as end:  # one failed trial does not end the sweep
             if end.code in INTERRUPTED:
                 raise
@@ -137,9 +148,9 @@ def _start(task: cli.Task, command: str, root: type, wanted: str | None, plan: "
         cli.refuse(failed, "These trials failed:")
 
 
-def _job(task: cli.Task, cfg: DictConfig, root: type) -> float | None:
+def _job(task: cli.Task, cfg: DictConfig, root: type, held: config.Node) -> float | None:
     with cli.plainly():
-        node = config.plain(cfg)
+        node = config.plain(cfg) | held
         found = config.problems(node, root)
         if found:
             cli.refuse(found)

@@ -55,6 +55,11 @@ def test_the_command_writes_records_a_page_and_tables_without_importing_torch(ph
         (["data=folder", "data.root=EMPTY"], "has no class folders"),
         (["data=folder", "data.root=PHOTOS", "data.classes=[a,c]"], "there is no class 'c'"),
         (["data=folder", "data.root=PHOTOS", "data.manifest=no.csv"], "data.manifest=no.csv does not exist"),
+        (["data=folder", "data.root=PHOTOS", "labels=no.csv"], "labels=no.csv cannot be read"),
+        (["data=folder", "data.root=PHOTOS", "data.classes=[a]", "labels=true"], "too few"),
+        (["annotate=5", "labels=true", "split=repaired"], "leave out split=repaired and labels"),
+        (["annotate=5", "port=65536"], "port=65536: bind(): port must be 0-65535"),
+        (["split=repaired"], "split=repaired: wants files, say data=folder data.root=DIR; got Digits"),
         (["split=repair"], "did you mean 'repaired'"),
         (["spilt=repaired"], "spilt: no such key; did you mean 'split'"),
     ],
@@ -66,6 +71,7 @@ def test_a_mistake_is_told_in_a_sentence_and_leaves_no_trace(photos, tmp_path, w
     assert said.status == 2
     assert sentence in said.err
     assert "Traceback" not in said.err
+    assert not (tmp_path / "logs").exists()
 
 
 def test_the_split_is_that_of_training_where_the_folder_has_none(photos, tmp_path):
@@ -105,6 +111,12 @@ def test_what_training_would_stop_at_is_a_finding(tmp_path, written):
     assert "FAIL" in {record["status"] for record in refused}
 
 
+def test_images_that_need_torch_anyway_are_also_shown_as_they_enter_the_network(tmp_path):
+    said = imagelab("inspect", "data.limit=150", "hydra.run.dir=out", folder=tmp_path)
+    assert said.status == 0, said
+    assert "<h2>What enters the network</h2>" in (tmp_path / "out" / "inspection.html").read_text()
+
+
 def test_names_that_no_table_can_hold_are_inspected_and_only_refused_in_a_repaired_split(tmp_path):
     for name in (b"a/\xff.jpg", b"b/two\nlines.jpg"):
         path = tmp_path / "photos" / os.fsdecode(name)
@@ -115,3 +127,4 @@ def test_names_that_no_table_can_hold_are_inspected_and_only_refused_in_a_repair
     said = imagelab(*words, "split=repaired", folder=tmp_path)
     assert said.status == 2
     assert all(name in said.err for name in (r"'a/\udcff.jpg'", r"'b/two\nlines.jpg'"))
+    assert len(list((tmp_path / "logs" / "inspect").iterdir())) == 1  # that of the first command

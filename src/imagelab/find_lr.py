@@ -60,7 +60,8 @@ def refuse(cfg: Node) -> None:
     """Raise a Problem where the config asks for a test that can say nothing."""
     if not 0 < cfg["start"] < cfg["end"] < math.inf:
         raise Problem(
-            f"start: wants a rate above 0 and below a finite end, got start={cfg['start']} and end={cfg['end']}"
+            "start: wants a rate above 0 and below a finite end, "
+            f"got start={cfg['start']} and end={cfg['end']}"
         )
     if cfg["steps"] < FEWEST:
         raise Problem(f"steps: wants {FEWEST} or more, to tell a trend from noise, got {cfg['steps']}")

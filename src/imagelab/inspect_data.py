@@ -6,11 +6,14 @@ Takes what `train` takes. A question is a function of what was seen of the image
 config and the folder for its files, and answers with records and sections (`inspection/answer.py`).
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from imagelab import cli, config
+from imagelab import cli, config, screen
+from imagelab.inspection.command import FOLDER
+from imagelab.problem import Problem
 from imagelab.record import Record, taking, timed, worst
 
 Node = dict[str, Any]
@@ -27,9 +30,10 @@ class Inspect(config.Run):
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:
-        """Only the data, so that torch is not imported; all where the network or its input is needed."""
+        """Only a folder's pictures, so that torch is not imported; all where it is imported anyway."""
         augmented = any(name != "none" for name in cfg["augment"])
-        return set(cfg) if cfg["labels"] or cfg["annotate"] or augmented else {"data"}
+        torch = augmented or cfg["labels"] or cfg["annotate"] or cfg["data"]["_target_"] != FOLDER
+        return set(cfg) if torch else {"data"}
 
 
 def main() -> None:
@@ -59,19 +63,45 @@ def questions(cfg: Node) -> list[Any]:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write inspection.json, inspection.html and the tables beside them into a new folder."""
+    refuse(cfg)
     if cfg["annotate"]:
         from imagelab.inspection.annotate import annotate
 
         annotate(cfg, folder)
         return
+    try:
+        _inspect(cfg, folder)
+    except Problem:
+        for entry in folder.iterdir():  # tables of what was looked at before
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        raise
+
+
+def refuse(cfg: Node) -> None:
+    """Raise a Problem where the words do not go together, before any image is looked at."""
+    others = [word for word, said in (("split=repaired", cfg["split"]), ("labels", cfg["labels"])) if said]
+    if cfg["annotate"] and others:
+        raise Problem(f"annotate: opens a page and inspects nothing; leave out {' and '.join(others)}")
+    if cfg["split"] == "repaired" and cfg["data"]["_target_"] != FOLDER:
+        name = cfg["data"]["_target_"].rpartition(".")[2]
+        raise Problem(f"split=repaired: wants files, say data=folder data.root=DIR; got {name}")
+    if isinstance(cfg["labels"], str):
+        from imagelab.inspection.given_predictions import read_table
+
+        read_table(Path(cfg["labels"]).expanduser())
+
+
+def _inspect(cfg: Node, folder: Path) -> None:
     from imagelab.inspection.collection import collect
-    from imagelab.inspection.repair import refuse_without_files
+    from imagelab.inspection.repair import REPAIRED, refuse_strange_names
     from imagelab.inspection.scan import scan
     from imagelab.reports.publish import loggers_of, publish
 
-    refuse_without_files(cfg)
+    images = collect(cfg)
+    if cfg["split"]:
+        refuse_strange_names(images)
     with timed() as spent:
-        seen = scan(collect(cfg), folder)
+        seen = scan(images, folder)
     records, sections = [_looked(seen, spent[0])], []
     for ask in questions(cfg):
         with timed() as spent:
@@ -87,6 +117,7 @@ def start(cfg: Node, folder: Path) -> None:
         sections=sections,
         loggers=loggers_of(cfg, folder),
     )
+    screen.say(*[f"train: {record.fix}" for record in records if record.name == REPAIRED])
 
 
 def _looked(seen: Any, seconds: float) -> Record:

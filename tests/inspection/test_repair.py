@@ -1,13 +1,15 @@
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from imagelab.compose import compose
 from imagelab.data.folder import Folder
-from imagelab.inspection.repair import refuse_without_files, repaired
-from imagelab.problem import Problem
+from imagelab.inspection.command import on_folder
+from imagelab.inspection.repair import repaired
 from tests.in_process import imagelab
 from tests.inspection.bad_files import encoded, scene
 
@@ -73,7 +75,9 @@ def test_a_repaired_split_is_taken_by_training_and_is_clean_when_inspected_again
     assert {row["split"] for row in rows} == set(taken.splits) == {"train", "val", "test"}
 
 
-def test_only_files_can_be_split_anew():
-    cfg = {"split": "repaired", "data": {"_target_": "imagelab.data.digits.Digits"}}
-    with pytest.raises(Problem, match=r"split=repaired: wants files, say data=folder .* got Digits"):
-        refuse_without_files(cfg)
+@pytest.mark.parametrize("name", ["my photos, (1)=x", "a \"quoted\" 'one' + ~", "größe", "plain/one-2.x"])
+def test_the_command_to_paste_is_read_back_by_the_shell_and_by_hydra(name):
+    typed = shlex.split(on_folder("inspect", root=name, manifest=f"/tmp/{name}.csv"))
+    composed = compose("inspect", typed[2:])
+    assert composed.cfg is not None
+    assert (composed.cfg["data"]["root"], composed.cfg["data"]["manifest"]) == (name, f"/tmp/{name}.csv")

@@ -43,7 +43,7 @@ class Annotation:
 
     def __init__(self, data: ImageData, split: str, places: np.ndarray, folder: Path) -> None:
         self.data, self.images, self.labels = data, data.named[split].images, data.splits[split].labels
-        self.places, self.folder = places.tolist(), folder
+        self.split, self.places, self.folder = split, places.tolist(), folder
         names = data.named[split].names
         self.files = [names[place] for place in self.places]
         self.answers = Answers(folder / f"{STEM}.csv", self.files)
@@ -54,12 +54,15 @@ class Annotation:
         """Whether all images have an answer."""
         return len(self.answers.said) == len(self.places)
 
+    def keep_order(self) -> None:
+        """Let an annotation be gone on with."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        runs.write_json(self.folder / ORDER, {"split": self.split, "files": self.files})
+
     def state(self) -> Node:
         """What the page needs to show the next image; never its label."""
-        number, total = len(self.answers.said), len(self.places)
-        result = self.result() if self.done else ""
-        progress = {"number": number, "total": total, "done": self.done}
-        return progress | {"classes": self.data.classes, "result": result}
+        progress = {"number": len(self.answers.said), "total": len(self.places), "done": self.done}
+        return progress | {"classes": self.data.classes, "result": self.result() if self.done else ""}
 
     def image(self, number: int) -> np.ndarray:
         """(H, W, 3) uint8."""
@@ -127,10 +130,7 @@ def annotation(cfg: Node, folder: Path) -> Annotation:
     if isinstance(cfg["annotate"], str):
         return _going_on(cfg["annotate"], data)
     places = order_of(data.splits[split].labels, cfg["annotate"], cfg["seed"])
-    begun = Annotation(data, split, places, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    runs.write_json(folder / ORDER, {"split": split, "files": begun.files})
-    return begun
+    return Annotation(data, split, places, folder)
 
 
 def serve(begun: Annotation, port: int) -> ThreadingHTTPServer:
@@ -148,9 +148,12 @@ def serve(begun: Annotation, port: int) -> ThreadingHTTPServer:
         annotation = begun
 
     try:
-        return ThreadingHTTPServer((HOST, port), Handler)
-    except OSError as error:
-        raise Problem(f"port={port}: {error.strerror or error}; port=0 takes any free one") from error
+        server = ThreadingHTTPServer((HOST, port), Handler)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise Problem(f"port={port}: {why}; port=0 takes any free one") from error
+    begun.keep_order()
+    return server
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -182,8 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, KeyError, TypeError):
             self.send_error(400, "expected number, label and seconds as JSON")
             return
-        state = self.annotation.answer(number, label, seconds)
-        self._reply_json(state)
+        self._reply_json(state := self.annotation.answer(number, label, seconds))
         if state["done"]:
             threading.Thread(target=self._stop, daemon=True).start()
 

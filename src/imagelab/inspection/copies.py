@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from imagelab.inspection.answer import Answer
+from imagelab.inspection.command import FOLDER, on_folder
 from imagelab.inspection.duplicates import Duplicates, Pair, find_duplicates
 from imagelab.inspection.repair import repair
 from imagelab.inspection.scan import Seen
@@ -104,10 +105,9 @@ def leaked_share(seen: Seen, groups: np.ndarray) -> dict[str, float]:
 def repair_command(cfg: Node) -> str:
     """What to type for a split without copies across."""
     data = cfg["data"]
-    if "root" not in data or not data["_target_"].endswith(".Folder"):
+    if data["_target_"] != FOLDER:
         return "keep in mind that the measured accuracy is too good"
-    manifest = f" data.manifest={data['manifest']}" if data["manifest"] else ""
-    return f"imagelab inspect data=folder data.root={data['root']}{manifest} split=repaired"
+    return on_folder("inspect", root=data["root"], manifest=data["manifest"]) + " split=repaired"
 
 
 def _within(seen: Seen, pairs: list[Pair]) -> Record:

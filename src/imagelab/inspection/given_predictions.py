@@ -34,7 +34,7 @@ def given_predictions(table: str, *, names: list[str], splits: list[str], classe
         Problem: A column or an image is not there, a row is no distribution, or the images were not held out.
     """
     path = Path(table).expanduser()
-    columns, rows = _rows(path)
+    columns, rows = read_table(path)
     _refuse_columns(path, columns, classes)
     number = {name: place for place, name in enumerate(names)}
     unknown = [row["file"] for row in rows if row["file"] not in number]
@@ -48,23 +48,28 @@ def given_predictions(table: str, *, names: list[str], splits: list[str], classe
     return Given(places, _probabilities(path, rows, classes), fold)
 
 
-def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The columns of a CSV file, and its rows.
+
+    Raises:
+        Problem: It cannot be read, or has no column for what images were held out of.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file, restval="")
-            rows = list(reader)
-            return list(reader.fieldnames or []), rows
+            rows, columns = list(reader), list(reader.fieldnames or [])
     except (OSError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise Problem(f"labels={path} cannot be read ({why}): expected true, false or a CSV file") from error
-
-
-def _refuse_columns(path: Path, columns: Sequence[str], classes: Sequence[str]) -> None:
     if "fold" not in columns:
         raise Problem(
             f"labels: {path} has no column `fold`: a network repeats the labels that it was trained on, "
             "wrong ones too; say of each image which part it was held out of, or let labels=true predict"
         )
+    return columns, rows
+
+
+def _refuse_columns(path: Path, columns: Sequence[str], classes: Sequence[str]) -> None:
     if missing := [name for name in ("file", *classes) if name not in columns]:
         raise Problem(
             f"labels: {path} has no column {missing[0]!r}: expected file, fold and a probability for each of "

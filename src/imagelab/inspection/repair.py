@@ -14,22 +14,23 @@ from typing import Any
 import numpy as np
 
 from imagelab.data.listing import some
-from imagelab.inspection.collection import FOLDER
+from imagelab.inspection.collection import Collection
+from imagelab.inspection.command import on_folder
 from imagelab.inspection.scan import Seen
 from imagelab.problem import Problem
 from imagelab.randomness import stream
 from imagelab.record import Record
 
 Node = dict[str, Any]
+REPAIRED = "repaired split"
 ORDER = ("train", "val", "test")
 LEFT_OUT = ""
 
 
-def refuse_without_files(cfg: Node) -> None:
-    """Raise a Problem where a split is to be repaired, but no files could be listed in it."""
-    if cfg["split"] == "repaired" and cfg["data"]["_target_"] != FOLDER:
-        name = cfg["data"]["_target_"].rpartition(".")[2]
-        raise Problem(f"split=repaired: wants files, say data=folder data.root=DIR; got {name}")
+def refuse_strange_names(images: Collection) -> None:
+    """Raise a Problem where the name of a file cannot be written in a table."""
+    if strange := [ascii(name) for name in images.names.tolist() if not name.isprintable()]:
+        raise Problem(f"split=repaired: no table can hold these names: {some(strange)}; rename the files")
 
 
 def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
@@ -42,12 +43,12 @@ def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
     changed = np.flatnonzero(seen.readable & (after != images.splits))
     moved = Counter(f"{images.splits[i]} -> {after[i] or 'left out'}" for i in changed.tolist())
     return Record(
-        name="repaired split",
+        name=REPAIRED,
         status="INFO",
         value=dict(moved) or "nothing had to change",
         expected="no group of copies in two splits",
         why=f"{len(changed):,} of {len(after):,} images changed their place; all keep their labels",
-        fix=f"imagelab train data=folder data.root={cfg['data']['root']} data.manifest={table.absolute()}",
+        fix=on_folder("train", root=cfg["data"]["root"], manifest=str(table.absolute())),
     )
 
 
@@ -94,14 +95,8 @@ def _give_back(
 
 
 def write_manifest(seen: Seen, splits: np.ndarray, table: Path) -> None:
-    """The table that `data.manifest` takes; files are named from where it lies.
-
-    Raises:
-        Problem: A name cannot be written in it.
-    """
+    """The table that `data.manifest` takes; files are named from where it lies."""
     images = seen.images
-    if strange := [ascii(name) for name in images.names.tolist() if not name.isprintable()]:
-        raise Problem(f"split=repaired: no table can hold these names: {some(strange)}; rename the files")
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "label", "split"])

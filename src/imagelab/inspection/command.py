@@ -1,0 +1,27 @@
+"""Commands on a folder of pictures, to be pasted into a shell whatever the folder is called.
+
+Source: https://hydra.cc/docs/advanced/override_grammar/basic/#quoted-values
+"""
+
+import re
+import shlex
+
+FOLDER = "imagelab.data.folder.Folder"  # the data sets that the commands are about
+
+
+def on_folder(command: str, *, root: str, manifest: str | None) -> str:
+    """An `imagelab` command with `data=folder` and its paths.
+
+    >>> print(on_folder("train", root="my photos", manifest=None))
+    imagelab train data=folder 'data.root="my photos"'
+    """
+    paths = {"data.root": root} | ({"data.manifest": manifest} if manifest else {})
+    words = [f"{key}={_quoted(value)}" for key, value in paths.items()]
+    return shlex.join(["imagelab", command, "data=folder", *words])
+
+
+def _quoted(value: str) -> str:
+    """As Hydra reads it: quotes where it holds more than plain characters."""
+    if re.fullmatch(r"[\w/.+-]+", value, re.ASCII):
+        return value
+    return '"' + value.replace('"', r"\"") + '"'

@@ -107,6 +107,8 @@ def ours(
         classes=None,
         balance=False,
         val_fraction=0.1,
+        folds=None,
+        fold=None,
         test_fraction=0.2,
         storage=storage,
         views=1,

@@ -28,6 +28,8 @@ IMAGE_DATA: dict[str, Any] = {
     "balance": False,
     "val_fraction": 0.1,
     "test_fraction": 0.2,
+    "folds": None,
+    "fold": None,
     "decisions": None,
     "storage": "auto",
     "views": 1,

@@ -55,6 +55,8 @@ class DataKnobs:
     balance: bool
     val_fraction: float
     test_fraction: float
+    folds: int | None
+    fold: int | None
     decisions: str | None
     storage: Literal["auto", "memory", "files", "shrunk"]
 

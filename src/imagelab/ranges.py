@@ -21,6 +21,8 @@ LEAST = {
     "data.workers": 0,
     "data.size": 1,
     "data.limit": 1,
+    "data.folds": 2,
+    "data.fold": 0,
     "annotate": 1,
     "port": 0,
     "optimizer.weight_decay": 0,
@@ -50,6 +52,20 @@ def _fractions_are_shares(cfg: Node) -> Iterator[str]:
     for key in ("val_fraction", "test_fraction"):
         if not 0 < cfg["data"][key] < 1:
             yield f"data.{key}: wants a share between 0 and 1, got {cfg['data'][key]}"
+
+
+def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
+    folds, fold = cfg["data"].get("folds"), cfg["data"].get("fold")
+    searched = str((cfg.get("sweep") or {}).get("_target_")).endswith(".KFold")
+    if folds is None and fold is not None:
+        yield f"data.fold: {fold} of how many? Say data.folds=5, too"
+    elif isinstance(folds, int) and fold is None and not searched:
+        yield (
+            f"data.fold: say which of the {folds} is held out, 0 to {folds - 1}; or let each be, in turn: "
+            f"imagelab train -m sweep=kfold data.folds={folds}"
+        )
+    elif isinstance(folds, int) and isinstance(fold, int) and fold >= folds:
+        yield f"data.fold: wants 0 to {folds - 1}, since data.folds={folds}, got {fold}"
 
 
 def _smoothing_is_a_share(cfg: Node) -> Iterator[str]:
@@ -89,6 +105,7 @@ RANGES: list[Callable[[Node], Iterator[str]]] = [
     _length_is_known,
     _numbers_are_large_enough,
     _fractions_are_shares,
+    _fold_is_one_of_the_folds,
     _smoothing_is_a_share,
     _left_out_are_shares,
     _rate_is_positive,

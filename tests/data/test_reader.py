@@ -35,9 +35,8 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     again = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
     from imagelab.data.splits import prepare_splits
 
-    files = prepare_splits(
-        again, classes=None, limit=None, val_fraction=0.25, test_fraction=0.25, decisions=None
-    )[1]
+    how = {"limit": None, "folds": None, "fold": None, "val_fraction": 0.25, "test_fraction": 0.25}
+    files = prepare_splits(again, classes=None, decisions=None, **how)[1]
     count = data.counts["test"]
     index = np.arange(count)
     batch = data.dataset("test", augmented=False)[Address(0, 0, index, index)]

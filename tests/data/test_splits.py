@@ -20,7 +20,8 @@ def images(*counts, first=0):
 
 
 def prepare(splits, names=NAMES, **changes):
-    settings = {"classes": None, "limit": None, "val_fraction": 0.1, "test_fraction": 0.2, "decisions": None}
+    settings = {"classes": None, "limit": None, "decisions": None, "folds": None, "fold": None}
+    settings |= {"val_fraction": 0.1, "test_fraction": 0.2}
     return prepare_splits(SimpleNamespace(classes=names, splits=splits), **(settings | changes))[:2]
 
 

@@ -13,6 +13,8 @@ KNOBS: dict[str, Any] = {
     "classes": None,
     "balance": False,
     "val_fraction": 0.1,
+    "folds": None,
+    "fold": None,
     "test_fraction": 0.2,
     "storage": "auto",
     "decisions": None,

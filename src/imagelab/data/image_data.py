@@ -10,7 +10,6 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from imagelab.augment.apply import (
-    BatchStep,
     PhotoAugment,
     augment_batch,
     batch_steps,
@@ -45,15 +44,16 @@ class ImageData(lightning.LightningDataModule):
         batch_size: Images a device and step, or "full": all training images in one step.
         workers: Processes that make batches, or "auto": none for images in memory, up to 8 for photos.
         size: Side of the network's input in pixels; None: as the data set says.
-        limit: Images a split at most, the same share of each class.
+        limit: Images a split, or all folds, at most, the same share of each class.
         classes: Only these, by name.
         balance: Draw every class equally often.
         val_fraction: Of the training images, where the source has no val split; in (0, 1).
         test_fraction: Of all images, where the source has one split only; in (0, 1).
+        folds: So many parts of what is not for testing, one of them the val split; None: see `val_fraction`.
+        fold: Which of them, from 0.
         decisions: A table of images to drop or to relabel, in whichever split they are.
         storage: Where pictures that come in files are kept.
-        views: How often a batch shows each of its images. Where more than once, the images of all splits are
-            augmented, those of val and test the same way each time.
+        views: How often a batch shows each image. Above 1 all splits are augmented, val and test alike.
 
     Raises:
         Problem: What cannot be trained on.
@@ -74,6 +74,8 @@ class ImageData(lightning.LightningDataModule):
         balance: bool,
         val_fraction: float,
         test_fraction: float,
+        folds: int | None,
+        fold: int | None,
         decisions: str | None,
         storage: Storage,
         views: int,
@@ -83,20 +85,18 @@ class ImageData(lightning.LightningDataModule):
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         self.workers: int | Literal["auto"] = workers
-        fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
+        parts: Any = {"val_fraction": val_fraction, "test_fraction": test_fraction} | {"fold": fold}
         self.classes, splits, self.named, self.decided = prepare_splits(
-            source, classes=classes, limit=limit, decisions=decisions, **fractions
+            source, classes=classes, limit=limit, decisions=decisions, folds=folds, **parts
         )
-        square = size or (preprocess.size if preprocess else None)
-        geometry = photo_geometry(preprocess, size)
-        closer = max(geometry.resize, least_side(self.single, geometry.size))
-        short = closer if views > 1 else geometry.resize
-        self.splits = stored(splits, storage, size=square, short=short, train_short=closer)
+        square, geometry = size or (preprocess and preprocess.size), photo_geometry(preprocess, size)
+        close = max(geometry.resize, least_side(self.single, geometry.size))
+        short = close if views > 1 else geometry.resize
+        self.splits = stored(splits, storage, size=square, short=short, train_short=close)
         self.preprocess = fit_preprocess(preprocess, size, self.splits["train"], splits["train"])
         self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
         whole = isinstance(self.splits["train"], Arrays) and not any(is_library(one) for one in self.single)
-        self.on_device: list[BatchStep] = batch_steps(self.single) if whole else []
-        self.in_workers = [] if whole else self.single
+        self.on_device, self.in_workers = (batch_steps(self.single), []) if whole else ([], self.single)
         self.train_set = self._viewed("train", augmented=True)
         self._try_first_step()
 
@@ -165,8 +165,7 @@ class ImageData(lightning.LightningDataModule):
     def sample(self, count: int) -> Tensor:
         """Up to so many training images as the network sees them, not augmented; the same for a seed."""
         index = stream(self.seed, "sample").permutation(self.counts["train"])[:count]
-        batch = self.dataset("train", augmented=False)[Address(0, 0, index, index)]
-        return self.preprocess(batch.images)
+        return self.preprocess(self.dataset("train", augmented=False)[Address(0, 0, index, index)].images)
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
         """Every image of a split once, as it is; where there are several views, all of them."""
@@ -245,5 +244,4 @@ def position(trainer: lightning.Trainer, steps: int) -> tuple[int, int]:
     loop = trainer.fit_loop
     epochs: Any = loop.epoch_progress.current
     batch = loop.epoch_loop.batch_progress.current.ready
-    inside = epochs.ready > epochs.processed and batch < steps
-    return epochs.processed, batch if inside else 0
+    return epochs.processed, batch if epochs.ready > epochs.processed and batch < steps else 0

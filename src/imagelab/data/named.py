@@ -16,13 +16,13 @@ class Named:
 
     Args:
         images: N images.
-        origin: The source's split that they are from.
+        origins: (N,) str, the source's split that each is from.
         places: (N,) int64, in that split.
         source: All images of the source, by split.
     """
 
-    def __init__(self, images: Images, origin: str, places: np.ndarray, source: Source) -> None:
-        self.images, self.origin, self.places, self.source = images, origin, places, source
+    def __init__(self, images: Images, origins: np.ndarray, places: np.ndarray, source: Source) -> None:
+        self.images, self.origins, self.places, self.source = images, origins, places, source
 
     def __len__(self) -> int:
         return len(self.places)
@@ -38,20 +38,23 @@ class Named:
         if isinstance(self.images, Files):
             above = folder_of(self.source)
             return [str(path).removeprefix(above).replace(os.sep, "/") for path in self.images.paths]
-        return [f"{self.origin}/{place}" for place in self.places.tolist()]
+        return [f"{origin}/{place}" for origin, place in zip(self.origins, self.places.tolist(), strict=True)]
 
     def select(self, index: np.ndarray) -> "Named":
         """The images at these places, in this order."""
-        return Named(self.images.select(index), self.origin, self.places[index], self.source)
+        return Named(self.images.select(index), self.origins[index], self.places[index], self.source)
 
     def relabel(self, labels: np.ndarray) -> "Named":
         """The same images with other labels, (N,) int64."""
-        return Named(self.images.relabel(labels), self.origin, self.places, self.source)
+        return Named(self.images.relabel(labels), self.origins, self.places, self.source)
 
 
 def named(source: Source) -> dict[str, Named]:
     """The images of a source, as they come."""
-    return {split: Named(images, split, np.arange(len(images)), source) for split, images in source.items()}
+    return {
+        split: Named(images, np.full(len(images), split), np.arange(len(images)), source)
+        for split, images in source.items()
+    }
 
 
 def folder_of(source: Source) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from imagelab.contracts import Images, Source
 from imagelab.data.decisions import Decided, decide
+from imagelab.data.folds import Folds, pooled
 from imagelab.data.listing import some
 from imagelab.data.named import Named, named
 from imagelab.problem import Problem, nearest
@@ -32,6 +33,8 @@ def prepare_splits(
     limit: int | None,
     val_fraction: float,
     test_fraction: float,
+    folds: int | None,
+    fold: int | None,
     decisions: str | None,
 ) -> Prepared:
     """The classes and the splits "train", "val" and, where there is one, "test" that a run uses.
@@ -39,16 +42,19 @@ def prepare_splits(
     Args:
         source: The data set.
         classes: Only these, by name.
-        limit: Images a split at most, the same share of each class.
-        val_fraction: Of the training images, where the source has no "val"; in (0, 1).
+        limit: Images a split, or all folds, at most, the same share of each class.
+        val_fraction: Of the training images, where the source has no "val" and there are no folds; in (0, 1).
         test_fraction: Of all images, where the source has "train" only; in (0, 1).
+        folds: Parts of equal size of what is not for testing, one of which is "val"; None: no such parts.
+        fold: Which of them, from 0.
         decisions: A table of images to drop or to relabel. It never changes which images are held out.
 
     Raises:
         Problem: What cannot be trained on.
     """
-    splits = carve(named(source.splits), val_fraction=val_fraction, test_fraction=test_fraction)
-    names, told = list(source.classes), dict[str, Decided]()
+    names, told, splits = list(source.classes), dict[str, Decided](), named(source.splits)
+    splits = pool(splits, test_fraction) if folds else carve(splits, val_fraction, test_fraction)
+    parts = Folds(splits["train"], folds) if folds else None
     if decisions is not None:
         splits, told = decide(splits, decisions, names)
     if classes is not None:
@@ -56,18 +62,24 @@ def prepare_splits(
         names, splits = choose_classes(names, splits, chosen)
     if limit is not None:
         splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
+    if parts is not None:
+        splits |= parts.held_out(splits["train"], fold or 0, anew=limit is not None)
     refuse_empty(names, splits, limit)
     return Prepared(names, {split: part.images for split, part in splits.items()}, splits, told)
 
 
-def carve(splits: Mapping[str, Part], *, val_fraction: float, test_fraction: float) -> dict[str, Part]:
+def carve(splits: Mapping[str, Part], val_fraction: float, test_fraction: float) -> dict[str, Part]:
     """Add what a source has not: "test" where it has "train" only, "val" where it has none."""
-    carved = dict(splits)
-    if set(carved) == {"train"}:
-        carved["train"], carved["test"] = _divide(carved["train"], "test", test_fraction)
+    carved = _with_test(splits, test_fraction)
     if "val" not in carved:
         carved["train"], carved["val"] = _divide(carved["train"], "val", val_fraction)
     return carved
+
+
+def pool(splits: Mapping[str, Named], test_fraction: float) -> dict[str, Named]:
+    """Train and val as one "train", and "test": as `carve` has it, whatever the folds."""
+    parts = _with_test(splits, test_fraction)
+    return {"train": pooled(parts)} | ({"test": parts["test"]} if "test" in parts else {})
 
 
 def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
@@ -129,6 +141,13 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
     raise Problem(
         f"data: no training images of {gone}{where}; add some, or leave the class out by data.classes=[...]"
     )
+
+
+def _with_test(splits: Mapping[str, Part], fraction: float) -> dict[str, Part]:
+    parts = dict(splits)
+    if set(parts) == {"train"}:
+        parts["train"], parts["test"] = _divide(parts["train"], "test", fraction)
+    return parts
 
 
 def _divide(images: Part, part: str, fraction: float) -> tuple[Part, Part]:

@@ -16,12 +16,13 @@ from imagelab.contracts import Images, Photos
 from imagelab.data.decisions import decide
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
+from imagelab.data.folds import Folds
 from imagelab.data.named import Named, named
-from imagelab.data.splits import carve, choose_classes, first_of_each
+from imagelab.data.splits import carve, choose_classes, first_of_each, pool
+from imagelab.inspection.command import FOLDER
 from imagelab.inspection.walk import Walk, walk
 
 Node = dict[str, Any]
-FOLDER = "imagelab.data.folder.Folder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +95,19 @@ def collect(cfg: Node) -> Collection:
 
         made = make(own, seed=cfg["seed"], labelled=True)
         found, names, source = None, list(made.classes), dict(made.splits)
-    parts = named(source)
+    parts, folds = named(source), None
     if "train" in parts and len(parts["train"]):
         fractions = {key: knobs[key] for key in ("val_fraction", "test_fraction")}
-        parts = carve(parts, **fractions)
+        parts = pool(parts, knobs["test_fraction"]) if knobs["folds"] else carve(parts, **fractions)
+        folds = Folds(parts["train"], knobs["folds"]) if knobs["folds"] else None
     if knobs["decisions"] is not None:
         parts, _ = decide(parts, knobs["decisions"], names)
     if knobs["classes"] is not None:
         names, parts = choose_classes(names, parts, [str(name) for name in knobs["classes"]])
     if knobs["limit"] is not None:
         parts = {s: one.select(first_of_each(one.labels, knobs["limit"])) for s, one in parts.items()}
+    if folds is not None:
+        parts |= folds.held_out(parts["train"], knobs["fold"], anew=knobs["limit"] is not None)
     return _collection(parts, names, found)
 
 

@@ -1,0 +1,109 @@
+"""Folds for cross-validation: every image of train and val is held out once, each class in its share.
+
+Source: Kohavi 1995, "A Study of Cross-Validation and Bootstrap for Accuracy Estimation and Model Selection",
+https://www.ijcai.org/Proceedings/95-2/Papers/016.pdf, section 2.2.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from imagelab.contracts import Images
+from imagelab.data.files import Files
+from imagelab.data.named import Named
+from imagelab.problem import Problem
+from imagelab.randomness import stream
+
+
+class Folds:
+    """The fold of each image of a pool, whatever becomes of other images afterwards.
+
+    Args:
+        pool: All that is trained on or validated with, before anything is left out.
+        count: How many folds.
+    """
+
+    def __init__(self, pool: Named, count: int) -> None:
+        self.count, numbers = count, fold_numbers(pool.labels, count)
+        self.places = {name: pool.places[pool.origins == name] for name in np.unique(pool.origins)}
+        self.numbers = {name: numbers[pool.origins == name] for name in self.places}
+
+    def of(self, images: Named) -> np.ndarray:
+        """(N,) int64: the folds of N images of the pool."""
+        found = np.empty(len(images), dtype=np.int64)
+        for name, places in self.places.items():
+            mine, order = images.origins == name, np.argsort(places)
+            found[mine] = self.numbers[name][order][np.searchsorted(places[order], images.places[mine])]
+        return found
+
+    def held_out(self, pool: Named, fold: int, *, anew: bool) -> dict[str, Named]:
+        """One fold of what is left of the pool as "val", all others as "train".
+
+        Args:
+            pool: What is left.
+            fold: From 0.
+            anew: Whether the folds are made of just these images: of a few, folds of all images would be of
+                different sizes.
+        """
+        numbers = fold_numbers(pool.labels, self.count) if anew else self.of(pool)
+        return {
+            "train": pool.select(np.flatnonzero(numbers != fold)),
+            "val": pool.select(np.flatnonzero(numbers == fold)),
+        }
+
+
+def fold_numbers(labels: np.ndarray, count: int) -> np.ndarray:
+    """The fold of each of (N,) labels, the same each time; folds differ by 1 image, in each class too.
+
+    >>> np.bincount(fold_numbers(np.repeat([0, 1], [7, 3]), 5)).tolist()
+    [2, 2, 2, 2, 2]
+    """
+    order = stream(0, "fold").permutation(len(labels))  # the seed of a run must not change what is held out
+    numbers = np.empty(len(labels), dtype=np.int64)
+    numbers[order[np.argsort(labels[order], kind="stable")]] = np.arange(len(labels)) % count
+    return numbers
+
+
+def pooled(parts: Mapping[str, Named]) -> Named:
+    """The images of train and, where there is one, val.
+
+    Raises:
+        Problem: They cannot be put together.
+    """
+    train, val = parts["train"], parts.get("val")
+    if val is None:
+        return train
+    both = train, val
+    return Named(
+        joined([part.images for part in both]),
+        np.concatenate([part.origins for part in both]),
+        np.concatenate([part.places for part in both]),
+        train.source,
+    )
+
+
+def joined(parts: Sequence[Images]) -> Images:
+    """The images of several splits as one.
+
+    Raises:
+        Problem: They are of different sizes in memory, or of a kind of their own.
+    """
+    import torch
+
+    from imagelab.data.arrays import Arrays
+
+    labels = np.concatenate([part.labels for part in parts])
+    arrays = [part for part in parts if isinstance(part, Arrays)]
+    files = [part for part in parts if isinstance(part, Files)]
+    if len(arrays) == len(parts) and len({part.images.shape[1:] for part in arrays}) == 1:
+        return Arrays(torch.cat([part.images for part in arrays]), labels)
+    if len(files) < len(parts):
+        kinds = " and ".join(sorted({type(part).__name__ for part in parts}))
+        raise Problem(
+            f"data.folds: the images of train and val cannot be put together ({kinds}, perhaps of different "
+            "sizes); give them as one split"
+        )
+    sizes = [part.sizes for part in files]
+    known = [one for one in sizes if one is not None]
+    paths = np.concatenate([part.paths for part in files])
+    return Files(paths, labels, np.concatenate(known) if len(known) == len(sizes) else None)

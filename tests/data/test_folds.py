@@ -1,0 +1,162 @@
+"""Folds: each image of train and val is held out once, the test split is what it was."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from imagelab.data.arrays import Arrays
+from imagelab.data.digits import Digits
+from imagelab.data.folder import Folder
+from imagelab.data.folds import fold_numbers
+from imagelab.data.image_data import ImageData
+from imagelab.data.splits import prepare_splits
+from imagelab.problem import Problem
+from tests.fitting import IMAGE_DATA
+
+NAMES = ["ant", "bee", "cat"]
+HOW: dict[str, Any] = {
+    "classes": None,
+    "limit": None,
+    "decisions": None,
+    "val_fraction": 0.1,
+    "test_fraction": 0.2,
+}
+
+
+def images(*counts, first=0, side=1):
+    """So many images of each class; every image has a value of its own."""
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    values = torch.arange(first, first + len(labels))
+    pixels = torch.stack([values // 256, values % 256], 1).to(torch.uint8)[:, :, None, None]
+    return Arrays(pixels.expand(-1, -1, side, side), labels.astype(np.int64))
+
+
+def images_of(part: Any) -> torch.Tensor:
+    return part.images.images
+
+
+def parts(splits, folds, fold, **changes):
+    """The names and labels of the images in each split, as (name, label)."""
+    source: Any = SimpleNamespace(classes=NAMES, splits=splits)
+    found = prepare_splits(source, folds=folds, fold=fold, **HOW | changes).named
+    return {split: list(zip(part.names, part.labels.tolist(), strict=True)) for split, part in found.items()}
+
+
+def all_parts(splits, folds, **changes):
+    return [parts(splits, folds, fold, **changes) for fold in range(folds)]
+
+
+def every(splits, *names):
+    return sorted(f"{name}/{place}" for name in names for place in range(len(splits[name])))
+
+
+@pytest.mark.parametrize("with_val", [False, True], ids=["train and test", "train, val and test"])
+def test_each_image_of_train_and_val_is_held_out_once_and_else_trained_on(with_val):
+    splits = {"train": images(50, 31, 20), "test": images(5, 5, 5, first=500)}
+    splits |= {"val": images(9, 9, 4, first=200)} if with_val else {}
+    folds = all_parts(splits, 5)
+    pool = every(splits, "train", *["val"] * with_val)
+    assert sorted(name for fold in folds for name, _ in fold["val"]) == pool
+    for fold in folds:
+        assert sorted(name for split in ("train", "val") for name, _ in fold[split]) == pool
+        assert [name for name, _ in fold["test"]] == [f"test/{i}" for i in range(15)]
+
+
+def test_what_is_joined_keeps_its_pixels_and_its_names():
+    splits = {"train": images(20, 10, 10), "val": images(5, 5, 5, first=300)}
+    source: Any = SimpleNamespace(classes=NAMES, splits=splits)
+    for fold in range(3):
+        for part in prepare_splits(source, folds=3, fold=fold, **HOW).named.values():
+            values = images_of(part).flatten(1).to(torch.int64) @ torch.tensor([256, 1])
+            found = [f"train/{v}" if v < 300 else f"val/{v - 300}" for v in values.tolist()]
+            assert part.names == found
+
+
+def test_each_class_is_in_each_fold_in_its_share():
+    labels = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [503, 98, 17]))
+    for count in (2, 3, 5, 10):
+        numbers = fold_numbers(labels, count)
+        for part in (labels >= 0, labels == 0, labels == 1, labels == 2):
+            sizes = np.bincount(numbers[part], minlength=count)
+            assert sizes.max() - sizes.min() <= 1
+    assert np.bincount(fold_numbers(np.tile(np.arange(5), 20), 5)[0::5]).tolist() == [4] * 5
+
+
+def test_the_test_split_is_that_of_runs_without_folds():
+    splits = {"train": images(50, 30, 20)}
+    without = parts(splits, None, None)
+    assert all(fold["test"] == without["test"] for fold in all_parts(splits, 4))
+
+
+def test_a_limit_is_that_of_all_folds_together():
+    splits = {"train": images(500, 300, 200), "test": images(50, 30, 20)}
+    folds = all_parts(splits, 5, limit=100)
+    assert [len(fold["val"]) for fold in folds] == [20] * 5
+    assert len({name for fold in folds for name, _ in fold["val"]}) == 100
+    for fold in folds:
+        assert np.abs(np.bincount([label for _, label in fold["val"]]) - [10, 6, 4]).max() <= 1
+        assert not {name for name, _ in fold["val"]} & {name for name, _ in fold["train"]}
+
+
+def test_what_is_decided_on_an_image_leaves_the_others_in_their_folds(tmp_path):
+    splits = {"train": images(50, 30, 20)}
+    before = all_parts(splits, 5)
+    dropped, other = before[0]["val"][0][0], next(name for name, label in before[1]["val"] if label == 0)
+    (tmp_path / "decisions.csv").write_text(f"file,decision,label\n{dropped},drop,\n{other},relabel,cat\n")
+    after = all_parts(splits, 5, decisions=str(tmp_path / "decisions.csv"))
+    for old, new in zip(before, after, strict=True):
+        assert [name for name, _ in new["val"]] == [name for name, _ in old["val"] if name != dropped]
+    assert (other, 2) in after[1]["val"]
+
+
+def test_chosen_classes_stay_in_their_folds():
+    splits = {"train": images(50, 30, 20)}
+    for old, new in zip(all_parts(splits, 5), all_parts(splits, 5, classes=["cat", "ant"]), strict=True):
+        assert new["val"] == [(name, {0: 1, 2: 0}[label]) for name, label in old["val"] if label != 1]
+
+
+def test_the_seed_of_a_run_changes_no_fold_and_the_constants_are_those_of_the_other_folds():
+    means = []
+    for fold in range(3):
+        first, second = (
+            ImageData(source=Digits(), augment=[], **IMAGE_DATA | {"seed": seed, "folds": 3, "fold": fold})
+            for seed in (0, 1)
+        )
+        assert first.named["val"].names == second.named["val"].names
+        pixels = images_of(first.named["train"]).double() / 255
+        assert first.preprocess.mean == pytest.approx([pixels.mean().item()], abs=1e-9)
+        assert first.preprocess.std == pytest.approx([pixels.std(correction=0).item()], abs=1e-9)
+        means += first.preprocess.mean
+    assert len(set(means)) == 3
+
+
+def test_photos_keep_their_files_and_get_the_constants_of_the_other_folds(photos):
+    means, held = [], []
+    for fold in range(4):
+        source: Any = Folder(root=str(photos), manifest=None, on_bad_image="error", labelled=True)
+        knobs = IMAGE_DATA | {"folds": 4, "fold": fold, "storage": "files", "size": 16}
+        data = ImageData(source=source, augment=[], **knobs)
+        held += data.named["val"].names
+        train: Any = data.splits["train"]
+        centres = np.stack(
+            [data.preprocess.centre(train.photo(i, None)) for i in range(data.counts["train"])]
+        )
+        assert data.preprocess.mean == pytest.approx((centres / 255).mean((0, 1, 2)).tolist(), abs=2e-3)
+        means.append(tuple(data.preprocess.mean))
+    assert len(held) == len(set(held)) == 102  # of 128, 26 for testing
+    assert all((photos / name).is_file() for name in held)
+    assert len(set(means)) == 4
+
+
+def test_images_of_different_sizes_in_memory_cannot_be_one_pool():
+    splits = {"train": images(20, 10, 10), "val": images(5, 5, 5, side=2)}
+    with pytest.raises(Problem, match=r"data\.folds: the images of train and val cannot be put together"):
+        parts(splits, 3, 0)
+
+
+def test_a_class_of_one_image_is_missed_in_the_fold_that_holds_it_out():
+    with pytest.raises(Problem, match=r"no training images of cat .there are some in test and val"):
+        all_parts({"train": images(30, 20, 1), "test": images(3, 3, 3)}, 5)

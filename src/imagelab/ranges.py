@@ -56,7 +56,8 @@ def _fractions_are_shares(cfg: Node) -> Iterator[str]:
 
 def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
     folds, fold = cfg["data"].get("folds"), cfg["data"].get("fold")
-    searched = str((cfg.get("sweep") or {}).get("_target_")).endswith(".KFold")
+    search = cfg["sweep"] if "sweep" in cfg else None
+    searched = search is not None and search["_target_"].endswith(".KFold")
     if folds is None and fold is not None:
         yield f"data.fold: {fold} of how many? Say data.folds=5, too"
     elif isinstance(folds, int) and fold is None and not searched:

@@ -1,8 +1,9 @@
 """Does the optimizer hold what is to be trained, at rates above zero, with a decay that spares weights?"""
 
 import math
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from imagelab.checks.findings import found, shown
 from imagelab.checks.subject import Subject
@@ -27,6 +28,15 @@ def holds_parameters(subject: Subject) -> Record:
     whole = sum(one.numel() for one in net.parameters())
     share = sum(one.numel() for one in wanted.values()) / whole
     expected = "all parameters but those that finetune leaves frozen, each at a rate above 0"
+    if unknown := _unknown(subject):
+        return found(
+            "FAIL",
+            f"unknown to the network: {shown([str(tuple(one.shape)) for one in unknown])}",
+            expected=expected,
+            why=f"outputs depend on {sum(one.numel() for one in unknown):,} numbers more, which are neither "
+            "trained nor saved",
+            fix="keep layers in a ModuleList or ModuleDict, not a list or dict; tensors as nn.Parameter",
+        )
     for names, words, fix in (
         (missing, "not in the optimizer", "give the optimizer all of net.parameters()"),
         (idle, "at a rate of 0", "say optimizer.lr above 0"),
@@ -95,6 +105,20 @@ def held_late(copy: object, parameter: nn.Parameter) -> bool:
     return isinstance(copy, TransferClassifier) and any(
         parameter is one for group in copy.groups for one in group["params"]
     )
+
+
+def _unknown(subject: Subject) -> list[Tensor]:
+    """What the outputs follow by gradients, but no parameter of the network: layers in a list, above all."""
+    copy = subject.calm().eval()
+    nodes, seen, ends = [copy(subject.some(2).images).grad_fn], set[Any](), list[Tensor]()
+    while nodes:
+        node = nodes.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            nodes += [before for before, _ in node.next_functions]
+            ends += [node.variable] if hasattr(node, "variable") else []
+    known = {id(one) for one in copy.parameters()}
+    return [one for one in ends if id(one) not in known]
 
 
 def _never_moving(subject: Subject) -> set[str]:

@@ -58,6 +58,23 @@ def test_a_run_whose_data_changed_does_not_go_on(tmp_path):
     assert sorted(run.rglob("*")) == content
 
 
+def test_a_run_whose_decisions_were_edited_does_not_go_on_and_its_evaluation_says_so(tmp_path):
+    table, lines = tmp_path / "decisions.csv", [f"train/{k},relabel,3" for k in range(50)]
+    table.write_text("\n".join(["file,decision,label", *lines, "train/60,drop,"]))
+    run = trained(*SHORT, "data.limit=null", f"data.decisions={table}", folder=tmp_path)
+    said = imagelab("evaluate", f"run={run}", folder=tmp_path)
+    assert "changed since the run began" not in said.out
+    (run / "results.json").unlink()
+    for edited in ([*lines[:-25], "train/60,drop,"], [*lines, "train/61,drop,"]):
+        table.write_text("\n".join(["file,decision,label", *edited]))
+        said = imagelab("train", f"resume={run}", folder=tmp_path)
+        assert said.status == 2
+        assert "The data have changed since this run began: " in said.err
+    table.write_text("\n".join(["file,decision,label", *lines[:-25], "train/60,drop,"]))
+    said = imagelab("evaluate", f"run={run}", folder=tmp_path)
+    assert "The images of test or their labels have changed since the run began." in said.out
+
+
 def test_without_any_whole_checkpoint_a_run_does_not_go_on(killed, tmp_path):
     for path in (killed / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:1000])

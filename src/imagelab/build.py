@@ -33,7 +33,7 @@ from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import optimizer_groups
 from imagelab.pace import Pace
-from imagelab.plan import refuse_impossible
+from imagelab.plan import label_marks, refuse_impossible
 from imagelab.predictor import bare
 from imagelab.problem import Problem
 from imagelab.progress import ProgressBar
@@ -233,6 +233,7 @@ def card(cfg: Node, data: ImageData) -> Node:
     return {
         "classes": data.classes,
         "counts": data.counts,
+        "labels": label_marks(data),
         "preprocess": data.preprocess.to_dict(),
         "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
         "model": cfg["model"],

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
+from zlib import crc32
 
+from imagelab.data.image_data import ImageData
 from imagelab.metrics import FEW
 from imagelab.problem import Problem
 from imagelab.rules import watchers
@@ -40,6 +42,21 @@ def refuse_other_data(then: Node, now: Node, folder: object) -> None:
                 f"The data have changed since this run began: {fact} then {_short(then[fact])}; now "
                 f"{_short(now[fact])}. Put them back, or start a new run with model.weights={folder}."
             )
+    if changed := [split for split, mark in then.get("labels", {}).items() if mark != now["labels"][split]]:
+        raise Problem(
+            f"The data have changed since this run began: {' and '.join(changed)} by other labels, or by an "
+            "edited data.decisions. Put them back, or start a new run with "
+            f"model.weights={folder}."
+        )
+
+
+def label_marks(data: ImageData) -> dict[str, int]:
+    """Of each split a number that changes where labels do, or where other images are dropped by decisions."""
+    return {
+        split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
+        ^ crc32(part.labels.tobytes())
+        for split, part in data.named.items()
+    }
 
 
 def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:

@@ -8,11 +8,14 @@ import pytest
 from imagelab.build import build_data
 from imagelab.compose import compose
 from imagelab.config import plain
-from imagelab.inspection.features import refuse_seen
+from imagelab.inspection.command import FOLDER
+from imagelab.inspection.features import _overlap, refuse_seen
 from imagelab.inspection.suspects import DECISIONS, SUSPECTS, _copies, label_errors
 from imagelab.problem import Problem
 from imagelab.runs import write_config
 from tests.fitting import SHORT, fitted
+
+DIGITS = list("0123456789")
 
 
 def config_of(words: list[str], labels: bool | str = True) -> dict[str, Any]:
@@ -105,5 +108,18 @@ def test_weights_that_have_learnt_these_labels_are_refused(tmp_path: Path) -> No
     write_config(config_of(SHORT), run)
     checkpoint = next((run / "checkpoints").glob("best.ckpt"))
     with pytest.raises(Problem, match="has learnt the labels of these images"):
-        refuse_seen(config_of([f"model.weights={checkpoint}"]))
-    refuse_seen(config_of([f"model.weights={checkpoint}", "data=mnist"]))
+        refuse_seen(config_of([f"model.weights={checkpoint}"]), DIGITS)
+    refuse_seen(config_of([f"model.weights={checkpoint}", "data=mnist"]), DIGITS)
+    alone = checkpoint.rename(tmp_path / "taken_elsewhere.ckpt")
+    refuse_seen(config_of([f"model.weights={alone}"]), ["cat", "dog"])
+    with pytest.raises(Problem, match="has learnt the labels of these images"):
+        refuse_seen(config_of([f"model.weights={alone}"]), DIGITS)
+
+
+def test_a_folder_is_known_again_by_another_table_of_labels_and_by_a_part_of_it(tmp_path: Path) -> None:
+    folder = {"_target_": FOLDER, "root": str(tmp_path / "photos"), "manifest": None, "on_bad_image": "error"}
+    assert _overlap(folder, folder | {"manifest": "split.csv", "on_bad_image": "skip"})
+    assert _overlap(folder, folder | {"root": str(tmp_path / "photos" / "train")})
+    assert not _overlap(folder, folder | {"root": str(tmp_path / "photos2")})
+    assert not _overlap(folder, {"_target_": "imagelab.data.digits.Digits"})
+    assert not _overlap({"_target_": "imagelab.data.digits.Digits"}, folder)

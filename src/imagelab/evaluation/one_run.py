@@ -82,6 +82,7 @@ def data_of(cfg: Node, card: Node, split: str) -> Any:
     """
     from imagelab.build import build_data
     from imagelab.data.preprocess import Preprocess
+    from imagelab.plan import label_marks
 
     data = build_data(cfg, Preprocess.from_dict(card["preprocess"]))
     if split not in data.counts:
@@ -91,6 +92,8 @@ def data_of(cfg: Node, card: Node, split: str) -> Any:
             f"the images are of other classes ({', '.join(data.classes)}) than those the run has learnt "
             f"({', '.join(card['classes'])}); say root=DIR if they have moved"
         )
+    if "labels" in card and label_marks(data)[split] != card["labels"].get(split):
+        screen.say(f"The images of {split} or their labels have changed since the run began.")
     return data
 
 

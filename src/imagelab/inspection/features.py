@@ -18,6 +18,7 @@ from imagelab.data.image_data import ImageData
 from imagelab.data.resize import covered
 from imagelab.finetune.features import capturing
 from imagelab.finetune.head import head_layers
+from imagelab.inspection.command import FOLDER
 from imagelab.inspection.patch_features import SIDE, patch_features
 from imagelab.model.head import last_layer
 from imagelab.model.weights import checkpoint_of
@@ -25,12 +26,7 @@ from imagelab.problem import Problem
 
 Node = dict[str, Any]
 BATCH = 128  # images
-ASIDE = (
-    "root",
-    "manifest",
-    "on_bad_image",
-    "download",
-)  # what does not tell sets apart, or is compared as a path
+ASIDE = ("root", "manifest", "on_bad_image", "download")  # what does not tell sets apart
 
 
 def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
@@ -45,7 +41,7 @@ def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
     """
     model = cfg["model"]
     if model["weights"] is not None:
-        refuse_seen(cfg)
+        refuse_seen(cfg, data.classes)
         return network_features(cfg, data), f"features of model.weights={model['weights']}"
     if model.get("pretrained"):
         return network_features(cfg, data), f"features of the pretrained {model['name']}"
@@ -53,14 +49,22 @@ def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
     return patch_features(images, seed=cfg["seed"]), "likeness to patches of the images, without a network"
 
 
-def refuse_seen(cfg: Node) -> None:
-    """Raise a Problem where the weights that training would start from have learnt these labels."""
-    weights = Path(cfg["model"]["weights"]).expanduser()
-    checkpoint = checkpoint_of(weights)
-    folder = checkpoint.parent.parent
-    if task_of(read(checkpoint)) != CLASSIFY or not (folder / runs.CONFIG).is_file():
+def refuse_seen(cfg: Node, classes: list[str]) -> None:
+    """Raise a Problem where the weights that training would start from have learnt these labels.
+
+    Args:
+        cfg: Of the run.
+        classes: Of its data: where a checkpoint lies outside its run's folder, they are compared.
+    """
+    checkpoint = checkpoint_of(Path(cfg["model"]["weights"]).expanduser())
+    content, folder = read(checkpoint), checkpoint.parent.parent
+    if task_of(content) != CLASSIFY:
         return
-    if _set(runs.read_config(folder)) == _set(cfg):
+    if (folder / runs.CONFIG).is_file():
+        seen = _overlap(runs.read_config(folder)["data"], cfg["data"])
+    else:
+        seen = content.get("imagelab", {}).get("classes") == classes
+    if seen:
         raise Problem(
             f"labels: model.weights={cfg['model']['weights']} has learnt the labels of these images, so that "
             "its predictions repeat them, wrong ones too; leave model.weights out, or name weights that were "
@@ -97,9 +101,12 @@ def _small(images: Any) -> torch.Tensor:
     return torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2)
 
 
-def _set(cfg: Node) -> Node:
-    """What says which images a config is about."""
-    own, _ = config.split("data", cfg["data"])
-    said = {key: value for key, value in own.items() if key not in ASIDE}
-    paths = {key: str(Path(own[key]).expanduser().absolute()) for key in ("root", "manifest") if own.get(key)}
-    return said | paths
+def _overlap(one: Node, other: Node) -> bool:
+    """Whether two data sets may have images in common: folders, where one lies in the other."""
+    said = [
+        {k: v for k, v in config.split("data", node)[0].items() if k not in ASIDE} for node in (one, other)
+    ]
+    if one["_target_"] != FOLDER:
+        return said[0] == said[1]
+    roots = [Path(node["root"]).expanduser().resolve() for node in (one, other) if node["_target_"] == FOLDER]
+    return len(roots) == 2 and (roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]))

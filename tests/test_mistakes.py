@@ -184,7 +184,7 @@ def test_a_normal_run_says_nothing_but_its_own_lines(place, tmp_path):
     )
     known = (
         "data |model |training |learning rate |run folder |epoch |status |best epoch |parameters |trained |"
-        "checkpoint |evaluate |predict |──|    |loss |accuracy|f1_macro |ece "
+        "checkpoint |verdict |try |report |evaluate |predict |──|    |loss |accuracy|f1_macro |ece "
     )
     lines = [line for line in done.stdout.splitlines() if line]
     strange = [line for line in lines if not line.startswith(tuple(known.split("|")))]

@@ -1,0 +1,185 @@
+"""How good a set-up is by cross-validation: mean and deviation over folds, and all predictions together."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from imagelab import record, runs
+from imagelab.evaluation.per_class import wilson
+from imagelab.record import Record
+from imagelab.summary import lines, near, number
+from imagelab.sweep.out_of_fold import predicted, table
+from imagelab.sweep.trial import Row
+
+RECORDS, TABLE = "kfold.json", "kfold.csv"
+Values = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """A set-up and what its folds gave.
+
+    Args:
+        values: What it differs in from the others, by key.
+        folds: How many there are to be.
+        metrics: Of val, and of test as far as it was tested: a value for each fold that has ended, by name.
+        images: Predicted out of fold.
+        right: Of these, how many rightly.
+        file: Of the predictions; empty as long as folds are missing.
+    """
+
+    values: Values
+    folds: int
+    metrics: Mapping[str, list[float]]
+    images: int
+    right: int
+    file: str
+
+    @property
+    def name(self) -> str:
+        """Its values as they are typed."""
+        return " ".join(f"{key}={value}" for key, value in self.values)
+
+
+def summary(
+    folder: Path, combinations: Mapping[Values, Sequence[Row]], folds: int, checkpoint: str
+) -> list[RenderableType]:
+    """Write the predictions, kfold.json and kfold.csv; what to show of them.
+
+    Args:
+        folder: Of the sweep.
+        combinations: The runs that came to their end.
+        folds: Of each combination.
+        checkpoint: best or last.
+
+    Raises:
+        Problem: A run cannot be asked any more.
+    """
+    found = [
+        _combination(folder, place if len(combinations) > 1 else None, values, rows, folds, checkpoint)
+        for place, (values, rows) in enumerate(combinations.items())
+    ]
+    told = [one for each in found for one in records(each, checkpoint)]
+    runs.write_json(folder / RECORDS, record.plain(told))
+    runs.write_text(folder / TABLE, as_table(found))
+    if len(found) == 1:
+        return [_shown(found[0], folder)]
+    best_first = sorted(found, key=lambda one: -one.right / one.images)
+    return [lines({one.name: _in_short(one, folder) for one in best_first}) + Text("\n")]
+
+
+def records(one: Combination, checkpoint: str) -> list[Record]:
+    """What is known of a combination."""
+    before = f"{one.name}: " if one.values else ""
+    count = _count(one)
+    made = [
+        Record(
+            name=f"{before}{name}",
+            status="INFO",
+            value={"mean": fmean(values), "sd": stdev(values) if count > 1 else None, "folds": values},
+            expected="",
+            why=f"Mean and standard deviation over {len(values)} folds, {checkpoint} epoch of each.",
+            fix="",
+        )
+        for name, values in one.metrics.items()
+    ]
+    low, high = wilson(one.right, one.images)
+    chosen = " The best epoch was chosen on the same images, which flatters." if checkpoint == "best" else ""
+    pooled = Record(
+        name=f"{before}out-of-fold accuracy",
+        status="INFO",
+        value={"accuracy": one.right / one.images, "low": low, "high": high, "images": one.images},
+        expected="",
+        why=f"{one.right:,} of {one.images:,} images, each predicted by the run that held it out; 95% "
+        f"interval after Wilson.{chosen}",
+        fix="",
+    )
+    return [*made, pooled, _complete(one, before)]
+
+
+def as_table(found: Sequence[Combination]) -> str:
+    """A CSV file: a row for each combination."""
+    keys = [key for key, _ in found[0].values] if found else []
+    names = list(found[0].metrics) if found else []
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    sums = [f"{name} {what}" for name in names for what in ("mean", "sd")]
+    writer.writerow([*keys, "folds", *sums, "out_of_fold", "low", "high", "images", "file"])
+    for one in found:
+        cells: list[float | str] = []
+        for name in names:
+            values = one.metrics[name]
+            cells += [fmean(values), stdev(values) if len(values) > 1 else ""]
+        ends = wilson(one.right, one.images)
+        done = len(one.metrics[names[0]])
+        writer.writerow(
+            [*(v for _, v in one.values), done, *cells, one.right / one.images, *ends, one.images, one.file]
+        )
+    return out.getvalue()
+
+
+def _combination(
+    folder: Path, place: int | None, values: Values, rows: Sequence[Row], folds: int, checkpoint: str
+) -> Combination:
+    held = [predicted(row.folder, checkpoint) for row in rows]
+    file = f"out_of_fold{'' if place is None else f'_{place}'}.csv"
+    (folder / file).unlink(missing_ok=True)
+    if len(held) == folds:
+        runs.write_text(folder / file, table(held))
+    tested = [name for name in rows[0].test if all(row.test.get(name) is not None for row in rows)]
+    tested = tested if checkpoint == "best" else []  # what a run tests with
+    metrics = {f"val/{name}": [one.metrics[name] for one in held] for name in held[0].metrics}
+    metrics |= {name: [float(row.test[name] or 0.0) for row in rows] for name in tested}
+    return Combination(
+        values=values,
+        folds=folds,
+        metrics=metrics,
+        images=sum(len(one.names) for one in held),
+        right=sum(one.right for one in held),
+        file=file if len(held) == folds else "",
+    )
+
+
+def _complete(one: Combination, before: str) -> Record:
+    count = _count(one)
+    whole = count == one.folds
+    return Record(
+        name=f"{before}predictions",
+        status="OK" if whole else "WARN",
+        value=one.file if whole else f"{count} of {one.folds} folds",
+        expected=f"{one.folds} folds",
+        why="Each image once, by the run that held it out." if whole else "Not every image is predicted yet.",
+        fix="" if whole else "Go on: `imagelab train resume=FOLDER`, with the folder of the sweep.",
+    )
+
+
+def _shown(one: Combination, folder: Path) -> Text:
+    told = {"folds": f"{_count(one)} of {one.folds}"}
+    for name, values in one.metrics.items():
+        told[name] = f"{_spread(values)}  ({', '.join(map(number, values))})"
+    return lines(told | {"out of fold": _pooled(one, folder)}) + Text("\n")
+
+
+def _in_short(one: Combination, folder: Path) -> str:
+    missing = "" if one.file else f", {_count(one)} of {one.folds} folds"
+    return f"val/accuracy {_spread(one.metrics['val/accuracy'])}, out of fold {_pooled(one, folder)}{missing}"
+
+
+def _pooled(one: Combination, folder: Path) -> str:
+    low, high = wilson(one.right, one.images)
+    where = f": {near(folder / one.file)}" if one.file else ""
+    return f"{number(one.right / one.images)} of {one.images:,} images, 95% {low:.4f} to {high:.4f}{where}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    return number(fmean(values)) + (f" ± {number(stdev(values))}" if len(values) > 1 else "")
+
+
+def _count(one: Combination) -> int:
+    return len(next(iter(one.metrics.values())))

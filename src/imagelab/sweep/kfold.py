@@ -1,0 +1,77 @@
+"""Cross-validation: each fold of the images is held out by one run, and predicted by it.
+
+Source: Kohavi 1995, "A Study of Cross-Validation and Bootstrap for Accuracy Estimation and Model Selection",
+https://www.ijcai.org/Proceedings/95-2/Papers/016.pdf, section 2.2.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from imagelab.problem import Problem
+from imagelab.sweep.grid import Grid
+from imagelab.sweep.search import Node, Ranges
+from imagelab.sweep.trial import FINISHED, Row
+from imagelab.task_rules import without_labels
+
+FOLD, FOLDS = "data.fold", "data.folds"
+
+
+class KFold(Grid):
+    """A run for each fold, of each combination of what else is typed.
+
+    Args:
+        folds: How many, where `data.folds` does not say it.
+        checkpoint: Of each run, the one whose predictions are gathered.
+    """
+
+    def __init__(self, *, folds: int, checkpoint: Literal["best", "last"]) -> None:
+        super().__init__(points=0, space=None)
+        self.folds, self.checkpoint = folds, checkpoint
+
+    def words(self) -> list[str]:
+        return [f"{FOLDS}={self.folds}"]
+
+    def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
+        if without_labels(cfg):
+            raise Problem("sweep: kfold measures how well labels are predicted, and this task learns without")
+        if FOLDS in typed:
+            raise Problem(f"{FOLDS}: a cross-validation has one number of folds; say one of them")
+        if FOLD in typed or cfg["data"]["fold"] is not None:
+            raise Problem(f"{FOLD}: sweep=kfold holds out each fold in turn; leave it out")
+        super().searched(typed, cfg)
+        self.folds = cfg["data"]["folds"] or self.folds
+        return {FOLD: f"range(0,{self.folds})"}  # the last one: it changes first
+
+    def closing(self, rows: Sequence[Row]) -> list[RenderableType]:
+        """Gather what the runs say of the images that they held out; how sure that makes us."""
+        from imagelab.sweep.fold_summary import summary
+
+        try:
+            return summary(self.folder, self.combinations(rows), self.folds, self.checkpoint)
+        except Problem as problem:
+            return [Text(f"There are no predictions out of fold: {problem}\n")]
+
+    def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
+        from imagelab.summary import near
+
+        groups = [rows for rows in self.combinations(rows).values() if len(rows) == self.folds]
+        if not groups:
+            return {}
+        sign = -1 if self.lower else 1
+        best = max(groups, key=lambda rows: sign * sum(row.value or 0.0 for row in rows))
+        runs = f"sweep={near(self.folder)}"
+        if len(self.combinations(rows)) > 1:
+            runs = f"'run=[{','.join(near(row.folder) for row in best)}]'"
+        return {"average": f"imagelab evaluate {runs}"}
+
+    def combinations(self, rows: Sequence[Row]) -> dict[tuple[tuple[str, str], ...], list[Row]]:
+        """The runs that came to their end, by all their values but the fold, in the order of the folds."""
+        found: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+        for row in sorted(rows, key=lambda row: int(row.overrides[FOLD])):
+            if row.status == FINISHED:
+                others = tuple((key, value) for key, value in row.overrides.items() if key != FOLD)
+                found.setdefault(others, []).append(row)
+        return found

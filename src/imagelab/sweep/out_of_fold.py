@@ -1,0 +1,99 @@
+"""What the runs of a cross-validation say of the images that each of them held out."""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagelab import runs, screen
+from imagelab.problem import Problem
+
+COLUMNS = ("file", "label", "fold", "predicted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """One fold, predicted by the run that held it out.
+
+    Args:
+        fold: Its number.
+        classes: Names, in the order of the labels.
+        names: (N,) of its images: file, or split and place.
+        labels: (N,) int64.
+        probabilities: (N, K).
+        metrics: By name, "accuracy".
+        pool: How many images all folds have together.
+    """
+
+    fold: int
+    classes: list[str]
+    names: list[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    metrics: dict[str, float]
+    pool: int
+
+    @property
+    def right(self) -> int:
+        """How many were predicted right."""
+        return int((self.probabilities.argmax(axis=1) == self.labels).sum())
+
+
+def predicted(folder: Path, checkpoint: str) -> HeldOut:
+    """Ask a run about the fold that it held out.
+
+    Raises:
+        Problem: Its checkpoint or its images are gone.
+    """
+    import torch
+
+    from imagelab.evaluation.measured import measured
+    from imagelab.evaluation.members import opened
+    from imagelab.evaluation.one_pass import probabilities
+    from imagelab.evaluation.one_run import data_of, device_of, here
+    from imagelab.make import make
+
+    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    member = opened([(folder, checkpoint)], None)[0]
+    cfg, known = here(runs.read_config(folder), None), member.predictor
+    data = data_of(cfg, {"preprocess": known.preprocess.to_dict(), "classes": known.classes}, "val")
+    size, device = min(data.batch_size, data.counts["val"]), device_of(cfg["trainer"])
+    said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
+    labels = torch.from_numpy(data.splits["val"].labels)
+    screen.release()
+    return HeldOut(
+        fold=cfg["data"]["fold"],
+        classes=data.classes,
+        names=data.named["val"].names,
+        labels=labels.numpy(),
+        probabilities=said.numpy(),
+        metrics=measured(said, labels, make(cfg["loss"], classes=data.classes))["metrics"],
+        pool=data.counts["train"] + data.counts["val"],
+    )
+
+
+def table(held: Sequence[HeldOut]) -> str:
+    """A CSV file: each image once, with the probabilities of all classes.
+
+    Raises:
+        Problem: The folds are not those of one set of images: it has changed between the runs.
+    """
+    names = [name for one in held for name in one.names]
+    if len(set(names)) < len(names) or any(one.pool != len(names) for one in held):
+        raise Problem(
+            f"the runs held out {len(set(names)):,} different images in {len(names):,} predictions, of "
+            f"{max(one.pool for one in held):,}: the images have changed since the first run; begin anew"
+        )
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*COLUMNS, *held[0].classes])
+    for one in held:
+        for name, label, row in zip(one.names, one.labels, one.probabilities, strict=True):
+            numbers = [f"{value:.6f}" for value in row]
+            found = one.classes[row.argmax()]
+            writer.writerow([name, one.classes[label], one.fold, found, *numbers])
+    return out.getvalue()

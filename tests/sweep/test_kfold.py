@@ -1,0 +1,185 @@
+"""Cross-validation: a run a fold, all images predicted by runs that never saw them, nothing done twice."""
+
+import csv
+import json
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import pytest
+
+from imagelab import record, runs
+from imagelab.evaluation.per_class import wilson
+from imagelab.sweep.out_of_fold import HeldOut, table
+from imagelab.sweep.plan import planned
+from imagelab.sweep.space import parsed
+from imagelab.sweep.trial import Row
+from tests import in_process
+from tests.sweep.made import sweep
+
+KFOLD = ["-m", "sweep=kfold", "hydra.sweep.dir=here"]
+BRIEF = ["trainer=cpu", "trainer.max_epochs=3", "data.limit=240", "data.batch_size=40", "logger=[csv]"]
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text().splitlines()))
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    """A cross-validation that was stopped after its first fold, and went on."""
+    folder = tmp_path_factory.mktemp("kfold")
+    said = in_process.imagelab("train", *KFOLD, "data.folds=3", *BRIEF, folder=folder)
+    assert said.status == 0, said
+    (folder / "said").write_text(said.out)
+    return folder / "here"
+
+
+def results(run: Path) -> dict:
+    return json.loads((run / "results.json").read_text())
+
+
+def test_every_image_of_the_pool_is_predicted_once_by_the_run_that_held_it_out(digits):
+    from imagelab.build import build_data
+
+    found = rows(digits / "out_of_fold.csv")
+    pool = set()
+    for fold in range(3):
+        named = build_data(runs.read_config(digits / str(fold))).named
+        pool = {*named["train"].names, *named["val"].names}
+        held = {row["file"]: row["label"] for row in found if row["fold"] == str(fold)}
+        assert held == dict(zip(named["val"].names, map(str, named["val"].labels), strict=True))
+    assert sorted(row["file"] for row in found) == sorted(pool)
+    assert len(found) == 240
+
+
+def test_the_predictions_are_those_of_each_run_s_own_report(digits):
+    for fold in range(3):
+        own = {row["file"]: row for row in rows(digits / str(fold) / "val_predictions.csv")}
+        for row in rows(digits / "out_of_fold.csv"):
+            if row["fold"] == str(fold):
+                assert row["predicted"] == own[row["file"]]["predicted"]
+                mine = float(own[row["file"]]["probability_of_given"])
+                assert float(row[row["label"]]) == pytest.approx(mine, abs=2e-5)
+                assert sum(float(row[str(digit)]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
+
+
+def test_mean_deviation_and_interval_are_those_of_the_folds(digits):
+    found = {one.name: one for one in record.read(digits / "kfold.json")}
+    for name in ("val/accuracy", "val/loss", "test/accuracy"):
+        split, metric = name.split("/")
+        folds = [results(digits / str(fold))[split][metric] for fold in range(3)]
+        assert found[name].value["folds"] == pytest.approx(folds, abs=1e-5)
+        assert found[name].value["mean"] == pytest.approx(fmean(folds), abs=1e-5)
+        assert found[name].value["sd"] == pytest.approx(stdev(folds), abs=1e-5)
+    right = sum(row["predicted"] == row["label"] for row in rows(digits / "out_of_fold.csv"))
+    low, high = wilson(right, 240)
+    pooled = {"accuracy": right / 240, "low": low, "high": high, "images": 240}
+    assert found["out-of-fold accuracy"].value == pytest.approx(pooled)
+    line = rows(digits / "kfold.csv")[0]
+    assert float(line["out_of_fold"]) == pytest.approx(right / 240)
+    assert float(line["val/accuracy sd"]) == pytest.approx(found["val/accuracy"].value["sd"])
+    said = " ".join((digits.parent / "said").read_text().split())
+    assert f"val/accuracy {found['val/accuracy'].value['mean']:.4f} ± " in said
+    assert f"{right / 240:.4f} of 240 images, 95% {low:.4f} to {high:.4f}: here/out_of_fold.csv" in said
+
+
+def test_each_fold_has_the_constants_of_its_own_training_images(digits):
+    import torch
+
+    from imagelab.build import build_data
+
+    for fold in range(3):
+        images = build_data(runs.read_config(digits / str(fold))).named["train"].images
+        card = torch.load(digits / str(fold) / "checkpoints" / "best.ckpt", weights_only=True)["imagelab"]
+        pixels = images.images.double() / 255  # pyright: ignore[reportAttributeAccessIssue]
+        assert card["preprocess"]["mean"] == pytest.approx([pixels.mean().item()], abs=1e-9)
+
+
+def test_the_folds_models_are_averaged_on_the_test_images(digits):
+    said = in_process.imagelab("evaluate", "sweep=here", folder=digits.parent)
+    assert said.status == 0, said
+    found = json.loads((digits / "evaluation.json").read_text())
+    assert found["notes"] == []
+    tested = [results(digits / str(fold))["test"]["accuracy"] for fold in range(3)]
+    assert [member["metrics"]["accuracy"] for member in found["members"]] == pytest.approx(tested, abs=1e-5)
+    assert found["metrics"]["accuracy"] > min(tested)
+
+
+def test_it_goes_on_after_a_stop_without_the_folds_that_have_finished(tmp_path):
+    seen = []
+
+    def objective(cfg):
+        seen.append((cfg["data"]["folds"], cfg["data"]["fold"]))
+        if len(seen) == 2:
+            raise SystemExit(143)
+        return 0.5
+
+    assert sweep(objective, *KFOLD, "data.folds=3", folder=tmp_path).status == 143
+    said = sweep(objective, "resume=here", folder=tmp_path)
+    assert (said.status, seen) == (0, [(3, 0), (3, 1), (3, 1), (3, 2)])
+    assert "There are no predictions out of fold" in said.out  # of runs that were made up
+
+
+def test_other_values_are_tried_on_the_same_folds_and_the_best_of_them_is_named():
+    search = planned(["sweep=kfold", "data.folds=2", "optimizer.lr=0.001,0.003"]).search
+    ranges = {name: parsed(name, text, name) for name, text in (("lr", "1,3"), ("data.fold", "0,1"))}
+    search.begin(Path("here"), ranges, lower=False)
+    trials = [search.overrides(number) for number in range(5)]
+    assert [tuple(trial.values()) for trial in trials if trial] == [
+        ("1", "0"),
+        ("1", "1"),
+        ("3", "0"),
+        ("3", "1"),
+    ]
+    made = [
+        Row(number=i, status="finished", overrides=trial or {}, value=i / 10, folder=Path(f"here/{i}"))
+        for i, trial in enumerate(trials[:4])
+    ]
+    assert search.next_commands(made) == {"average": "imagelab evaluate 'run=[here/2,here/3]'"}
+    assert search.next_commands(made[:3]) == {"average": "imagelab evaluate 'run=[here/0,here/1]'"}
+
+
+def test_without_data_folds_there_are_five():
+    plan = planned(["sweep=kfold"])
+    assert plan.words == ["data.folds=5", "data.fold=range(0,5)"]
+    assert planned(["sweep=kfold", "data.folds=10"]).words == ["data.folds=10", "data.fold=range(0,10)"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["data.fold=1"], "data.fold: sweep=kfold holds out each fold in turn"),
+        (["data.folds=3,5"], "data.folds: a cross-validation has one number of folds"),
+        (["data.folds=1"], "data.folds: wants 2 or more, got 1"),
+        (["task=autoencoder", "augment=[noise]"], "sweep: kfold measures how well labels are predicted"),
+        (["optimizer.lr=interval(0.1,1)"], "optimizer.lr: a range has no list of values"),
+    ],
+)
+def test_what_is_no_cross_validation_is_refused(words, sentence, tmp_path):
+    said = sweep(lambda _: pytest.fail("it ran"), "-m", "sweep=kfold", *words, folder=tmp_path)
+    assert said.status == 2
+    assert sentence in said.err
+
+
+def test_predictions_of_images_that_have_changed_between_the_folds_are_refused():
+    def held(fold, names, pool):
+        ones = np.eye(2)[[0] * len(names)]
+        zeros = np.zeros(len(names), dtype=np.int64)
+        return HeldOut(
+            fold=fold,
+            classes=["a", "b"],
+            names=names,
+            labels=zeros,
+            probabilities=ones,
+            metrics={},
+            pool=pool,
+        )
+
+    assert table([held(0, ["x"], 2), held(1, ["y"], 2)]).splitlines()[1:] == [
+        "x,a,0,a,1.000000,0.000000",
+        "y,a,1,a,1.000000,0.000000",
+    ]
+    for changed in ([held(0, ["x"], 2), held(1, ["x"], 2)], [held(0, ["x"], 2), held(1, ["y"], 3)]):
+        with pytest.raises(Exception, match="the images have changed since the first run"):
+            table(changed)

@@ -16,7 +16,7 @@ STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | 
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup train check evaluate predict test test-fast test-slow lint format types bench docs snapshots golden lock clean rename
+.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types bench docs snapshots golden lock clean rename
 
 help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ train: $(STAMP)  ## Train: make train ARGS="data=cifar10 model=resnet9"
 
 check: $(STAMP)  ## Try a run out before it costs a night: make check ARGS="data=cifar10 fast=true"
 	@$(BIN)/imagelab check $(ARGS)
+
+sweep: $(STAMP)  ## Search hyperparameters: make sweep ARGS="sweep=random data=cifar10"
+	@$(BIN)/imagelab train -m $(ARGS)
 
 evaluate: $(STAMP)  ## Test metrics of a run: make evaluate ARGS="run=last"
 	@$(BIN)/imagelab evaluate $(ARGS)

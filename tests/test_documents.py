@@ -16,11 +16,11 @@ EXAMPLES = "CONTRIBUTING.md"  # its commands are run, by tests/test_contributing
 
 
 def commands(page: Path) -> list[str]:
-    """The training commands of its shell blocks; what goes on with a run is no config to check."""
+    """The training commands of its shell blocks; what goes on with a run or a sweep is no config to check."""
     blocks = re.findall(r"^```(?:sh|bash|console)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     configs = [line for line in lines if line.startswith("imagelab train") and "--help" not in line]
-    return [line for line in configs if "resume=" not in line]
+    return [line for line in configs if "resume=" not in line and " from=" not in line]
 
 
 def links(page: Path) -> list[str]:

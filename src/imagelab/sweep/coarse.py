@@ -13,7 +13,7 @@ class Coarse(Random):
 
     Args:
         trials: How many.
-        epochs: Of each trial, in place of `trainer.max_epochs`.
+        epochs: Of each trial, unless the command line says `trainer.max_epochs`.
         seed: Of the draws.
         space: Ranges by key, in Hydra's words, besides those of the command line.
     """

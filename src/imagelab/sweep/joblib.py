@@ -1,7 +1,7 @@
 """Several trials at once on this machine, each in a process of its own.
 
-joblib counts the cores that this process may use; its pool of workers is not used, since it ends with all trials
-where one of them is killed.
+joblib counts the cores that this process may use; its pool of workers is not used, since
+all of them end where one is killed.
 """
 
 import ctypes

@@ -14,6 +14,7 @@ from imagelab.sweep.search import Search
 from imagelab.task_rules import monitored
 
 GROUPS = ("sweep", "launcher")
+LENGTH = "trainer.max_epochs"
 COARSE, NAMES = "sweep.coarse", ("from", "sweep.from")  # `from` is no name that Python lets an argument have
 
 
@@ -52,9 +53,10 @@ def named(words: list[str]) -> list[str]:
     if not coarse:
         return words
     folder = started.existing(coarse[-1], "from")
-    own = {key(word) for word in words}
-    before = [word for word in started.read(folder)["typed"] if key(word).partition(".")[0] != "sweep"]
-    kept = [word for word in before if key(word) not in own and not key(word).startswith("hydra")]
+    coarser = started.read(folder)
+    anew = {*map(key, words), *coarser["space"], LENGTH}  # said now, to be narrowed, or for `epochs` to say
+    before = [word for word in coarser["typed"] if key(word) not in anew]
+    kept = [word for word in before if key(word).partition(".")[0] not in ("sweep", "hydra")]
     return [*kept, *(word for word in words if key(word) != COARSE), f"{COARSE}={folder}"]
 
 

@@ -27,7 +27,7 @@ class Refine(Random):
         coarse: The folder of that sweep.
         best: Share of its finished trials that counts as the best, above 0, at most 1.
         trials: How many.
-        epochs: Of each trial, in place of `trainer.max_epochs`.
+        epochs: Of each trial, unless the command line says `trainer.max_epochs`.
         seed: Of the draws.
     """
 

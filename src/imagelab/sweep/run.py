@@ -41,11 +41,12 @@ def run(words: list[str], context: HydraContext, task: TaskFunction, config: Dic
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, folder / "multirun.yaml")
         rows = sweep.run()
-    failed = [leaderboard.failure(row, sweep.fixed) for row in rows if row.status in (FAILED, KILLED)]
-    none = not any(row.status == FINISHED for row in rows)
-    if failed or none:
+    failed = [row for row in rows if row.status in (FAILED, KILLED)]
+    if not any(row.status == FINISHED for row in rows):
+        failed = rows
+    if failed:
         run_folder.discard_sweep()
-        cli.refuse(failed or ["no trial came to its end"], "These trials failed:")
+        cli.refuse([leaderboard.failure(row, sweep.fixed) for row in failed], "These trials failed:")
     return rows
 
 
@@ -142,6 +143,8 @@ class Sweep:
         for number, code in ended.items():
             trial, overrides, _ = self.running.pop(number)
             self._keep(outcome(number, overrides, trial.folder, code, leaderboard.last_line(trial.said)))
+            if code == 0:  # the run's own console.log says the same
+                trial.said.unlink(missing_ok=True)
             if code in INTERRUPTED:
                 sys.exit(code)
         return bool(ended)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -107,9 +108,10 @@ class Job:
         """The job is about to be cut off: let the trial write a checkpoint, and queue it again."""
         import submitit
 
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait()
+        if self.process is not None and self.process.returncode is None:
+            with suppress(ProcessLookupError, ChildProcessError):  # it has just ended
+                os.kill(self.process.pid, signal.SIGTERM)
+                os.waitpid(self.process.pid, 0)  # wait() holds a lock, and may be what was interrupted
         return submitit.helpers.DelayedSubmission(Job(self.trial))
 
 

@@ -1,0 +1,28 @@
+"""A grid has every combination once, in Hydra's order."""
+
+import itertools
+
+from imagelab.sweep.grid import Grid
+from imagelab.sweep.space import parsed
+
+
+def trials(points, **ranges):
+    search = Grid(points=points, space=None)
+    search.ranges = {name: parsed(name, text, name) for name, text in ranges.items()}
+    found = (search.overrides(number) for number in itertools.count())
+    return list(itertools.takewhile(lambda trial: trial is not None, found))
+
+
+def test_a_grid_has_every_combination_once_the_last_parameter_changes_first():
+    assert trials(0, a="1,2", b="x,y,z") == [
+        {"a": a, "b": b} for a, b in itertools.product(["1", "2"], ["x", "y", "z"])
+    ]
+
+
+def test_of_a_range_it_takes_so_many_points():
+    found = trials(3, lr="tag(log,interval(1e-4,1e-2))", a="1,2")
+    assert [trial["lr"] for trial in found] == ["0.0001"] * 2 + ["0.001"] * 2 + ["0.01"] * 2
+
+
+def test_a_grid_of_nothing_is_one_trial():
+    assert trials(0) == [{}]

@@ -1,0 +1,98 @@
+"""Trials in processes of their own: one that is killed leaves the others alone; they share cores and GPUs."""
+
+import os
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+
+from imagelab.sweep.joblib import Joblib
+from tests.sweep.made import finished, sweep
+
+# Stands in for `imagelab train`: the folder and the seed are among the words.
+TRIAL = """
+import json, os, pathlib, signal, sys, time
+words = dict(word.split("=", 1) for word in sys.argv[1:])
+folder, seed = pathlib.Path(words["hydra.run.dir"]), int(words["seed"])
+if seed == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+if seed == 2:
+    print("This run cannot start:\\n  data.root: /nowhere does not exist")
+    sys.exit(2)
+folder.mkdir()
+(folder / "config.yaml").write_text("seed: 0")
+(folder / "at.json").write_text(json.dumps([time.time(), os.environ.get("OMP_NUM_THREADS")]))
+if seed > 2:  # waits for the others that shall run at the same time
+    end = time.time() + 60
+    while len(list(folder.parent.glob("[3-5]/at.json"))) < 3 and time.time() < end:
+        time.sleep(0.02)
+(folder / "results.json").write_text(json.dumps(RESULTS))
+"""
+
+
+@pytest.fixture
+def made_processes(monkeypatch, tmp_path):
+    file = tmp_path / "trial.py"
+    file.write_text(TRIAL.replace("RESULTS", repr(finished(0.5))))
+
+    def command(trial):
+        return [sys.executable, "-S", str(file), *trial.words, f"hydra.run.dir={trial.folder}"]
+
+    monkeypatch.setattr("imagelab.sweep.joblib.command", command)
+    monkeypatch.setattr("imagelab.sweep.slurm.command", command)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+
+
+def test_a_trial_that_is_killed_leaves_the_others_alone(made_processes, tmp_path):
+    words = ["-m", "seed=0,1,2,3,4,5", "launcher=joblib", "launcher.jobs=3", "hydra.sweep.dir=here"]
+    said = sweep(None, *words, folder=tmp_path)
+    status = [line.split(",")[1] for line in (tmp_path / "here/sweep.csv").read_text().splitlines()[1:]]
+    assert status == ["finished", "killed", "failed", "finished", "finished", "finished"]
+    assert said.status == 2
+    assert said.err.splitlines()[1:] == ["  seed=1", "  seed=2: data.root: /nowhere does not exist"]
+    share = max(1, joblib.cpu_count() // 3)
+    assert f'"{share}"]' in (tmp_path / "here/0/at.json").read_text()
+    assert [path.name for path in sorted((tmp_path / "here").glob("*.log"))] == ["1.log", "2.log"]
+
+
+def test_gpus_are_taken_in_turns(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    launcher = Joblib(jobs=3, devices=[4, 6])
+    assert [launcher.environment(place)["CUDA_VISIBLE_DEVICES"] for place in range(3)] == ["4", "6", "4"]
+    assert Joblib(jobs=2, devices=None).environment(0)["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_trials_are_told_to_stop_when_the_sweep_is_killed(tmp_path):
+    import multiprocessing
+    import signal
+    import time
+
+    told = tmp_path / "told"
+    parent = multiprocessing.get_context("fork").Process(target=_start_one, args=(told,))
+    parent.start()
+    end = time.time() + 60
+    while not told.exists() and time.time() < end:
+        time.sleep(0.02)
+    os.kill(parent.pid or 0, signal.SIGKILL)
+    while told.read_text() != "stopped" and time.time() < end:
+        time.sleep(0.02)
+    assert told.read_text() == "stopped"
+
+
+def _start_one(told: Path) -> None:
+    from unittest import mock
+
+    from imagelab.sweep.trial import Trial
+
+    code = (
+        "import pathlib, signal, sys, time; told = pathlib.Path(sys.argv[1]); "
+        "signal.signal(signal.SIGTERM, lambda *_: (told.write_text('stopped'), sys.exit(143))); "
+        "told.write_text('runs'); time.sleep(60)"
+    )
+    trial = Trial(number=0, words=[], folder=told, said=told.with_name("said"), environment={})
+    words = [sys.executable, "-S", "-c", code, str(told)]
+    with mock.patch("imagelab.sweep.joblib.command", return_value=words):
+        process = Joblib(jobs=1, devices=None).start(trial, lambda _: 0)
+    process.wait()

@@ -1,0 +1,100 @@
+"""The region of the best trials, in numbers."""
+
+import math
+
+import pytest
+
+from imagelab.sweep.refine import narrowed
+from imagelab.sweep.space import Values, parsed
+from imagelab.sweep.trial import Row
+from tests.sweep.made import sweep
+
+
+def ranked(**values):
+    """Rows, the best first, of columns of values."""
+    count = len(next(iter(values.values())))
+    return [
+        Row(
+            number=i,
+            status="finished",
+            overrides={name: str(v[i]) for name, v in values.items()},
+            value=1 - i,
+        )
+        for i in range(count)
+    ]
+
+
+def ranges(**texts):
+    return {name: parsed(name, text, name) for name, text in texts.items()}
+
+
+def test_a_quarter_of_twelve_trials_spans_the_new_range_widened_by_half_a_step_in_logarithms():
+    rows = ranked(lr=[0.003, 0.01, 0.005, *[0.1] * 9])
+    found = narrowed(ranges(lr="tag(log,interval(1e-4,1e-1))"), rows, 0.25)["lr"]
+    half = 10 ** (3 / 12 / 2)  # three decades, twelve trials
+    assert (found.low, found.high) == pytest.approx((0.003 / half, 0.01 * half), rel=1e-3)
+    assert found.text().startswith("tag(log,interval(")
+
+
+def test_of_few_trials_the_best_three_count_and_no_range_leaves_the_former_one():
+    found = narrowed(ranges(x="interval(0,1)"), ranked(x=[0.02, 0.5, 0.3, 0.9]), 0.25)["x"]
+    assert (found.low, found.high) == (0, 0.5 + 1 / 4 / 2)
+
+
+def test_whole_numbers_stay_whole_and_a_list_keeps_the_values_of_the_best():
+    rows = ranked(n=[32, 40, 36, 200], optimizer=["sgd", "adam", "sgd", "lion"])
+    found = narrowed(ranges(n="int(interval(16,256))", optimizer="lion,adam,sgd"), rows, 0.25)
+    assert (found["n"].low, found["n"].high, found["n"].whole) == (16, 40 + 240 / 4 / 2, True)
+    assert found["optimizer"] == Values(("adam", "sgd"))
+
+
+def accuracy(cfg):
+    """Best at a rate of 0.01."""
+    return 1 - abs(math.log10(cfg["optimizer"]["lr"]) + 2) / 10
+
+
+def test_refine_searches_the_best_region_of_the_coarse_sweep_with_its_words(tmp_path):
+    lengths, rates = [], []
+
+    def longer(cfg):
+        lengths.append((cfg["trainer"]["max_epochs"], cfg["seed"]))
+        rates.append(cfg["optimizer"]["lr"])
+        return accuracy(cfg)
+
+    wide = ["-m", "sweep=coarse", "sweep.trials=9", "seed=7"]
+    wide += ["model.dropout=interval(0,0.5)", "hydra.sweep.dir=wide"]
+    said = sweep(longer, *wide, folder=tmp_path)
+    assert said.status == 0, said.out + said.err
+    assert lengths == [(3, 7)] * 9
+    spread = max(rates) / min(rates)
+    lengths.clear()
+    rates.clear()
+    said = sweep(
+        longer, "-m", "sweep=refine", "from=wide", "sweep.trials=4", "hydra.sweep.dir=near", folder=tmp_path
+    )
+    assert said.status == 0
+    assert lengths == [(15, 7)] * 4
+    assert max(rates) / min(rates) < spread / 30
+    assert all(abs(math.log10(rate) + 2) < 0.7 for rate in rates)
+    assert "model.dropout           interval(0,0.5)" not in said.out
+    assert "model.dropout           interval(0" in said.out
+    assert "optimizer.lr            tag(log,interval(" in said.out
+
+
+MISTAKES = {
+    "sweep=refine": "from: sweep=refine goes on from another sweep; say from=FOLDER, or from=last",
+    "sweep=refine from=nowhere": "from=nowhere is not the folder of a sweep (no sweep.yaml in it).",
+    "sweep=refine from=last": "from=last: there is no sweep below logs/ yet; `imagelab train",
+    "sweep=refine from=few": "from=few: 2 of its trials have finished, and a region takes 3; go on",
+    "sweep=refine from=few sweep.best=2": "sweep.best: wants a share above 0 and at most 1, got 2",
+}
+
+
+def test_what_cannot_be_refined_is_said_before_anything_starts(tmp_path):
+    assert sweep(accuracy, "-m", "optimizer.lr=0.1,0.2", "hydra.sweep.dir=few", folder=tmp_path).status == 0
+    for words, sentence in MISTAKES.items():
+        said = sweep(lambda _: pytest.fail("it ran"), "-m", *words.split(), folder=tmp_path)
+        assert said.status == 2
+        assert said.err.startswith(sentence)
+        assert said.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["few"]

@@ -1,0 +1,122 @@
+"""A sweep outlives its trials, goes on where it stopped, and keeps a table of what came of each."""
+
+import csv
+
+import pytest
+
+from imagelab.sweep import started, table
+from tests.sweep.made import diverged, finished, sweep
+
+DIR = "hydra.sweep.dir=here"
+
+
+def rows(folder):
+    return list(csv.DictReader((folder / "here/sweep.csv").read_text().splitlines()))
+
+
+def test_a_failed_and_a_diverged_trial_are_recorded_and_the_sweep_goes_on(tmp_path):
+    made = {
+        0: finished(0.5),
+        1: diverged(None),
+        2: {"status": "failed", "error": "OSError: disk"},
+        3: finished(0.9),
+    }
+    said = sweep(lambda cfg: made[cfg["seed"]], "-m", "seed=0,1,2,3", "data.limit=9", DIR, folder=tmp_path)
+    assert [row["status"] for row in rows(tmp_path)] == ["finished", "diverged", "failed", "finished"]
+    assert [row["val/accuracy"] for row in rows(tmp_path)] == ["0.5", "", "", "0.9"]
+    assert rows(tmp_path)[3] == {
+        "number": "3", "status": "finished", "seed": "3", "val/accuracy": "0.9", "test/accuracy": "0.45",
+        "epochs": "2", "seconds": "1.5", "folder": "3", "error": "",
+    }  # fmt: skip
+    assert said.status == 2
+    assert said.err == "These trials failed:\n  seed=2 data.limit=9: OSError: disk\n"
+    best = said.out[said.out.index("\ntrial ") :].splitlines()
+    assert [line.split() for line in best[1:4]] == [
+        ["trial", "val/accuracy", "test/accuracy", "seed", "status"],
+        ["3", "0.9000", "0.4500", "3", "finished"],
+        ["0", "0.5000", "0.2500", "0", "finished"],
+    ]
+    assert "trials  2 finished, 1 diverged, 1 failed\ntable   here/sweep.csv\n" in said.out
+    assert "report  imagelab report sweep=here\n" in said.out
+
+
+def test_a_sweep_that_is_stopped_goes_on_without_what_has_finished(tmp_path):
+    seen = []
+
+    def objective(cfg):
+        seen.append(cfg["seed"])
+        if len(seen) == 2:
+            raise SystemExit(130)
+        return diverged(cfg) if cfg["seed"] == 0 else 0.5
+
+    said = sweep(objective, "-m", "seed=0,1,2", DIR, folder=tmp_path)
+    assert (said.status, seen) == (130, [0, 1])
+    assert [row["status"] for row in rows(tmp_path)] == ["diverged", "stopped"]
+    assert "Go on with: imagelab train resume=here" in said.out
+    said = sweep(objective, "resume=here", folder=tmp_path)
+    assert (said.status, seen) == (0, [0, 1, 1, 2])
+    assert [row["status"] for row in rows(tmp_path)] == ["diverged", "finished", "finished"]
+
+
+def test_a_sweep_may_get_more_trials_and_draws_those_that_it_would_have_drawn_at_once(tmp_path):
+    words = ["-m", "sweep=random", "sweep.space=null", "model.dropout=interval(0,0.5)"]
+    seen = []
+
+    def objective(cfg):
+        seen.append(cfg["model"]["dropout"])
+        return 0.5
+
+    for more in (["sweep.trials=2", DIR], ["sweep.trials=4", DIR], ["sweep.trials=4"]):
+        assert sweep(objective, *words, *more, folder=tmp_path).status == 0
+    few, all_at_once = seen[:4], seen[4:]
+    assert few == all_at_once
+    assert len(set(few)) == 4
+
+
+def test_the_folder_of_another_sweep_is_left_alone(tmp_path):
+    sweep(lambda _: 0.5, "-m", "seed=0", DIR, folder=tmp_path)
+    before = (tmp_path / "here/sweep.csv").read_text()
+    said = sweep(lambda _: pytest.fail("it ran"), "-m", "seed=1", DIR, folder=tmp_path)
+    assert said.status == 2
+    assert said.err.startswith("here is the folder of another sweep (seed=0 hydra.sweep.dir=here); go")
+    assert (tmp_path / "here/sweep.csv").read_text() == before
+
+
+MISTAKES = {
+    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a range has no list of values; say sweep=random",
+    "sweep=random optimizer.lr=interval(2,1)": "optimizer.lr: a range begins below its end, got 2 to 1",
+    "sweep=random sweep.space=null": "sweep.space: there is nothing to search; say",
+    "sweep=random sweep.space.optimizer.lrr=interval(1,2)": "optimizer.lrr: AdamW has no such argument;",
+    "sweep=random optimizer.lr=interval(-1,1)": "optimizer.lr: wants a number above 0, got -1.0",
+    "sweep=random sweep.trails=3": "sweep.trails: Random has no such argument; did you mean 'trials'?",
+    "sweep=randm": "sweep: there is no 'randm'; did you mean 'random'?",
+    "launcher=joblib launcher.jobs=0": "launcher.jobs: wants 1 or more, got 0",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_a_mistake_is_a_sentence_before_anything_starts(words, tmp_path):
+    said = sweep(lambda _: pytest.fail("it ran"), "-m", *words.split(), folder=tmp_path)
+    assert said.status == 2
+    lines = said.err.removeprefix("This run cannot start:\n").splitlines()
+    assert len(lines) == 1
+    assert lines[0].strip().startswith(MISTAKES[words])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_run_is_told_how_to_search(tmp_path):
+    said = sweep(lambda _: pytest.fail("it ran"), "sweep=random", folder=tmp_path)
+    assert said.err.splitlines()[1].strip().startswith("sweep: a search is many runs; say it with -m")
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    sweep(lambda cfg: cfg["seed"] / 10, "-m", "seed=1,2", "optimizer=sgd,adam", DIR, folder=tmp_path)
+    found, monitor = table.read(tmp_path / "here")
+    assert monitor == "val/accuracy"
+    best = [(row.number, row.value, row.overrides["optimizer"]) for row in table.ranked(found, lower=False)]
+    assert best == [(2, 0.2, "sgd"), (3, 0.2, "adam"), (0, 0.1, "sgd"), (1, 0.1, "adam")]
+    assert [row.value for row in table.ranked(found, lower=True)] == [0.1, 0.1, 0.2, 0.2]
+    assert started.read(tmp_path / "here")["space"] == {
+        "seed": "choice(1,2)",
+        "optimizer": "choice(sgd,adam)",
+    }

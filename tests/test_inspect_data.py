@@ -6,8 +6,26 @@ import sys
 
 import pytest
 
+from tests.browser import load
 from tests.in_process import imagelab
 from tests.inspection.bad_files import encoded, scene
+
+# What the page shows of copies, and which classes are left of the outliers once one of them is asked for.
+LOOK = """
+const link = (title) => [...document.querySelectorAll("nav a")].find((one) => one.textContent === title);
+const part = (title) => document.querySelector(link(title).getAttribute("href"));
+const [copies, outliers] = [part("Copies"), part("Outliers")];
+const box = [...outliers.querySelectorAll("select")].at(-1);
+box.value = "<b>dog";
+box.dispatchEvent(new Event("input", { bubbles: true }));
+const rows = [...outliers.querySelectorAll("tbody tr")].filter((row) => !row.hidden);
+return {
+  filtered: [...new Set(rows.map((row) => row.cells[row.cells.length - 1].textContent))],
+  loaded: [...copies.querySelectorAll("img")].every((one) => one.complete && one.naturalWidth > 0),
+  captions: [...copies.querySelectorAll("figcaption")].map((one) => one.textContent),
+  labels: copies.querySelector("tbody tr").cells[2].textContent,
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +62,24 @@ def test_the_command_writes_records_a_page_and_tables_without_importing_torch(ph
     page = (tmp_path / "out" / "inspection.html").read_text(encoding="utf-8")
     assert all(f"<h2>{title}</h2>" in page for title in ("Findings", "Classes", "Copies", "Outliers"))
     assert "page: out/inspection.html" in done.stdout
+
+
+def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
+    for k in range(20):
+        path = tmp_path / "photos" / "train" / ("cat", "<b>dog")[k % 2] / f"{k}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(scene(k, 80, 80)))
+    names = "<img src=x onerror=alert(1)>.jpg", "two\nlines \"&amp;'.jpg"
+    for name in names:
+        (path.parent / name).write_bytes(encoded(scene(0, 80, 80)))
+    said = imagelab("inspect", "data=folder", "data.root=photos", "hydra.run.dir=out", folder=tmp_path)
+    assert said.status == 0, said
+    found = load(tmp_path / "out" / "inspection.html", LOOK)
+    assert found.errors == []
+    assert found.returned["filtered"] == ["<b>dog"]
+    assert found.returned["loaded"]
+    assert set(found.returned["captions"]) == {"train/cat/0.jpg", *(f"train/<b>dog/{name}" for name in names)}
+    assert found.returned["labels"] == "<b>dog / cat"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 
@@ -280,3 +282,13 @@ def test_the_ending_says_nothing(tmp_path):
     path = saved(tmp_path, quarters(), "a.png")
     wrong = path.rename(tmp_path / "a.jpg")
     assert (decode(wrong) == quarters()).all()
+
+
+def test_large_pictures_are_decoded_without_a_warning_of_pillow(tmp_path):
+    Image.new("L", (12, 12)).save(tmp_path / "large.png")
+    code = (
+        "from PIL import Image; from imagelab.data.decode import decode; Image.MAX_IMAGE_PIXELS = 100; "
+        "print(decode('large.png').shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("(12, 12, 3)\n", "")

@@ -26,7 +26,7 @@ def test_images_are_counted_by_class_and_split(tmp_path):
 def test_a_class_that_is_missing_from_val_is_named_and_shifts_no_label(tmp_path):
     found, seen = records_of(tmp_path, pictures(("train/a", 2), ("train/b", 2), ("train/c", 2), ("val/c", 2)))
     assert found["same classes in every split"].status == "FAIL"
-    assert found["same classes in every split"].value == {"val": ["a", "b"]}
+    assert found["same classes in every split"].value == {"val lacks": ["a", "b"]}
     val = seen.images.labels[seen.images.splits == "val"]
     assert [seen.images.classes[label] for label in val] == ["c", "c"]
 
@@ -35,7 +35,7 @@ def test_an_empty_class_folder_is_named(tmp_path):
     files = pictures(("train/a", 2), ("train/b", 2), ("val/a", 2))
     (tmp_path / "val" / "b").mkdir(parents=True)
     found, seen = records_of(tmp_path, files)
-    assert found["same classes in every split"].value == {"val": ["b"]}
+    assert found["same classes in every split"].value == {"val lacks": ["b"]}
     assert seen.images.walk is not None
     assert "class folders without pictures" in seen.images.walk.refusal
 

@@ -5,6 +5,7 @@ Damaged files never come out half grey: simplejpeg is strict where OpenCV and Pi
 Source: EXIF 2.32, tag 0x0112; scaled decoding as in libjpeg-turbo, https://libjpeg-turbo.org.
 """
 
+import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from imagelab.problem import Problem
 
 START_OF_SCAN = 0xDA
 LARGEST = 178_956_970  # pixels: where Pillow too suspects a file made to fill the memory
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # it begins at half of that
 
 
 class Unreadable(Problem):

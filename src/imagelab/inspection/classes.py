@@ -74,10 +74,12 @@ def _imbalance(counts: Counts) -> Record:
     least = min(train, key=train.__getitem__) if train else ""
     return Record(
         name="class imbalance",
-        status="WARN" if far else "OK",
-        value=round(ratio, 2),
+        status="WARN" if far else "OK" if train else "INFO",
+        value=round(ratio, 2) if train else None,
         expected=f"largest class of train / smallest <= {IMBALANCED:g}",
-        why=f"the smallest class of train is {least} with {train[least]:,}" if train else "train is empty",
+        why=f"the smallest class of train is {least} with {train[least]:,}"
+        if train
+        else "train has no image that can be read",
         fix="data.balance=true draws every class equally often; judge by accuracy_macro" if far else "",
     )
 
@@ -87,7 +89,7 @@ def _same_names(counts: Counts) -> Record:
     return Record(
         name="same classes in every split",
         status="FAIL" if found else "OK",
-        value=found or "yes",
+        value={f"{split} lacks": names for split, names in found.items()} or "yes",
         expected="each class in each split, under one name",
         why="training numbers the classes once, by name, so that no label shifts; but what a split lacks is "
         "never learnt or never measured"

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -71,7 +72,7 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
         path.write_bytes(encoded(scene(k, 80, 80)))
     names = "<img src=x onerror=alert(1)>.jpg", "two\nlines \"&amp;'.jpg"
     for name in names:
-        (path.parent / name).write_bytes(encoded(scene(0, 80, 80)))
+        (tmp_path / "photos" / "train" / "<b>dog" / name).write_bytes(encoded(scene(0, 80, 80)))
     said = imagelab("inspect", "data=folder", "data.root=photos", "hydra.run.dir=out", folder=tmp_path)
     assert said.status == 0, said
     found = load(tmp_path / "out" / "inspection.html", LOOK)
@@ -93,6 +94,7 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
         (["data=folder", "data.root=PHOTOS", "data.manifest=no.csv"], "data.manifest=no.csv does not exist"),
         (["data=folder", "data.root=PHOTOS", "labels=no.csv"], "labels=no.csv cannot be read"),
         (["data=folder", "data.root=PHOTOS", "data.classes=[a]", "labels=true"], "too few"),
+        (["data=folder", "data.root=BROKEN", "split=repaired"], "split=repaired: no picture can be read"),
         (["annotate=5", "labels=true", "split=repaired"], "leave out split=repaired and labels"),
         (["annotate=5", "port=65536"], "port=65536: bind(): port must be 0-65535"),
         (["split=repaired"], "split=repaired: wants files, say data=folder data.root=DIR; got Digits"),
@@ -101,8 +103,12 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
     ],
 )
 def test_a_mistake_is_told_in_a_sentence_and_leaves_no_trace(photos, tmp_path, words, sentence):
-    (tmp_path / "empty").mkdir()
-    typed = [word.replace("PHOTOS", str(photos)).replace("EMPTY", str(tmp_path / "empty")) for word in words]
+    for name in ("empty", "broken/cat", "broken/dog"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("broken/cat/1.jpg", "broken/dog/1.jpg"):
+        (tmp_path / name).touch()
+    places = {"PHOTOS": photos, "EMPTY": tmp_path / "empty", "BROKEN": tmp_path / "broken"}
+    typed = [re.sub("|".join(places), lambda found: str(places[found[0]]), word) for word in words]
     said = imagelab("inspect", *typed, folder=tmp_path)
     assert said.status == 2
     assert sentence in said.err

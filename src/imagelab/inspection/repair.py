@@ -34,9 +34,15 @@ def refuse_strange_names(images: Collection) -> None:
 
 
 def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
-    """Write split.csv with the columns file,label,split; unreadable files are left out."""
+    """Write split.csv with the columns file,label,split; unreadable files are left out.
+
+    Raises:
+        Problem: All are.
+    """
     images = seen.images
     assert images.walk is not None
+    if not seen.readable.any():
+        raise Problem("split=repaired: no picture can be read; leave it out to see why")
     after = repaired(images.splits, groups, images.labels, given=set(images.walk.listing))
     table = folder / "split.csv"
     write_manifest(seen, after, table)

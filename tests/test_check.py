@@ -47,6 +47,7 @@ def test_a_failed_check_ends_with_status_1_and_says_what_to_do(tmp_path):
     failed = [record for record in read(tmp_path / "out" / "check.json") if record.status == "FAIL"]
     assert [record.name for record in failed] == ["weight decay"]
     assert "optimizer.weight_decay=0.01" in failed[0].fix
+    assert said.out.splitlines()[-1].startswith("Failed: weight decay. Mend")
 
 
 def test_a_mistake_in_the_words_is_refused_as_train_would(tmp_path):
@@ -96,6 +97,12 @@ def test_all_checks_that_train_are_fine_with_a_sound_run():
     found = checks.run(subject([*DIGITS, *KINDS["A"]]), fast=False, only=tuple(checks.TRAINED))
     assert {record.name: record.status for record in found}["overfit one batch"] == "OK"
     assert [record.name for record in found if record.status == "FAIL"] == []
+
+
+def test_a_rate_that_is_far_too_low_is_told_from_a_network_that_cannot_learn():
+    one = subject([*DIGITS, "data.limit=300", "optimizer=sgd", "optimizer.lr=5e-4"])
+    found = checks.run(one, fast=False, only=["learning rate"])[0]
+    assert (found.status, found.fix) == ("WARN", "say optimizer.lr=0.05")
 
 
 def test_a_large_network_is_looked_at_on_few_images_and_in_few_steps():

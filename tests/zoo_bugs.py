@@ -208,6 +208,10 @@ def all_black(subject: Subject) -> None:
     subject.data.on_device = [lambda images, keys: images * 0]
 
 
+def all_turned_round(subject: Subject) -> None:
+    subject.data.on_device = [lambda images, keys: images.flip(0)]
+
+
 def freeze_backbone(subject: Subject) -> None:
     net = subject.classifier.net
     for name, parameter in net.named_parameters():
@@ -273,6 +277,11 @@ class Negative(nn.CrossEntropyLoss):
 class Summed(nn.CrossEntropyLoss):
     def forward(self, logits, targets):
         return functional.cross_entropy(logits, targets, reduction="sum")
+
+
+class OfTheFirst(nn.CrossEntropyLoss):
+    def forward(self, logits, targets):
+        return super().forward(logits[:1], targets[:1])
 
 
 def momentum_zero(subject: Subject) -> None:
@@ -374,6 +383,14 @@ BUGS: dict[str, Bug] = {
     "val taken from train": Bug("copies across splits", val_of_train),
     "dropout never off": Bug("evaluation image by image", lambda s: wrap(s, DropsOn)),
     "augmentation that leaves nothing": Bug("augmentation", all_black, ("augment=[flip]",)),
+    "augmentation that changes the order of images": Bug(
+        "labels of augmented images", all_turned_round, ("augment=[flip]",)
+    ),
+    "two classes of val change places": Bug(
+        "labels of val",
+        lambda s: relabel(s, "val", lambda y: np.where(y == 0, 1, np.where(y == 1, 0, y))),
+    ),
+    "loss of the first image of a batch": Bug("loss function", loss_is(OfTheFirst)),
     "rate of 0": Bug("rates", rate_times(0.0)),
     "optimizer that does not step": Bug("parameters move", lambda s: Reluctant.plant(s.classifier)),
     "BatchNorm with momentum 0": Bug("batch statistics", momentum_zero, BATCHNORM),

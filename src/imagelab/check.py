@@ -52,6 +52,7 @@ def start(cfg: Node, folder: Path) -> None:
         sections=sections(subject),
         loggers=loggers_of(cfg, folder),
     )
+    screen.say(summary(records))
     if record.worst(records) == "FAIL":
         sys.exit(1)
 

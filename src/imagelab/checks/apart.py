@@ -36,7 +36,7 @@ def batch_leak(subject: Subject) -> Record:
                 fix="look for view, reshape or a mean over axis 0 in the network's forward; permute instead",
             )
         if own == 0:
-            why = "the output does not depend on the image at all: a layer passes no gradient"
+            why = "no gradient of an output reaches its own image: a layer passes none on, or does not look"
             fix = "look for detach, no_grad and dead units"
             return found("FAIL", f"in {mode}: 0 at its own", expected=expected, why=why, fix=fix)
     return found(

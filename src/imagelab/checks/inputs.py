@@ -45,8 +45,8 @@ def shift(subject: Subject) -> Record:
         subject.training(subject.count).images,
         cut(subject.unseen, subject.count, subject.data.views).images,
     )
-    away = float((train.mean() - val.mean()).abs() / train.std().clamp(min=1e-6))
-    ratio = abs(math.log(max(float(val.std()), 1e-9) / max(float(train.std()), 1e-9)))
+    away = float((train.mean() - val.mean()).abs() / train.std().clamp(min=NO_STD))
+    ratio = abs(math.log(max(float(val.std()), NO_STD) / max(float(train.std()), NO_STD)))
     far, near = away > FAR_SHIFT or ratio > FAR_RATIO, away < SHIFT and ratio < RATIO
     return found(
         "FAIL" if far else "OK" if near else "WARN",

@@ -1,5 +1,7 @@
 """Are the labels those of the images: in range, following what is seen, the same classes in every split?"""
 
+import numpy as np
+
 from imagelab.checks.findings import NO_LABELS, fact, found, shown
 from imagelab.checks.subject import Subject
 from imagelab.inspection.signal import label_signal, signal_record
@@ -7,13 +9,12 @@ from imagelab.record import Record
 
 FEW = 10  # images of a class: where a limit leaves fewer, one may go missing
 CLEAR = 8.0  # z of the training labels from which on those of val must follow too
+VOTES, MOSTLY, HARDLY = 25, 0.6, 0.1  # votes of a class at least; shares of them for another, for its own
 FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labels have been moved
 
 
 def classes_and_labels(subject: Subject) -> Record:
     """Every label is that of a class, and every class has images."""
-    import numpy as np
-
     if subject.task is None:
         return fact(None, NO_LABELS)
     names, expected = subject.data.classes, "labels from 0 to K - 1, and training images of every class"
@@ -67,7 +68,20 @@ def val_labels(subject: Subject) -> Record:
     z = _signal(subject)
     if z < CLEAR:
         return fact(round(z, 2), "looking alike says too little of these labels to compare the splits by it")
-    share = agreement(subject)
+    votes = _votes(subject)
+    share, moved_classes = agreement(votes), renamed(votes)
+    if share >= FIRST and moved_classes:
+        names = [
+            f"{subject.data.classes[here]} like {subject.data.classes[there]}"
+            for here, there in moved_classes
+        ]
+        return found(
+            "FAIL",
+            shown(names),
+            expected="images of val that look like those of their own class in train",
+            why="these classes of val are other ones in train",
+            fix="compare the class names and their order in the splits: one list for both",
+        )
     status = "FAIL" if share < FIRST else "WARN" if share < SOME else "OK"
     moved = "neighbours in train say that the labels of val stand for other classes: shifted, or shuffled"
     return found(
@@ -79,14 +93,41 @@ def val_labels(subject: Subject) -> Record:
     )
 
 
-def agreement(subject: Subject) -> float:
-    """Votes of each val image's nearest training images for its label, over those of the best renaming.
+def agreement(votes: np.ndarray) -> float:
+    """Votes for the labels that val has, over those of the best renaming, (K, K) a row for each label.
 
     Both less what labels in any order would reach.
     """
-    import numpy as np
-    import torch
+    chance = (votes.sum(0) * votes.sum(1)).sum() / votes.sum()
+    best = votes[_best(votes)].sum() - chance
+    return float((np.trace(votes) - chance) / best) if best > 0 else 1.0
+
+
+def renamed(votes: np.ndarray) -> list[tuple[int, int]]:
+    """Classes of val that clearly are another class of train, two at least: (label in val, in train).
+
+    >>> renamed(np.array([[50, 0, 0], [1, 2, 47], [0, 50, 0]]))
+    [(1, 2), (2, 1)]
+    """
+    shares = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+    pairs = [
+        (here, there)
+        for here, there in np.transpose(_best(votes)).tolist()
+        if votes[here].sum() >= VOTES and shares[here, there] > MOSTLY and shares[here, here] < HARDLY
+    ]
+    return pairs if len(pairs) > 1 else []
+
+
+def _best(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The renaming of classes with the most votes: labels, and what each should be called."""
     from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(-votes)
+
+
+def _votes(subject: Subject) -> np.ndarray:
+    """How often the nearest training images of a label's val images have each label, (K, K)."""
+    import torch
     from torch.nn import functional
 
     features = [
@@ -98,10 +139,7 @@ def agreement(subject: Subject) -> float:
     votes = np.zeros((classes, classes))
     here, there = subject.small["val"][1], subject.small["train"][1]
     np.add.at(votes, (np.repeat(here, near.shape[1]), there[near].ravel()), 1)
-    chance = (votes.sum(0) * votes.sum(1)).sum() / votes.sum()
-    rows, columns = linear_sum_assignment(-votes)
-    best = votes[rows, columns].sum() - chance
-    return float((np.trace(votes) - chance) / best) if best > 0 else 1.0
+    return votes
 
 
 def _signal(subject: Subject) -> float:

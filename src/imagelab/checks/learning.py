@@ -22,6 +22,7 @@ HELD, DECODED = 1024, 192  # images that are read: from memory, from files
 WARMUP = 10
 GAP = 0.05  # of the loss without images, by which images have to lower it
 LOWER = (1 / 30, 1 / 300)  # factors on the rate that are tried where it seems too high
+HIGHER = 100.0  # the same, where no lower one learns either
 WHOLE, BETTER = 1.0, 0.05  # first step over the weights; of the entropy, by which a lower rate is better
 LEARNS, FAILS = 0.85, 0.97  # of the entropy of the labels
 
@@ -83,6 +84,10 @@ def rate(subject: Subject) -> Record:
         return found("FAIL", value, expected=expected, why=why, fix=fix)
     if learns:
         return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
+    higher = HIGHER * peak
+    if _short(subject, HIGHER, steps).train < LEARNS * entropy:
+        why = f"within {steps} steps nothing is learnt at {peak:.2g}, and much at {higher:.2g}: far too low?"
+        return found("WARN", value, expected=expected, why=why, fix=f"say optimizer.lr={higher:.2g}")
     why = "nothing was learnt at any rate that was tried, within these few steps"
     fix = "`imagelab find_lr` looks for a rate; go through the checks above"
     return found("WARN", value, expected=expected, why=why, fix=fix)

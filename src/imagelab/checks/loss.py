@@ -33,6 +33,7 @@ def loss_function(subject: Subject) -> Record:
         costs = [float(criterion(size * sure, labels)) for size in (0, 1, 2, 4, 8, 16)]
         wrong = float(criterion(-8 * sure, labels))
         several = float(criterion(2 * sure.repeat(4, 1), labels.repeat(4))) / max(costs[2], 1e-9)
+    idle = _idle(criterion, sure, labels)
     floor = floor_of(criterion, classes)
     ratio = (min(costs) - floor) / math.log(classes)
     expected = f"right answers cost at most {RIGHT:g} log K, wrong ones more than none; a mean over images"
@@ -46,10 +47,20 @@ def loss_function(subject: Subject) -> Record:
     if wrong <= costs[0] + 1e-3:
         why = "wrong answers cost no more than no answer"
         return found("FAIL", round(wrong, 4), expected=expected, why=why, fix="look at the sign of the loss")
+    if idle:
+        why = f"{idle} of {len(labels)} images have no part in the loss"
+        return found("FAIL", f"{idle} without", expected=expected, why=why, fix="average over the batch")
     if abs(several - 1) > SUM:
         why = f"four times the images have {several:.3g} times the loss: rates then depend on the batch size"
         return found("FAIL", round(several, 3), expected=expected, why=why, fix="say loss.reduction=mean")
     return found("OK", round(min(costs), 4), expected=expected, why="the loss asks for right answers")
+
+
+def _idle(criterion: Callable[[Tensor, Tensor], Tensor], sure: Tensor, labels: Tensor) -> int:
+    """How many wrong answers get no gradient."""
+    given = (-sure).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(criterion(given, labels), given, allow_unused=True)
+    return 0 if gradient is None else int((gradient.abs().sum(dim=1) == 0).sum())
 
 
 def logits(subject: Subject) -> Record:

@@ -12,6 +12,7 @@ from imagelab.schedule import Plateau
 from imagelab.transfer import TransferClassifier
 
 STRONG, ABSURD = 2e-3, 0.02  # share of the weights that one step takes away
+USUAL = 0.05  # a decay that is not too strong by itself
 LOOKED_AT = 2000  # steps of the schedule
 
 
@@ -88,7 +89,10 @@ def decay(subject: Subject) -> Record:
     """Weight decay takes away little in a step."""
     groups = subject.copy().configure_optimizers().param_groups
     shares = [group["lr"] * group.get("weight_decay", 0.0) for group in groups]
-    share = max(shares)
+    share, usual = max(shares), all(group.get("weight_decay", 0.0) <= USUAL for group in groups)
+    mend = (
+        "say a lower optimizer.lr" if usual else "say optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD"
+    )
     return found(
         "FAIL" if share > ABSURD else "WARN" if share > STRONG else "OK",
         f"{share:.2g} a step",
@@ -96,7 +100,7 @@ def decay(subject: Subject) -> Record:
         why="weights shrink slowly"
         if share <= STRONG
         else f"{1 - (1 - min(share, 1)) ** 100:.0%} of the weights are gone after 100 steps at the peak rate",
-        fix="" if share <= STRONG else "say optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD",
+        fix="" if share <= STRONG else mend,
     )
 
 

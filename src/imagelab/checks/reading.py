@@ -13,6 +13,7 @@ from imagelab.record import Record
 LOOKED_AT = 16  # images that are read again
 BATCHES = 8  # whose labels are looked at
 MIXED, SORTED = 0.8, 0.5  # of the entropy of labels that a batch drawn at random would have
+COMPARED, DISTANT, STRANGE = 64, 0.36, 0.42  # images; share of others that are nearer than an image's own
 BLANK, FLAT = 0.2, 0.05  # share of images; of the deviation that images have unchanged
 
 
@@ -109,6 +110,42 @@ def augmentation(subject: Subject) -> Record:
         why="each epoch sees the same pixels" if same else "each epoch sees other pixels of an image",
         fix="let draws depend on the keys of the images" if same else "",
     )
+
+
+def augmented_labels(subject: Subject) -> Record:
+    """An augmented image is still the image that its label belongs to."""
+    if subject.data.mixing or subject.data.views > 1 or not subject.cfg["augment"]:
+        return fact(None, "images are not augmented, or come mixed or in several views")
+    batch = subject.training(COMPARED)
+    own = subject.read("train", batch.index.numpy())
+    rank = min(_rank(describe(batch.images), describe(own.images)) for describe in (_places, _colours))
+    others = rank > STRANGE or (subject.task is not None and not torch.equal(batch.labels, own.labels))
+    return found(
+        "FAIL" if others else "WARN" if rank > DISTANT else "OK",
+        f"{rank:.0%} of other images are nearer",
+        expected=f"at most {DISTANT:.0%} of other images nearer to an augmented image than what it was made "
+        f"of; FAIL above {STRANGE:.0%}; 50% of images in another order",
+        why="each label comes with another image: the augmentation changes their order"
+        if others
+        else "augmented images are those that their labels belong to"
+        if rank <= DISTANT
+        else "augmented images are hardly to be known again",
+        fix="keep the order of a batch; look at the picture of the inputs" if rank > DISTANT else "",
+    )
+
+
+def _rank(seen: Tensor, own: Tensor) -> float:
+    """The share of the other images that are nearer to an image than its own, (B, F) and (B, F)."""
+    apart = torch.cdist(seen, own)
+    return float((apart < apart.diagonal()[:, None]).sum() / max(1, len(own) * (len(own) - 1)))
+
+
+def _places(images: Tensor) -> Tensor:
+    return torch.nn.functional.adaptive_avg_pool2d(images, 8).flatten(1)
+
+
+def _colours(images: Tensor) -> Tensor:
+    return torch.cat([images.mean(dim=(2, 3)), images.std(dim=(2, 3))], dim=1)
 
 
 def _contrast(images: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ CHEAP: Mapping[str, Check] = {
     "whole split": reading.whole_split,
     "mixed batches": reading.mixed_batches,
     "augmentation": reading.augmentation,
+    "labels of augmented images": reading.augmented_labels,
     "loss function": loss.loss_function,
     "logits": loss.logits,
     "loss at init": loss.loss_at_init,

@@ -65,7 +65,7 @@ class Described:
 
 def page() -> str:
     """The whole page."""
-    groups = menu.questions("train")
+    groups = menu.questions("train") | menu.questions("evaluate")
     contents = [f"- [{group}](#{group}): {', '.join(menu.choices(group))}" for group in groups]
     sections = [_section(group, isinstance(default, list)) for group, default in groups.items()]
     return "\n".join([INTRODUCTION, *contents, "", *sections])
@@ -79,7 +79,8 @@ def card(group: str, choice: str, several: bool) -> str:
     node = node[choice] if isinstance(node.get(choice), dict) else node
     head, more, source, command = _head(lines)
     about = described(node.get("_target_") or _root("train").get(group, {}).get("_target_"))
-    command = command or f"imagelab train {group}={f'[{choice}]' if several else choice}"
+    asked = "train" if group in menu.questions("train") else "evaluate run=last"
+    command = command or f"imagelab {asked} {group}={f'[{choice}]' if several else choice}"
     words = [f"### {choice}", "", head, "", *(f"- {line}" for line in (about.summary, more) if line)]
     values = _values(node, _comments(lines), about)
     words += ["- Values:" + "".join(f"\n  - {value}" for value in values)] if values else []
@@ -154,8 +155,8 @@ def _effects(name: str, joined: str = "") -> list[str]:
 
 
 def _question(group: str) -> str:
-    root = (menu.folder() / "train.yaml").read_text(encoding="utf-8")
-    found = re.search(rf"^  - {group}:.*# (.+)$", root, re.MULTILINE)
+    roots = [(menu.folder() / f"{name}.yaml").read_text(encoding="utf-8") for name in ("train", "evaluate")]
+    found = re.search(rf"^  - {group}:.*# (.+)$", "".join(roots), re.MULTILINE)
     return found.group(1).capitalize() if found else group.capitalize()
 
 

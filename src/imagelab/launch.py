@@ -79,9 +79,11 @@ def _planned(words: list[str], root: type) -> tuple["Plan", list[str]]:
 
     with cli.plainly():
         words = named(words)
-        checked(words, "train", root, sweep=True)
+        sound = checked(words, "train", root, sweep=True)
         plan = planned(words)
-    return plan, [*checked(plan.words, "train", root, sweep=True), SWEEPER]
+    if plan.words != words:
+        sound = checked(plan.words, "train", root, sweep=True)
+    return plan, [*sound, SWEEPER]
 
 
 def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:

@@ -61,19 +61,19 @@ def test_refine_searches_the_best_region_of_the_coarse_sweep_with_its_words(tmp_
         rates.append(cfg["optimizer"]["lr"])
         return accuracy(cfg)
 
-    wide = ["-m", "sweep=coarse", "sweep.trials=9", "seed=7"]
+    wide = ["-m", "sweep=coarse", "sweep.trials=6", "seed=7"]
     wide += ["model.dropout=interval(0,0.5)", "hydra.sweep.dir=wide"]
     said = sweep(longer, *wide, folder=tmp_path)
     assert said.status == 0, said.out + said.err
-    assert lengths == [(3, 7)] * 9
+    assert lengths == [(3, 7)] * 6
     spread = max(rates) / min(rates)
     lengths.clear()
     rates.clear()
     said = sweep(
-        longer, "-m", "sweep=refine", "from=wide", "sweep.trials=4", "hydra.sweep.dir=near", folder=tmp_path
+        longer, "-m", "sweep=refine", "from=wide", "sweep.trials=2", "hydra.sweep.dir=near", folder=tmp_path
     )
     assert said.status == 0
-    assert lengths == [(15, 7)] * 4
+    assert lengths == [(15, 7)] * 2
     assert max(rates) / min(rates) < spread / 30
     assert all(abs(math.log10(rate) + 2) < 0.7 for rate in rates)
     assert "model.dropout           interval(0,0.5)" not in said.out

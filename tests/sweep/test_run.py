@@ -66,11 +66,11 @@ def test_a_sweep_may_get_more_trials_and_draws_those_that_it_would_have_drawn_at
         seen.append(cfg["model"]["dropout"])
         return 0.5
 
-    for more in (["sweep.trials=2", DIR], ["sweep.trials=4", DIR], ["sweep.trials=4"]):
+    for more in (["sweep.trials=1", DIR], ["sweep.trials=2", DIR], ["sweep.trials=2"]):
         assert sweep(objective, *words, *more, folder=tmp_path).status == 0
-    few, all_at_once = seen[:4], seen[4:]
+    few, all_at_once = seen[:2], seen[2:]
     assert few == all_at_once
-    assert len(set(few)) == 4
+    assert len(set(few)) == 2
 
 
 def test_the_folder_of_another_sweep_is_left_alone(tmp_path):
@@ -88,8 +88,6 @@ MISTAKES = {
     "sweep=random sweep.space=null": "sweep.space: there is nothing to search; say",
     "sweep=random sweep.space.optimizer.lrr=interval(1,2)": "optimizer.lrr: AdamW has no such argument;",
     "sweep=random optimizer.lr=interval(-1,1)": "optimizer.lr: wants a number above 0, got -1.0",
-    "sweep=random sweep.trails=3": "sweep.trails: Random has no such argument; did you mean 'trials'?",
-    "sweep=randm": "sweep: there is no 'randm'; did you mean 'random'?",
     "launcher=joblib launcher.jobs=0": "launcher.jobs: wants 1 or more, got 0",
 }
 

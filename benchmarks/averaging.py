@@ -4,21 +4,24 @@
 
 FOLDER holds CIFAR-10 as train/<class>/ and test/<class>/. Nets are trained as `imagelab train` does, then
 evaluated as `imagelab evaluate` does. The runs stay in --kept, what was measured in
-benchmarks/results/averaging.jsonl, one line each: what is there is not done again. The table is averaging.md.
+benchmarks/results/averaging.jsonl, one line each: what is there is not done again. The table is averaging.md,
+with the reading of it below.
 """
 
 import argparse
 import csv
 import json
+import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
+from averaging_lines import BASE, EMA, KINDS, LINES, PLAIN, Line
 from many_runs import Words, error, machine, run, said, spread
 
 from imagelab import evaluate, screen
@@ -27,73 +30,7 @@ from imagelab.compose import compose
 RESULTS = Path(__file__).parent / "results"
 KEPT = RESULTS / "averaging.jsonl"
 TRAIN, VAL = 500, 100  # images a class; all test images
-BASE = {
-    "trainer": "cpu",
-    "trainer.max_epochs": "8",
-    "data": "folder",
-    "data.storage": "memory",
-    "data.size": "32",
-    "data.workers": "0",
-    "data.batch_size": "64",
-    "model": "resnet9",
-    "model.width": "8",
-    "model.channels_last": "true",
-    "augment": "[flip,crop]",
-    "save_every": "100000",
-    "logger": "[]",
-}
-KINDS: dict[str, Words] = {
-    "one cycle": {},
-    "one cycle, EMA": {"trick": "[ema]"},
-    "restarts": {"schedule": "cosine_restarts", "trick": "[snapshots]"},
-    "constant, SWA": {"schedule": "constant", "trick": "[swa]"},
-    "constant, EMA": {"schedule": "constant", "trick": "[ema]"},
-    "five times as long": {"trainer.max_epochs": "40"},
-}
-FIVE = (0, 1, 2, 3, 4)
-THREE = (0, 1, 2)
-SINGLE, PLAIN, EMA = "single", "one cycle", "one cycle, EMA"
 Node = dict[str, Any]
-
-
-class Line(NamedTuple):
-    """A way to evaluate runs of one kind: the seeds of the members of each evaluation, and its words."""
-
-    name: str
-    kind: str
-    seeds: Sequence[tuple[int, ...]]
-    words: Words
-    against: str = SINGLE
-
-
-def each(seeds: Sequence[int]) -> list[tuple[int, ...]]:
-    """Every run by itself."""
-    return [(seed,) for seed in seeds]
-
-
-LAST = {"checkpoint": "last"}
-RAW = LAST | {"weights": "raw"}
-CYCLES = {"members": "snapshots", "weights": "raw"}
-NEAR = {"tta": "full", "tta.scales": "[32,34,36,38,40]"}
-LINES = (
-    Line(SINGLE, EMA, each(FIVE), RAW),
-    Line("`trick=[ema]`", EMA, each(FIVE), LAST | {"weights": "ema"}),
-    Line("`tta=flip`", EMA, each(FIVE), RAW | {"tta": "flip"}),
-    Line("`tta=ten_crop`", EMA, each(THREE), RAW | {"tta": "ten_crop"}),
-    Line("`tta=multi_scale`", EMA, each(THREE), RAW | {"tta": "multi_scale"}),
-    Line("ensemble of 2", EMA, [(0, 1), (2, 3)], RAW),
-    Line("ensemble of 5", EMA, [FIVE], RAW),
-    Line("ensemble of 5, `tta=flip`", EMA, [FIVE], RAW | {"tta": "flip"}),
-    Line("restarts: its end", "restarts", each(THREE), RAW),
-    Line("restarts: the last 2 snapshots", "restarts", each(THREE), CYCLES | {"snapshots": "2"}),
-    Line("restarts: all 3 snapshots", "restarts", each(THREE), CYCLES),
-    Line("constant rate", "constant, SWA", each(THREE), RAW),
-    Line("constant rate, SWA", "constant, SWA", each(THREE), LAST | {"weights": "swa"}, "constant rate"),
-    Line("constant rate, EMA", "constant, EMA", each(THREE), LAST | {"weights": "ema"}, "constant rate"),
-    Line("`tta=full tta.scales=[32,34,36,38,40]`", EMA, each((0, 1)), RAW | NEAR),
-    Line("`tta=full`", EMA, each((0, 1)), RAW | {"tta": "full"}),
-    Line("trained 5 times as long", "five times as long", each((0,)), RAW),
-)
 
 
 def main() -> None:
@@ -113,7 +50,7 @@ def main() -> None:
             train(base | KINDS[line.kind], line.kind, seed, args.kept)
         for seeds in line.seeds:
             measure(line, seeds, args.kept)
-        (RESULTS / "averaging.md").write_text(table(), encoding="utf-8")
+        write()
 
 
 def manifest(data: Path, file: Path) -> Path:
@@ -132,6 +69,7 @@ def train(words: Words, kind: str, seed: int, folder: Path) -> None:
     """A run, in a folder of its own, where it is not there yet."""
     place = folder_of(folder, kind, seed)
     if not (place / "results.json").is_file():
+        shutil.rmtree(place, ignore_errors=True)  # of a run that was stopped
         began = time.process_time()
         accuracy, _ = run(words, seed, place)
         keep({"trained": kind, "seeds": [seed], "accuracy": accuracy, "seconds": time.process_time() - began})
@@ -171,6 +109,13 @@ def keep(found: Node) -> None:
     with KEPT.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(rounded) + "\n")
     print(rounded, flush=True)
+
+
+def write() -> None:
+    """The table; what somebody has written below it stays."""
+    file = RESULTS / "averaging.md"
+    _, mark, reading = file.read_text().partition(READING) if file.is_file() else ("", "", "")
+    file.write_text(table() + mark + reading, encoding="utf-8")
 
 
 def table() -> str:
@@ -244,6 +189,7 @@ The single runs of the table are those of "one cycle, EMA" with their raw weight
 without EMA; the seconds are those without. "constant rate" is compared with "single", and what is averaged
 at a constant rate with that.
 """
+READING = "\n## What it says\n"
 TITLES = (
     "| what | training | accuracy | gain | NLL | ECE | evaluation | evaluations |",
     "|---|---|---|---|---|---|---|---|",

@@ -12,6 +12,7 @@ import pytest
 from imagelab import record, report, runs
 from imagelab.problem import Problem
 from tests import in_process
+from tests.browser import load
 
 DIGITS = ["trainer.max_epochs=3", "data.limit=600", "trainer.log_every_n_steps=2"]
 OURS = ("report.html", "report.json", "val_predictions.csv")
@@ -90,6 +91,45 @@ def test_the_page_has_every_part_and_no_reference_to_elsewhere(digits):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+LOOK = """
+const frames = [...document.querySelectorAll("iframe")];
+await Promise.all(frames.map(frame => new Promise(done => frame.addEventListener("load", done))));
+return frames.map(({contentDocument: page}) => ({
+  heading: page.querySelector("h1").textContent,
+  rows: page.querySelectorAll("tbody tr").length,
+  plots: [...page.querySelectorAll("svg")].filter(one => one.getBoundingClientRect().height > 100).length,
+  paths: page.querySelectorAll("svg path, svg polyline, svg rect, svg circle").length,
+  sorted: (() => {
+    const button = page.querySelector("thead button");
+    button.click();
+    return page.querySelector("th[aria-sort]") !== null;
+  })(),
+  pictures: page.querySelectorAll("img").length,
+  broken: [...page.querySelectorAll("img")].filter(one => one.complete && !one.naturalWidth).length,
+  wide: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+}))
+"""
+
+
+def test_a_browser_shows_the_pages_of_report_and_check_without_an_error(digits, tmp_path):
+    words = ["fast=true", "trainer=cpu", "data.limit=300", "hydra.run.dir=out"]
+    assert in_process.imagelab("check", *words, folder=tmp_path).status == 0
+    pages = [digits / "report.html", tmp_path / "out" / "check.html"]
+    frames = "".join(f'<iframe width="1200" height="900" src="{page.as_uri()}"></iframe>' for page in pages)
+    both = tmp_path / "both.html"
+    both.write_text(f"<body>{frames}</body>")
+    seen = load(both, LOOK, "--allow-file-access-from-files")
+    assert seen.errors == []
+    one, other = seen.returned
+    assert (one["heading"], other["heading"]) == ("Report on run", "Check before training")
+    assert (one["plots"], other["plots"]) == (8, 1)
+    assert (one["pictures"] >= 24, other["pictures"] >= 64) == (True, True)
+    for page in seen.returned:
+        assert (page["sorted"], page["broken"], page["wide"]) == (True, 0, 0)
+        assert page["rows"] > 20
+        assert page["paths"] > 5
+
+
 def test_the_split_and_the_weights_can_be_chosen(copy):
     said(copy, "split=test", "checkpoint=last")
     assert (copy / "test_predictions.csv").is_file()
@@ -160,4 +200,4 @@ def test_the_report_of_the_default_run_takes_at_most_three_seconds(digits):
 
 def test_a_run_that_is_none_is_named(tmp_path):
     with pytest.raises(Problem, match="is not the folder of a run"):
-        report.start({"run": str(tmp_path), "split": None}, tmp_path)
+        report.start({"run": str(tmp_path), "sweep": None, "split": None}, tmp_path)

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from imagelab.reports.verdict import Facts, Verdict
 
 Node = dict[str, Any]
-STEM = "report"
+STEM, OF_RUNS = "report", ("split", "checkpoint", "weights", "root")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """The root keys of configs/report.yaml."""
 
-    run: str
+    run: str | None
+    sweep: str | None
     split: Literal["train", "val", "test"] | None
     checkpoint: Literal["best", "last"]
     weights: str | None
@@ -42,11 +43,16 @@ def main() -> None:
 
 def start(cfg: Node, _: Path) -> None:
     """Write report.html, report.json and a table of predictions into the run's folder; say the verdict."""
+    if cfg["sweep"] is not None or cfg["run"] is None:
+        from imagelab.reports.sweep_page import on_sweep
+
+        on_sweep(cfg["sweep"], cfg["run"], STEM)
+        return
     folder = runs.existing(cfg["run"])
     found, why_not = None, ""
     if cfg["split"] is not None:
         try:
-            found = predictions(folder, **{key: value for key, value in cfg.items() if key != "run"})
+            found = predictions(folder, **{key: cfg[key] for key in OF_RUNS})
         except Problem as problem:  # the curves of a run that has just begun are there all the same
             why_not = str(problem)
     from imagelab.logger.closing import close_all

@@ -1,0 +1,143 @@
+"""The report on a sweep: leaderboard, parallel coordinates, importance, curves, and what to do next."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from imagelab import record, screen
+from imagelab.problem import Problem
+from imagelab.record import Record
+from imagelab.reports.bars import bars
+from imagelab.reports.page import Section
+from imagelab.reports.parallel import colours_of, parallel
+from imagelab.reports.publish import publish
+from imagelab.reports.sweep_curves import curves_of_trials, curves_plot
+from imagelab.reports.sweep_importance import importances
+from imagelab.reports.sweep_records import sweep_records
+from imagelab.reports.sweep_rows import REPEATS, Sweep, as_number, read_sweep
+from imagelab.reports.table import Cell, table
+from imagelab.sweep import started
+from imagelab.sweep.fold_summary import RECORDS as FOLD_RECORDS
+from imagelab.sweep.trial import Row
+
+MOST = 500  # trials in the table and the pictures
+
+
+def on_sweep(name: str | None, run: str | None, stem: str) -> None:
+    """Write the page and the records of a sweep into its folder; say what is best, and what to type next.
+
+    Args:
+        name: Its folder, or `last`; it may be still going on.
+        run: What the user says of a run instead.
+        stem: Name of the files.
+
+    Raises:
+        Problem: There is no such sweep, no trial of it has ended yet, or a run is named too.
+    """
+    if run is not None or name is None:
+        both = "both" if name else "neither"
+        raise Problem(f"run: wants one of run=FOLDER and sweep=FOLDER (or last), got {both}")
+    folder = started.existing(name, "sweep")
+    sweep = read_sweep(folder)
+    records = [*sweep_records(sweep), *fold_records(folder)]
+    by_name = {one.name: one for one in records}
+    best, step = by_name.get("best"), by_name["next"]
+    value = best.value if best else {}
+    verdict = (
+        f"best {sweep.monitor} {value[sweep.monitor]:.4f}: {best.why}" if best else "no trial has finished."
+    )
+    warned = [one.why for one in records if one.status == "WARN"]
+    publish(
+        folder,
+        stem,
+        title=f"Sweep {folder.resolve().name}",
+        summary=" ".join([f"{len(sweep.rows)} trials; {verdict}", *warned, f"{step.why} `{step.value}`"]),
+        records=records,
+        sections=sections(sweep),
+    )
+    screen.say(verdict, f"\n{step.value}")
+
+
+def fold_records(folder: Path) -> list[Record]:
+    """Those of a cross-validation."""
+    file = folder / FOLD_RECORDS
+    return record.read(file) if file.is_file() else []
+
+
+def sections(sweep: Sweep) -> list[Section]:
+    """The parts of the page."""
+    shown = sweep.rows[:MOST]
+    colours = colours_of(shown)
+    found = [Section("Leaderboard", "The best first; a click on a header sorts.", leaderboard(sweep))]
+    found += repeats(sweep)
+    if sweep.best is not None and sweep.ranges:
+        about = "A line a trial: the darker the better, the best in orange; dashed where there is no result."
+        picture = parallel(shown, sweep.parameters or sweep.ranges, sweep.monitor, colours)
+        found.append(Section("Parallel coordinates", about, picture))
+    found += importance_section(sweep)
+    curves = curves_of_trials(shown)
+    plots = [curves_plot(shown, curves, metric, sweep.monitor, colours) for metric in ("loss", "accuracy")]
+    if any(plots):
+        about = "Of all trials, coloured as above; under the mouse, which one."
+        found.append(Section("Curves", about, "\n".join(filter(None, plots))))
+    return found
+
+
+def leaderboard(sweep: Sweep) -> str:
+    """All trials as a table."""
+    keys = list(dict.fromkeys(key for row in sweep.rows for key in row.overrides))
+    tests = list(dict.fromkeys(name for row in sweep.rows for name in row.test))
+    rows = [_cells(place, row, keys, tests) for place, row in enumerate(sweep.rows[:MOST], 1)]
+    columns = ["rank", "trial", "status", sweep.monitor, *keys, *tests, "epochs", "seconds", "error"]
+    return table(columns, rows, filters=("status",), of=len(sweep.rows))
+
+
+def repeats(sweep: Sweep) -> list[Section]:
+    """The set-ups that were tried with several seeds or folds."""
+    setups = {values: results for values, results in sweep.setups.items() if len(results) > 1}
+    if not setups:
+        return []
+    keys = list(sweep.parameters)
+    rows = [
+        (
+            *(_cell(dict(values).get(key)) for key in keys),
+            len(results),
+            float(np.mean(results)),
+            float(np.std(results, ddof=1)),
+            min(results),
+            max(results),
+        )
+        for values, results in setups.items()
+    ]
+    only = " or ".join(key for key in REPEATS if key in sweep.ranges)
+    about = f"{sweep.monitor} of trials that differ in {only} only."
+    return [Section("Repeats", about, table((*keys, "trials", "mean", "sd", "lowest", "highest"), rows))]
+
+
+def importance_section(sweep: Sweep) -> list[Section]:
+    """How much goes with each parameter."""
+    found = importances(sweep)
+    if not found:
+        return []
+    chart = bars(
+        {one.name: {"share": one.share} for one in found}, title="Importance", y_label="share", height=300
+    )
+    rows = [(one.name, one.share, one.chance, "yes" if one.resolved else "not resolved") for one in found]
+    about = (
+        "The share of the differences in rank that goes with each parameter, beyond what shuffling gives. "
+        "Each by itself: two that only matter together show neither."
+    )
+    return [Section("Importance", about, chart + table(("parameter", "share", "chance", "resolved"), rows))]
+
+
+def _cells(place: int, row: Row, keys: Iterable[str], tests: Iterable[str]) -> list[Cell]:
+    own: list[Cell] = [_cell(row.overrides.get(key)) for key in keys]
+    tested: list[Cell] = [row.test.get(name) for name in tests]
+    rank = place if row.value is not None else None
+    return [rank, row.number, row.status, row.value, *own, *tested, row.epochs, row.seconds, row.error]
+
+
+def _cell(word: str | None) -> Cell:
+    number = as_number(word) if word is not None else None
+    return word if number is None else number

@@ -1,0 +1,177 @@
+"""What a sweep says, as records: how it went, what is best, whether that is luck, where to go on."""
+
+import math
+import shlex
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from imagelab.record import Record
+from imagelab.reports.sweep_edge import Edge, edges
+from imagelab.reports.sweep_importance import Importance, importances
+from imagelab.reports.sweep_rows import Sweep, Values
+from imagelab.summary import near, number
+from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, Row
+
+CLEAR = 2.0  # standard errors of a difference above which it counts as one
+FEW = 10  # trials below which little can be resolved
+
+
+def sweep_records(sweep: Sweep) -> list[Record]:
+    """The records of a sweep, in the order in which one asks."""
+    found = [how_it_went(sweep)]
+    if sweep.best is not None:
+        at_edge, noise = edges(sweep), spread(sweep)
+        found += [best(sweep, sweep.best), *[at_the_edge(one) for one in at_edge], noise]
+        found += importance_records(sweep, importances(sweep))
+    return [*found, next_step(sweep)]
+
+
+def how_it_went(sweep: Sweep) -> Record:
+    """How many trials ended in which way."""
+    counts = {name: sum(row.status == name for row in sweep.rows) for name in _statuses(sweep)}
+    lost = sum(counts.get(name, 0) for name in (FAILED, KILLED))
+    diverged = counts.get(DIVERGED, 0) / len(sweep.rows)
+    why = "Failed and killed trials say nothing of their values." if lost else ""
+    if diverged > 0.3:
+        why += f" {diverged:.0%} diverged: the range goes too far."
+    return Record(
+        name="trials",
+        status="WARN" if lost or diverged > 0.3 else "INFO",
+        value=counts,
+        expected="none failed or killed, at most 30% diverged",
+        why=why.strip(),
+        fix=f"Their errors are in the table; `{_resume(sweep)}` tries them again." if lost else "",
+    )
+
+
+def best(sweep: Sweep, row: Row) -> Record:
+    """The best trial, or of several that repeat each other, the best mean."""
+    values, results = next(iter(sweep.setups.items()))
+    if len(results) > 1:
+        found, told = {"trials": len(results), sweep.monitor: float(np.mean(results))}, _said(values)
+        told += f": the mean of {len(results)} trials."
+    else:
+        tested = row.test.get(sweep.monitor.replace("val/", "test/"))
+        found = {"trial": row.number, sweep.monitor: row.value} | ({} if tested is None else {"test": tested})
+        told = f"{_said(values)}. The best of many is partly luck: judge it by test."
+    return Record(name="best", status="INFO", value=found, expected="", why=told, fix="")
+
+
+def at_the_edge(edge: Edge) -> Record:
+    """The best trials lie at an end of a range."""
+    return Record(
+        name=f"range of {edge.name}",
+        status="WARN",
+        value=edge.value,
+        expected="the best trials inside the range",
+        why=f"The best trials crowd at its {'upper' if edge.upper else 'lower'} end; better may lie beyond.",
+        fix=f"Widen it, if that makes sense: `{shlex.quote(f'{edge.name}={edge.wider}')}`",
+    )
+
+
+def spread(sweep: Sweep) -> Record:
+    """How much trials differ that only repeat each other, and whether the best set-up's lead is more."""
+    setups, deviation = sweep.setups, pooled_deviation(sweep.setups)
+    if deviation is None:
+        return Record(
+            name="luck",
+            status="INFO",
+            value="not known",
+            expected="",
+            why="No set-up was tried with several seeds: small differences between trials may be luck.",
+            fix=f"Repeat the best one: `{repeat(sweep)}`" if sweep.best else "",
+        )
+    value = {"sd over seeds or folds": deviation}
+    if len(setups) < 2:
+        only = next(iter(setups.values()))
+        why = f"{len(only)} repeats: {number(float(np.mean(only)))} ± {number(deviation)}."
+        return Record(name="luck", status="INFO", value=value, expected="", why=why, fix="")
+    (first, one), (second, other) = list(setups.items())[:2]
+    gap = abs(float(np.mean(one)) - float(np.mean(other)))
+    error = deviation * math.sqrt(1 / len(one) + 1 / len(other))
+    clear = gap > CLEAR * error
+    return Record(
+        name="luck",
+        status="OK" if clear else "WARN",
+        value=value | {"lead": gap, "error of the lead": error},
+        expected=f"a lead of more than {CLEAR:g} errors",
+        why=f"{_said(first)} leads {_said(second)} by {number(gap)} ± {number(error)}: "
+        + ("more than repeats differ." if clear else "not more than repeats differ; take either."),
+        fix="" if clear else "Add seeds if it matters, or take the cheaper one.",
+    )
+
+
+def importance_records(sweep: Sweep, found: Sequence[Importance]) -> list[Record]:
+    """Which parameters matter."""
+    count = len(sweep.judged()[0])
+    return [
+        Record(
+            name=f"importance of {one.name}",
+            status="INFO",
+            value=one.share if one.resolved else "not resolved",
+            expected="",
+            why=f"{one.share:.0%} of the differences in rank go with it, beyond luck; shuffled results give "
+            f"as much in {one.chance:.2%} of cases. {count} set-ups{': few' if count < FEW else ''}.",
+            fix="",
+        )
+        for one in found
+    ]
+
+
+def next_step(sweep: Sweep) -> Record:
+    """What to type next."""
+    sentence, command = _next(sweep)
+    return Record(name="next", status="INFO", value=command, expected="", why=sentence, fix="")
+
+
+def pooled_deviation(setups: dict[Values, list[float]]) -> float | None:
+    """The standard deviation within set-ups that were tried several times; None where none was."""
+    several = [np.asarray(values) for values in setups.values() if len(values) > 1]
+    if not several:
+        return None
+    squares = sum(float(np.square(values - values.mean()).sum()) for values in several)
+    return math.sqrt(squares / sum(len(values) - 1 for values in several))
+
+
+def repeat(sweep: Sweep) -> str:
+    """The command that tries the best set-up with several seeds."""
+    words = [word for word in _words_of_best(sweep) if not word.startswith("seed=")]
+    return f"imagelab train -m {shlex.join([*words, 'seed=0,1,2,3,4'])}"
+
+
+def _next(sweep: Sweep) -> tuple[str, str]:
+    folder, at_edge = shlex.quote(near(sweep.folder)), edges(sweep)
+    if any(row.status in (STOPPED, KILLED) for row in sweep.rows) or sweep.best is None:
+        return "Go on: not every trial has come to its end.", _resume(sweep)
+    if at_edge:
+        new = [f"{edge.name}={edge.wider}" for edge in at_edge]
+        kept = [word for word in sweep.typed if word.partition("=")[0] not in {edge.name for edge in at_edge}]
+        return (
+            "Widen the range where the best trials crowd.",
+            f"imagelab train -m {shlex.join([*kept, *new])}",
+        )
+    if sweep.search == "KFold":
+        return "Average the folds' models on the test images.", f"imagelab evaluate sweep={folder}"
+    if sweep.search == "Coarse":
+        return "Search the best region in longer runs.", f"imagelab train -m sweep=refine from={folder}"
+    if pooled_deviation(sweep.setups) is None:
+        return "See how much of the best result is luck, with other seeds.", repeat(sweep)
+    return "Train with the best values.", f"imagelab train {shlex.join(_words_of_best(sweep))}"
+
+
+def _words_of_best(sweep: Sweep) -> list[str]:
+    return [*sweep.fixed, *(f"{name}={value}" for name, value in next(iter(sweep.setups)))]
+
+
+def _resume(sweep: Sweep) -> str:
+    return f"imagelab train resume={shlex.quote(near(sweep.folder))}"
+
+
+def _statuses(sweep: Sweep) -> list[str]:
+    names = list(dict.fromkeys(row.status for row in sweep.rows))
+    return sorted(names, key=lambda name: name != FINISHED)
+
+
+def _said(values: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values) or "the set-up"

@@ -1,0 +1,127 @@
+"""What a sweep tried and what came of it, in the order and on the scales that a report shows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagelab.rules import lower_is_better
+from imagelab.sweep import started, table
+from imagelab.sweep.space import Interval, Range, parsed
+from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, Row
+
+REPEATS = ("seed", "data.fold")  # what makes a trial another one of the same set-up
+Values = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A sweep, as far as it has come.
+
+    Args:
+        folder: Its own.
+        rows: Of its trials, the best first, those without a result last.
+        monitor: The metric that trials are compared by.
+        lower: Whether a smaller value of it is the better one.
+        ranges: What was searched, by key.
+        fixed: The words of all trials.
+        typed: The words that started it.
+        search: The name of what chose the values, "Coarse"; empty of a plain list of values.
+    """
+
+    folder: Path
+    rows: Sequence[Row]
+    monitor: str
+    lower: bool
+    ranges: dict[str, Range]
+    fixed: list[str]
+    typed: list[str]
+    search: str
+
+    @property
+    def best(self) -> Row | None:
+        """The best of those that came to their end; None where none did."""
+        return next((row for row in self.rows if row.status == FINISHED and row.value is not None), None)
+
+    @property
+    def parameters(self) -> dict[str, Range]:
+        """What was searched, without mere repetition."""
+        return {key: found for key, found in self.ranges.items() if key not in REPEATS}
+
+    @property
+    def setups(self) -> dict[Values, list[float]]:
+        """The results of each set-up: one for each of its seeds and folds, the best mean first."""
+        found: dict[Values, list[float]] = {}
+        for row in self.rows:
+            if row.status == FINISHED and row.value is not None:
+                found.setdefault(setup_of(row), []).append(row.value)
+        sign = 1 if self.lower else -1
+        return dict(sorted(found.items(), key=lambda item: sign * float(np.mean(item[1]))))
+
+    def judged(self) -> tuple[list[dict[str, str]], np.ndarray]:
+        """The values of each set-up that has a result, and its rank, 0 the best; diverged ones last."""
+        worst = math.inf if self.lower else -math.inf
+        found: dict[Values, list[float]] = {}
+        for row in self.rows:
+            if row.status == DIVERGED or (row.status in (FINISHED, PRUNED) and row.value is not None):
+                value = worst if row.status == DIVERGED else row.value
+                found.setdefault(setup_of(row), []).append(float(value or 0.0))
+        means = np.array([np.mean(values) for values in found.values()]) * (1 if self.lower else -1)
+        _, order, counts = np.unique(means, return_inverse=True, return_counts=True)
+        ranks = np.cumsum(counts) - (counts + 1) / 2  # equals share theirs
+        return [dict(values) for values in found], ranks[order]
+
+
+def setup_of(row: Row) -> Values:
+    """What a trial shares with those that only repeat it."""
+    return tuple(item for item in row.overrides.items() if item[0] not in REPEATS)
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """The sweep in a folder.
+
+    Raises:
+        Problem: No trial of it has ended yet.
+    """
+    content, (rows, monitor) = started.read(folder), table.read(folder)
+    lower = lower_is_better(monitor)
+    first = table.ranked(rows, lower)
+    target = str((content["choice"] or {"_target_": ""})["_target_"])
+    return Sweep(
+        folder=folder,
+        rows=[*first, *(row for row in rows if row.value is None)],
+        monitor=monitor,
+        lower=lower,
+        ranges={name: parsed(name, text, name) for name, text in content["space"].items()},
+        fixed=[word.lstrip("+") for word in content["fixed"]],
+        typed=[word for word in content["typed"] if not word.startswith("hydra.")],
+        search=target.rpartition(".")[2],
+    )
+
+
+def place(found: Range, word: str) -> float | None:
+    """Where a value lies in its range, in [0, 1], on the scale that it was searched on; None of mere names.
+
+    >>> place(Interval(1e-4, 1, log=True, whole=False), "0.01")
+    0.5
+    """
+    if isinstance(found, Interval):
+        low, high = found.coordinate(found.low), found.coordinate(found.high)
+        return (found.coordinate(float(word)) - low) / (high - low)
+    numbers = [as_number(one) for one in found.words]
+    mine = as_number(word)
+    if mine is None or any(number is None for number in numbers):
+        return None
+    ordered = sorted({number for number in numbers if number is not None})
+    return ordered.index(mine) / max(1, len(ordered) - 1) if mine in ordered else None
+
+
+def as_number(word: str) -> float | None:
+    """A value as a number, where it is one."""
+    try:
+        number = float(word)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

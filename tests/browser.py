@@ -46,7 +46,7 @@ def load(path: Path, script: str = "return null", *flags: str) -> Loaded:
 
     Args:
         path: The page, which is left as it is.
-        script: The body of a JavaScript function; what it returns has to be plain data.
+        script: The body of an asynchronous JavaScript function, which returns plain data.
         flags: More of the browser's own.
     """
     browser = _browser()
@@ -76,8 +76,8 @@ def _browser() -> str | None:
 def _with_script(page: str, script: str) -> str:
     """The page with one script more, which its policy is told of."""
     code = (
-        f'const returned = (() => {{ {script} }})(); const pre = document.createElement("pre");'
-        f'pre.id = "{MARK}"; pre.textContent = JSON.stringify(returned); document.body.append(pre);'
+        f'(async () => {{ {script} }})().then(found => {{ const pre = document.createElement("pre");'
+        f'pre.id = "{MARK}"; pre.textContent = JSON.stringify(found); document.body.append(pre); }});'
     )
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     page = page.replace("script-src '", f"script-src 'sha256-{digest}' '", 1)

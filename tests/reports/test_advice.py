@@ -53,7 +53,7 @@ def test_the_change_fits_the_state():
 def test_against_learning_by_heart_the_next_thing_comes_when_the_first_is_there():
     words: list[str] = []
     changes = []
-    for _ in range(4):
+    for _ in range(5):
         found = command("overfitting", words)
         changes.append(found[-1])
         words = found[2:]
@@ -62,7 +62,9 @@ def test_against_learning_by_heart_the_next_thing_comes_when_the_first_is_there(
         "model.dropout=0.3",
         "optimizer.weight_decay=0.05",
         "trick=[early_stopping]",
+        "trick=[early_stopping]",
     ]
+    assert found[:2] == ["imagelab", "inspect"]
 
 
 def test_a_run_that_did_not_end_goes_on_first():
@@ -74,5 +76,5 @@ def test_a_run_that_did_not_end_goes_on_first():
 def test_the_words_are_those_that_hydra_kept(tmp_path):
     assert typed(tmp_path) == []
     (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text("- seed=1\n- augment=[flip,crop]\n")
-    assert typed(tmp_path) == ["seed=1", "augment=[flip,crop]"]
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- seed=1\n- ++data.root=a\n- augment=[flip,crop]\n")
+    assert typed(tmp_path) == ["seed=1", "data.root=a", "augment=[flip,crop]"]

@@ -44,6 +44,13 @@ def test_the_numbers_are_those_of_the_curves_and_stand_in_the_sentence():
     assert "lowest (1) in epoch 3 of 8 and rose to 1.5, while the training loss fell to 0.01" in found.why
 
 
+def test_what_training_learns_and_validation_hardly_is_overfitting_whatever_the_number_of_classes():
+    found = curves(
+        list(np.linspace(0.65, 0.47, 12)) + 8 * [0.47], list(np.linspace(0.67, 0.63, 12)) + 8 * [0.63]
+    )
+    assert verdict(found, Facts(entropy=math.log(2))).state == "overfitting"
+
+
 def test_a_steady_slow_fall_asks_for_a_higher_rate():
     slow = list(np.linspace(2.29, 2.1, 20))
     assert state(slow, slow) == "LR too low"

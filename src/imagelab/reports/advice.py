@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from imagelab.compose import plainest
 from imagelab.reports.verdict import State
 from imagelab.summary import near
 
@@ -43,6 +44,11 @@ def advice(state: State, cfg: Node, words: list[str], folder: Path, *, finished:
             "Nothing calls for a change; see how much of the result is luck, with other seeds.",
             _command("train -m", words, [f"seed={cfg['seed'] + 1},{cfg['seed'] + 2}"]),
         )
+    if state == "overfitting" and "early_stopping" in cfg["trick"]:
+        return Advice(
+            "More images would help most; see whether labels and splits of these are in order.",
+            _command("inspect", words, []),
+        )
     sentence, changes = _change(state, cfg)
     return Advice(sentence, _command("train", words, changes))
 
@@ -51,7 +57,7 @@ def typed(folder: Path) -> list[str]:
     """The words that a run was started with; none where nobody kept them."""
     file = folder / ".hydra" / "overrides.yaml"
     words = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else []
-    return [str(word) for word in words or []]
+    return [plainest(str(word)) for word in words or []]
 
 
 def _change(state: State, cfg: Node) -> tuple[str, list[str]]:
@@ -80,7 +86,7 @@ def _less_by_heart(cfg: Node) -> tuple[str, list[str]]:
         return "Leave features out at random before the last layer.", ["model.dropout=0.3"]
     if decay is not None and decay < 0.05:
         return "Decay the weights more.", [f"optimizer.weight_decay={max(0.05, 5 * decay):g}"]
-    names = ",".join([*(name for name in cfg["trick"] if name != "early_stopping"), "early_stopping"])
+    names = ",".join([*cfg["trick"], "early_stopping"])
     return "Stop where validation is best; more images would help most.", [f"trick=[{names}]"]
 
 

@@ -17,6 +17,7 @@ LIMIT = 160  # letters of a value in the terminal; the page shows more, the JSON
 
 def record_table(records: Sequence[Record]) -> str:
     """Records as HTML, in their order."""
+    timed = any(record.seconds for record in records)
     rows = [
         (
             Badge(record.status),
@@ -25,11 +26,11 @@ def record_table(records: Sequence[Record]) -> str:
             Prose(record.expected),
             Prose(record.why),
             Prose(record.fix),
-            record.seconds or None,
+            *([record.seconds or None] if timed else []),
         )
         for record in records
     ]
-    return table(COLUMNS, rows, filters=("status",))
+    return table(COLUMNS if timed else COLUMNS[:-1], rows, filters=("status",))
 
 
 def terminal_table(title: str, records: Sequence[Record]) -> "RenderableType":

@@ -45,10 +45,7 @@ def numbers_record(found: Verdict) -> Record:
         status="INFO",
         value=found.numbers,
         expected="",
-        why=(
-            "Smoothed losses by epoch; gains and rises as shares of the whole fall; speed over the mean "
-            "speed."
-        ),
+        why="Smoothed losses by epoch; gains and rises as shares of the whole fall; speed over its mean.",
         fix="",
     )
 
@@ -81,7 +78,7 @@ def accuracy_record(found: Predictions) -> Record:
         status="INFO",
         value=round(hits / max(total, 1), 4),
         expected="",
-        why=f"{hits:,} of {total:,} images are right; the 95% interval is [{low:.1%}, {high:.1%}].",
+        why=f"{hits:,} of {total:,} are right; the 95% interval is [{low:.1%}, {high:.1%}].",
         fix="",
     )
 
@@ -102,7 +99,7 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
             value=found.classes[weak.label],
             expected="",
             why=(
-                f"{weak.recall:.1%} of its {weak.images:,} images are found, 95% interval [{low:.1%}, "
+                f"{weak.recall:.1%} of its images are found, of {weak.images:,}; 95% interval [{low:.1%}, "
                 f"{high:.1%}]."
             ),
             fix="",
@@ -112,7 +109,7 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
             status="INFO",
             value=f"{given} taken for {taken}",
             expected="",
-            why=f"{pair.count:,} images, {pair.share:.1%} of {given}.",
+            why=f"{pair.share:.1%} of {given}: {pair.count:,} image{'s' * (pair.count != 1)}.",
             fix="",
         ),
     ]
@@ -130,9 +127,8 @@ def calibration_record(found: Calibration) -> Record:
         value=round(found.ece, 4),
         expected=f"lower end of its interval below {MISCALIBRATED}",
         why=(
-            f"95% interval [{low:.3f}, {high:.3f}]. The temperature {found.temperature:.2f}, fitted on "
-            f"every second "
-            f"image, takes that of the others from {found.before:.3f} to {found.after:.3f}.{too_few}"
+            f"95% interval [{low:.3f}, {high:.3f}]. The temperature {found.temperature:.2f}, fitted on every "
+            f"second image, takes that of the others from {found.before:.3f} to {found.after:.3f}.{too_few}"
         ),
         fix=f"Divide logits by {found.temperature:.2f} before softmax." if mends else "",
     )

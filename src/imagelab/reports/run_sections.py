@@ -146,12 +146,15 @@ def _images(found: Predictions, places: np.ndarray) -> str:
     return (gallery(pictures, side=THUMBNAIL) if pictures else "") + table(columns, rows)
 
 
-def _class_cells(row: ClassRow, classes: Sequence[str]) -> tuple[str | int | float, ...]:
-    precision, recall = (
-        f"{low:.1%} to {high:.1%}" for low, high in (row.precision_interval, row.recall_interval)
-    )
-    name = classes[row.label]
-    return name, row.images, row.predicted, row.precision, precision, row.recall, recall, row.f1
+def _class_cells(row: ClassRow, classes: Sequence[str]) -> tuple[str | int | float | None, ...]:
+    """The cells of a class; empty where there was nothing to divide by."""
+    right = [
+        cell
+        for share, (low, high) in ((row.precision, row.precision_interval), (row.recall, row.recall_interval))
+        for cell in ((None, None) if math.isnan(share) else (share, f"{low:.1%} to {high:.1%}"))
+    ]
+    f1 = None if math.isnan(row.f1) else row.f1
+    return classes[row.label], row.images, row.predicted, *right, f1
 
 
 def _plot(

@@ -34,7 +34,7 @@ def time_record(seconds: dict[str, float], cfg: Node) -> Record:
         value=shares,
         expected=f"loading, validation and the rest below {LARGE:.0%} each",
         why=why if total > SHORT else f"{why} So short a training tells little.",
-        fix=fix,
+        fix=fix if total > SHORT else "",
     )
 
 
@@ -45,10 +45,11 @@ def _remedy(shares: dict[str, float], cfg: Node) -> tuple[str, str]:
         return phase, _loading(cfg["data"])
     if phase in REMEDIES:
         return phase, REMEDIES[phase]
+    on_cpu = cfg["trainer"].get("accelerator") == "cpu"  # few of which compute in bf16
     faster = [
         word
         for word, is_on in (
-            ("trainer.precision=bf16-mixed", cfg["trainer"]["precision"] != "32-true"),
+            ("trainer.precision=bf16-mixed", on_cpu or cfg["trainer"]["precision"] != "32-true"),
             ("model.channels_last=true", cfg["model"]["channels_last"]),
         )
         if not is_on

@@ -30,6 +30,8 @@ CHANCE = 0.97  # of the loss of knowing nothing: nothing was learnt
 GOOD = 0.3  # the same: below, a flat curve is no fault
 RISE = 0.1  # of its fall, by which the validation loss has come up again
 GAP = 0.5  # training loss over validation loss: below, much was learnt by heart
+CARRIED = 0.4  # of the fall of the training loss: less came down on val, too
+LEARNT = 0.85  # of the loss of knowing nothing: below, the training loss has come down
 WIDE_GAP = 0.1  # the same: below, a smaller validation loss is a fault already
 FAIR = 0.15  # of the loss of knowing nothing: that smaller one
 LATE = 0.85  # part of the run after which a minimum is the end
@@ -86,9 +88,8 @@ def _state(e: dict[str, float], facts: Facts) -> tuple[State, str]:
         if found:
             return found
     return "healthy", (
-        f"Training loss {e['train_end']:.3g} and validation loss {e['val_end']:.3g} "
-        f"(lowest {e['val_best']:.3g}, epoch {e['val_best_epoch']:.0f} of {e['epochs']:.0f}) came down "
-        f"together "
+        f"Training loss {e['train_end']:.3g} and validation loss {e['val_end']:.3g} (lowest "
+        f"{e['val_best']:.3g}, epoch {e['val_best_epoch']:.0f} of {e['epochs']:.0f}) came down together "
         "and have settled."
     )
 
@@ -101,15 +102,15 @@ def _broken(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     chance, end = e["chance"], e["train_end"]
     if end > EXPLODED * chance:
         return "diverged", (
-            f"The training loss ends at {end:.3g}, {end / chance:.1f} times the {chance:.3g} of knowing "
-            f"nothing."
+            f"The training loss ends at {end:.3g}, {end / chance:.3g} times the {chance:.3g} of knowing "
+            "nothing."
         )
     best = e.get("val_best", end)
     if e["train_first"] > BLOWN_UP * chance and best > 0.5 * chance:
         return "LR too high", (
             f"The training loss of the first epoch is {e['train_first']:.3g}, above the {chance:.3g} of "
-            f"knowing "
-            f"nothing: the first steps threw the weights away, and the loss only came back to {best:.3g}."
+            "knowing nothing: the first steps threw the weights away, and the loss only came back to "
+            f"{best:.3g}."
         )
     return None
 
@@ -119,8 +120,7 @@ def _unseen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return None
     return "no validation", (
         f"The training loss ends at {e['train_end']:.3g}; without a validation loss nobody can say how "
-        f"much of "
-        "it is learnt by heart."
+        "much of it is learnt by heart."
     )
 
 
@@ -131,8 +131,7 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if end < 0.8 * chance and not facts.mixed:
         return "not generalising", (
             f"The training loss fell to {end:.3g}, the validation loss never below {best:.3g}, and "
-            f"knowing nothing "
-            f"gives {chance:.3g}: labels, split or preprocessing of the two differ."
+            f"knowing nothing gives {chance:.3g}: labels, split or preprocessing of the two differ."
         )
     if e["epochs"] < 2:
         return "too early to say", (
@@ -142,8 +141,8 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if going and end < 0.995 * chance:
         return _slow(e)
     return "not learning", (
-        f"Neither the training loss ({end:.3g}) nor the validation loss ({best:.3g} at best) came below the "
-        f"{chance:.3g} of knowing nothing."
+        f"Neither the training loss ({end:.3g}) nor the validation loss ({best:.3g} at best) came below "
+        f"the {chance:.3g} of knowing nothing."
     )
 
 
@@ -162,6 +161,9 @@ def _risen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
 def _apart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     ratio = e["train_end"] / max(e["val_end"], 1e-12)
     limit = FAIR if ratio < WIDE_GAP else GOOD if ratio < GAP else math.inf
+    fall = e["chance"] - e["train_end"]
+    if fall > (1 - LEARNT) * e["chance"] and e["chance"] - e["val_end"] < CARRIED * fall:
+        limit = min(limit, GOOD)
     apart = e["val_end"] > limit * e["chance"] and e["val_gain"] < STILL / 2
     if apart and e["epochs"] >= FEW and not facts.mixed:
         return "overfitting", (
@@ -175,10 +177,9 @@ def _restless(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if max(e["train_jitter"], e["val_jitter"]) <= JITTER:
         return None
     return "LR too high", (
-        f"Late epochs still differ from their neighbours by {max(e['train_jitter'], e['val_jitter']):.0%} "
-        f"of the "
-        f"loss (training {e['train_jitter']:.0%}, validation {e['val_jitter']:.0%}): steps are too long "
-        f"to settle."
+        "Late epochs still differ from their neighbours by "
+        f"{max(e['train_jitter'], e['val_jitter']):.0%} of the loss (training {e['train_jitter']:.0%}, "
+        f"validation {e['val_jitter']:.0%}): steps are too long to settle."
     )
 
 
@@ -189,9 +190,8 @@ def _unfinished(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return _slow(e)
     if going:
         return "train longer", (
-            f"The last fifth of the run still made {e['train_gain']:.0%} of the fall of the training loss "
-            f"and "
-            f"{e['val_gain']:.0%} of that of the validation loss (now {e['val_end']:.3g})."
+            f"The last fifth of the run still made {e['train_gain']:.0%} of the fall of the training "
+            f"loss and {e['val_gain']:.0%} of that of the validation loss (now {e['val_end']:.3g})."
         )
     if e["epochs"] < FEW:
         return "too early to say", f"{e['epochs']:.0f} epochs are too few to see where the curves go."
@@ -205,9 +205,8 @@ def _flat(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return None
     return "underfitting", (
         f"Training loss ({e['train_end']:.3g}) and validation loss ({e['val_end']:.3g}) lie near each "
-        f"other and "
-        f"have stopped falling, at {e['train_end'] / e['chance']:.0%} of the {e['chance']:.3g} of knowing "
-        f"nothing."
+        f"other and have stopped falling, at {e['train_end'] / e['chance']:.0%} of the {e['chance']:.3g} "
+        "of knowing nothing."
     )
 
 
@@ -215,6 +214,6 @@ def _slow(e: dict[str, float]) -> tuple[State, str]:
     made = 1 - e["train_end"] / e["chance"]
     return "LR too low", (
         f"The training loss has come down by {made:.0%} only, in {e['epochs']:.0f} epochs, and falls as "
-        f"fast as "
-        f"ever ({e['train_speed']:.1f} times its mean speed in the last fifth): the steps are too short."
+        f"fast as ever ({e['train_speed']:.1f} times its mean speed in the last fifth): the steps are "
+        "too short."
     )

@@ -1,0 +1,36 @@
+"""The time is told, and what would shorten it where that is worth it."""
+
+import pytest
+
+from imagelab.compose import compose
+from imagelab.reports.time_shares import time_record
+
+PHASES = ("loading", "forward", "backward", "optimizer", "validation", "rest")
+
+
+def said(*seconds: float, words: tuple[str, ...] = ()) -> tuple[str, str]:
+    found = time_record(dict(zip(PHASES, seconds, strict=True)), compose("train", list(words)).cfg or {})
+    return found.status, found.fix
+
+
+def test_a_short_training_needs_no_advice():
+    assert said(1, 2, 3, 0, 1, 0) == ("INFO", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fix"),
+    [
+        ((50, 20, 20, 1, 5, 4), "data.workers"),
+        ((5, 20, 20, 1, 50, 4), "data.val_fraction"),
+        ((5, 20, 20, 1, 5, 50), "save_every"),
+    ],
+)
+def test_the_largest_part_besides_computing_is_what_to_shorten(seconds, fix):
+    status, told = said(*seconds)
+    assert status == "WARN"
+    assert fix in told
+
+
+def test_computing_is_faster_in_half_precision_on_a_gpu_only():
+    assert "precision=bf16-mixed" in said(1, 50, 50, 1, 1, 1, words=("trainer=gpu",))[1]
+    assert "precision" not in said(1, 50, 50, 1, 1, 1, words=("trainer=cpu",))[1]

@@ -9,12 +9,15 @@ config and the folder for its files, and answers with records and sections (`ins
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from imagelab import cli, config, screen
 from imagelab.inspection.command import FOLDER
 from imagelab.problem import Problem
 from imagelab.record import Record, taking, timed, worst
+
+if TYPE_CHECKING:
+    from imagelab.inspection.answer import Question
 
 Node = dict[str, Any]
 
@@ -41,7 +44,7 @@ def main() -> None:
     cli.run_hydra(start, "inspect", Inspect)
 
 
-def questions(cfg: Node) -> list[Any]:
+def questions(cfg: Node) -> "list[Question]":
     """What is asked of the data, in the order of the page; those that import torch only where asked for."""
     from imagelab.inspection.classes import class_distribution
     from imagelab.inspection.copies import copies
@@ -49,7 +52,7 @@ def questions(cfg: Node) -> list[Any]:
     from imagelab.inspection.outliers import outliers
     from imagelab.inspection.signal import labels_follow
 
-    asked: list[Any] = [class_distribution, files, copies, outliers, labels_follow]
+    asked: list[Question] = [class_distribution, files, copies, outliers, labels_follow]
     if cfg["labels"]:
         from imagelab.inspection.suspects import label_errors
 

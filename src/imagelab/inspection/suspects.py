@@ -30,7 +30,7 @@ SHOWN = 200  # suspects with a picture on the page
 SIDE = 96  # pixels
 BUDGET = 250_000  # bytes of the page for these pictures
 BLIND = 0.1  # share of what naming the most frequent class leaves: below, predictions say nothing
-CLEAR = 0.8  # share of labels that predictions must agree with for the number of errors to mean something
+CLEAR = 0.9  # share of labels that predictions must agree with for the number of errors to mean something
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +187,9 @@ def _predictability(looked: Looked, agreed: float, classes: int) -> Record:
 def _estimate(looked: Looked, count: int, agreed: float, folder: Path) -> Record:
     share = count / len(looked.labels)
     vague, path = agreed < CLEAR, near(folder / DECISIONS)
-    doubt = "; the predictions are weak, so that many of these are right" if vague else ""
+    doubt = (
+        f"; the predictions name {agreed:.0%} of all labels, so that many of these are right" if vague else ""
+    )
     return Record(
         name="label errors",
         status="OK" if count == 0 else "INFO" if vague else "WARN",

@@ -99,6 +99,9 @@ def smaller(line: str) -> list[str]:
     """The words of a training command, and more that make it short."""
     words = shlex.split(line)[1:]
     changes = SMALL | (SMALL_PHOTOS if "data.root=photos" in words else {})
+    if any(word.startswith("sweep=") for word in words) and "sweep=kfold" not in words:
+        words = [word for word in words if not word.startswith("sweep.trials")]
+        changes |= {"sweep.trials": "3" if "sweep=coarse" in words else "1"}
     if "data.batch_size=full" in words:
         changes = {name: value for name, value in changes.items() if name != "data.batch_size"}
     return [*words, *(f"{name}={value}" for name, value in changes.items())]
@@ -159,6 +162,8 @@ def evaluate(line: str, place: Path) -> None:
         train("imagelab train data=folder data.root=photos hydra.run.dir=logs/photos", place)
         (place / "photos").rename(place / "moved")
     assert "accuracy" in succeed(words, place).out
+    if (place / "moved").exists():
+        (place / "moved").rename(place / "photos")
 
 
 def look(line: str, place: Path) -> None:
@@ -211,35 +216,44 @@ def repository(folder: Path) -> Path:
     return folder
 
 
+def activate(_: str, place: Path) -> None:
+    done = subprocess.run(
+        ["make", "-n", "setup"], cwd=fresh(place), env=outside_of_make(), capture_output=True, text=True
+    )
+    assert re.search(r"uv venv .*\.venv$", done.stdout, re.MULTILINE)
+
+
+def complete(line: str, place: Path) -> None:
+    words = shlex.split(re.findall(r"\$\((.*)\)", line)[0])[1:]
+    assert "complete -o nospace" in succeed(words, place).out
+
+
+FOLLOWED = {  # what a line is like -> what shows that it does what it says; the first that fits
+    r"git clone ": clone_and_train,
+    r"make ": lambda line, place: make(line, place, fresh(place)),
+    r"source \.venv/bin/activate$": activate,
+    r"imagelab$": lambda _, place: "imagelab train" in succeed([], place).out,
+    r"eval ": complete,
+    r".*on_bad_image": skip_bad,
+    r".* resume=": resume,
+    r"imagelab evaluate ": evaluate,
+    r"imagelab predict ": lambda line, place: (
+        "0 of them unreadable" in succeed(shlex.split(line)[1:], place).out
+    ),
+    r"imagelab export ": lambda line, place: "Written to" in succeed(shlex.split(line)[1:], place).out,
+    r"imagelab find_batch": lambda line, place: (
+        "data.batch_size=" in succeed([*smaller(line), "seconds=0.05"], place).out
+    ),
+    r"imagelab (inspect|check|find_lr|report) ": look,
+    r"imagelab train ": train,
+}
+
+
 def follow(line: str, place: Path) -> None:
     """Do what a line says."""
-    if line.startswith("git clone "):
-        clone_and_train(line, place)
-    elif line.startswith("make "):
-        make(line, place, fresh(place))
-    elif line == "source .venv/bin/activate":
-        done = subprocess.run(
-            ["make", "-n", "setup"], cwd=fresh(place), env=outside_of_make(), capture_output=True, text=True
-        )
-        assert re.search(r"uv venv .*\.venv$", done.stdout, re.MULTILINE)
-    elif line == "imagelab":
-        assert "imagelab train" in succeed([], place).out
-    elif line.startswith("eval "):
-        words = shlex.split(re.findall(r"\$\((.*)\)", line)[0])[1:]
-        assert "complete -o nospace" in succeed(words, place).out
-    elif "on_bad_image" in line:
-        skip_bad(line, place)
-    elif "resume=" in line:
-        resume(line, place)
-    elif line.startswith("imagelab evaluate "):
-        evaluate(line, place)
-    elif re.match(r"imagelab (inspect|check|find_lr|report) ", line):
-        look(line, place)
-    elif line.startswith("imagelab predict "):
-        assert "0 of them unreadable" in succeed(shlex.split(line)[1:], place).out
-    else:
-        assert line.startswith("imagelab train "), f"no one checks this line: {line}"
-        train(line, place)
+    way = next((way for start, way in FOLLOWED.items() if re.match(start, line)), None)
+    assert way is not None, f"no one checks this line: {line}"
+    assert way(line, place) in (None, True), line
 
 
 def fresh(place: Path) -> Path:

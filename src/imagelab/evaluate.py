@@ -47,7 +47,10 @@ def start(cfg: Node, _: Path) -> float:
     from imagelab.evaluation.average import average
     from imagelab.evaluation.members import asked
     from imagelab.evaluation.once import once
+    from imagelab.sweep.started import existing
 
+    if cfg["sweep"] == "last":
+        cfg = cfg | {"sweep": str(existing("last", "sweep"))}
     for key in ("batch_size", "snapshots"):
         if cfg[key] is not None and cfg[key] < 1:
             raise Problem(f"{key}: wants 1 or more, or null, got {cfg[key]}")

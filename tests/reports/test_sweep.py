@@ -222,6 +222,13 @@ def test_the_records_of_a_cross_validation_are_in_the_report(tmp_path):
     assert ">Repeats</h2>" in (folder / "report.html").read_text()
 
 
+def test_of_several_set_ups_the_folds_of_the_best_are_averaged(tmp_path):
+    trials = [({"lr": lr, "data.fold": fold}, 0.9 + lr - fold / 100) for lr in (0.0, 0.05) for fold in (0, 1)]
+    space = {"lr": "choice(0,0.05)", "data.fold": "range(0,2)"}
+    sweep = read_sweep(made(tmp_path, space, trials, search="imagelab.sweep.kfold.KFold"))
+    assert by_name(sweep)["next"].value == f"imagelab evaluate 'run=[{tmp_path}/2,{tmp_path}/3]'"
+
+
 @pytest.mark.slow
 def test_in_a_browser_the_leaderboard_sorts_and_nothing_is_kept_from_the_page(tmp_path):
     drawn(tmp_path / "here", inside, count=12)

@@ -18,6 +18,7 @@ from tests import in_process
 from tests.sweep.made import sweep
 
 KFOLD = ["-m", "sweep=kfold", "hydra.sweep.dir=here"]
+TESTED = {"test/accuracy": 0.5}
 BRIEF = ["trainer=cpu", "trainer.max_epochs=3", "data.limit=240", "data.batch_size=40", "logger=[csv]"]
 
 
@@ -64,6 +65,18 @@ def test_the_predictions_are_those_of_each_run_s_own_report(digits):
                 assert sum(float(row[str(digit)]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
 
 
+def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):
+    from imagelab.inspection.collection import collect
+    from imagelab.inspection.given_predictions import given_predictions
+
+    seen = collect(runs.read_config(digits / "0"))
+    named = {"names": seen.names.tolist(), "splits": seen.splits.tolist(), "classes": seen.classes}
+    found = given_predictions(str(digits / "out_of_fold.csv"), **named)
+    lines = rows(digits / "out_of_fold.csv")
+    assert [seen.classes[seen.labels[place]] for place in found.places] == [row["label"] for row in lines]
+    assert set(found.fold) == {"0", "1", "2"}
+
+
 def test_mean_deviation_and_interval_are_those_of_the_folds(digits):
     found = {one.name: one for one in record.read(digits / "kfold.json")}
     for name in ("val/accuracy", "val/loss", "test/accuracy"):
@@ -97,7 +110,8 @@ def test_each_fold_has_the_constants_of_its_own_training_images(digits):
 
 
 def test_the_folds_models_are_averaged_on_the_test_images(digits):
-    said = in_process.imagelab("evaluate", "sweep=here", folder=digits.parent)
+    (digits.parent / "logs").symlink_to(digits.parent)
+    said = in_process.imagelab("evaluate", "sweep=last", folder=digits.parent)
     assert said.status == 0, said
     found = json.loads((digits / "evaluation.json").read_text())
     assert found["notes"] == []
@@ -133,7 +147,14 @@ def test_other_values_are_tried_on_the_same_folds_and_the_best_of_them_is_named(
         ("3", "1"),
     ]
     made = [
-        Row(number=i, status="finished", overrides=trial or {}, value=i / 10, folder=Path(f"here/{i}"))
+        Row(
+            number=i,
+            status="finished",
+            overrides=trial or {},
+            value=i / 10,
+            test=TESTED,
+            folder=Path(f"here/{i}"),
+        )
         for i, trial in enumerate(trials[:4])
     ]
     assert search.next_commands(made) == {"average": "imagelab evaluate 'run=[here/2,here/3]'"}

@@ -9,7 +9,7 @@ import numpy as np
 from imagelab.record import Record
 from imagelab.reports.sweep_edge import Edge, edges
 from imagelab.reports.sweep_importance import Importance, importances
-from imagelab.reports.sweep_rows import Sweep, Values
+from imagelab.reports.sweep_rows import Sweep, Values, setup_of
 from imagelab.summary import near, number
 from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, Row
 
@@ -152,12 +152,23 @@ def _next(sweep: Sweep) -> tuple[str, str]:
             f"imagelab train -m {shlex.join([*kept, *new])}",
         )
     if sweep.search == "KFold":
-        return "Average the folds' models on the test images.", f"imagelab evaluate sweep={folder}"
+        return _after_folds(sweep, folder)
     if sweep.search == "Coarse":
         return "Search the best region in longer runs.", f"imagelab train -m sweep=refine from={folder}"
     if pooled_deviation(sweep.setups) is None:
         return "See how much of the best result is luck, with other seeds.", repeat(sweep)
     return "Train with the best values.", f"imagelab train {shlex.join(_words_of_best(sweep))}"
+
+
+def _after_folds(sweep: Sweep, folder: str) -> tuple[str, str]:
+    values = next(iter(sweep.setups))
+    members = [row for row in sweep.rows if row.status == FINISHED and setup_of(row) == values]
+    if not all(row.test for row in members):
+        words = [word for word in _words_of_best(sweep) if not word.startswith("data.folds=")]
+        return "Train one model with these values.", f"imagelab train {shlex.join(words)}"
+    names = ",".join(near(row.folder) for row in sorted(members, key=lambda row: row.number))
+    which = f"sweep={folder}" if len(sweep.setups) == 1 else shlex.quote(f"run=[{names}]")
+    return "Average the folds' models on the test images.", f"imagelab evaluate {which}"
 
 
 def _words_of_best(sweep: Sweep) -> list[str]:

@@ -58,7 +58,7 @@ class KFold(Grid):
         from imagelab.summary import near
 
         groups = [rows for rows in self.combinations(rows).values() if len(rows) == self.folds]
-        if not groups:
+        if not groups or not all(row.test for rows in groups for row in rows):
             return {}
         sign = -1 if self.lower else 1
         best = max(groups, key=lambda rows: sign * sum(row.value or 0.0 for row in rows))

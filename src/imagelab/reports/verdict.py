@@ -133,12 +133,13 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
             f"The training loss fell to {end:.3g}, the validation loss never below {best:.3g}, and "
             f"knowing nothing gives {chance:.3g}: labels, split or preprocessing of the two differ."
         )
-    if e["epochs"] < 2:
-        return "too early to say", (
-            f"After one epoch the validation loss is {best:.3g}, near {chance:.3g}, chance."
-        )
     going = min(e["train_gain"], e["val_gain"]) > STILL and e["train_speed"] > STEADY
-    if going and end < 0.995 * chance:
+    slow = going and end < 0.995 * chance
+    if e["epochs"] < (FEW if slow else 2):
+        return "too early to say", (
+            f"After {e['epochs']:.0f} epochs the validation loss is {best:.3g}, near {chance:.3g}, chance."
+        )
+    if slow:
         return _slow(e)
     return "not learning", (
         f"Neither the training loss ({end:.3g}) nor the validation loss ({best:.3g} at best) came below "

@@ -25,13 +25,22 @@ class Used(NamedTuple):
 def inspected(root: Path, folder: Path) -> Used:
     """Run the command in a process of its own; `folder`: where its files go."""
     words = ["inspect", "data=folder", f"data.root={root}", f"hydra.run.dir={folder}"]
-    code = "from imagelab import cli; cli.main()"
-    process = subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL)
+    # The kernel counts the memory of the process that starts another one as that one's, too: it asks itself.
+    code = (
+        "import sys; from pathlib import Path; from imagelab import cli; cli.main(); "
+        "print('', Path('/proc/self/status').read_text(), sep='\\n', file=sys.stderr)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"imagelab {' '.join(words)} ended with {process.returncode}")
-    return Used(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        raise RuntimeError(f"imagelab {' '.join(words)} ended with {process.returncode}: {said}")
+    kilobytes = int(said.rpartition("\nVmHWM:")[2].split()[0])
+    return Used(used.ru_utime + used.ru_stime, kilobytes / 1024)
 
 
 def across(folder: Path) -> set[tuple[str, str]]:

@@ -54,6 +54,8 @@ def test_a_mistake_in_the_words_is_refused_as_train_would(tmp_path):
     said = imagelab("check", "data=digit", folder=tmp_path)
     assert said.status == 2
     assert "digits" in said.err
+    said = imagelab("check", "seconds=0", folder=tmp_path)
+    assert (said.status, said.err.strip()) == (2, "seconds: wants a number above 0, got 0")
 
 
 def test_a_check_that_breaks_is_a_finding_in_a_sentence():

@@ -136,6 +136,7 @@ def test_the_split_and_the_weights_can_be_chosen(copy):
     assert value_of(copy, "accuracy on test").value > 0.1
     said(copy, "split=null")
     assert not any("accuracy on" in one.name for one in record.read(copy / "report.json"))
+    assert "Only the curves were read. " in said(copy, "weights=ema")
 
 
 def test_a_killed_run_is_judged_by_its_curves_and_told_to_go_on(copy):

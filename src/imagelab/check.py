@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab import cli, config, record, screen
+from imagelab.problem import Problem
 
 Node = dict[str, Any]
 STEM = "check"
@@ -34,6 +35,8 @@ def main() -> None:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write check.json and check.html into a new folder; end with exit status 1 where a check failed."""
+    if not cfg["seconds"] > 0:
+        raise Problem(f"seconds: wants a number above 0, got {cfg['seconds']:g}")
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare
     from imagelab.checks.run import run

@@ -62,6 +62,8 @@ def start(cfg: Node, _: Path) -> None:
     loggers = loggers_of(runs.read_config(folder), folder)
     verdict, step = write(folder, results_of(folder), found, why_not=why_not, loggers=loggers)
     close_all(loggers, failed=False)
+    if why_not:
+        screen.say(f"Only the curves were read. {why_not}")
     screen.say(f"{verdict.state}: {verdict.why}", f"{step.sentence}\n\n{step.command}")
 
 

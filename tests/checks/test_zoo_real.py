@@ -43,7 +43,10 @@ ON_PHOTOS = {
     "convnext": [*PHOTOS, TIMM, "model.name=convnext_atto", "optimizer.lr=0.001", "augment=[color_jitter]"],
     "resnet50": ["data.batch_size=16", "data.size=224", "model=torchvision", "model.name=resnet50"],
 }
-FINETUNED = ("statistics of frozen layers move",)  # on the digits only, of which there is a trained network
+ON_DIGITS = (
+    "statistics of frozen layers move",  # of which there is a trained network
+    "two classes of val change places",  # whose pixels alone tell the classes apart
+)
 
 
 def failed(words):
@@ -51,7 +54,7 @@ def failed(words):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [name for name in BUGS if name not in FINETUNED])
+@pytest.mark.parametrize("name", [name for name in BUGS if name not in ON_DIGITS])
 def test_a_planted_bug_is_found_on_cifar10(cifar10, kind, name):
     bug = BUGS[name]
     words = ["data=folder", f"data.root={cifar10}", *SMALL, *SIMPLE[kind], *bug.words]

@@ -73,7 +73,7 @@ def test_what_would_go_wrong_silently_is_refused(words, beginning, instead):
     [
         ("BackboneFinetuning", "freezes layers anew", "leave it out"),
         ("LearningRateFinder", "on a linear scale", "say optimizer.lr=LR"),
-        ("BatchSizeFinder", "change the batch size", "run imagelab find_batch with the same words, then say data.batch_size=N"),
+        ("BatchSizeFinder", "run imagelab find_batch with the same words", "say data.batch_size=N"),
         ("StochasticWeightAveraging", "all parameter groups one rate", "say trick=[swa]"),
         ("EMAWeightAveraging", "not what is validated", "say trick=[ema]"),
         ("EarlyStopping", "trains on", "say trick=[early_stopping]"),

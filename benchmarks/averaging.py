@@ -185,9 +185,9 @@ with decoding the images. NLL is the mean cross entropy, ECE the expected calibr
 
 {kinds}
 
-The single runs of the table are those of "one cycle, EMA" with their raw weights, which are the same as
-without EMA; the seconds are those without. "constant rate" is compared with "single", and what is averaged
-at a constant rate with that.
+The single runs of the table are those of "one cycle, EMA" with their raw weights, to the bit those of
+training without EMA (compared for seed 0); the seconds are those without. Gains are over "single", of what is
+averaged at a constant rate over the raw weights at that rate.
 """
 READING = "\n## What it says\n"
 TITLES = (

@@ -58,6 +58,8 @@ LINES = (
     Line("`tta=flip`", EMA, each(FIVE), RAW | {"tta": "flip"}),
     Line("`tta=ten_crop`", EMA, each(THREE), RAW | {"tta": "ten_crop"}),
     Line("`tta=multi_scale`", EMA, each(THREE), RAW | {"tta": "multi_scale"}),
+    Line("`tta=full tta.scales=[32,34,36,38,40]`", EMA, each((0,)), RAW | NEAR),
+    Line("`tta=full`", EMA, each((0,)), RAW | {"tta": "full"}),
     Line("ensemble of 2", EMA, [(0, 1), (2, 3)], RAW),
     Line("ensemble of 5", EMA, [FIVE], RAW),
     Line("ensemble of 5, `tta=flip`", EMA, [FIVE], RAW | {"tta": "flip"}),
@@ -68,6 +70,4 @@ LINES = (
     Line("constant rate, SWA", "constant, SWA", each(THREE), LAST | {"weights": "swa"}, "constant rate"),
     Line("constant rate, EMA", "constant, EMA", each(THREE), LAST | {"weights": "ema"}, "constant rate"),
     Line("trained 5 times as long", "five times as long", each((0,)), RAW),
-    Line("`tta=full tta.scales=[32,34,36,38,40]`", EMA, each((0,)), RAW | NEAR),
-    Line("`tta=full`", EMA, each((0,)), RAW | {"tta": "full"}),
 )

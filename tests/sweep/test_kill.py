@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.in_process import imagelab
 from tests.runs_of_the_command import assert_same, outcome, start
 
@@ -12,6 +14,7 @@ WORDS = ["-m", "sweep=random", "sweep.trials=2", "trainer=cpu", "trainer.max_epo
 WORDS += ["data.limit=300", "data.batch_size=16", "save_every=0"]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_in_the_middle_of_its_trial_to_the_same_bits(tmp_path):
     killed = start([*WORDS, "hydra.sweep.dir=cut"], tmp_path)
     end = time.time() + 200

@@ -58,6 +58,7 @@ def test_a_sweep_that_is_stopped_goes_on_without_what_has_finished(tmp_path):
     assert [row["status"] for row in rows(tmp_path)] == ["diverged", "finished", "finished"]
 
 
+@pytest.mark.slow
 def test_a_sweep_may_get_more_trials_and_draws_those_that_it_would_have_drawn_at_once(tmp_path):
     words = ["-m", "sweep=random", "sweep.space=null", "model.dropout=interval(0,0.5)"]
     seen = []

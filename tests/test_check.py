@@ -101,6 +101,7 @@ def test_all_checks_that_train_are_fine_with_a_sound_run():
     assert [record.name for record in found if record.status == "FAIL"] == []
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_far_too_low_is_told_from_a_network_that_cannot_learn():
     one = subject([*DIGITS, "data.limit=300", "optimizer=sgd", "optimizer.lr=5e-4"])
     found = checks.run(one, fast=False, only=["learning rate"])[0]

@@ -85,6 +85,7 @@ def test_sigterm_to_one_process_stops_all_and_the_run_goes_on_exactly(tmp_path, 
     assert_same(outcome(two), outcome(run))
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_ranks(tmp_path):
     run = tmp_path / "diverged"
     process = start(
@@ -96,6 +97,7 @@ def test_a_loss_that_is_no_number_ends_all_ranks(tmp_path):
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_each_trial_of_a_sweep_starts_its_own_ranks(tmp_path):
     words = [*TWO, "trainer.max_epochs=1", "data.limit=200", "seed=0,1", "hydra.sweep.dir=sweep"]
     finish(["-m", *words], tmp_path)

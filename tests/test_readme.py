@@ -102,6 +102,8 @@ def smaller(line: str) -> list[str]:
     if any(word.startswith("sweep=") for word in words) and "sweep=kfold" not in words:
         words = [word for word in words if not word.startswith("sweep.trials")]
         changes |= {"sweep.trials": "3" if "sweep=coarse" in words else "1"}
+    if "sweep=kfold" in words:
+        words = [word.replace("data.folds=5", "data.folds=2") for word in words]
     if "data.batch_size=full" in words:
         changes = {name: value for name, value in changes.items() if name != "data.batch_size"}
     return [*words, *(f"{name}={value}" for name, value in changes.items())]

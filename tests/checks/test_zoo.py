@@ -7,7 +7,12 @@ from imagelab.checks.run import run
 from tests.zoo import BLOBS, DIGITS, KINDS, statuses, subject
 from tests.zoo_bugs import BUGS
 
-CASES = [(kind, name) for name in BUGS for kind in KINDS]
+DEAR = pytest.mark.slow  # in the second kind of run, what takes training to find
+CASES = [
+    pytest.param(kind, name, marks=[DEAR] if bug.trains and kind != "A" else [])
+    for name, bug in BUGS.items()
+    for kind in KINDS
+]
 RARE = [*BLOBS, "data.rare=true", *KINDS["A"]]
 SOUND = {
     "imbalanced": RARE,

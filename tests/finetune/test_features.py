@@ -169,6 +169,7 @@ def test_a_run_that_goes_on_makes_the_same_features_again(weights, tmp_path):
     assert again.saver.best == whole.saver.best
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_with_the_doubled_batch(weights, tmp_path):
     words = [*PROBE[1:], weights, "trainer.precision=64-true", "augment=[flip]", "finetune.views=2"]
     finish([*words, "trainer=ddp_cpu", "data.batch_size=32", f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)

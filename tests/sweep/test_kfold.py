@@ -120,6 +120,7 @@ def test_the_folds_models_are_averaged_on_the_test_images(digits):
     assert found["metrics"]["accuracy"] > min(tested)
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_a_stop_without_the_folds_that_have_finished(tmp_path):
     seen = []
 

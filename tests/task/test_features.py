@@ -47,7 +47,7 @@ def probed(parts: Parts) -> float:
     return float(np.mean(found))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("task", TASKS)
 def test_a_linear_probe_on_learnt_features_beats_one_on_random_features(task, seed, tmp_path):
     parts = built(["trainer=cpu", f"seed={seed}", "logger=[]", f"task={task}", *TASKS[task]], tmp_path)

@@ -103,9 +103,7 @@ def test_a_run_on_files_killed_under_changing_workers_equals_the_undisturbed_one
     whole, rng = tmp_path / "whole", random.Random(2)
     finish([*files(photos, 0), f"hydra.run.dir={whole}"], tmp_path)
     changes = lambda: [f"data.workers={rng.choice([0, 1, 2])}"]  # noqa: E731
-    run, kills = killed_and_resumed(
-        files(photos, 2), tmp_path, ["epoch end", "writing"], rng, changes
-    )
+    run, kills = killed_and_resumed(files(photos, 2), tmp_path, ["epoch end", "writing"], rng, changes)
     assert kills == 2
     assert_same(outcome(whole), outcome(run))
 

@@ -5,9 +5,12 @@ import importlib
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pytest
 import yaml
@@ -52,15 +55,23 @@ def undocumented(path: Path) -> Findings:
         yield f"{name_of(path)}:1: the module says nothing; begin with one sentence in a docstring"
 
 
-def too_long(path: Path) -> Findings:
+def functions(path: Path) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, int]]:
+    """Each function of a file, with its number of lines."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def long_file(path: Path) -> Findings:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     if lines > FILE_LINES:
         yield f"{name_of(path)}:{lines}: {lines} lines, more than {FILE_LINES}; does it do two things?"
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            if length > FUNCTION_LINES:
-                yield f"{name_of(path)}:{node.lineno}: {node.name} has {length} lines, over {FUNCTION_LINES}"
+
+
+def long_functions(path: Path) -> Findings:
+    for node, lines in functions(path):
+        if lines > FUNCTION_LINES:
+            yield f"{name_of(path)}:{node.lineno}: {node.name} has {lines} lines, over {FUNCTION_LINES}"
 
 
 def vague(path: Path) -> Findings:
@@ -71,11 +82,14 @@ def vague(path: Path) -> Findings:
 
 def uncommented(path: Path) -> Findings:
     text = path.read_text(encoding="utf-8")
-    if "\n# @package" in text:
-        yield f"{name_of(path)}:1: Hydra sees `# @package` on the first line only"
     first = next((line for line in text.splitlines() if not line.startswith("# @package")), "")
     if not first.startswith("# ") or len(first) > COMMENT_WIDTH:
         yield f"{name_of(path)}:1: begin with `# What it is: when to use it`, <= {COMMENT_WIDTH} wide"
+
+
+def late_package(path: Path) -> Findings:
+    if "\n# @package" in path.read_text(encoding="utf-8"):
+        yield f"{name_of(path)}:1: Hydra sees `# @package` on the first line only"
 
 
 def interpolating(path: Path) -> Findings:
@@ -90,15 +104,23 @@ def targets(path: Path) -> list[str]:
     return [target for target in found if target.startswith("imagelab.")]
 
 
+def module_file(target: str) -> Path:
+    """Where a `_target_` of the project's own is written."""
+    return ROOT / "src" / Path(*target.split(".")[:-1]).with_suffix(".py")
+
+
+def homeless(path: Path) -> Findings:
+    for target in targets(path):
+        if not module_file(target).is_file():
+            yield f"{name_of(path)}:1: {target}: there is no {name_of(module_file(target))}"
+
+
 def misnamed(path: Path, families: Counter[str]) -> Findings:
     """Findings where a module that serves one option only has another name than the option."""
     for target in targets(path):
         module, _, what = target.rpartition(".")
         snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", what).lower()
-        file = ROOT / "src" / Path(*module.split(".")).with_suffix(".py")
-        if not file.is_file():
-            yield f"{name_of(path)}:1: {target}: there is no {name_of(file)}"
-        elif families[module] < 2 and path.stem not in (module.rpartition(".")[2], snake):
+        if families[module] < 2 and path.stem not in (module.rpartition(".")[2], snake):
             yield f"{name_of(path)}:1: {target}: one idea, one name; rename the option or the module"
 
 
@@ -108,16 +130,32 @@ def misplaced(path: Path) -> Findings:
         yield f"{name_of(path)}:1: {path.parent.name} is a list group; nest the keys under {path.stem!r}"
 
 
-def lenient(target: str) -> Findings:
-    """Findings where an own callable that configs name takes arguments by place, or has values of its own."""
+def arguments(target: str) -> Iterator[tuple[str, inspect.Parameter]]:
+    """The arguments of an own callable that configs name, each with where it is written."""
     module, _, what = target.rpartition(".")
     built = getattr(importlib.import_module(module), what)
     line = inspect.getsourcelines(built)[1]
     for argument in inspect.signature(built).parameters.values():
+        yield f"{module}:{line}: {what}({argument.name})", argument
+
+
+def positional(target: str) -> Findings:
+    for where, argument in arguments(target):
         if argument.kind is not argument.KEYWORD_ONLY:
-            yield f"{module}:{line}: {what}({argument.name}) must be keyword-only"
+            yield f"{where} must be keyword-only"
+
+
+def valued(target: str) -> Findings:
+    for where, argument in arguments(target):
         if argument.default is not argument.empty:
-            yield f"{module}:{line}: {what}({argument.name}) has a default; the value lives in YAML"
+            yield f"{where} has a default; the value lives in YAML"
+
+
+def roomless(test: Path) -> Findings:
+    """Findings where a folder of tests has no folder of code with its name."""
+    room = test.parent.relative_to(ROOT / "tests")
+    if not any((above / room).is_dir() for above in (PACKAGE, ROOT)):
+        yield f"{name_of(test)}:1: tests mirror the code, and there is no src/imagelab/{room}"
 
 
 def imported(path: Path) -> set[str]:
@@ -148,34 +186,74 @@ ANSWERS = [path for path in OPTIONS if path.parent.name not in RECIPES]
 FAMILIES = Counter(target.rpartition(".")[0] for path in ANSWERS for target in targets(path))
 
 
-def none_of(findings: Iterator[str] | list[str]) -> None:
+COMMANDS = sorted(CONFIGS.glob("*.yaml"))
+TARGETS = sorted({target for path in OPTIONS for target in targets(path)})
+
+
+def none_of(findings: Iterable[str]) -> None:
     found = list(findings)
     assert not found, "\n" + "\n".join(found)
 
 
-@pytest.mark.parametrize("path", CODE, ids=name_of)
-def test_code_says_what_it_is_in_short_files_with_plain_names(path: Path) -> None:
-    none_of([*undocumented(path), *too_long(path), *vague(path)])
+def each(rule: Callable[[Any], Findings], things: Iterable[Any]) -> Findings:
+    """What a rule finds in all of them."""
+    return chain.from_iterable(map(rule, things))
 
 
-@pytest.mark.parametrize("path", OPTIONS, ids=name_of)
-def test_an_option_begins_with_its_line_in_the_menu_and_names_no_other(path: Path) -> None:
-    none_of([*uncommented(path), *interpolating(path), *vague(path)])
+def test_a_module_begins_with_a_docstring() -> None:
+    none_of(each(undocumented, CODE))
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=name_of)
-def test_a_command_begins_with_what_it_does(path: Path) -> None:
-    none_of(uncommented(path))
+def test_a_file_has_at_most_250_lines() -> None:
+    none_of(each(long_file, CODE))
 
 
-@pytest.mark.parametrize("path", ANSWERS, ids=name_of)
-def test_an_option_and_its_code_share_their_name(path: Path) -> None:
-    none_of([*misnamed(path, FAMILIES), *misplaced(path)])
+def test_a_function_has_at_most_40_lines() -> None:
+    none_of(each(long_functions, CODE))
 
 
-@pytest.mark.parametrize("target", sorted({target for path in OPTIONS for target in targets(path)}))
-def test_what_configs_build_has_no_values_of_its_own(target: str) -> None:
-    none_of(lenient(target))
+def test_half_of_all_functions_have_at_most_8_lines() -> None:
+    assert median(lines for path in CODE for _, lines in functions(path)) <= 8
+
+
+def test_the_name_of_a_file_says_what_is_inside() -> None:
+    none_of(each(vague, [*CODE, *OPTIONS]))
+
+
+def test_a_config_begins_with_its_line_in_the_menu() -> None:
+    none_of(each(uncommented, [*OPTIONS, *COMMANDS]))
+
+
+def test_a_package_directive_stands_on_the_first_line() -> None:
+    none_of(each(late_package, [*OPTIONS, *COMMANDS]))
+
+
+def test_no_config_names_a_value_of_another() -> None:
+    none_of(each(interpolating, OPTIONS))
+
+
+def test_what_an_option_builds_is_there() -> None:
+    none_of(each(homeless, ANSWERS))
+
+
+def test_an_option_and_its_module_share_their_name() -> None:
+    none_of(finding for path in ANSWERS for finding in misnamed(path, FAMILIES))
+
+
+def test_an_option_of_a_list_group_nests_under_its_own_name() -> None:
+    none_of(each(misplaced, ANSWERS))
+
+
+def test_what_configs_build_takes_keywords_only() -> None:
+    none_of(each(positional, TARGETS))
+
+
+def test_what_configs_build_has_no_values_of_its_own() -> None:
+    none_of(each(valued, TARGETS))
+
+
+def test_a_folder_of_tests_mirrors_a_folder_of_code() -> None:
+    none_of(each(roomless, (ROOT / "tests").rglob("test_*.py")))
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -192,26 +270,31 @@ def test_one_function_builds_what_a_target_names() -> None:
     assert users == ["src/imagelab/make.py"]
 
 
-def test_the_rules_find_what_they_are_for(tmp_path: Path) -> None:
-    code, option, folder = tmp_path / "bad.py", tmp_path / "bad.yaml", tmp_path / "trick"
+def test_each_rule_finds_what_it_is_for(tmp_path: Path) -> None:
+    code, option, ema = tmp_path / "bad.py", tmp_path / "bad.yaml", tmp_path / "trick" / "ema.yaml"
     code.write_text("import torch\ndef f():\n" + "    pass\n" * 300)
-    option.write_text("_target_: imagelab.schedule.decay.Constant\na: ${b}\n")
-    folder.mkdir()
-    (folder / "ema.yaml").write_text("# An average.\n_target_: imagelab.nowhere.EMA\n")
-    found = [*undocumented(code), *too_long(code), *uncommented(option)]
-    found += [*interpolating(option), *misnamed(option, Counter()), *misplaced(folder / "ema.yaml")]
-    found += [*misnamed(folder / "ema.yaml", Counter()), *vague(ROOT / "src" / "utils" / "a.py")]
-    found += lenient("imagelab.problem.nearest")
-    wanted = [
-        "bad.py:1:",
-        "bad.py:302:",
-        "bad.py:2: f has",
-        "bad.yaml:1: begin",
-        "bad.yaml:2: no file",
-        "one idea",
-    ]
-    wanted += ["nest the keys under 'ema'", "there is no src/imagelab/nowhere.py", "'utils' says nothing"]
-    wanted += ["nearest(word) must be keyword-only", "nearest(words) must be keyword-only"]
+    option.write_text("_target_: imagelab.schedule.decay.Constant\na: ${b}\n# @package x\n")
+    ema.parent.mkdir()
+    ema.write_text("# An average.\n_target_: imagelab.nowhere.EMA\n")
     assert imported(code) == {"torch"}
-    assert len(found) == len(wanted)
-    assert all(any(want in finding for finding in found) for want in wanted), found
+    for findings, wanted in (
+        (undocumented(code), ["bad.py:1:"]),
+        (long_file(code), ["bad.py:302:"]),
+        (long_functions(code), ["bad.py:2: f has"]),
+        (uncommented(option), ["bad.yaml:1: begin"]),
+        (late_package(option), ["bad.yaml:1: Hydra sees"]),
+        (interpolating(option), ["bad.yaml:2: no file"]),
+        (misnamed(option, Counter()), ["one idea"]),
+        (misplaced(ema), ["nest the keys under 'ema'"]),
+        (homeless(ema), ["there is no src/imagelab/nowhere.py"]),
+        (vague(ROOT / "src" / "utils" / "a.py"), ["'utils' says nothing"]),
+        (
+            positional("imagelab.problem.nearest"),
+            ["nearest(word) must be keyword-only", "nearest(words) must be keyword-only"],
+        ),
+        (valued("statistics.fmean"), ["fmean(weights) has a default"]),
+        (roomless(ROOT / "tests" / "tricks" / "test_ema.py"), ["there is no src/imagelab/tricks"]),
+    ):
+        found = list(findings)
+        assert len(found) == len(wanted)
+        assert all(part in one for part, one in zip(wanted, found, strict=True)), found

@@ -47,14 +47,19 @@ def changed(**changes):
     return cfg
 
 
-@pytest.mark.parametrize(("group", "name"), CHOICES)
-def test_every_choice_passes_the_check(group, name, monkeypatch):
-    monkeypatch.setattr(rules, "device_problems", lambda cfg: [])
+@pytest.fixture(scope="module", params=CHOICES, ids="=".join)
+def choice(request):
+    """What each choice composes to, once for all tests of it."""
+    group, name = request.param
     word = f"{group}=[{name}]" if group in LISTS else f"{group}={name}"
-    composed = compose("train", [word, *NEEDED.get(word, [])])
-    assert composed.problems == []
-    assert composed.cfg is not None
-    assert config.problems(composed.cfg) == []
+    return compose("train", [word, *NEEDED.get(word, [])])
+
+
+def test_every_choice_passes_the_check(choice, monkeypatch):
+    monkeypatch.setattr(rules, "device_problems", lambda cfg: [])
+    assert choice.problems == []
+    assert choice.cfg is not None
+    assert config.problems(choice.cfg) == []
 
 
 def targets(node):
@@ -65,10 +70,8 @@ def targets(node):
             yield from targets(value)
 
 
-@pytest.mark.parametrize(("group", "name"), CHOICES)
-def test_the_source_says_of_a_choice_what_importing_it_says(group, name):
-    word = f"{group}=[{name}]" if group in LISTS else f"{group}={name}"
-    for target in targets(compose("train", [word, *NEEDED.get(word, [])]).cfg):
+def test_the_source_says_of_a_choice_what_importing_it_says(choice):
+    for target in targets(choice.cfg):
         read, imported = from_source(target), from_import(target)
         assert read is not None, target
         assert read.open == imported.open

@@ -165,7 +165,9 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("batch", range(14))
+@pytest.mark.parametrize(
+    "batch", [*range(4), *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(4, 14))]
+)
 def test_random_combinations_train_together_or_are_refused_with_a_reason(batch, tmp_path, photos):
     outcomes = []
     for draw in range(15 * batch, 15 * batch + 15):

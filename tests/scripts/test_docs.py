@@ -1,4 +1,5 @@
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,17 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 CHOICES = sorted(f"{path.parent.name}/{path.stem}" for path in CONFIGS.glob("*/*.yaml"))
 
 
+written = cache(page)
+
+
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/tricks.md is stale: run `make docs`"
+    assert PAGE.read_text(encoding="utf-8") == written(), "docs/tricks.md is stale: run `make docs`"
 
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_has_a_card_that_says_what_source_and_command(choice: str) -> None:
     group, name = choice.split("/")
-    section = re.split(rf"^## {group}\n", page(), flags=re.MULTILINE)[1].split("\n## ")[0]
+    section = re.split(rf"^## {group}\n", written(), flags=re.MULTILINE)[1].split("\n## ")[0]
     found = re.search(rf"^### {name}\n\n(.+?)(?=^### |\Z)", section, re.MULTILINE | re.DOTALL)
     assert found, f"{choice} has no card"
     text = found.group(1)
@@ -53,7 +57,7 @@ def test_an_argument_without_a_comment_is_explained_by_the_code() -> None:
 def test_every_shared_key_has_a_card_that_says_what_source_and_command(path: str) -> None:
     group, key = path.split(".")
     text = key_card(group, key)
-    assert text in page()
+    assert text in written()
     assert len(text.splitlines()[2]) > 5
     assert re.search(r"^- Source: \S", text, re.MULTILINE)
     assert f"`imagelab train {path}=" in text

@@ -45,7 +45,7 @@ test: $(STAMP)  ## All tests but the slow ones and those for a GPU, in parallel
 test-fast: $(STAMP)  ## Stop at the first failure, last failures first, no real images
 	@$(PYTEST) $(PARALLEL) -x --failed-first -m "not slow and not gpu and not data" $(ARGS)
 
-test-slow: $(STAMP)  ## The slow tests, and those for a GPU where there is one
+test-slow: $(STAMP)  ## The slow tests (the documents for real, whole fits), and those for a GPU where there is one
 	@$(PYTEST) -m "slow or gpu" $(ARGS)
 
 lint: $(STAMP)  ## Style, layout and spelling

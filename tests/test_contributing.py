@@ -1,7 +1,11 @@
-"""CONTRIBUTING.md to the letter: its files are written into a copy of the project, its commands are run."""
+"""CONTRIBUTING.md to the letter: its files are written into a copy of the project, its commands are run.
+
+That takes a while: by default the files stand beside the project in this process, and commands are only
+checked (`tests/test_documents.py`).
+"""
 
 import os
-import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -9,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import test_structure
+from tests.pages import ROOT, files, typed, with_files
+
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+COMMANDS = [line for line in typed(TEXT) if line.startswith("imagelab ")]
 PARTS = (
     "src",
     "configs",
@@ -44,16 +52,6 @@ for line in sys.stdin.read().splitlines():
 """
 
 
-def files(text: str) -> dict[str, str]:
-    """The files that a text shows: a name alone on its line, then a block of code."""
-    return dict(re.findall(r"^`([\w./]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-
-
-def commands(text: str) -> list[str]:
-    """The lines of its shell blocks."""
-    return "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)).splitlines()
-
-
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the files of the examples."""
@@ -69,7 +67,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_text_shows_all_kinds_of_additions() -> None:
-    shown = files((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    shown = files(TEXT)
     for group in ("data", "model", "trick"):
         assert any(name.startswith(f"src/imagelab/{group}/") for name in shown)
         assert any(name.startswith(f"configs/{group}/") for name in shown)
@@ -77,7 +75,7 @@ def test_the_text_shows_all_kinds_of_additions() -> None:
 
 
 def test_the_examples_keep_the_style(followed: Path) -> None:
-    shown = [name for name in files((followed / "CONTRIBUTING.md").read_text()) if name.endswith(".py")]
+    shown = [name for name in files(TEXT) if name.endswith(".py")]
     ruff = str(Path(sys.executable).parent / "ruff")
     for words in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(
@@ -86,10 +84,32 @@ def test_the_examples_keep_the_style(followed: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_examples_pass_their_tests_and_their_commands_train(followed: Path) -> None:
-    text = (followed / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    own = [name for name in files(text) if name.endswith(".py")]
-    lines = [f"pytest -p no:cacheprovider tests/test_structure.py {' '.join(own)}", *commands(text)]
+def test_the_examples_keep_the_rules(followed: Path) -> None:
+    shown = [followed / name for name in files(TEXT)]
+    rules = test_structure
+    code = [path for path in shown if path.is_relative_to(followed / "src")]
+    options = [path for path in shown if path.suffix == ".yaml"]
+    for rule in (rules.undocumented, rules.long_file, rules.long_functions):
+        rules.none_of(rules.each(rule, code))
+    for rule in (rules.uncommented, rules.late_package, rules.interpolating, rules.misplaced):
+        rules.none_of(rules.each(rule, options))
+
+
+def test_the_examples_pass_their_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = []
+    with with_files(files(TEXT), tmp_path, monkeypatch):
+        for file in sorted((tmp_path / "tests").rglob("test_*.py")):
+            for name, test in runpy.run_path(str(file)).items():
+                if name.startswith("test_"):
+                    test()
+                    passed.append(name)
+    assert len(passed) == TEXT.count("\ndef test_")
+
+
+@pytest.mark.slow
+def test_the_examples_pass_all_rules_in_a_copy_and_their_commands_train(followed: Path) -> None:
+    own = [name for name in files(TEXT) if name.endswith(".py")]
+    lines = [f"pytest -p no:cacheprovider tests/test_structure.py {' '.join(own)}", *COMMANDS]
     environment = os.environ | {"PYTHONPATH": str(followed / "src")}
     done = subprocess.run(
         [sys.executable, "-c", DRIVER],
@@ -102,4 +122,4 @@ def test_the_examples_pass_their_tests_and_their_commands_train(followed: Path) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     runs = sorted((followed / "logs").glob("train/*/results.json"))
-    assert len(runs) == len(commands(text))
+    assert len(runs) == len(COMMANDS)

@@ -1,26 +1,13 @@
 """What the documents say is so: commands pass the check, links lead somewhere, dependencies are explained."""
 
 import re
-import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from imagelab import config
-from imagelab.compose import compose, jobs
-
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
-EXAMPLES = "CONTRIBUTING.md"  # its commands are run, by tests/test_contributing.py
-
-
-def commands(page: Path) -> list[str]:
-    """The training commands of its shell blocks; what goes on with a run or a sweep is no config to check."""
-    blocks = re.findall(r"^```(?:sh|bash|console)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    configs = [line for line in lines if line.startswith("imagelab train") and "--help" not in line]
-    return [line for line in configs if "resume=" not in line and " from=" not in line]
+from tests import pages
+from tests.pages import PAGES, ROOT
 
 
 def links(page: Path) -> list[str]:
@@ -28,15 +15,32 @@ def links(page: Path) -> list[str]:
     return [link for link in found if not link.startswith("http")]
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.name != EXAMPLES], ids=lambda page: page.name)
-def test_its_commands_pass_the_check(page: Path) -> None:
-    for command in commands(page):
-        words = [word for word in shlex.split(command, comments=True)[2:] if word != "-m"]
-        for job in jobs(words):
-            composed = compose("train", job)
-            assert composed.cfg is not None, f"{command}: {composed.problems}"
-            found = composed.problems + config.quick_problems(config.plain(composed.cfg))
-            assert not found, f"{command}: {found}"
+def shown(page: Path, title: str) -> list[str]:
+    """The commands of imagelab in the shell blocks of a section; in README.md, those in its sentences too."""
+    text = pages.sections(page)[title]
+    lines = pages.commands(text) if page.name == "README.md" else pages.typed(text)
+    return [line for line in dict.fromkeys(lines) if line.startswith("imagelab ") and " -sc " not in line]
+
+
+SECTIONS = [(page, title) for page in PAGES for title in pages.sections(page) if shown(page, title)]
+
+
+@pytest.mark.parametrize(
+    ("page", "title"), SECTIONS, ids=[f"{page.name}-{title}" for page, title in SECTIONS]
+)
+def test_its_commands_pass_the_check(page, title, tmp_path, monkeypatch) -> None:
+    with pages.with_files(pages.files(pages.sections(page)[title]), tmp_path / "project", monkeypatch):
+        for line in shown(page, title):
+            pages.check(line, tmp_path, monkeypatch)
+
+
+WRONG = ["train optimiser=adam", "train -m sweep=refine sweep.trails=3", "predict rum=last"]
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_the_check_of_a_page_finds_a_wrong_word_of_any_command(line, tmp_path, monkeypatch) -> None:
+    with pytest.raises(AssertionError, match=r"optimiser|trails|rum"):
+        pages.check(f"imagelab {line}", tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

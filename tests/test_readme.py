@@ -1,4 +1,7 @@
-"""Every command and program of README.md is run, made small; what cannot run here is shown to say why."""
+"""Every command and program of README.md is run, made small; what cannot run here is shown to say why.
+
+That takes minutes: by default, commands are only checked (`tests/test_documents.py`).
+"""
 
 import contextlib
 import io
@@ -8,47 +11,25 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import urllib.error
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imagelab import menu
 from tests import in_process
+from tests.pages import ROOT, check, commands, files, programs, sections, with_files
 from tests.runs_of_the_command import finish
 
-ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTIONS = {part.splitlines()[0]: part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
+SECTIONS = sections(ROOT / "README.md")
 RUN = "logs/train/2026-01-31_12-00-00"
 
 SMALL = {"trainer.max_epochs": "1", "data.limit": "24", "data.batch_size": "4", "data.workers": "0"}
 SMALL_PHOTOS = {"data.size": "32"}
 LESS = {"check": ["fast=true"], "find_lr": ["steps=50"]}
 NO_NETWORK = ("experiment=cifar10_fast", "data=cifar10", "model.pretrained=true")
-
-
-def commands(text: str) -> list[str]:
-    """What one can type: the lines of its bash blocks, and what begins like a command in a sentence."""
-    blocks = "".join(re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)).splitlines()
-    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    inline = re.findall(r"`((?:imagelab|make|source|eval) [^`]+)`", prose)
-    return [*blocks, *inline]
-
-
-def files(text: str) -> dict[str, str]:
-    """The files that a text shows: a name alone on its line, then a block of code."""
-    return dict(re.findall(r"^`([\w./]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-
-
-def programs(text: str) -> list[str]:
-    """Its blocks of Python that are not files."""
-    rest = re.sub(r"^`[\w./]+`\n```\w+\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    return re.findall(r"^```python\n(.*?)^```$", rest, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -267,24 +248,22 @@ def fresh(place: Path) -> Path:
     return folder
 
 
-@contextlib.contextmanager
-def with_files(shown: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The project as if these files were in it."""
-    import imagelab.model
+def test_what_only_installs_lists_or_completes_does_so(place, monkeypatch):
+    trained = []
 
-    if shown:
-        shutil.copytree(menu.folder(), folder / "configs")
-        for name, content in shown.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(content, encoding="utf-8")
-        monkeypatch.setattr(menu, "folder", lambda: folder / "configs")
-        path = [*imagelab.model.__path__, str(folder / "src" / "imagelab" / "model")]
-        monkeypatch.setattr(imagelab.model, "__path__", path)
-    yield
-    for name in shown:
-        sys.modules.pop(f"imagelab.model.{Path(name).stem}", None)
+    def checked(line: str, place: Path) -> None:
+        trained.append(line)
+        check(line, place, monkeypatch)
+
+    monkeypatch.setattr(f"{__name__}.train", checked)
+    lines = [line for line in commands(TEXT) if not line.startswith("imagelab ")]
+    for line in lines:
+        follow(line, place)
+    assert len(lines) > 8
+    assert len(trained) >= 2  # those of make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", [title for title, part in SECTIONS.items() if commands(part)])
 def test_the_commands_do_what_they_say(title, place, monkeypatch):
     compiled = []

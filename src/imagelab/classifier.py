@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.optim import LBFGS, Optimizer
 
 from imagelab.contracts import Inputs, Penalty, Rewire, Task
+from imagelab.correct_count import CorrectCount
 from imagelab.loss_record import Diverged, LossRecord
 from imagelab.loss_terms import LossTerms
 from imagelab.metrics import Outputs, Seen, keep
@@ -67,6 +68,7 @@ class Classifier(lightning.LightningModule):
         self.card, self.seed, self.channels_last = card, seed, channels_last
         self.losses = LossRecord(window=window)
         self.terms = LossTerms(penalties=penalties, window=window)
+        self.correct = CorrectCount()
         self.rewires = rewires
         self.outputs = Outputs()
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by their trick
@@ -104,9 +106,11 @@ class Classifier(lightning.LightningModule):
         # L-BFGS comes here several times a step: each time the same function, the first one is on record.
         seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
         self.evaluations += 1
-        loss = self.task.loss(self, batch)
+        outputs: list[Tensor] = []
+        loss = self.task.loss(self._keeping(outputs), batch)
         if self.evaluations == 1:
             self.losses.add(loss)
+            self.correct.add(self.task.correct(outputs[-1].detach(), batch))
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
         return self._agreed(loss * self._window_scale(batch_idx))
@@ -134,19 +138,20 @@ class Classifier(lightning.LightningModule):
         self.flush_losses()
         mean = self.across_ranks(self.losses.epoch_mean())
         self.losses.end_epoch()
-        self.log("train/loss", mean, logger=False)
+        accuracy = self._train_accuracy()
+        self.log_dict({"train/loss": mean} | accuracy, logger=False)
         splits = {metric_of("val", name) for name in (RAW, *self.averages)}
         val = {
             name: float(value)
             for name, value in self.trainer.callback_metrics.items()
             if name.partition("/")[0] in splits
         }
-        self.history.append({"train/loss": mean} | val)
-        self.write({"train/loss_epoch": mean} | self.terms.end_epoch() | val)
+        self.history.append({"train/loss": mean} | accuracy | val)
+        self.write({"train/loss_epoch": mean} | accuracy | self.terms.end_epoch() | val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Called on every rank, written by the first: each rank's own losses, (ranks, n).
-        records = self.losses.state_dict() | self.terms.state_dict()
+        records = self.losses.state_dict() | self.terms.state_dict() | self.correct.state_dict()
         losses = {name: self._gathered(values) for name, values in records.items()}
         checkpoint["imagelab"] = self.card | {"losses": losses, "history": self.history}
 
@@ -155,6 +160,7 @@ class Classifier(lightning.LightningModule):
         mine = {name: values[self.global_rank % len(values)] for name, values in losses.items()}
         self.losses.load_state_dict(mine)
         self.terms.load_state_dict(mine)
+        self.correct.load_state_dict(mine)
 
     def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
         """The share of its scheduled rate that a parameter group has at a batch of the present epoch."""
@@ -195,6 +201,19 @@ class Classifier(lightning.LightningModule):
             return value
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
         return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
+
+    def _keeping(self, outputs: list[Tensor]) -> Callable[[Tensor], Tensor]:
+        """The network, which puts its outputs into a list."""
+
+        def forward(images: Tensor) -> Tensor:
+            outputs.append(self(images))
+            return outputs[-1]
+
+        return forward
+
+    def _train_accuracy(self) -> dict[str, float]:
+        correct, images = (self.across_ranks(count, "sum") for count in self.correct.end_epoch())
+        return {"train/accuracy": correct / images} if images else {}
 
     def _rewired(self) -> dict[str, Tensor]:
         return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}

@@ -108,6 +108,13 @@ class Task(Protocol):
         """Of a training batch, a scalar; all draws are torch's."""
         ...
 
+    def correct(self, outputs: Tensor, batch: Inputs) -> Tensor | None:
+        """Which images of a training batch are classified correctly, (B,) bool; None: the task has no labels.
+
+        outputs: What `net` made of the batch when `loss` called it.
+        """
+        ...
+
     def outputs(self, net: Callable[[Tensor], Tensor], batch: Inputs) -> tuple[Tensor, Tensor]:
         """What metrics need of a batch of val or test: (B, kept) float and (B,) int64; the same each time."""
         ...

@@ -16,6 +16,7 @@ from lightning import Callback, Trainer
 
 from imagelab.build import build_trainer
 from imagelab.classifier import Classifier
+from imagelab.correct_count import CorrectCount
 from imagelab.data.image_data import ImageData
 from imagelab.loss_record import Diverged, LossRecord
 from imagelab.loss_terms import LossTerms
@@ -146,7 +147,7 @@ def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
     """Give a classifier another schedule, and let all that ever moves move at once; `unchanged` undoes it."""
     window = classifier.losses.recent.maxlen or 1
     classifier.schedule, classifier.pace, classifier.history = schedule, pace, []
-    classifier.losses = LossRecord(window=window)
+    classifier.losses, classifier.correct = LossRecord(window=window), CorrectCount()
     classifier.terms = LossTerms(penalties=classifier.terms.penalties, window=window)
     if isinstance(classifier, TransferClassifier):
         moves = classifier.moves

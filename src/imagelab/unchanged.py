@@ -11,7 +11,8 @@ from lightning import LightningDataModule
 
 from imagelab.classifier import Classifier
 
-REPLACED = ("schedule", "pace", "losses", "terms", "history", "moves", "evaluations", "averages", "_trainer")
+REPLACED = ("schedule", "pace", "losses", "terms", "correct", "history", "moves", "evaluations", "averages")
+REPLACED += ("_trainer",)
 
 
 @contextmanager

@@ -53,6 +53,8 @@ def test_the_loss_of_a_run_smooths_mixed_labels_by_the_formula(choice, tmp_path,
     assert any(((step.targets > 0) & (step.targets < 1)).any() for step in steps)
     mean = torch.stack([step.value for step in steps]).mean()
     assert float(parts.trainer.callback_metrics["train/loss"]) == pytest.approx(float(mean), rel=1e-5)
+    correct = torch.cat([step.logits.argmax(1) == step.targets.argmax(1) for step in steps]).double().mean()
+    assert float(parts.trainer.callback_metrics["train/accuracy"]) == pytest.approx(float(correct))
 
 
 def test_metrics_of_a_run_that_mixes_are_those_of_the_hard_labels(tmp_path, monkeypatch) -> None:

@@ -53,6 +53,9 @@ class Autoencoder:
         """Mean squared error over all pixels; the noise is drawn anew in every step."""
         return self._errors(net, batch.images, torch.randn_like(batch.images)).mean()
 
+    def correct(self, outputs: Tensor, batch: Inputs) -> None:
+        """There are no labels."""
+
     def outputs(self, net: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """The error of each image, (B, 1), and its place in the split; its noise is always the same."""
         values = batch.images[0].numel()

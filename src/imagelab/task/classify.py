@@ -43,6 +43,11 @@ class Classify(nn.Module):
         """The mean loss of a training batch."""
         return self.criterion(net(batch.images), batch.targets)
 
+    def correct(self, outputs: Tensor, batch: Inputs) -> Tensor:
+        """Where the largest logit is that of the label; of mixed labels, that of the largest share."""
+        targets = batch.targets
+        return outputs.argmax(dim=1) == (targets.argmax(dim=1) if targets.is_floating_point() else targets)
+
     def outputs(self, net: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """Logits (B, K) and labels (B,)."""
         return net(batch.images), batch.labels

@@ -47,6 +47,9 @@ class SimCLR:
             first, second = torch.cat(all_gather(first)), torch.cat(all_gather(second))
         return nt_xent(first, second, self.temperature)
 
+    def correct(self, outputs: Tensor, batch: Inputs) -> None:
+        """There are no labels."""
+
     def outputs(self, net: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """The projections of both views, (B, 2 * dim), and the images' places in the split, (B,)."""
         first, second = net(batch.images).chunk(2)

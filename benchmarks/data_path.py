@@ -36,9 +36,11 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
+from imagelab import config
 from imagelab.augment.color_jitter import ColorJitter
 from imagelab.augment.crop import Crop
 from imagelab.augment.flip import Flip
+from imagelab.compose import compose
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
@@ -95,23 +97,13 @@ def ours(
     files: Files, classes: list[str], augment: list[object], batch_size: int, storage: Storage = "auto"
 ) -> Epoch:
     """The training loader with the device's part of the work, as a run uses it."""
+    composed = compose("train", [f"data.batch_size={batch_size}", f"data.storage={storage}"]).cfg
+    assert composed is not None
+    shared = config.split("data", composed["data"])[1] | {
+        "workers": "auto" if fits_in_memory(files) else WORKERS
+    }
     data = ImageData(
-        source=Pictures(files, classes),
-        augment=augment,
-        seed=0,
-        preprocess=None,
-        batch_size=batch_size,
-        workers="auto" if fits_in_memory(files) else WORKERS,
-        size=None,
-        limit=None,
-        classes=None,
-        balance=False,
-        val_fraction=0.1,
-        folds=None,
-        fold=None,
-        test_fraction=0.2,
-        storage=storage,
-        views=1,
+        source=Pictures(files, classes), augment=augment, seed=0, preprocess=None, views=1, **shared
     )
     loader = data.train_loader(epoch=0, start=0, rank=0, ranks=1)
     epochs = iter(range(1_000_000))

@@ -41,15 +41,16 @@ BASE = {
     "save_every": "100000",
     "logger": "[]",
 }
+PRETRAINING = {"trainer.max_epochs": "15", "data.batch_size": "128", "data.limit": "9000"}
 
 
 def pretrain(data: Path, kept: Path) -> dict[str, Path]:
     """The runs to start from, trained where they are not there yet."""
     few, all_ten = kept / "six_classes", kept / "ten_classes"
-    start = {"trainer.max_epochs": "15", "data.root": str(data / "cifar10"), "data.batch_size": "128"}
+    start = PRETRAINING | {"data.root": str(data / "cifar10")}
     for folder, more in ((few, {"data.classes": f"[{','.join(SOURCE)}]"}), (all_ten, {"data.size": "32"})):
         if not (folder / "results.json").is_file():
-            run(BASE | start | {"data.limit": "9000"} | more, seed=0, folder=folder)
+            run(BASE | start | more, seed=0, folder=folder)
     return {"cifar10": few, PHOTOS: all_ten}
 
 

@@ -1,0 +1,226 @@
+"""Each benchmark runs, small, in a copy of its folder: what was measured for real stays as it is."""
+
+import importlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.pages import ROOT
+
+CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+PARTS = {"averaging_lines", "find_lr_tasks", "many_runs"}  # of other scripts, without a main of their own
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """Folders as the benchmarks want them, with few images of noise, one brightness a class."""
+    root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    folders = [
+        (root / "cifar10" / part / name, n) for part, n in (("train", 30), ("test", 3)) for name in CIFAR10
+    ]
+    folders += [
+        (root / "hymenoptera" / part / name, 6) for part in ("train", "val") for name in ("ants", "bees")
+    ]
+    for place, (folder, count) in enumerate(folders):
+        folder.mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 56, (32, 32, 3)) + 20 * (place % 10)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:04}.jpg")
+    return root
+
+
+class Inline:
+    """A pool of processes that does all at once in this one, which has imported everything already."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function: Callable, *args: object) -> Future:
+        future: Future = Future()
+        future.set_result(function(*args))
+        return future
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Imports a script from a copy of the folder; forgets it, and what it imports, at the end."""
+    copy = shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
+    shutil.copytree(ROOT / "docs" / "howto", tmp_path / "docs" / "howto")
+    monkeypatch.syspath_prepend(copy)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which some set; here it is put back
+    monkeypatch.setenv("IMAGELAB_CACHE", str(tmp_path / "cache"))
+
+    def imported(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(imported("many_runs"), "ProcessPoolExecutor", Inline)
+    yield imported
+    for name in SCRIPTS:
+        sys.modules.pop(name, None)
+
+
+def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit status of the script told these words; 1 means: measured, and slower than promised."""
+    monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", *words])
+    with pytest.raises(SystemExit) as end:
+        sys.exit(script.main())
+    return int(end.value.code or 0)
+
+
+def without(file: Path, taken: Callable[[str], bool]) -> list[str]:
+    """Take lines out of what was measured; those that were taken."""
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if not taken(line)) + "\n")
+    return [line for line in lines if taken(line)]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the lines of all Markdown tables, heads left out."""
+    found = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"
+    ]
+    return [cells for i, cells in enumerate(found) if "---" not in found[min(i + 1, len(found) - 1)] + cells]
+
+
+def test_each_script_has_a_test_here():
+    text = Path(__file__).read_text(encoding="utf-8")
+    tested = set(re.findall(r'script\("(\w+)"\)', text))
+    assert tested == set(SCRIPTS) - PARTS
+
+
+@pytest.mark.parametrize("only", ["CIFAR-10", "photos"])
+def test_data_path_compares_both_sides(only, script, images, tmp_path, monkeypatch):
+    report = tmp_path / "report.md"
+    words = [f"--data={images}", "--rounds=1", f"--only={only}", f"--report={report}"]
+    assert run(script("data_path"), monkeypatch, *words) in (0, 1)
+    assert "times as fast; at least" in report.read_text()
+    sides = rows(report.read_text())
+    assert {cells[0].partition(",")[0] for cells in sides} == {"ours", "usual"}
+    assert len(sides) == 3
+    assert all(float(cells[1].replace(",", "")) > 0 for cells in sides)
+
+
+def test_loop_overhead_compares_both_sides(script, monkeypatch, capsys):
+    overhead = script("loop_overhead")
+    monkeypatch.setitem(overhead.CASES, "tiny MLP", ("mlp", 8, 16, 20, 2.6))
+    assert run(overhead, monkeypatch, "--rounds=1", "--epochs=1", "--case=tiny MLP") in (0, 1)
+    ((case, bare, ours, ratio, _),) = rows(capsys.readouterr().out)
+    assert case == "tiny MLP"
+    assert float(ratio) == pytest.approx(float(ours) / float(bare), rel=0.1)
+
+
+def test_watch_cost_measures_every_trick(script, tmp_path, monkeypatch):
+    cost = script("watch_cost")
+    monkeypatch.setattr(cost, "CASES", {"small_cnn": (["model=small_cnn", "model.widths=[4]"], 16, 16)})
+    assert run(cost, monkeypatch, "--looks=1") in (0, 1)
+    found = rows((tmp_path / "benchmarks" / "results" / "watch.md").read_text())
+    assert [cells[1] for cells in found] == list(cost.TRICKS)
+    assert all(float(cells[-1].rstrip("%")) >= 0 for cells in found)
+
+
+def test_check_zoo_writes_its_table_into_the_page(script, tmp_path, monkeypatch):
+    zoo = script("check_zoo")
+    from tests import zoo_bugs
+
+    name = "label out of range"
+    monkeypatch.setattr(zoo_bugs, "BUGS", {name: zoo_bugs.BUGS[name]})
+    assert run(zoo, monkeypatch) == 0
+    page = (tmp_path / "docs" / "howto" / "check.md").read_text()
+    ((bug, check, one, other, _),) = rows(page.partition(zoo.BEGIN)[2].partition(zoo.END)[0])
+    assert (bug, check) == (name, zoo_bugs.BUGS[name].check)
+    assert (one, other) == ("FAIL", "FAIL")
+
+
+def test_tricks_does_the_run_that_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
+    tricks, results = script("tricks"), tmp_path / "benchmarks" / "results"
+    monkeypatch.setitem(tricks.BASE, "trainer.max_epochs", "1")
+    taken = without(results / "tricks.csv", lambda line: line.startswith("loss.label_smoothing=0.1,0,"))
+    run(tricks, monkeypatch, f"--data={images / 'cifar10'}", "--only=label_smoothing", "--workers=1")
+    again = (results / "tricks.csv").read_text().splitlines()[-1]
+    assert again.rpartition(",")[0].startswith("loss.label_smoothing=0.1,0,")
+    assert len(taken) == 1
+    assert "| `loss.label_smoothing=0.1` | `base` |" in (results / "tricks.md").read_text()
+
+
+def test_transfer_does_the_run_that_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
+    transfer, results = script("transfer"), tmp_path / "benchmarks" / "results"
+    monkeypatch.setattr(transfer, "COUNTS", {20: "1"})
+    monkeypatch.setattr(transfer, "STRATEGIES", ["linear_probe"])
+    monkeypatch.setitem(transfer.HELD_OUT, "val", 10)
+    monkeypatch.setitem(transfer.PRETRAINING, "trainer.max_epochs", "1")
+    taken = without(results / "transfer.csv", lambda line: line.startswith("20 linear_probe,0,"))
+    run(transfer, monkeypatch, f"--data={images}", "--seeds=2", f"--kept={tmp_path / 'kept'}")
+    assert len(taken) == 1
+    assert (results / "transfer.csv").read_text().splitlines()[-1].startswith("20 linear_probe,0,")
+    assert [cells[0] for cells in rows((results / "transfer.md").read_text())] == [
+        "`scratch`",
+        "`linear_probe`",
+    ]
+    assert (tmp_path / "kept" / "ten_classes" / "results.json").is_file()
+
+
+def test_find_lr_does_what_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
+    find_lr, results = script("find_lr"), tmp_path / "benchmarks" / "results"
+
+    def taken(line: str) -> bool:
+        one = json.loads(line)
+        key = (one["task"], one["seed"], one["rate"])
+        return key in (("digits, MLP, adamw", 0, 0.01), ("photos, CNN, adamw", 10, None))
+
+    lost = [json.loads(line) for line in without(results / "find_lr.jsonl", taken)]
+    run(find_lr, monkeypatch, f"--data={images / 'cifar10'}")
+    again = [json.loads(line) for line in (results / "find_lr.jsonl").read_text().splitlines()[-2:]]
+    assert [one["task"] for one in again] == [one["task"] for one in lost]
+    assert "| suggested by find_lr, run |" in (results / "find_lr.md").read_text()
+
+
+def test_averaging_trains_evaluates_and_writes_the_table(script, images, tmp_path, monkeypatch):
+    averaging, results = script("averaging"), tmp_path / "benchmarks" / "results"
+    (results / "averaging.jsonl").unlink()
+    monkeypatch.setattr(averaging, "TRAIN", 8)
+    monkeypatch.setattr(averaging, "VAL", 2)
+    for key, value in {"trainer.max_epochs": "1", "data.size": "16", "model.width": "4"}.items():
+        monkeypatch.setitem(averaging.BASE, key, value)
+    one = [
+        line._replace(seeds=line.seeds[:1])
+        for line in averaging.LINES
+        if line.name in ("single", "`tta=flip`")
+    ]
+    monkeypatch.setattr(averaging, "LINES", one)
+    run(averaging, monkeypatch, f"--data={images / 'cifar10'}", f"--kept={tmp_path / 'kept'}")
+    found = rows((results / "averaging.md").read_text())
+    assert [cells[0] for cells in found] == ["single", "`tta=flip`"]
+    assert all(0 <= float(cells[2]) <= 100 for cells in found)
+
+
+def test_inspect_cifar10_measures_the_command(script, images, tmp_path, monkeypatch, capsys):
+    copy = images / "cifar10" / "test" / "cat" / "copy.jpg"
+    shutil.copy(images / "cifar10" / "train" / "cat" / "0000.jpg", copy)
+    known = tmp_path / "known.csv"
+    known.write_text("test,train\ntest/cat/copy.jpg,train/cat/0000.jpg\n")
+    monkeypatch.setattr(sys, "argv", ["inspect_cifar10.py", str(images / "cifar10"), str(known)])
+    script("inspect_cifar10").main()
+    copy.unlink()
+    found = re.fullmatch(
+        r"([\d.]+) CPU seconds, (\d+) MB, \d+ pairs flagged\n1 of 1 known pairs among them\n",
+        capsys.readouterr().out,
+    )
+    assert found
+    assert float(found[1]) > 0.5
+    assert int(found[2]) > 50

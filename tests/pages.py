@@ -26,9 +26,9 @@ def sections(page: Path) -> dict[str, str]:
     return {first.partition("\n")[0].removeprefix("# "): first} | {one.splitlines()[0]: one for one in others}
 
 
-def typed(text: str) -> list[str]:
+def typed(text: str, shells: str = "sh|bash|console") -> list[str]:
     """The lines of its shell blocks, without their comments."""
-    blocks = re.findall(r"^```(?:sh|bash|console)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(rf"^```(?:{shells})\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [
         re.sub(r"\s+#\s.*", "", line.removeprefix("$ ")) for block in blocks for line in block.splitlines()
     ]
@@ -38,7 +38,7 @@ def typed(text: str) -> list[str]:
 def commands(text: str) -> list[str]:
     """What one can type: the lines of its shell blocks, and what begins like a command in a sentence."""
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    return [*typed(text), *re.findall(r"`((?:imagelab|make|source|eval) [^`]+)`", prose)]
+    return [*typed(text), *re.findall(r"`((?:imagelab|make|source|eval|python) [^`]+)`", prose)]
 
 
 def files(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Every command and program of README.md is run, made small; what cannot run here is shown to say why.
+"""Commands of README.md and of the bash blocks in docs/ are run, made small; what cannot run here says why.
 
 That takes minutes: by default, commands are only checked (`tests/test_documents.py`).
 """
@@ -19,11 +19,20 @@ import pytest
 from PIL import Image
 
 from tests import in_process
-from tests.pages import ROOT, check, commands, files, programs, sections, with_files
+from tests.pages import ROOT, check, commands, files, programs, sections, typed, with_files
 from tests.runs_of_the_command import finish
 
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTIONS = sections(ROOT / "README.md")
+OVERVIEWS = [ROOT / "README.md", ROOT / "docs" / "index.md"]
+README, INDEX = [page.read_text(encoding="utf-8") for page in OVERVIEWS]
+SECTIONS = {
+    f"{page.stem}: {title}": part
+    for page in [*OVERVIEWS, *sorted((ROOT / "docs" / "howto").glob("*.md"))]
+    for title, part in sections(page).items()
+}
+COMMANDS = {  # blocks marked as sh are only checked, and so are sentences of how-tos
+    title: commands(part) if title.startswith(("README", "index")) else typed(part, "bash")
+    for title, part in SECTIONS.items()
+}
 RUN = "logs/train/2026-01-31_12-00-00"
 
 SMALL = {"trainer.max_epochs": "1", "data.limit": "24", "data.batch_size": "4", "data.workers": "0"}
@@ -211,12 +220,20 @@ def complete(line: str, place: Path) -> None:
     assert "complete -o nospace" in succeed(words, place).out
 
 
+def benchmark(line: str, _: Path) -> None:
+    """It is there; what it does takes minutes."""
+    words = shlex.split(line)[1:]
+    name = f"{words[1].replace('.', '/')}.py" if words[0] == "-m" else words[0]
+    assert (ROOT / name).is_file()
+
+
 FOLLOWED = {  # what a line is like -> what shows that it does what it says; the first that fits
     r"git clone ": clone_and_train,
     r"make ": lambda line, place: make(line, place, fresh(place)),
     r"source \.venv/bin/activate$": activate,
     r"imagelab$": lambda _, place: "imagelab train" in succeed([], place).out,
     r"eval ": complete,
+    r"python ": benchmark,
     r".*on_bad_image": skip_bad,
     r".* resume=": resume,
     r"imagelab evaluate ": evaluate,
@@ -256,7 +273,7 @@ def test_what_only_installs_lists_or_completes_does_so(place, monkeypatch):
         check(line, place, monkeypatch)
 
     monkeypatch.setattr(f"{__name__}.train", checked)
-    lines = [line for line in commands(TEXT) if not line.startswith("imagelab ")]
+    lines = [line for found in COMMANDS.values() for line in found if not line.startswith("imagelab ")]
     for line in lines:
         follow(line, place)
     assert len(lines) > 8
@@ -264,18 +281,18 @@ def test_what_only_installs_lists_or_completes_does_so(place, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("title", [title for title, part in SECTIONS.items() if commands(part)])
+@pytest.mark.parametrize("title", [title for title, lines in COMMANDS.items() if lines])
 def test_the_commands_do_what_they_say(title, place, monkeypatch):
     compiled = []
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.nn.Module.compile", lambda net: compiled.append(net))  # a minute, otherwise
     with with_files(files(SECTIONS[title]), place / "project", monkeypatch):
-        for line in commands(SECTIONS[title]):
+        for line in COMMANDS[title]:
             follow(line, place)
-    assert len(compiled) == SECTIONS[title].count("trainer.compile=true")
+    assert len(compiled) == COMMANDS[title].count("imagelab train trainer.compile=true")
 
 
-@pytest.mark.parametrize("title", [title for title, part in SECTIONS.items() if programs(part)])
+@pytest.mark.parametrize("title", [title for title, part in SECTIONS.items() if "import imagelab" in part])
 def test_the_programs_run(title, place, monkeypatch):
     monkeypatch.chdir(place)
     names: dict[str, object] = {}
@@ -287,10 +304,10 @@ def test_the_programs_run(title, place, monkeypatch):
 
 
 def test_no_command_escapes(tmp_path):
-    found = [line for part in SECTIONS.values() for line in commands(part)]
-    typed = re.findall(r"^(?:imagelab|make|source|git clone)\b.*$", TEXT, re.MULTILINE)
+    found = [line for lines in COMMANDS.values() for line in lines]
+    lines = re.findall(r"^(?:imagelab|make|source|git clone)\b.*$", README, re.MULTILINE)
     assert len(found) > 50
-    assert set(typed) <= set(found)
+    assert set(lines) <= set(found)
     with pytest.raises(AssertionError, match="no one checks this line: rm"):
         follow("rm -rf logs", tmp_path)
     with pytest.raises(AssertionError):
@@ -298,7 +315,7 @@ def test_no_command_escapes(tmp_path):
 
 
 def test_the_tree_names_what_is_there():
-    tree = re.search(r"^```\n(configs/ .*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    tree = re.search(r"^```\n(configs/ .*?)^```$", INDEX, re.MULTILINE | re.DOTALL)
     assert tree is not None
     top = re.findall(r"^(\w+)/", tree.group(1), re.MULTILINE)
     assert all((ROOT / name).is_dir() for name in top)

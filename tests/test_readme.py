@@ -21,6 +21,8 @@ from PIL import Image
 from tests import in_process
 from tests.pages import ROOT, check, commands, files, programs, sections, typed, with_files
 from tests.runs_of_the_command import finish
+from tests.test_mistakes import BEFORE
+from tests.zoo_bugs import BUGS
 
 OVERVIEWS = [ROOT / "README.md", ROOT / "docs" / "index.md"]
 README, INDEX = [page.read_text(encoding="utf-8") for page in OVERVIEWS]
@@ -312,6 +314,13 @@ def test_no_command_escapes(tmp_path):
         follow("rm -rf logs", tmp_path)
     with pytest.raises(AssertionError):
         follow("imagelab train optimiser=adam", tmp_path)
+
+
+def test_the_figures_that_count_tests_are_true():
+    figures = {"tests/test_mistakes.py": len(BEFORE), "benchmarks.check_zoo": len(BUGS)}
+    for name, count in figures.items():
+        (row,) = [line for line in README.splitlines() if line.startswith("|") and name in line]
+        assert f"{count} of {count} " in row
 
 
 def test_the_tree_names_what_is_there():

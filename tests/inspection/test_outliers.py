@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from imagelab.inspection.files import files
-from imagelab.inspection.hashes import near, phash
 from imagelab.inspection.measures import measure
 from imagelab.inspection.outliers import outliers
 from imagelab.inspection.scan import scan
@@ -35,18 +34,6 @@ def test_chroma_tells_grey_from_colour_and_blur_lowers_sharpness():
     assert measure(image)["chroma"][0] > 0.04
     assert measure(image[..., :1].repeat(3, 3))["chroma"][0] == 0
     assert measure(blurred)["sharpness"][0] < 0.5 * measure(image)["sharpness"][0]
-
-
-def test_the_hash_of_a_mirrored_image_is_the_mirrored_hash():
-    images = np.stack([np.asarray(scene(k, 32, 32)) for k in range(20)])
-    plain, mirrored = phash(images)
-    assert np.bitwise_count(phash(images[:, :, ::-1])[0] ^ mirrored).max() <= 2
-    assert np.bitwise_count(plain ^ mirrored).min() > 8
-
-
-def test_near_hashes_are_found_once():
-    hashes = np.array([0b1111, 0, 0b0111, 2**63], dtype=np.uint64)
-    assert [pair for some in near(hashes, hashes, 1) for pair in some.tolist()] == [[0, 2], [1, 3]]
 
 
 @pytest.fixture(scope="module")

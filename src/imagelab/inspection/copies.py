@@ -39,12 +39,12 @@ def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -
     heads = [f"{which}_{what}" for what in ("file", "split", "label") for which in ("first", "second")]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
-        writer.writerow([*heads, "kind", "distance", "correlation", "group"])
+        writer.writerow([*heads, "kind", "correlation", "group"])
         for pair in pairs:
             both = pair[:2]
             told = [images.names[i] for i in both] + [images.splits[i] for i in both]
             told += [images.classes[images.labels[i]] for i in both]
-            writer.writerow([*told, pair.kind, pair.distance, f"{pair.likeness:.4f}", groups[pair.first]])
+            writer.writerow([*told, pair.kind, f"{pair.likeness:.4f}", groups[pair.first]])
 
 
 def _urgency(seen: Seen, pair: Pair) -> tuple[bool, bool, bool, float]:
@@ -157,11 +157,11 @@ def _section(seen: Seen, pairs: list[Pair]) -> Section:
     for pair in pairs[:SHOWN]:
         both = [Picture(images.pixels(i, 96), str(images.names[i])) for i in pair[:2]]
         labels = " / ".join(dict.fromkeys(images.classes[images.labels[i]] for i in pair[:2]))
-        rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness, pair.distance])
+        rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness])
     about = (
         "Side by side, those with different labels first, then those across splits. Likeness: correlation of "
-        "their fine structure; distance: bits in which their perceptual hashes differ. All: `duplicates.csv`."
+        "their fine structure. All: `duplicates.csv`."
     )
-    heads = ["first", "second", "class", "splits", "kind", "likeness", "distance"]
+    heads = ["first", "second", "class", "splits", "kind", "likeness"]
     shown = table(heads, rows, filters=["splits", "kind"], of=len(pairs), budget=250_000)
     return Section("Copies", about, shown)

@@ -34,14 +34,12 @@ FOR_PHOTOS = Thresholds(0.85, 0.70)  # 78,000 pairs of different photos stay bel
 class Pair(NamedTuple):
     """Two images, by index, the first the smaller.
 
-    kind: exact: the same pixels; mirrored: near, when one of them is mirrored.
-    distance: Bits in which the perceptual hashes differ, 0 to 64. likeness: up to 1.
+    kind: exact: the same pixels; mirrored: near, when one of them is mirrored. likeness: up to 1.
     """
 
     first: int
     second: int
     kind: Kind
-    distance: int
     likeness: float
 
 
@@ -87,7 +85,7 @@ def _exact(seen: Seen) -> list[Pair]:
     for index in np.flatnonzero(seen.readable).tolist():
         earlier = first.setdefault(int(seen.digests[index, 0]), index)
         if earlier != index:
-            pairs.append(Pair(earlier, index, "exact", 0, 1.0))
+            pairs.append(Pair(earlier, index, "exact", 1.0))
     return pairs
 
 
@@ -118,12 +116,11 @@ def _verify(
     right = seen.thumbnails.take(second)
     right = right[:, :, ::-1] if mirrored else right
     alike = likeness(seen.thumbnails.take(first), right, np.stack([i, j], axis=1))
-    bits = np.bitwise_count(seen.hashes[pairs[:, 0], 0] ^ seen.hashes[pairs[:, 1], int(mirrored)])
     for place in np.flatnonzero(alike >= least).tolist():
         key = int(pairs[place, 0]), int(pairs[place, 1])
         if key not in found or found[key].likeness < alike[place]:
             kind: Kind = "mirrored" if mirrored else "near"
-            found[key] = Pair(*key, kind, int(bits[place]), round(float(alike[place]), 4))
+            found[key] = Pair(*key, kind, round(float(alike[place]), 4))
 
 
 def _groups(count: int, pairs: list[Pair]) -> np.ndarray:

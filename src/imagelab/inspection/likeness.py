@@ -8,7 +8,7 @@ Source: cross-correlation by the Fourier transform, as in Lewis 1995, Fast Norma
 
 import numpy as np
 
-SIDE = 32
+SIDE = 32  # pixels of a thumbnail
 SHIFT = 3  # pixels of the thumbnail, each way
 FADED = 4  # pixels at the border that fade out, since the transform wraps around
 CHUNK = 512  # pairs at once

@@ -78,7 +78,7 @@ def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
     for name, places in named.items():
         for index in places.tolist():
             far.setdefault(index, []).append(name)
-    heads = ["file", "split", "label", "format", "width", "height", *MEASURES, "phash"]
+    heads = ["file", "split", "label", "format", "width", "height", *MEASURES]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow([*heads, "outlier", "odd", "fault"])
@@ -88,7 +88,7 @@ def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
             rest = (" ".join(far.get(index, [])), "; ".join(odd.get(index, ())), seen.faults.get(index, ""))
             what = (images.names[index], images.splits[index], label, seen.kinds[index], *seen.sizes[index])
             shown = [f"{number:.5g}" for number in row] if index not in seen.faults else [""] * len(row)
-            writer.writerow([*what, *shown, f"{seen.hashes[index, 0]:016x}", *rest])
+            writer.writerow([*what, *shown, *rest])
 
 
 def _record(seen: Seen, named: dict[str, np.ndarray]) -> Record:

@@ -1,4 +1,4 @@
-"""Look at every image once: its numbers, its hashes, two thumbnails; then its pixels are let go."""
+"""Look at every image once: its numbers, two thumbnails; then its pixels are let go."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from imagelab.data.parallel import each
 from imagelab.data.resize import resized
 from imagelab.inspection.collection import Collection
-from imagelab.inspection.hashes import SIDE, phash
+from imagelab.inspection.likeness import SIDE
 from imagelab.inspection.look import Look, look, short_digest
 from imagelab.inspection.measures import MEASURES, measure, shrunk
 from imagelab.problem import Problem
@@ -56,7 +56,6 @@ class Seen:
         sizes: (N, 2) int32: width and height in pixels, upright.
         measures: (N,) float32 each, by the names of MEASURES.
         digests: (N, 2) uint64: of the pixels, and of the bytes of the file.
-        hashes: (N, 2) uint64: the perceptual hash, and that of the mirrored image.
         small: (N, 8, 8, 3) uint8: thumbnails.
         thumbnails: (N, 32, 32, 3) uint8, on disk.
     """
@@ -68,7 +67,6 @@ class Seen:
     sizes: np.ndarray
     measures: dict[str, np.ndarray]
     digests: np.ndarray
-    hashes: np.ndarray
     small: np.ndarray
     thumbnails: Thumbnails
 
@@ -91,7 +89,6 @@ def scan(images: Collection, folder: Path) -> Seen:
         sizes=np.zeros((count, 2), dtype=np.int32),
         measures={name: np.zeros(count, dtype=np.float32) for name in MEASURES},
         digests=np.zeros((count, 2), dtype=np.uint64),
-        hashes=np.zeros((count, 2), dtype=np.uint64),
         small=np.zeros((count, 8, 8, 3), dtype=np.uint8),
         thumbnails=Thumbnails(tempfile.TemporaryFile(dir=folder), 0),  # noqa: SIM115
     )
@@ -155,7 +152,6 @@ def _measure(seen: Seen, first: int, pixels: list[np.ndarray | None]) -> None:
     for name, values in measure(np.stack([shrunk(one) for one in present])).items():
         seen.measures[name][here] = values
     thumbnails = np.stack([resized(one, SIDE, SIDE) for one in present])
-    seen.hashes[here] = np.stack(phash(thumbnails), axis=1)
     seen.small[here] = np.rint(
         thumbnails.reshape(-1, 8, SIDE // 8, 8, SIDE // 8, 3).mean((2, 4), dtype=np.float32)
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from imagelab.evaluation.calibration import (
@@ -11,7 +12,6 @@ from imagelab.evaluation.calibration import (
     confidences,
     expected_error,
     fit_temperature,
-    softmax,
 )
 
 
@@ -19,14 +19,14 @@ def drawn(images: int, temperature: float, seed: int, classes: int = 10) -> tupl
     """Logits that are `temperature` times too large, and labels drawn from the true probabilities."""
     rng = np.random.default_rng(seed)
     logits = 2.5 * rng.standard_normal((images, classes))
-    labels = (softmax(logits).cumsum(axis=1) > rng.random((images, 1))).argmax(axis=1)
+    labels = (softmax(logits, axis=1).cumsum(axis=1) > rng.random((images, 1))).argmax(axis=1)
     return (temperature * logits).astype(np.float32), labels
 
 
 @pytest.mark.parametrize(("images", "temperature"), [(50, 1.0), (500, 2.0), (5000, 0.5)])
 def test_the_error_is_that_of_torchmetrics(images, temperature):
     logits, labels = drawn(images, temperature, seed=images)
-    probabilities = softmax(logits)
+    probabilities = softmax(logits, axis=1)
     wanted = multiclass_calibration_error(
         torch.from_numpy(probabilities).float(), torch.from_numpy(labels), 10, n_bins=15
     )
@@ -40,7 +40,7 @@ def test_a_certain_answer_has_a_bin_of_its_own_as_in_torchmetrics():
 
 def test_the_interval_covers_the_error_of_all_images():
     logits, labels = drawn(200_000, 1.5, seed=0)
-    confidence, right = confidences(softmax(logits), labels)
+    confidence, right = confidences(softmax(logits, axis=1), labels)
     truth = expected_error(confidence, right)
     rng = np.random.default_rng(1)
     samples = [rng.choice(len(right), 400, replace=False) for _ in range(60)]

@@ -3,11 +3,12 @@
 Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 2 (the error) and 4.2 (temperature).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp, softmax
 
 BINS = 15
 RESAMPLES = 500  # of the bootstrap; fewer where there are many images, whose interval is narrow anyway
@@ -65,10 +66,10 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
         labels: Their classes.
         seed: Which images the bootstrap draws.
     """
-    confidence, right = confidences(softmax(logits), labels)
+    confidence, right = confidences(softmax(logits, axis=1), labels)
     fitted, rest = slice(0, None, 2), slice(1, None, 2)
     found = fit_temperature(logits[fitted], labels[fitted])
-    cooled = confidences(softmax(logits[rest] / found), labels[rest])
+    cooled = confidences(softmax(logits[rest] / found, axis=1), labels[rest])
     return Calibration(
         images=len(labels),
         bins=reliability(confidence, right),
@@ -78,13 +79,6 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
         before=expected_error(confidence[rest], right[rest]),
         after=expected_error(*cooled),
     )
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits (N, K) -> probabilities (N, K), float64 where they are few."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    odds = np.exp(shifted.astype(np.float64) if shifted.size <= FITTED else shifted)
-    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def confidences(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,31 +128,15 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return 1.0
     step = max(1, logits.size // FITTED)
     some, true = logits[::step].astype(np.float64), labels[::step]
-    some = some - some.max(axis=1, keepdims=True)
     own = some[np.arange(len(true)), true].mean()
 
     def loss(log_temperature: float) -> float:
         cold = np.exp(-log_temperature)
-        return float(np.log(np.exp(some * cold).sum(axis=1)).mean() - own * cold)
+        return float(np.mean(logsumexp(some * cold, axis=1)) - own * cold)
 
-    return float(np.exp(_lowest(loss, np.log(LOWEST), np.log(HIGHEST))))
-
-
-def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one valley is lowest, by golden section."""
-    ratio = (np.sqrt(5) - 1) / 2
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    at_left, at_right = function(left), function(right)
-    while high - low > 1e-3:
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - ratio * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + ratio * (high - low)
-            at_right = function(right)
-    return (low + high) / 2
+    ends = np.log(LOWEST), np.log(HIGHEST)
+    found: Any = minimize_scalar(loss, bounds=ends, options={"xatol": 1e-4})
+    return float(np.exp(found.x))
 
 
 def _places(confidence: np.ndarray) -> np.ndarray:

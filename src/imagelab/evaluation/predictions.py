@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
-from imagelab.evaluation.calibration import softmax
 from imagelab.evaluation.mistakes import losses
 
 COLUMNS = ("file", "given", "predicted", "probability", "probability_of_given", "loss")
@@ -40,7 +40,7 @@ class Predictions:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """(N, K)."""
-        return softmax(self.logits)
+        return softmax(self.logits, axis=1)
 
     @cached_property
     def predicted(self) -> np.ndarray:

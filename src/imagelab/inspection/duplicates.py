@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from imagelab.inspection.candidates import candidates
 from imagelab.inspection.likeness import likeness
@@ -125,15 +127,7 @@ def _verify(
 
 def _groups(count: int, pairs: list[Pair]) -> np.ndarray:
     """The smallest index of each one's group."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for pair in pairs:
-        one, other = sorted((root(pair.first), root(pair.second)))
-        parent[other] = one
-    return np.array([root(index) for index in range(count)], dtype=np.int64)
+    ends = np.array([pair[:2] for pair in pairs], dtype=np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs), dtype=bool), tuple(ends)), shape=(count, count))
+    group = connected_components(graph, directed=False)[1]
+    return np.unique(group, return_index=True)[1][group]

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import (
+    binary_calibration_error,
     multiclass_accuracy,
-    multiclass_calibration_error,
     multiclass_f1_score,
 )
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+BINS = 15  # of the calibration error
 FEW = 10  # classes: above, the five likeliest are looked at too
 KEPT = 100_000_000  # numbers: outputs of a split that are more are not kept for the report
 
@@ -27,17 +28,28 @@ def split_metrics(
     """Logits (N, K) float and hard labels (N,) int64 -> metric by name; `accuracy` is micro-averaged."""
     classes = logits.shape[1]
     probabilities = logits.softmax(dim=1)
+    confidence, predicted = probabilities.max(dim=1)
     metrics = {
         "loss": loss(logits, labels),
         "accuracy": (logits.argmax(dim=1) == labels).float().mean(),
         "accuracy_macro": multiclass_accuracy(probabilities, labels, classes, "macro", validate_args=False),
         "f1_macro": multiclass_f1_score(probabilities, labels, classes, average="macro", validate_args=False),
-        "ece": multiclass_calibration_error(probabilities, labels, classes, n_bins=15, validate_args=False),
+        "ece": calibration_error(confidence, predicted == labels),
     }
     if classes > FEW:
         metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).float().mean()
     # torchmetrics averages in float32, which can exceed 1 by a rounding.
     return {name: value if name == "loss" else value.clamp(max=1) for name, value in metrics.items()}
+
+
+def calibration_error(confidence: Tensor, right: Tensor) -> Tensor:
+    """Mean distance of confidence and accuracy over BINS bins of equal width, weighted by their images.
+
+    Args:
+        confidence: (N,) float in [0, 1], the highest probability of each image.
+        right: (N,) bool, whether its class is the right one.
+    """
+    return binary_calibration_error(confidence, right.long(), n_bins=BINS, validate_args=False)
 
 
 def keep(outputs: Tensor, labels: Tensor) -> Seen:

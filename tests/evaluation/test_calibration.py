@@ -7,11 +7,11 @@ from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from imagelab.evaluation.calibration import (
-    bootstrap,
     calibration,
     confidences,
     expected_error,
     fit_temperature,
+    interval_of,
 )
 
 
@@ -44,7 +44,7 @@ def test_the_interval_covers_the_error_of_all_images():
     truth = expected_error(confidence, right)
     rng = np.random.default_rng(1)
     samples = [rng.choice(len(right), 400, replace=False) for _ in range(60)]
-    ends = [bootstrap(confidence[some], right[some], seed=0) for some in samples]
+    ends = [interval_of(confidence[some], right[some], seed=0) for some in samples]
     assert np.mean([low <= truth <= high for low, high in ends]) > 0.85
     assert np.mean([high - low for low, high in ends]) < 0.12
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
+from scipy.stats import bootstrap
 
-BINS = 15
+from imagelab.metrics import BINS, calibration_error
+
 RESAMPLES = 500  # of the bootstrap; fewer where there are many images, whose interval is narrow anyway
 DRAWS = 5_000_000  # images drawn in all resamples together, at most
 FITTED = 1_000_000  # logits that a temperature is fitted on, at most
@@ -74,7 +77,7 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
         images=len(labels),
         bins=reliability(confidence, right),
         ece=expected_error(confidence, right),
-        interval=bootstrap(confidence, right, seed),
+        interval=interval_of(confidence, right, seed),
         temperature=found,
         before=expected_error(confidence[rest], right[rest]),
         after=expected_error(*cooled),
@@ -88,35 +91,38 @@ def confidences(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarr
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> list[Bin]:
     """The bins that hold images, in rising confidence."""
-    counts, sums, hits = _binned(_places(confidence), confidence, right)
+    # As torchmetrics has it: a bin holds its lower end, and a certainty of 1 has a bin of its own.
+    places = np.searchsorted(EDGES, confidence.astype(np.float32), side="right")
     return [
-        Bin(int(n), float(total / n), float(hit / n))
-        for n, total, hit in zip(counts, sums, hits, strict=True)
-        if n
+        Bin(int(mine.sum()), float(confidence[mine].mean()), float(right[mine].mean()))
+        for mine in (places == place for place in np.unique(places))
     ]
 
 
 def expected_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Mean distance of confidence and accuracy over bins, weighted by their images; 0 of no images."""
-    return _error(_places(confidence), confidence, right)
+    """The metric `ece`: (N,) confidences in [0, 1] and whether each was right -> error in [0, 1]."""
+    sure = torch.from_numpy(np.ascontiguousarray(confidence, dtype=np.float32))
+    return float(calibration_error(sure, torch.from_numpy(right)))
 
 
-def bootstrap(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
+def interval_of(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
     """The 95% interval of the expected error: of resampled images, freed of what resampling adds to it.
 
     The error of few images is too large, and that of a resample by as much again: the interval is reflected
     at the value found.
     """
-    rng, count = np.random.default_rng(seed), len(right)
-    places, hits = _places(confidence), right.astype(np.float64)
-    times = int(np.clip(DRAWS // max(1, count), 20, RESAMPLES))
-    errors = []
-    for _ in range(times):
-        drawn = rng.integers(0, count, count)
-        errors.append(_error(places[drawn], confidence[drawn], hits[drawn]))
-    low, high = np.quantile(errors, [0.025, 0.975])
-    found = _error(places, confidence, hits)
-    return max(0.0, float(2 * found - high)), max(0.0, float(2 * found - low))
+    found = bootstrap(
+        (confidence, right),
+        expected_error,
+        paired=True,
+        vectorized=False,
+        n_resamples=int(np.clip(DRAWS // len(right), 20, RESAMPLES)),
+        batch=10,
+        method="basic",
+        rng=seed,
+    )
+    low, high = found.confidence_interval
+    return max(0.0, float(low)), max(0.0, float(high))
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -137,18 +143,3 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     ends = np.log(LOWEST), np.log(HIGHEST)
     found: Any = minimize_scalar(loss, bounds=ends, options={"xatol": 1e-4})
     return float(np.exp(found.x))
-
-
-def _places(confidence: np.ndarray) -> np.ndarray:
-    # As torchmetrics has it: a bin holds its lower end, and a certainty of 1 has a bin of its own.
-    return np.searchsorted(EDGES, confidence.astype(np.float32), side="right") - 1
-
-
-def _binned(places: np.ndarray, confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
-    weights = (None, confidence, right.astype(np.float64))
-    return tuple(np.bincount(places, weights=weight, minlength=len(EDGES)) for weight in weights)
-
-
-def _error(places: np.ndarray, confidence: np.ndarray, right: np.ndarray) -> float:
-    _, sums, hits = _binned(places, confidence, right)
-    return float(np.abs(sums - hits).sum() / max(1, len(places)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.stats import entropy
 from torch import Tensor
 
 from imagelab.checks.findings import NO_LABELS, fact, found
@@ -176,5 +177,4 @@ def _batches(subject: Subject, epoch: int) -> list[np.ndarray]:
 
 
 def _entropy(labels: np.ndarray) -> float:
-    shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    return float(-(shares * np.log(shares)).sum())
+    return float(entropy(np.unique(labels, return_counts=True)[1]))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import entropy
 from torch import Tensor, nn
 
 from imagelab.classifier import Classifier
@@ -126,8 +127,7 @@ class Subject:
     @property
     def label_entropy(self) -> float:
         """The loss of who knows how frequent each class is, and nothing else, in nats."""
-        shares = self.label_shares[self.label_shares > 0]
-        return float(-(shares * np.log(shares)).sum())
+        return float(entropy(self.label_shares))
 
     def copy(self) -> Classifier:
         """A copy of the module with parameters, groups and draws of its own, in which all stages move."""

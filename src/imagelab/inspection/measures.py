@@ -1,6 +1,7 @@
 """Numbers of each image: brightness, contrast, sharpness, entropy and the like, of whole batches at once."""
 
 import numpy as np
+from scipy.special import entr
 
 from imagelab.data.resize import resized, shrunk_size
 
@@ -54,7 +55,7 @@ def _percentile(counts: np.ndarray, share: float) -> np.ndarray:
 
 def _entropy(counts: np.ndarray) -> np.ndarray:
     shares = counts / counts.sum(axis=1, keepdims=True)
-    return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
+    return entr(shares).sum(axis=1) / np.log(2)
 
 
 def _sharpness(grey: np.ndarray) -> np.ndarray:

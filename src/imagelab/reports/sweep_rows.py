@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import rankdata
 
 from imagelab.rules import lower_is_better
 from imagelab.sweep import started, table
@@ -69,9 +70,7 @@ class Sweep:
                 value = worst if row.status == DIVERGED else row.value
                 found.setdefault(setup_of(row), []).append(float(value or 0.0))
         means = np.array([np.mean(values) for values in found.values()]) * (1 if self.lower else -1)
-        _, order, counts = np.unique(means, return_inverse=True, return_counts=True)
-        ranks = np.cumsum(counts) - (counts + 1) / 2  # equals share theirs
-        return [dict(values) for values in found], ranks[order]
+        return [dict(values) for values in found], rankdata(means) - 1
 
 
 def setup_of(row: Row) -> Values:

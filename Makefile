@@ -52,6 +52,7 @@ lint: $(STAMP)  ## Style, layout and spelling
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/codespell
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(STAMP)  ## Mend style and layout where that is safe
 	@$(BIN)/ruff check --fix

@@ -24,8 +24,9 @@ import torch
 from averaging_lines import BASE, EMA, KINDS, LINES, PLAIN, Line
 from many_runs import Words, error, machine, run, said, spread
 
-from imagelab import evaluate, screen
-from imagelab.compose import compose
+from imagelab import evaluate
+from imagelab.config.compose import compose
+from imagelab.terminal import screen
 
 RESULTS = Path(__file__).parent / "results"
 KEPT = RESULTS / "averaging.jsonl"

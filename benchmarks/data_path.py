@@ -36,11 +36,11 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from imagelab import config
 from imagelab.augment.color_jitter import ColorJitter
 from imagelab.augment.crop import Crop
 from imagelab.augment.flip import Flip
-from imagelab.compose import compose
+from imagelab.config import schema
+from imagelab.config.compose import compose
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
@@ -99,7 +99,7 @@ def ours(
     """The training loader with the device's part of the work, as a run uses it."""
     composed = compose("train", [f"data.batch_size={batch_size}", f"data.storage={storage}"]).cfg
     assert composed is not None
-    shared = config.split("data", composed["data"])[1] | {
+    shared = schema.split("data", composed["data"])[1] | {
         "workers": "auto" if fits_in_memory(files) else WORKERS
     }
     data = ImageData(

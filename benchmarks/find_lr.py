@@ -24,11 +24,11 @@ from find_lr_tasks import FRESH, TUNED, composed, grid
 from lightning.pytorch.tuner.lr_finder import _LRFinder
 from many_runs import machine
 
-from imagelab import screen
 from imagelab.build import build_classifier, build_data, build_trainer
-from imagelab.loss_record import Diverged
-from imagelab.lr_range import ladder, one_device, range_test
-from imagelab.lr_rule import Curve, diverges, minimum_tenth, steepest, suggested, valley
+from imagelab.finders.lr_range import ladder, one_device, range_test
+from imagelab.finders.lr_rule import Curve, diverges, minimum_tenth, steepest, suggested, valley
+from imagelab.terminal import screen
+from imagelab.training.loss_record import Diverged
 
 RESULTS = Path(__file__).parent / "results"
 KEPT = RESULTS / "find_lr.jsonl"

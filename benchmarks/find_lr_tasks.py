@@ -9,8 +9,8 @@ import numpy as np
 from many_runs import run
 from torch import Tensor, nn
 
-from imagelab import config
-from imagelab.compose import compose
+from imagelab.config import schema
+from imagelab.config.compose import compose, plain
 
 Node = dict[str, Any]
 
@@ -92,9 +92,9 @@ def composed(words: list[str], seed: int, root: Path) -> Node:
     said += [f"model.weights={pretrained()}"] if "PRETRAINED" in words else []
     found = compose("train", [*ALL, *said, f"seed={seed}"])
     assert found.cfg is not None, found.problems
-    cfg = config.plain(found.cfg)
+    cfg = plain(found.cfg)
     if "MLP" in words:
-        _, knobs = config.split("model", cfg["model"])
+        _, knobs = schema.split("model", cfg["model"])
         cfg["model"] = knobs | {"_target_": "find_lr_tasks.MLP", "width": 64}
     return cfg
 

@@ -25,11 +25,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from imagelab import config
 from imagelab.build import build
-from imagelab.compose import compose
+from imagelab.config import schema
+from imagelab.config.compose import compose, plain
 from imagelab.data.arrays import Arrays
-from imagelab.stop import StopRequest
+from imagelab.training.stop import StopRequest
 
 # name: network, side of the images, batch, batches an epoch, the most that is allowed
 CASES = {
@@ -91,10 +91,10 @@ def ours(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[fl
         "optimizer.weight_decay=0",
     ]
     composed = compose("train", words).cfg
-    cfg = config.plain(composed)
-    shared = config.split("data", cfg["data"])[1]
+    cfg = plain(composed)
+    shared = schema.split("data", cfg["data"])[1]
     cfg["data"] = shared | {"_target_": target, "side": side, "count": batch * batches}
-    shared = config.split("model", cfg["model"])[1]
+    shared = schema.split("model", cfg["model"])[1]
     cfg["model"] = shared | {"_target_": f"{__name__}.network", "kind": kind}
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         parts = build(cfg, Path(folder), StopRequest())

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab import config
-from imagelab.compose import compose
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
 
 COLUMNS = ("words", "seed", "accuracy", "seconds")
 Words = dict[str, str]
@@ -38,27 +38,28 @@ def run(words: Words, seed: int, folder: Path | None = None) -> tuple[float, flo
         seed: Of the run.
         folder: Where it is kept; None: nowhere.
     """
-    from imagelab import runs, screen
+    from imagelab.runs import files
+    from imagelab.terminal import screen
     from imagelab.train import Session
 
     screen.hush()
     composed = compose("train", [*said(words).split(), f"seed={seed}"])
     assert composed.cfg is not None, composed.problems
-    cfg = config.plain(composed.cfg)
-    mistakes = composed.problems + config.problems(cfg)
+    cfg = plain(composed.cfg)
+    mistakes = composed.problems + validate.problems(cfg)
     assert not mistakes, mistakes
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
         place.mkdir(parents=True, exist_ok=True)
-        runs.write_config(cfg, place)
+        files.write_config(cfg, place)
         try:
             Session(cfg, place, None).run()
         except SystemExit:
             said_last = (place / "console.log").read_text()
             assert "NaN" in said_last, said_last
             return math.nan, time.perf_counter() - began
-        results: Any = json.loads((place / runs.RESULTS).read_text())
+        results: Any = json.loads((place / files.RESULTS).read_text())
     return results["test"]["accuracy"], time.perf_counter() - began
 
 

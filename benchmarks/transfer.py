@@ -18,7 +18,7 @@ from pathlib import Path
 
 from many_runs import Record, Words, error, machine, run, spread
 
-from imagelab import menu
+from imagelab.config import menu
 
 RESULTS = Path(__file__).parent / "results"
 RECORD = Record(RESULTS / "transfer.csv")

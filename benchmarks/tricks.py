@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from many_runs import Record, Words, error, machine, said, spread
 
-from imagelab import menu
+from imagelab.config import menu
 
 RESULTS = Path(__file__).parent / "results"
 RECORD = Record(RESULTS / "tricks.csv")

@@ -27,11 +27,11 @@ import numpy as np
 import torch
 from many_runs import machine
 
-from imagelab import config, menu
 from imagelab.build import build
-from imagelab.compose import compose
+from imagelab.config import menu, schema
+from imagelab.config.compose import compose, plain
 from imagelab.data.arrays import Arrays
-from imagelab.stop import StopRequest
+from imagelab.training.stop import StopRequest
 
 RESULTS = Path(__file__).parent / "results"
 # name: words for the network, side of the images, batch
@@ -83,8 +83,8 @@ def step_seconds(trick: str, words: list[str], side: int, batch: int, looks: int
     words += ["trick.gradient_noise_scale.start=0"] if trick == "gradient_noise_scale" else []
     composed = compose("train", words).cfg
     assert composed is not None
-    cfg = config.plain(composed)
-    cfg["data"] = config.split("data", cfg["data"])[1] | {"_target_": f"{__name__}.Noise", "side": side}
+    cfg = plain(composed)
+    cfg["data"] = schema.split("data", cfg["data"])[1] | {"_target_": f"{__name__}.Noise", "side": side}
     clock = Clock(steps=EVERY * (looks + 1) + AROUND)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         parts = build(cfg, Path(folder), StopRequest())

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import yaml
 
-from imagelab import config, menu
+from imagelab.config import menu, schema
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "tricks.md"
@@ -136,7 +136,7 @@ def _shared(group: str) -> tuple[dict[str, Any], list[str]]:
 
 def _words(group: str, key: str) -> list[str]:
     """The values that a key takes, where its type names them."""
-    hints = {field.name: field.type for field in fields(config.KNOBS[group])} if group in config.KNOBS else {}
+    hints = {field.name: field.type for field in fields(schema.KNOBS[group])} if group in schema.KNOBS else {}
     words = get_args(hints.get(key))
     return [word for word in words if isinstance(word, str)]
 

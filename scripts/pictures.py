@@ -11,12 +11,12 @@ import torch
 import yaml
 from torch import nn
 
-from imagelab import menu
 from imagelab.build import make
+from imagelab.config import menu
 from imagelab.model.init import SCHEMES, init_weights
 from imagelab.model.lsuv import lsuv
-from imagelab.pace import Pace
-from imagelab.reports.line_plot import line_plot, side_by_side
+from imagelab.pages.line_plot import line_plot, side_by_side
+from imagelab.training.step_plan import Pace
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 INITS = ["default", *SCHEMES, "lsuv"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from imagelab import menu
-from imagelab.compose import compose
+from imagelab.config import menu
+from imagelab.config.compose import compose
 
 FOLDER = Path(__file__).parents[1] / "tests" / "snapshots"
 DEFAULT = "default"

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from imagelab import config
 from imagelab.build import Parts, build
-from imagelab.compose import compose
-from imagelab.stop import StopRequest
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
+from imagelab.training.stop import StopRequest
 
 # As small as it goes: two steps an epoch.
 SHORT = [
@@ -40,8 +40,8 @@ def built(words: list[str], folder: Path, known: dict | None = None, checked: bo
     """The parts of the run that these words ask for."""
     composed = compose("train", words)
     assert composed.cfg is not None, composed.problems
-    cfg = config.plain(composed.cfg)
-    assert not checked or composed.problems + config.problems(cfg) == []
+    cfg = plain(composed.cfg)
+    assert not checked or composed.problems + validate.problems(cfg) == []
     return build(cfg, folder, StopRequest(), known)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from imagelab import cli, screen
+from imagelab import cli
+from imagelab.terminal import screen
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imagelab.checks import run as checks
-from imagelab.record import read
+from imagelab.finding import read
 from tests.in_process import imagelab
 from tests.zoo import DIGITS, KINDS, subject
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imagelab import cli, menu
+from imagelab import cli
+from imagelab.config import menu
 from imagelab.problem import Problem
+from imagelab.terminal import refusal
 
 TIMED = """
 import resource, sys
@@ -194,7 +196,7 @@ def test_the_shell_completes_commands_choices_and_keys(user, monkeypatch, line, 
 
 
 def test_a_problem_while_building_is_told_in_its_sentence(capsys):
-    with pytest.raises(SystemExit) as end, cli.plainly():
+    with pytest.raises(SystemExit) as end, refusal.plainly():
         raise Problem("data.root: /nowhere does not exist")
     assert end.value.code == 2
     assert capsys.readouterr().err == "data.root: /nowhere does not exist\n"

@@ -8,9 +8,9 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import BaseFinetuning
 
-from imagelab import config
-from imagelab.compose import compose
-from imagelab.metrics import split_metrics
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
+from imagelab.metrics.classification import split_metrics
 from imagelab.problem import Problem
 from tests.fitting import SHORT, built
 
@@ -21,7 +21,7 @@ PLAIN = ["optimizer=sgd", "optimizer.weight_decay=0", "optimizer.lr=1", "schedul
 
 def problems(*words):
     composed = compose("train", list(words))
-    return composed.problems + config.problems(config.plain(composed.cfg))
+    return composed.problems + validate.problems(plain(composed.cfg))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import test_structure
-from tests.pages import ROOT, files, typed, with_files
+from tests.documents import ROOT, files, typed, with_files
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = [line for line in typed(TEXT) if line.startswith("imagelab ")]

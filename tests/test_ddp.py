@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from imagelab.checkpoint import read
+from imagelab.checkpoints.durable import read
 from tests.runs_of_the_command import assert_same, finish, outcome, start
 
 # Shared batch statistics, since the ranks' own differ by nature; 359 test images do not divide by 2.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import pages
-from tests.pages import PAGES, ROOT
+from tests import documents
+from tests.documents import PAGES, ROOT
 
 
 def links(page: Path) -> list[str]:
@@ -17,21 +17,23 @@ def links(page: Path) -> list[str]:
 
 def shown(page: Path, title: str) -> list[str]:
     """The commands of imagelab in the shell blocks of a section; in README.md, those in its sentences too."""
-    text = pages.sections(page)[title]
-    lines = pages.commands(text) if page.name == "README.md" else pages.typed(text)
+    text = documents.sections(page)[title]
+    lines = documents.commands(text) if page.name == "README.md" else documents.typed(text)
     return [line for line in dict.fromkeys(lines) if line.startswith("imagelab ") and " -sc " not in line]
 
 
-SECTIONS = [(page, title) for page in PAGES for title in pages.sections(page) if shown(page, title)]
+SECTIONS = [(page, title) for page in PAGES for title in documents.sections(page) if shown(page, title)]
 
 
 @pytest.mark.parametrize(
     ("page", "title"), SECTIONS, ids=[f"{page.name}-{title}" for page, title in SECTIONS]
 )
 def test_its_commands_pass_the_check(page, title, tmp_path, monkeypatch) -> None:
-    with pages.with_files(pages.files(pages.sections(page)[title]), tmp_path / "project", monkeypatch):
+    with documents.with_files(
+        documents.files(documents.sections(page)[title]), tmp_path / "project", monkeypatch
+    ):
         for line in shown(page, title):
-            pages.check(line, tmp_path, monkeypatch)
+            documents.check(line, tmp_path, monkeypatch)
 
 
 WRONG = ["train optimiser=adam", "train -m sweep=refine sweep.trails=3", "predict rum=last"]
@@ -40,7 +42,7 @@ WRONG = ["train optimiser=adam", "train -m sweep=refine sweep.trails=3", "predic
 @pytest.mark.parametrize("line", WRONG)
 def test_the_check_of_a_page_finds_a_wrong_word_of_any_command(line, tmp_path, monkeypatch) -> None:
     with pytest.raises(AssertionError, match=r"optimiser|trails|rum"):
-        pages.check(f"imagelab {line}", tmp_path, monkeypatch)
+        documents.check(f"imagelab {line}", tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

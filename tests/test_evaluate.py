@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import imagelab
-from imagelab import runs
+from imagelab.runs import files
 from tests import in_process
 
 DIGITS = ["trainer.max_epochs=3", "data.limit=600"]
@@ -80,7 +80,7 @@ def test_other_splits_and_the_last_weights_give_the_numbers_of_the_training(digi
 def test_the_training_split_is_seen_whole_and_in_order(digits):
     from imagelab.build import build_data
 
-    data = build_data(runs.read_config(digits))
+    data = build_data(files.read_config(digits))
     pixels, labels = data.splits["train"].images, torch.from_numpy(data.splits["train"].labels)  # type: ignore[attr-defined]
     right = imagelab.load(digits)(pixels).argmax(1) == labels
     assert evaluated(digits, "split=train")["accuracy"] == pytest.approx(float(right.float().mean()))
@@ -177,6 +177,6 @@ def test_a_run_without_a_best_epoch_is_told_of_its_last_checkpoint(digits, tmp_p
 
 def test_a_run_of_several_processes_is_evaluated_by_one_with_the_same_numbers(digits, tmp_path):
     run = Path(shutil.copytree(digits, tmp_path / "run"))
-    cfg = runs.read_config(run)
-    runs.write_config(cfg | {"trainer": cfg["trainer"] | {"devices": 2, "strategy": "ddp"}}, run)
+    cfg = files.read_config(run)
+    files.write_config(cfg | {"trainer": cfg["trainer"] | {"devices": 2, "strategy": "ddp"}}, run)
     assert evaluated(run) == read(run, "results.json")["test"]

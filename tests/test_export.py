@@ -15,12 +15,12 @@ from PIL import Image
 from torch import nn
 
 import imagelab
-from imagelab import predictor
+from imagelab import loading, predictor
 from imagelab.exporting import formats, verify
 from imagelab.exporting.formats import ENDINGS, opened
+from imagelab.finding import read
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem
-from imagelab.record import read
 from tests import in_process
 
 HOWTO = Path(__file__).parents[1] / "docs" / "howto" / "export.md"
@@ -241,7 +241,7 @@ class Undecided(nn.Module):
 
 @pytest.mark.parametrize("name", ["onnx", "torch_export"])
 def test_a_network_that_a_format_cannot_express_is_said_to_be_so(digits, tmp_path, monkeypatch, name):
-    load = predictor.from_checkpoint
+    load = loading.from_checkpoint
 
     def undecided(*arguments: Any) -> Predictor:
         found = load(*arguments)

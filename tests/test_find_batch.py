@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from imagelab import config, device_memory
-from imagelab.batch_feed import full, pooled
-from imagelab.batch_findings import findings, summary
-from imagelab.batch_search import BatchSearch, Found, Measured, Tried
-from imagelab.batch_trial import Trials, alone, is_out_of_memory
 from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
-from imagelab.compose import compose
-from imagelab.device_memory import Meter, free_memory, meter_of
+from imagelab.config.compose import compose, plain
+from imagelab.finders import device_memory
+from imagelab.finders.batch_feed import full, pooled
+from imagelab.finders.batch_findings import findings, summary
+from imagelab.finders.batch_search import BatchSearch, Found, Measured, Tried
+from imagelab.finders.batch_trial import Trials, alone, is_out_of_memory
+from imagelab.finders.device_memory import Meter, free_memory, meter_of
+from imagelab.finding import read
 from imagelab.problem import Problem
-from imagelab.record import read
-from imagelab.unchanged import unchanged
+from imagelab.training.unchanged import unchanged
+from tests.finders.test_lr_range import draws, state
 from tests.in_process import imagelab
-from tests.test_lr_range import draws, state
 
 FEW = ["trainer=cpu", "data.limit=400", "data.batch_size=64", "model.widths=[8,16]"]
 NOTHING = Meter(room=None, enforced=False, reset=lambda: None, peak=lambda: None)
@@ -129,7 +129,7 @@ class Trial:
     def __init__(self, words, folder: Path, most: int = 10**9, error: Exception | None = None):
         composed = compose("train", [*FEW, *words])
         assert composed.problems == []
-        self.cfg, self.ranks = alone(config.plain(composed.cfg), folder)
+        self.cfg, self.ranks = alone(plain(composed.cfg), folder)
         self.data = build_data(self.cfg)
         trainer = build_trainer(self.cfg, folder, callbacks=[], logger=False, enable_checkpointing=False)
         tricks = build_tricks(self.cfg["trick"], folder=folder, seed=0)

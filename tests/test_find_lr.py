@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from imagelab.lr_findings import findings, override, picture, summary
-from imagelab.lr_range import ladder
-from imagelab.lr_rule import Curve, diverges, suggested
+from imagelab.finders.lr_findings import findings, override, picture, summary
+from imagelab.finders.lr_range import ladder
+from imagelab.finders.lr_rule import Curve, diverges, suggested
 from tests.in_process import imagelab
 
 QUICK = ["trainer=cpu", "data.limit=400", "data.batch_size=64", "model.widths=[8,16]"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from imagelab import cli, launch
+from imagelab import launch
+from imagelab.launch import run_hydra
 from imagelab.problem import Problem
 
 
@@ -13,11 +14,11 @@ from imagelab.problem import Problem
 def started(monkeypatch, tmp_path):
     """Run a task with these words in an empty folder; the check leaves out what imports Lightning."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launch.config, "thorough_problems", lambda cfg, root: [])
+    monkeypatch.setattr(launch.validate, "thorough_problems", lambda cfg, root: [])
 
     def start(task, *words):
         monkeypatch.setattr(sys, "argv", ["imagelab", *words])
-        cli.run_hydra(task)
+        run_hydra(task)
 
     return start
 

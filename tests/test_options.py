@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from imagelab import config, menu
 from imagelab.build import Parts, build
-from imagelab.compose import compose
+from imagelab.config import menu, schema, validate
+from imagelab.config.compose import compose, plain
 from imagelab.data.arrays import Arrays
 from imagelab.problem import Problem
-from imagelab.stop import StopRequest
+from imagelab.training.stop import StopRequest
 from tests.fitting import built, fitted
 
 GROUPS = ("data", "task", "augment", "model", "loss", "optimizer", "schedule", "finetune", "trick", "logger")
@@ -41,7 +41,7 @@ NEEDS = {
 
 def config_words(key: str) -> list[str]:
     """The values that a key of every network takes, as its type names them."""
-    hints = {field.name: field.type for field in fields(config.ModelKnobs)}
+    hints = {field.name: field.type for field in fields(schema.ModelKnobs)}
     return list(get_args(hints[key]))
 
 
@@ -103,7 +103,7 @@ def test_every_augmentation_trains_on_files_too(choice, tmp_path, photos):
 @pytest.mark.parametrize("choice", menu.choices("trainer"))
 def test_every_trainer_is_known_and_says_what_it_lacks(choice, tmp_path):
     composed = compose("train", [f"trainer={choice}", *BRIEF])
-    found = composed.problems + config.problems(config.plain(composed.cfg))
+    found = composed.problems + validate.problems(plain(composed.cfg))
     if choice in ("auto", "cpu"):
         learnt(fitted([f"trainer={choice}", *BRIEF], tmp_path))
     elif choice == "ddp_cpu":
@@ -228,7 +228,7 @@ def attempted(words: list[str], folder) -> Parts:
     """The parts of a run; a Problem where the words cannot be."""
     composed = compose("train", ["trainer=cpu", *BRIEF, *words])
     assert composed.cfg is not None, composed.problems
-    cfg = config.plain(composed.cfg)
-    if found := composed.problems + config.problems(cfg):
+    cfg = plain(composed.cfg)
+    if found := composed.problems + validate.problems(cfg):
         raise Problem(found[0])
     return build(cfg, folder, StopRequest())

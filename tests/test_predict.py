@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagelab import runs
 from imagelab.build import build_data
+from imagelab.runs import files
 from tests import in_process
 from tests.test_evaluate import PHOTOS, write_photos
 
@@ -118,7 +118,7 @@ def test_a_name_that_is_no_text_can_be_unreadable_on_any_screen(digits, tmp_path
 
 
 def test_digits_in_files_are_classified_as_in_the_run(digits, tmp_path):
-    test = build_data(runs.read_config(digits)).splits["test"]
+    test = build_data(files.read_config(digits)).splits["test"]
     for place, (image, label) in enumerate(zip(test.images, test.labels, strict=True)):  # type: ignore[attr-defined]
         path = tmp_path / "test" / str(label) / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

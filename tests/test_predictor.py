@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 
 import imagelab
-from imagelab.config import KNOBS
+from imagelab.config.schema import KNOBS
 from imagelab.data.decode import Unreadable
-from imagelab.predictor import Predictor, bare, from_checkpoint
+from imagelab.loading import from_checkpoint
+from imagelab.model.network import bare
+from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 from tests import in_process
 
@@ -103,7 +105,7 @@ def test_nothing_is_downloaded_for_a_run_that_began_with_pretrained_weights(digi
     knobs = {key: content["imagelab"]["model"][key] for key in KNOBS["model"].__dataclass_fields__}
     model = {"_target_": target, "name": "squeezenet1_1", "pretrained": True} | knobs
     model |= {"norm": "default", "weights": "gone.ckpt", "pool": "fractional_max", "dropout": 0.3}
-    from imagelab.build import build_net
+    from imagelab.model.network import build_net
 
     net = build_net(bare(model), [str(digit) for digit in range(10)], 3, 32, seed=5)
     content["imagelab"]["model"] = model

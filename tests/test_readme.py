@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from tests import in_process
-from tests.pages import ROOT, check, commands, files, programs, sections, typed, with_files
+from tests.documents import ROOT, check, commands, files, programs, sections, typed, with_files
 from tests.runs_of_the_command import finish
 from tests.test_mistakes import BEFORE
 from tests.zoo_bugs import BUGS
@@ -183,7 +183,9 @@ def make(line: str, place: Path, clone: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Installing the locked packages" in done.stdout
     last = done.stdout.strip().splitlines()[-1]
-    assert re.search(r"\.venv/bin/(imagelab|pytest|ruff|codespell|basedpyright|python)\b", last), last
+    assert re.search(
+        r"\.venv/bin/(imagelab|pytest|ruff|codespell|lint-imports|basedpyright|python)\b", last
+    ), last
     if last.startswith(".venv/bin/imagelab train"):
         train(last.removeprefix(".venv/bin/"), place)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagelab import record, report, runs
+from imagelab import finding, report
 from imagelab.problem import Problem
+from imagelab.reports import of_run
+from imagelab.runs import files, find
 from tests import in_process
 from tests.browser import load
 
@@ -29,7 +31,7 @@ def copy(digits, tmp_path) -> Path:
 
 
 def value_of(run: Path, name: str):
-    return next(one for one in record.read(run / "report.json") if one.name == name)
+    return next(one for one in finding.read(run / "report.json") if one.name == name)
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -55,11 +57,11 @@ def test_the_run_s_end_writes_it_and_names_it(digits):
 
 
 def test_asked_for_later_it_says_the_same_of_weights_that_it_runs_again(copy):
-    before, table = record.read(copy / "report.json"), rows(copy)
+    before, table = finding.read(copy / "report.json"), rows(copy)
     for name in OURS:
         (copy / name).unlink()
     out = said(copy)
-    assert [(one.name, one.value) for one in record.read(copy / "report.json")] == [
+    assert [(one.name, one.value) for one in finding.read(copy / "report.json")] == [
         (one.name, one.value) for one in before
     ]
     for old, new in zip(table, rows(copy), strict=True):
@@ -72,7 +74,7 @@ def test_asked_for_later_it_says_the_same_of_weights_that_it_runs_again(copy):
 def test_the_table_names_every_image_once_with_its_own_label(digits):
     from imagelab.build import build_data
 
-    named = build_data(runs.read_config(digits)).named["val"]
+    named = build_data(files.read_config(digits)).named["val"]
     labels = dict(zip(named.names, named.labels.tolist(), strict=True))
     table = rows(digits)
     assert {row["file"]: int(row["given"]) for row in table} == labels
@@ -135,7 +137,7 @@ def test_the_split_and_the_weights_can_be_chosen(copy):
     assert (copy / "test_predictions.csv").is_file()
     assert value_of(copy, "accuracy on test").value > 0.1
     said(copy, "split=null")
-    assert not any("accuracy on" in one.name for one in record.read(copy / "report.json"))
+    assert not any("accuracy on" in one.name for one in finding.read(copy / "report.json"))
     assert "Only the curves were read. " in said(copy, "weights=ema")
 
 
@@ -162,7 +164,7 @@ def test_a_report_that_fails_is_a_sentence_and_the_run_has_finished(tmp_path, mo
 
     monkeypatch.setattr(report, "write", broken)
     run = in_process.trained("debug=quick", folder=tmp_path)
-    assert runs.status(run) == "finished"
+    assert find.status(run) == "finished"
     assert "There is no report: ValueError: no ink" in (run / "console.log").read_text()
 
 
@@ -193,9 +195,9 @@ def test_averages_are_drawn_beside_and_learning_without_labels_has_curves_only(t
 
 
 def test_the_report_of_the_default_run_takes_at_most_three_seconds(digits):
-    found = report.predictions(digits, split="val", checkpoint="best", weights=None, root=None)
+    found = of_run.predictions(digits, split="val", checkpoint="best", weights=None, root=None)
     before = time.process_time()
-    report.write(digits, report.results_of(digits), found, quiet=True)
+    of_run.write(digits, of_run.results_of(digits), found, quiet=True)
     assert time.process_time() - before < 3
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
-from imagelab.pace import Pace
+from imagelab.config.signatures import from_import, from_source
 from imagelab.problem import Problem
 from imagelab.schedule import (
     Constant,
@@ -27,7 +27,7 @@ from imagelab.schedule import (
     Sigmoid,
     Step,
 )
-from imagelab.signatures import from_import, from_source
+from imagelab.training.step_plan import Pace
 
 TOTAL, PER_EPOCH = 200, 10
 BARE = {"warmup": 0, "floor": 0}

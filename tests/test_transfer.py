@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning import Callback
 
-from imagelab import menu
+from imagelab.config import menu
 from tests.fitting import built, fitted
 from tests.trick.averaging import average_of
 

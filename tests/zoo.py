@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from imagelab import config
 from imagelab.checks.prepare import prepare
 from imagelab.checks.run import run
 from imagelab.checks.subject import Subject
-from imagelab.compose import compose
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
 from imagelab.contracts import Images
 from imagelab.data.arrays import Arrays
 from tests.fitting import fitted
@@ -90,6 +90,6 @@ def _prepared(words: tuple[str, ...], seconds: float) -> Subject:
     composed = compose("train", ["trainer=cpu", *words])
     assert composed.cfg is not None, composed.problems
     assert composed.problems == []
-    cfg = config.plain(composed.cfg)
-    assert config.problems(cfg) == []
+    cfg = plain(composed.cfg)
+    assert validate.problems(cfg) == []
     return prepare(cfg, Path("/nowhere"), seconds=seconds)

@@ -15,6 +15,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 def load(path: str | Path) -> "Predictor":
     """A trained network, ready to use, from the folder of a run or from a checkpoint."""
-    from imagelab import predictor  # imports torch, which the command line's check need not
+    from imagelab import loading  # imports torch, which the command line need not
 
-    return predictor.load(path)
+    return loading.load(path)

@@ -1,6 +1,6 @@
 """From the config to the parts of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,12 @@ from hydra.utils import get_object
 from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.strategies import DDPStrategy
 
-from imagelab import config, screen
-from imagelab.checkpoint import DurableCheckpoints
+from imagelab.checkpoints.durable import DurableCheckpoints
 from imagelab.classifier import Classifier
+from imagelab.config import schema
+from imagelab.config.make import make, make_optimizer
+from imagelab.config.rules.tasks import monitored, task_name
+from imagelab.config.rules.tricks import FINETUNING
 from imagelab.contracts import Penalty, Rewire, Task
 from imagelab.data.decisions import wording
 from imagelab.data.image_data import ImageData
@@ -22,31 +25,26 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
 from imagelab.finetune.choose import chosen
 from imagelab.finetune.feature_plan import cache_features
-from imagelab.finetune.scratch import Scratch, without_weights
+from imagelab.finetune.linear_probe import LinearProbe
+from imagelab.finetune.scratch import Scratch
 from imagelab.logger.pictures import AugmentedPictures
-from imagelab.make import make, make_optimizer
-from imagelab.model.fit import fit_model
 from imagelab.model.head import set_head
 from imagelab.model.layer_sync import LayerSync
-from imagelab.model.logits import check_logits
+from imagelab.model.network import bare, build_net, without_weights
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import optimizer_groups
-from imagelab.pace import Pace
-from imagelab.plan import label_marks, refuse_impossible
-from imagelab.predictor import bare
 from imagelab.problem import Problem
-from imagelab.progress import ProgressBar
-from imagelab.randomness import stream
-from imagelab.saver import Saver
-from imagelab.step_log import StepLog
-from imagelab.stop import StopRequest
-from imagelab.sweep.trial_of import pruning
-from imagelab.task_rules import monitored, task_name
-from imagelab.time_spent import TimeSpent
+from imagelab.terminal import screen
+from imagelab.terminal.progress import ProgressBar
+from imagelab.training.feasibility import label_marks, refuse_impossible
+from imagelab.training.phase_timer import TimeSpent
+from imagelab.training.saver import Saver
+from imagelab.training.step_log import StepLog
+from imagelab.training.step_plan import Pace
+from imagelab.training.stop import StopRequest
 from imagelab.transfer import TransferClassifier
 from imagelab.trick.batch_growth import BatchGrowth
-from imagelab.trick_rules import FINETUNING
 
 Node = dict[str, Any]
 
@@ -61,7 +59,13 @@ class Parts:
     trainer: lightning.Trainer
 
 
-def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None) -> Parts:
+def build(
+    cfg: Node,
+    folder: Path,
+    stop: StopRequest,
+    known: Node | None = None,
+    callbacks: Sequence[lightning.Callback] = (),
+) -> Parts:
     """All parts of a run; mistakes in the data or the weights end here, as a Problem, before training.
 
     Args:
@@ -69,8 +73,9 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
         folder: Its folder.
         stop: What Ctrl-C and SIGTERM set.
         known: The card of the checkpoint to go on from: what the run once started from is not needed again.
+        callbacks: What a command adds to the run.
     """
-    cfg, choice = chosen(cfg, known)
+    cfg, choice = chosen(cfg, known, build_data)
     if known:
         cfg = cfg | {"model": bare(cfg["model"])}
     elif cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
@@ -83,20 +88,22 @@ def build(cfg: Node, folder: Path, stop: StopRequest, known: Node | None = None)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
-    ends = pruning(monitor, cfg["trainer"]["max_epochs"])
-    callbacks = [TimeSpent(every=log.every), *called, log, pictures, ProgressBar(), *ends, saver]
-    trainer = build_trainer(cfg, folder, callbacks=callbacks, logger=loggers)
+    together = [TimeSpent(every=log.every), *called, log, pictures, ProgressBar(), *callbacks, saver]
+    trainer = build_trainer(cfg, folder, callbacks=together, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
     classifier.card |= {"finetune": choice} if choice else {}
-    cache_features(classifier, data, trainer, [*tricks.values()], stop)
+    if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):
+        cache_features(classifier.strategy, classifier.net, data, trainer, [*tricks.values()], stop)
     steps = classifier.pace.total
-    refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
+    refuse_impossible(
+        cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
+    )
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
 
 
 def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     """The data module; normalisation constants of pretrained weights where there are some."""
-    own, knobs = config.split("data", cfg["data"])
+    own, knobs = schema.split("data", cfg["data"])
     task = get_object(cfg["task"]["_target_"])
     source = make(own, seed=cfg["seed"], labelled=task.labelled)
     augment = [make(node) for node in cfg["augment"].values()]
@@ -127,11 +134,10 @@ def build_classifier(
     cfg: Node, data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]
 ) -> Classifier:
     """The module to train."""
-    net = build_net(
-        cfg["model"], data.classes, data.in_channels, data.preprocess.size, seed=cfg["seed"], data=data
-    )
+    size, channels = data.preprocess.size, data.in_channels
+    net = build_net(cfg["model"], data.classes, channels, size, seed=cfg["seed"], sample=data.sample)
     task = build_task(cfg, data, trainer.world_size)
-    set_head(net, task.head, in_channels=data.in_channels, size=data.preprocess.size)
+    set_head(net, task.head, in_channels=channels, size=size)
     trainer.precision_plugin.convert_module(net)  # now, so that a checkpoint in 64 bits is read as one
     if cfg["trainer"]["compile"]:
         net.compile()  # in place: the names of the weights stay
@@ -194,18 +200,6 @@ def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, An
     )
 
 
-def build_net(
-    node: Node, classes: list[str], in_channels: int, size: int, seed: int, data: ImageData | None = None
-) -> torch.nn.Module:
-    """The network: its own arguments first, then what every network takes, looking at `data` where it may."""
-    own, knobs = config.split("model", node)
-    torch.manual_seed(int(stream(seed, "init").integers(2**31)))
-    net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
-    net = fit_model(net, **knobs, sample=data.sample if data else None, classes=classes)
-    check_logits(net, num_classes=len(classes), in_channels=in_channels, size=size)
-    return net
-
-
 def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Callable[..., Any], list[Node]]:
     """What makes the optimizer, and the parameter groups to make it of.
 
@@ -214,7 +208,7 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
         net: To train.
         batch: Images a step, over all devices and accumulated batches.
     """
-    own, knobs = config.split("optimizer", node)
+    own, knobs = schema.split("optimizer", node)
     own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = optimizer_groups(net, own, knobs["decay_norm_bias"])
     return make_optimizer(own, groups), groups
@@ -222,7 +216,7 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
 
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
     """Lightning's trainer with our checkpoints; samplers are ours, so Lightning's own stay out."""
-    own, _ = config.split("trainer", cfg["trainer"])
+    own, _ = schema.split("trainer", cfg["trainer"])
     plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else [])]
     ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins}
     return make(own, default_root_dir=folder, **ours, **parts)

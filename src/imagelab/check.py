@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab import cli, config, record, screen
+from imagelab import finding, launch
+from imagelab.config import schema
 from imagelab.problem import Problem
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 STEM = "check"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check(config.Run):
+class Check(schema.Run):
     """The root keys of configs/check.yaml."""
 
     fast: bool
@@ -30,7 +32,7 @@ class Check(config.Run):
 
 def main() -> None:
     """Check a run that would begin."""
-    cli.run_hydra(start, "check", Check)
+    launch.run_hydra(start, "check", Check)
 
 
 def start(cfg: Node, folder: Path) -> None:
@@ -40,7 +42,8 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare
     from imagelab.checks.run import run
-    from imagelab.reports.publish import loggers_of, publish
+    from imagelab.logger.reporting import loggers_of
+    from imagelab.pages.publish import publish
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     with tempfile.TemporaryDirectory() as scratch:
@@ -56,11 +59,11 @@ def start(cfg: Node, folder: Path) -> None:
         loggers=loggers_of(cfg, folder),
     )
     screen.say(summary(records))
-    if record.worst(records) == "FAIL":
+    if finding.worst(records) == "FAIL":
         sys.exit(1)
 
 
-def summary(records: list[record.Record]) -> str:
+def summary(records: list[finding.Finding]) -> str:
     """What came out, in a sentence."""
     failed = [one.name for one in records if one.status == "FAIL"]
     warned = [one.name for one in records if one.status == "WARN"]

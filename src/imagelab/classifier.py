@@ -14,15 +14,15 @@ from torch.func import functional_call
 from torch.optim import LBFGS, Optimizer
 
 from imagelab.contracts import Inputs, Penalty, Rewire, Task
-from imagelab.correct_count import CorrectCount
-from imagelab.loss_record import Diverged, LossRecord
-from imagelab.loss_terms import LossTerms
-from imagelab.metrics import Outputs, Seen, keep
-from imagelab.pace import Pace
+from imagelab.metrics.names import RAW, metric_of
+from imagelab.metrics.outputs import Outputs, Seen, keep
 from imagelab.randomness import seed_step
-from imagelab.rules import RAW, metric_of
 from imagelab.schedule import Schedule
-from imagelab.summary import StageRow
+from imagelab.terminal.summary import StageRow
+from imagelab.training.correct_count import CorrectCount
+from imagelab.training.loss_record import Diverged, LossRecord
+from imagelab.training.penalties import LossTerms
+from imagelab.training.step_plan import Pace
 
 Groups = list[dict[str, Any]]
 

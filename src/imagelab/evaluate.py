@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from imagelab import cli, runs, screen
-from imagelab.evaluation.one_run import tested
+from imagelab import launch
 from imagelab.problem import Problem
-
-__all__ = ["Evaluate", "main", "start", "tested"]
+from imagelab.runs import files
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 Which = Literal["best", "last", "snapshots"]
@@ -39,7 +38,7 @@ class Evaluate:
 
 def main() -> None:
     """Evaluate a run, or several."""
-    cli.run_hydra(start, "evaluate", Evaluate)
+    launch.run_hydra(start, "evaluate", Evaluate)
 
 
 def start(cfg: Node, _: Path) -> float:
@@ -57,9 +56,9 @@ def start(cfg: Node, _: Path) -> float:
     pairs = asked(cfg)
     outcome = once(cfg, *pairs[0]) if len(pairs) == 1 and cfg["tta"] is None else average(cfg, pairs)
     folder = place(cfg, [folder for folder, _ in pairs])
-    runs.write_json(folder / RESULT, outcome.content)
+    files.write_json(folder / RESULT, outcome.content)
     if outcome.table is not None:
-        runs.write_text(folder / TABLE, outcome.table)
+        files.write_text(folder / TABLE, outcome.table)
     screen.say(*outcome.shown, f"Written to {folder / RESULT}")
     return outcome.content["metrics"]["accuracy"]
 
@@ -70,7 +69,7 @@ def place(cfg: Node, folders: list[Path]) -> Path:
     Raises:
         Problem: It cannot be made.
     """
-    from imagelab.run_folder import new_folder
+    from imagelab.runs.claim import new_folder
 
     if cfg["output"] is None and cfg["sweep"] is None:
         return folders[0] if len(set(folders)) == 1 else new_folder("evaluate")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from imagelab import cli, runs, screen
+from imagelab import launch
 from imagelab.exporting.formats import ENDINGS
+from imagelab.finding import Finding, plain, taking, timed
 from imagelab.problem import Problem
-from imagelab.record import Record, plain, taking, timed
+from imagelab.runs import files, find
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 LABELS, RESULT = "labels.json", "export.json"
@@ -33,18 +35,18 @@ class Export:
 
 def main() -> None:
     """Export a run."""
-    cli.run_hydra(start, "export", Export)
+    launch.run_hydra(start, "export", Export)
 
 
 def start(cfg: Node, _: Path) -> None:
     """Write the file, labels.json and export.json beside it; nothing where the file says something else."""
-    from imagelab.reports.record_table import terminal_table
+    from imagelab.pages.finding_table import terminal_table
 
-    folder = runs.existing(cfg["run"])
+    folder = find.existing(cfg["run"])
     path = wanted(cfg, folder)
     records, card = export(cfg, folder, path)
-    runs.write_json(path.with_name(LABELS), card)
-    runs.write_json(path.with_name(RESULT), plain(records))
+    files.write_json(path.with_name(LABELS), card)
+    files.write_json(path.with_name(RESULT), plain(records))
     screen.say("", terminal_table("Export", records), "", f"Written to {path}, {LABELS} beside it")
     screen.say(f"predict   imagelab predict run={path} source=FILE_OR_FOLDER")
 
@@ -66,7 +68,7 @@ def wanted(cfg: Node, folder: Path) -> Path:
     return path
 
 
-def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Record], Node]:
+def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     """Write the file once it is verified; what there is to say of it, and its card.
 
     Args:
@@ -78,19 +80,19 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Record], Node]:
         Problem: The run has no such checkpoint or weights, the format cannot express its network, a package
             is missing, the file says something else than the run, or it cannot be written.
     """
-    from imagelab.checkpoint import better, expect_classes
+    from imagelab.checkpoints.card import card_of
+    from imagelab.checkpoints.content import better, expect_classes
     from imagelab.evaluation.one_run import checkpoint_of
-    from imagelab.exporting.card import card_of
     from imagelab.exporting.formats import module
     from imagelab.exporting.verify import difference, pictures_of
-    from imagelab.predictor import from_checkpoint
+    from imagelab.loading import from_checkpoint
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_classes(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
     card = card_of(content["imagelab"], cfg["weights"] or better(content))
-    data = runs.read_config(folder)["data"]
+    data = files.read_config(folder)["data"]
     pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -107,13 +109,13 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Record], Node]:
     return records, card
 
 
-def _agreement(apart: float, cfg: Node, source: str) -> Record:
+def _agreement(apart: float, cfg: Node, source: str) -> Finding:
     if not apart <= cfg["tolerance"]:  # no number is no agreement
         raise Problem(
             f"format={cfg['format']}: the file does not say what the run says: on {source} a probability "
             f"differs by {apart:.2g}, more than tolerance={cfg['tolerance']:g}; it is removed"
         )
-    return Record(
+    return Finding(
         name="agreement",
         status="OK",
         value=apart,
@@ -123,15 +125,15 @@ def _agreement(apart: float, cfg: Node, source: str) -> Record:
     )
 
 
-def _file(written: Path, path: Path, cfg: Node) -> Record:
+def _file(written: Path, path: Path, cfg: Node) -> Finding:
     value = {"file": str(path), "bytes": written.stat().st_size, "format": cfg["format"]}
     value |= {"opset": cfg["opset"]} if cfg["format"] == "onnx" else {}
-    return Record(name="file", status="INFO", value=value, expected="", why="", fix="")
+    return Finding(name="file", status="INFO", value=value, expected="", why="", fix="")
 
 
-def _meaning(card: Node) -> list[Record]:
+def _meaning(card: Node) -> list[Finding]:
     return [
-        Record(name=name, status="INFO", value=card[name]["shape"], expected="", why=why, fix="")
+        Finding(name=name, status="INFO", value=card[name]["shape"], expected="", why=why, fix="")
         for name, why in (
             ("input", f"{card['input']['dtype']}, {card['input']['meaning']}; any number at a time."),
             ("output", "The probability of each class, in the order of labels.json."),

@@ -10,17 +10,20 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagelab import cli, config, runs, screen
+from imagelab import launch
+from imagelab.config import schema
 from imagelab.problem import Problem
+from imagelab.runs import files
+from imagelab.terminal import screen
 
 if TYPE_CHECKING:
-    from imagelab.batch_search import Found
+    from imagelab.finders.batch_search import Found
 
 Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FindBatch(config.Run):
+class FindBatch(schema.Run):
     """The root keys of configs/find_batch.yaml."""
 
     headroom: float
@@ -31,22 +34,23 @@ class FindBatch(config.Run):
 
 def main() -> None:
     """Find a batch size."""
-    cli.run_hydra(start, "find_batch", FindBatch)
+    launch.run_hydra(start, "find_batch", FindBatch)
 
 
 def start(cfg: Node, folder: Path) -> None:
     """Write find_batch.json, .html, .csv and .svg into a new folder; show the overrides to paste."""
     refuse(cfg)
-    from imagelab.batch_findings import COLUMNS, findings, picture, rows, summary, terminal_rows
-    from imagelab.reports.page import Section
-    from imagelab.reports.publish import loggers_of, publish
-    from imagelab.reports.table import table
+    from imagelab.finders.batch_findings import COLUMNS, findings, picture, rows, summary, terminal_rows
+    from imagelab.logger.reporting import loggers_of
+    from imagelab.pages.page import Section
+    from imagelab.pages.publish import publish
+    from imagelab.pages.table import table
 
     found = searched(cfg, folder)
     plot, text = picture(found), StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(found)])
-    runs.write_text(folder / "find_batch.csv", text.getvalue())
-    runs.write_text(folder / "find_batch.svg", plot)
+    files.write_text(folder / "find_batch.csv", text.getvalue())
+    files.write_text(folder / "find_batch.svg", plot)
     screen.say("", terminal_rows(found))
     about = "Of training steps as the run makes them, one size after the other."
     publish(
@@ -82,12 +86,12 @@ def refuse(cfg: Node) -> None:
 
 def searched(cfg: Node, folder: Path) -> "Found":
     """What a search with the run of a config found."""
-    from imagelab.batch_search import BatchSearch, Found
-    from imagelab.batch_trial import Trials, alone
     from imagelab.build import build, build_tricks
-    from imagelab.device_memory import meter_of
-    from imagelab.stop import StopRequest
-    from imagelab.unchanged import unchanged
+    from imagelab.finders.batch_search import BatchSearch, Found
+    from imagelab.finders.batch_trial import Trials, alone
+    from imagelab.finders.device_memory import meter_of
+    from imagelab.training.stop import StopRequest
+    from imagelab.training.unchanged import unchanged
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
     cfg, ranks = alone(cfg | {"logger": {}}, folder)

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagelab import cli, config, screen
+from imagelab import launch
+from imagelab.config import schema
 from imagelab.problem import Problem
+from imagelab.terminal import screen
 
 if TYPE_CHECKING:
-    from imagelab.lr_rule import Curve
+    from imagelab.finders.lr_rule import Curve
 
 Node = dict[str, Any]
 FEWEST = 50  # steps from which on the curve shows enough
 
 
 @dataclass(frozen=True, kw_only=True)
-class FindLr(config.Run):
+class FindLr(schema.Run):
     """The root keys of configs/find_lr.yaml."""
 
     start: float
@@ -30,15 +32,16 @@ class FindLr(config.Run):
 
 def main() -> None:
     """Find a learning rate."""
-    cli.run_hydra(start, "find_lr", FindLr)
+    launch.run_hydra(start, "find_lr", FindLr)
 
 
 def start(cfg: Node, folder: Path) -> None:
     """Write find_lr.json, find_lr.html and find_lr.svg into a new folder; show the override to paste."""
     refuse(cfg)
-    from imagelab.lr_findings import findings, picture, summary
-    from imagelab.reports.page import Section
-    from imagelab.reports.publish import loggers_of, publish
+    from imagelab.finders.lr_findings import findings, picture, summary
+    from imagelab.logger.reporting import loggers_of
+    from imagelab.pages.page import Section
+    from imagelab.pages.publish import publish
 
     curve, groups = tested(cfg, folder)
     plot = picture(curve, cfg["optimizer"]["lr"])
@@ -70,8 +73,8 @@ def refuse(cfg: Node) -> None:
 def tested(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:
     """A range test of the run of a config; and the rate of each parameter group, over `optimizer.lr`."""
     from imagelab.build import build, build_tricks
-    from imagelab.lr_range import ladder, one_device, range_test, refuse_line_search
-    from imagelab.stop import StopRequest
+    from imagelab.finders.lr_range import ladder, one_device, range_test, refuse_line_search
+    from imagelab.training.stop import StopRequest
 
     refuse_line_search(cfg)
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen

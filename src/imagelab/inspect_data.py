@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from imagelab import cli, config, screen
+from imagelab import launch
+from imagelab.config import schema
+from imagelab.finding import Finding, taking, timed, worst
 from imagelab.inspection.command import FOLDER
 from imagelab.problem import Problem
-from imagelab.record import Record, taking, timed, worst
+from imagelab.terminal import screen
 
 if TYPE_CHECKING:
     from imagelab.inspection.answer import Question
@@ -23,7 +25,7 @@ Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inspect(config.Run):
+class Inspect(schema.Run):
     """The root keys of configs/inspect.yaml."""
 
     split: Literal["repaired"] | None
@@ -41,7 +43,7 @@ class Inspect(config.Run):
 
 def main() -> None:
     """Inspect a data set."""
-    cli.run_hydra(start, "inspect", Inspect)
+    launch.run_hydra(start, "inspect", Inspect)
 
 
 def questions(cfg: Node) -> "list[Question]":
@@ -98,7 +100,8 @@ def _inspect(cfg: Node, folder: Path) -> None:
     from imagelab.inspection.collection import collect
     from imagelab.inspection.repair import REPAIRED, refuse_strange_names
     from imagelab.inspection.scan import scan
-    from imagelab.reports.publish import loggers_of, publish
+    from imagelab.logger.reporting import loggers_of
+    from imagelab.pages.publish import publish
 
     images = collect(cfg)
     if cfg["split"]:
@@ -123,9 +126,9 @@ def _inspect(cfg: Node, folder: Path) -> None:
     screen.say(*[f"train: {record.fix}" for record in records if record.name == REPAIRED])
 
 
-def _looked(seen: Any, seconds: float) -> Record:
+def _looked(seen: Any, seconds: float) -> Finding:
     count = len(seen.images)
-    fact = Record(name="images", status="INFO", value=count, expected="", why="each decoded once", fix="")
+    fact = Finding(name="images", status="INFO", value=count, expected="", why="each decoded once", fix="")
     return taking(fact, seconds)
 
 
@@ -134,7 +137,7 @@ def _subject(seen: Any, cfg: Node) -> str:
     return found.root.name if found else cfg["data"]["_target_"].rpartition(".")[2]
 
 
-def _summary(seen: Any, records: list[Record]) -> str:
+def _summary(seen: Any, records: list[Finding]) -> str:
     splits = ", ".join(f"{split} {len(images):,}" for split, images in seen.images.parts.items())
     status = worst(records)
     told = [record.name for record in records if record.status == status and status in ("FAIL", "WARN")]

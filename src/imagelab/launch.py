@@ -1,7 +1,8 @@
-"""Start a command as a Hydra application, once its config is known to hold no mistake."""
+"""Words of the command line -> checked config -> Hydra -> command."""
 
 import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,25 +13,45 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from imagelab import cli, config, menu, run_folder
-from imagelab.compose import Composed, compose, for_hydra, jobs
-from imagelab.compose import key as key_of
+from imagelab.config import help_text, menu, schema, validate
+from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
+from imagelab.config.compose import key as key_of
 from imagelab.problem import Problem
+from imagelab.runs import claim
+from imagelab.terminal import refusal
 
 if TYPE_CHECKING:
     from imagelab.sweep.plan import Plan
 
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
 SWEEPER = "hydra.sweeper._target_=hydra_plugins.imagelab.Sweep"
+Task = Callable[[schema.Node, Path], float | None]
+Resume = Callable[[str, list[str]], int]
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
 
 
-def run(task: cli.Task, command: str, root: type | None) -> None:
-    """Check the words of the command line, then hand over to Hydra."""
-    root = root or config.Run
+def run_hydra(
+    task: Task, command: str = "train", root: type | None = None, resume: Resume | None = None
+) -> None:
+    """Check the words of the command line, then call `task(config, run folder)` as a Hydra application.
+
+    Args:
+        task: What the command does; its result is what a sweep compares.
+        command: The root config, configs/<command>.yaml.
+        root: A dataclass, its keys and their types; None: those of a training run.
+        resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
+    """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        with refusal.plainly():
+            print(help_text.text(command, sys.argv[1:]))
+    else:
+        _run(task, command, root or schema.Run, resume)
+
+
+def _run(task: Task, command: str, root: type, resume: Resume | None) -> None:
     args, unknown = get_args_parser().parse_known_intermixed_args()
     if unknown:
-        cli.refuse(
+        refusal.refuse(
             [
                 f"{word}: no such flag; what a run does is said by group=choice and key=value"
                 for word in unknown
@@ -45,16 +66,16 @@ def run(task: cli.Task, command: str, root: type | None) -> None:
             plan, words = _planned(words, root)
         else:
             words = checked(words, command, root, sweep=args.multirun)
-    takes_run = issubclass(root, config.Run)
+    takes_run = issubclass(root, schema.Run)
     wanted, shown = None, args.cfg or args.info or args.hydra_help or args.shell_completion
     if takes_run and not args.multirun:
         wanted, words = _wanted_folder(words)
     elif takes_run and not (foreign or shown or SWEEP_DIR in map(key_of, words)):
-        with cli.plainly():
-            words = [*words, f"{SWEEP_DIR}={run_folder.new_folder('sweeps')}"]
+        with refusal.plainly():
+            words = [*words, f"{SWEEP_DIR}={claim.new_folder('sweeps')}"]
     held, words = _held_back(words, command)
     sys.argv[1:] = [*words, *flags]
-    _start(task, command, root, wanted, plan, held)
+    _start(task, command, root, wanted, plan, held, resume)
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
@@ -64,11 +85,11 @@ def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[
     if command == "train" and not sweep and any((job.cfg or {}).get("sweep") for job in composed):
         found.append("sweep: a search is many runs; say it with -m: imagelab train -m sweep=...")
     if not found:
-        found = [sentence for job in composed for sentence in config.thorough_problems(job.cfg or {}, root)]
+        found = [sentence for job in composed for sentence in validate.thorough_problems(job.cfg or {}, root)]
     if found:
-        cli.refuse(
+        refusal.refuse(
             list(dict.fromkeys(found)),
-            cli.HEAD if root is config.Run else f"imagelab {command} cannot start:",
+            refusal.HEAD if root is schema.Run else f"imagelab {command} cannot start:",
         )
     return for_hydra(words, {key for job in composed for key in job.new_keys})
 
@@ -77,7 +98,7 @@ def _planned(words: list[str], root: type) -> tuple["Plan", list[str]]:
     """What a sweep is to do, and the words for Hydra; `task.plan` tells the sweeper."""
     from imagelab.sweep.plan import named, planned
 
-    with cli.plainly():
+    with refusal.plainly():
         words = named(words)
         sound = checked(words, "train", root, sweep=True)
         plan = planned(words)
@@ -91,7 +112,7 @@ def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:
         return []
     typed = {key_of(word) for word in words}
     found = []
-    for sentence in config.quick_problems(job.cfg, root):
+    for sentence in validate.quick_problems(job.cfg, root):
         key = sentence.partition(": ")[0]
         file = None if key in typed else menu.sets(key, job.choices)
         found.append(f"{sentence} (in {file})" if file else sentence)
@@ -108,7 +129,7 @@ def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
     ]
 
 
-def _held_back(words: list[str], command: str) -> tuple[config.Node, list[str]]:
+def _held_back(words: list[str], command: str) -> tuple[schema.Node, list[str]]:
     """Keys that bear the name of another command's group, which Hydra would take for it; the other words."""
     plain = menu.root_keys(command).keys() - menu.questions(command).keys()
     mine = [word for word in words if key_of(word) in plain and (menu.folder() / key_of(word)).is_dir()]
@@ -117,13 +138,19 @@ def _held_back(words: list[str], command: str) -> tuple[config.Node, list[str]]:
 
 
 def _start(
-    task: cli.Task, command: str, root: type, wanted: str | None, plan: "Plan | None", held: config.Node
+    task: Task,
+    command: str,
+    root: type,
+    wanted: str | None,
+    plan: "Plan | None",
+    held: schema.Node,
+    resume: Resume | None,
 ) -> None:
     failed: list[str] = []
     made: list[str] = []
 
     def new_run(_root_: DictConfig) -> str:
-        with cli.plainly():
+        with refusal.plainly():
             if not made:
                 made.append(str(_chosen_folder(wanted, _root_) if wanted else _new_folder(command)))
         return made[0]
@@ -143,32 +170,33 @@ def _start(
             failed.append(" ".join(state.overrides.task) or "the only one")
             return None
 
+    job.resume = resume  # pyright: ignore[reportAttributeAccessIssue]
     job.plan = plan  # pyright: ignore[reportAttributeAccessIssue]
     hydra.main(config_path=str(menu.folder()), config_name=command, version_base="1.3")(job)()
     if failed:
-        run_folder.discard_sweep()
-        cli.refuse(failed, "These trials failed:")
+        claim.discard_sweep()
+        refusal.refuse(failed, "These trials failed:")
 
 
-def _job(task: cli.Task, cfg: DictConfig, root: type, held: config.Node) -> float | None:
-    with cli.plainly():
-        node = config.plain(cfg) | held
-        found = config.problems(node, root)
+def _job(task: Task, cfg: DictConfig, root: type, held: schema.Node) -> float | None:
+    with refusal.plainly():
+        node = plain(cfg) | held
+        found = validate.problems(node, root)
         if found:
-            cli.refuse(found)
+            refusal.refuse(found)
         try:
             return task(node, Path(HydraConfig.get().runtime.output_dir))
         except Problem:
-            run_folder.discard_empty()
+            claim.discard_empty()
             raise
 
 
 def _new_folder(command: str) -> Path:
     """A new folder below logs/, named after the command, that of a training run after its experiment."""
     experiment = HydraConfig.get().runtime.choices.get("experiment")
-    return run_folder.new_folder(experiment if command == "train" and experiment else command)
+    return claim.new_folder(experiment if command == "train" and experiment else command)
 
 
 def _chosen_folder(wanted: str, root: DictConfig) -> Path:
     """The folder that the user names, who may refer to keys of the config."""
-    return run_folder.chosen_folder(OmegaConf.create({"dir": wanted}, parent=root).dir)
+    return claim.chosen_folder(OmegaConf.create({"dir": wanted}, parent=root).dir)

@@ -11,9 +11,11 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from imagelab import cli, runs, screen
+from imagelab import launch
 from imagelab.exporting.formats import is_exported, opened
 from imagelab.problem import Problem
+from imagelab.runs import find
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 RESULT = "predictions.csv"
@@ -32,7 +34,7 @@ class Predict:
 
 def main() -> None:
     """Predict the classes of pictures."""
-    cli.run_hydra(start, "predict", Predict)
+    launch.run_hydra(start, "predict", Predict)
 
 
 def start(cfg: Node, _: Path) -> None:
@@ -50,7 +52,7 @@ def start(cfg: Node, _: Path) -> None:
 def found(run: str) -> Path:
     """The folder of a run, or an exported file."""
     path = Path(run).expanduser()
-    return path if is_exported(path) else runs.existing(run)
+    return path if is_exported(path) else find.existing(run)
 
 
 def pictures(source: str) -> list[Path]:
@@ -109,7 +111,8 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     """The run's predictor, on the accelerator of this machine where there is one; or that of a file."""
     import torch
 
-    from imagelab.predictor import Predictor, load
+    from imagelab.loading import load
+    from imagelab.predictor import Predictor
 
     screen.keep(Path(os.devnull))
     predictor = opened(run) if is_exported(run) else load(run)
@@ -121,8 +124,8 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     predictor.to(device or "cpu")
     if not tta:
         return predictor
+    from imagelab.config.make import make
     from imagelab.evaluation.view_predictor import ViewPredictor
-    from imagelab.make import make
 
     return ViewPredictor(predictor, make(tta), room=batch_size)
 

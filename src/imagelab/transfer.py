@@ -15,7 +15,7 @@ from imagelab.classifier import Classifier
 from imagelab.finetune.head import Head
 from imagelab.finetune.moves import Groups, freeze, moves_of, stage_groups
 from imagelab.finetune.strategy import Strategy
-from imagelab.summary import StageRow
+from imagelab.terminal.summary import StageRow
 
 
 class TransferClassifier(Classifier):

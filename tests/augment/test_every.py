@@ -12,13 +12,13 @@ import yaml
 from PIL import Image
 from torch import Tensor
 
-from imagelab import menu
 from imagelab.build import make
+from imagelab.config import menu
+from imagelab.config.rules.combinations import MIXES
 from imagelab.contracts import Inputs, Mix
 from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
-from imagelab.rules import MIXES
 from tests.fitting import IMAGE_DATA
 
 KNOBS = IMAGE_DATA | {"test_fraction": 0.1}

@@ -10,7 +10,7 @@ from torch.nn.functional import log_softmax
 from torchmetrics.functional.classification import multiclass_accuracy
 
 from imagelab.build import Parts
-from imagelab.metrics import split_metrics
+from imagelab.metrics.classification import split_metrics
 from tests.fitting import SHORT, built
 
 SMOOTHING = 0.1

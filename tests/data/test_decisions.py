@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from imagelab.build import build_data
-from imagelab.compose import compose
-from imagelab.config import plain
+from imagelab.config.compose import compose, plain
 from imagelab.data.image_data import ImageData
 from imagelab.problem import Problem
 

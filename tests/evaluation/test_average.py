@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 import imagelab
-from imagelab import runs
 from imagelab.build import build_data
+from imagelab.runs.files import read_config
 from tests import in_process
 from tests.test_evaluate import PHOTOS, evaluated, read, refused, write_photos
 
@@ -32,7 +32,7 @@ def pair(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def images(pair):
-    return build_data(runs.read_config(pair[0])).splits["test"]
+    return build_data(read_config(pair[0])).splits["test"]
 
 
 def evaluation(*words: str, folder: Path) -> tuple[dict, str]:

@@ -6,7 +6,7 @@ import torch
 from hydra.utils import get_object
 from torchvision.transforms.functional import ten_crop
 
-from imagelab import menu
+from imagelab.config import menu
 from imagelab.data.reader import Reader
 from imagelab.evaluation.tta import Flip, MultiScale, TenCrop, plain
 from imagelab.evaluation.views import Form, tensors

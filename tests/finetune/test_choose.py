@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from imagelab import runs
-from imagelab.checkpoint import BEST, LAST, card
+from imagelab.build import build_data
+from imagelab.checkpoints.content import card
+from imagelab.checkpoints.durable import BEST, LAST
 from imagelab.finetune.choose import chosen, features_of, looked_at
 from imagelab.finetune.features import FeatureCache
 from imagelab.finetune.neighbours import neighbour_accuracy
+from imagelab.runs import files
 from imagelab.transfer import TransferClassifier
 from tests.fitting import SHORT, built, fitted
 from tests.in_process import imagelab, trained
@@ -79,10 +81,10 @@ def test_a_run_says_and_records_its_choice_and_keeps_to_it(weights, tmp_path):
     assert record["measured"]["features"] > record["measured"]["pixels"]
     assert f"finetune=auto: {record['why']}." in (run / "console.log").read_text()
     assert imagelab("evaluate", f"run={run}", folder=tmp_path).status == 0
-    cfg = runs.read_config(run)
+    cfg = files.read_config(run)
     assert cfg["finetune"]["_target_"].endswith("Auto")
     other = card(run / "checkpoints" / LAST) | {"finetune": record | {"choice": "full", "why": "so"}}
-    now, again = chosen(cfg, other)
+    now, again = chosen(cfg, other, build_data)
     assert again == other["finetune"]
     assert now["finetune"]["_target_"].endswith("Full")
     assert now["finetune"]["scale"] == 0.1

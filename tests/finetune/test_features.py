@@ -9,11 +9,12 @@ import torch
 
 import imagelab
 from imagelab.build import Parts
-from imagelab.checkpoint import BEST, LAST, card, read
+from imagelab.checkpoints.content import card
+from imagelab.checkpoints.durable import BEST, LAST, read
 from imagelab.contracts import Inputs
 from imagelab.finetune.features import FeatureCache, capturing
 from imagelab.model.small_cnn import SmallCNN
-from imagelab.stop import Stopped
+from imagelab.training.stop import Stopped
 from tests.fitting import SHORT, built, fitted
 from tests.in_process import imagelab as typed
 from tests.in_process import trained

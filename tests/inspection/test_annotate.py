@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagelab import record
-from imagelab.compose import compose
-from imagelab.config import plain
+from imagelab import finding
+from imagelab.config.compose import compose, plain
 from imagelab.inspection import annotate as module
 from imagelab.inspection.annotate import ORDER, PAGE, Annotation, annotate, annotation, serve
 from imagelab.inspection.annotation import Said
@@ -78,7 +77,7 @@ def test_a_person_answers_all_and_the_result_is_kept(
         state = browser.answer(number, label if number else (label + 1) % 10)
     assert state["done"]
     assert state["result"].startswith("human accuracy 90.0% [59.6%, 98.2%] of 10; self-agreement")
-    accuracy, agreement = record.read(tmp_path / "annotation.json")
+    accuracy, agreement = finding.read(tmp_path / "annotation.json")
     assert accuracy.value["share"] == 0.9
     assert agreement.value["images"] == 2
     assert len((tmp_path / "annotation.csv").read_text().splitlines()) == 13

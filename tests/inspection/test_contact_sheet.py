@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imagelab.compose import compose
-from imagelab.config import plain
+from imagelab.config.compose import compose, plain
 from imagelab.contracts import Inputs
 from imagelab.inspection.contact_sheet import EACH, KEY, entering, net_inputs, sheets
 from tests.fitting import SHORT, built

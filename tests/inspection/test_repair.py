@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagelab.compose import compose
+from imagelab.config.compose import compose
 from imagelab.data.folder import Folder
 from imagelab.inspection.command import on_folder
 from imagelab.inspection.repair import repaired

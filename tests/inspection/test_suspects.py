@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from imagelab.build import build_data
-from imagelab.compose import compose
-from imagelab.config import plain
+from imagelab.config.compose import compose, plain
 from imagelab.inspection.command import FOLDER
 from imagelab.inspection.features import _overlap, refuse_seen
 from imagelab.inspection.suspects import DECISIONS, SUSPECTS, Looked, _copies, _estimate, label_errors
 from imagelab.problem import Problem
-from imagelab.runs import write_config
+from imagelab.runs.files import write_config
 from tests.fitting import SHORT, fitted
 
 DIGITS = list("0123456789")

@@ -13,13 +13,13 @@ from lightning import Trainer
 from PIL import Image
 from wandb.proto import wandb_internal_pb2
 
-from imagelab import screen
 from imagelab.logger import wandb as module
 from imagelab.logger.closing import close_all
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.logger.wandb import wandb_logger
 from imagelab.problem import Problem
-from imagelab.results import git_state
+from imagelab.runs.provenance import git_state
+from imagelab.terminal import screen
 
 KEY = "a" * 40
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from imagelab.loading import load
 from imagelab.model.fit import fit_model
 from imagelab.model.pool import FractionalMaxPool
 from imagelab.model.resnet9 import ResNet9
 from imagelab.model.small_cnn import SmallCNN
 from imagelab.model.timm import timm_model
 from imagelab.model.torchvision import torchvision_model
-from imagelab.predictor import load
 from tests.fitting import SHORT, fitted
 
 PLAIN = {

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from imagelab import rules
-from imagelab.compose import compose, plain
+from imagelab.config.compose import compose, plain
+from imagelab.config.rules import combinations
 from imagelab.model.layer_sync import LayerSync
 from imagelab.model.sync_norm import SyncNorm
 from imagelab.model.timm import timm_model
@@ -56,7 +56,7 @@ def test_one_process_keeps_its_norms(tmp_path):
 @pytest.mark.parametrize("norm", ["group", "frozen", "none"])
 def test_a_network_without_batch_statistics_is_refused(norm):
     cfg = compose("train", ["trainer.sync_batchnorm=true", f"model.norm={norm}"]).cfg
-    assert rules.problems(plain(cfg)) == [
+    assert combinations.problems(plain(cfg)) == [
         f"trainer.sync_batchnorm: with model.norm={norm} there are no batch statistics to share; "
         "leave one of the two out"
     ]

@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from imagelab import config
 from imagelab.build import build_optimizer
-from imagelab.compose import compose
+from imagelab.config.compose import compose, plain
 from imagelab.problem import Problem
 
 
@@ -26,7 +25,7 @@ class Net(nn.Module):
 
 
 def made(net, *words):
-    cfg = config.plain(compose("train", ["optimizer=muon", *words]).cfg)
+    cfg = plain(compose("train", ["optimizer=muon", *words]).cfg)
     make, groups = build_optimizer(cfg["optimizer"], net, batch=256)
     return make(groups)
 

@@ -8,9 +8,8 @@ import torch
 from numpy.linalg import norm
 from torch import nn
 
-from imagelab import config
 from imagelab.build import build_optimizer
-from imagelab.compose import compose
+from imagelab.config.compose import compose, plain
 
 CHOICES = {path.stem for path in (Path(__file__).parents[2] / "configs" / "optimizer").glob("*.yaml")}
 ELSEWHERE = {"lbfgs", "muon"}  # no rule for one weight: test_lbfgs.py, test_muon.py
@@ -31,7 +30,7 @@ class Quadratic(nn.Module):
 
 def steps_of(choice, *words):
     """Weights and bias after each of three steps, with the values of the choice's file."""
-    cfg = config.plain(compose("train", [f"optimizer={choice}", *words]).cfg)
+    cfg = plain(compose("train", [f"optimizer={choice}", *words]).cfg)
     net = Quadratic()
     make, groups = build_optimizer(cfg["optimizer"], net, batch=256)
     optimizer, seen = make(groups), []

@@ -8,10 +8,10 @@ import torch
 from lightning import Callback
 from torch import nn
 
-from imagelab import config, menu
 from imagelab.build import build_optimizer
-from imagelab.compose import compose
-from imagelab.stop import Stopped
+from imagelab.config import menu
+from imagelab.config.compose import compose, plain
+from imagelab.training.stop import Stopped
 from tests.fitting import SHORT, built, fitted
 from tests.runs_of_the_command import assert_same
 
@@ -52,7 +52,7 @@ def small():
 
 
 def made(choice, net, *words):
-    cfg = config.plain(compose("train", [f"optimizer={choice}", *words]).cfg)
+    cfg = plain(compose("train", [f"optimizer={choice}", *words]).cfg)
     make, groups = build_optimizer(cfg["optimizer"], net, batch=256)
     return make(groups)
 

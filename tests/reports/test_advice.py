@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from imagelab import config
-from imagelab.compose import compose
+from imagelab.config import validate
+from imagelab.config.compose import compose
 from imagelab.reports.advice import advice, typed
 from imagelab.reports.verdict import State
 
@@ -32,7 +32,7 @@ def test_every_command_is_accepted_and_keeps_the_words_of_the_run(state):
     assert words[0] == "imagelab"
     if words[1] == "train" and words[2] != "-m":
         cfg = cfg_of(words[2:])
-        assert config.quick_problems(cfg) == []
+        assert validate.quick_problems(cfg) == []
         assert cfg["seed"] == 3
         assert "flip" in cfg["augment"]
         assert cfg != cfg_of(WORDS)

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from imagelab import config
-from imagelab.compose import compose
-from imagelab.loss_record import Diverged
-from imagelab.report import facts
+from imagelab.config.compose import compose, plain
 from imagelab.reports.curves import read_curves
+from imagelab.reports.of_run import facts
 from imagelab.reports.verdict import verdict
+from imagelab.training.loss_record import Diverged
 from tests.fitting import built
 
 QUICK = [
@@ -54,7 +53,7 @@ def judged(words: list[str], folder: Path) -> str:
         parts.trainer.fit(parts.classifier, datamodule=parts.data)
     except Diverged as error:
         results = {"error": f"Diverged: {error}"}
-    cfg = config.plain(compose("train", words).cfg or {})
+    cfg = plain(compose("train", words).cfg or {})
     classes = len(parts.data.classes)
     return verdict(read_curves(folder / "metrics.csv"), facts(cfg, classes, results)).state
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from imagelab import record
+from imagelab import finding
 from imagelab.reports.parallel import BEST, colours_of, parallel
 from imagelab.reports.sweep_edge import edges, wider
 from imagelab.reports.sweep_importance import explained, importances
@@ -42,7 +42,7 @@ def inside(lr, _dropout, _name, noise):
     return "diverged" if lr > 0.5 else 0.9 - 0.1 * (math.log10(lr) + 2) ** 2 + 0.005 * noise
 
 
-def by_name(sweep: Sweep) -> dict[str, record.Record]:
+def by_name(sweep: Sweep) -> dict[str, finding.Finding]:
     return {one.name: one for one in sweep_records(sweep)}
 
 
@@ -199,7 +199,7 @@ def test_the_command_writes_a_page_and_records_and_says_the_next_command(tmp_pat
         curve(tmp_path / "here" / str(number), [2.0, 1.0, 0.5 + number / 10])
     said = in_process.imagelab("report", "sweep=here", folder=tmp_path)
     assert said.status == 0, said
-    records = {one.name: one for one in record.read(tmp_path / "here" / "report.json")}
+    records = {one.name: one for one in finding.read(tmp_path / "here" / "report.json")}
     assert said.out.splitlines()[-1] == records["next"].value
     page = (tmp_path / "here" / "report.html").read_text()
     for part in ("Leaderboard", "Parallel coordinates", "Importance", "Curves"):
@@ -212,10 +212,12 @@ def test_the_command_writes_a_page_and_records_and_says_the_next_command(tmp_pat
 def test_the_records_of_a_cross_validation_are_in_the_report(tmp_path):
     trials = [({"data.fold": fold}, 0.9 + fold / 100) for fold in range(3)]
     folder = made(tmp_path / "k", {"data.fold": "range(0,3)"}, trials, search="imagelab.sweep.kfold.KFold")
-    whole = record.Record(name="out-of-fold accuracy", status="INFO", value=0.91, expected="", why="", fix="")
-    (folder / "kfold.json").write_text(json.dumps(record.plain([whole])))
+    whole = finding.Finding(
+        name="out-of-fold accuracy", status="INFO", value=0.91, expected="", why="", fix=""
+    )
+    (folder / "kfold.json").write_text(json.dumps(finding.plain([whole])))
     on_sweep(str(folder), None, "report")
-    found = {one.name: one for one in record.read(folder / "report.json")}
+    found = {one.name: one for one in finding.read(folder / "report.json")}
     assert found["out-of-fold accuracy"].value == 0.91
     assert found["best"].value == {"trials": 3, "val/accuracy": pytest.approx(0.91)}
     assert found["next"].value == f"imagelab evaluate sweep={folder}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagelab.compose import compose
+from imagelab.config.compose import compose
 from imagelab.reports.time_shares import time_record
 
 PHASES = ("loading", "forward", "backward", "optimizer", "validation", "rest")

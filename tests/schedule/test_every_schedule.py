@@ -10,9 +10,9 @@ import torch
 from omegaconf import OmegaConf
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from imagelab import menu
 from imagelab.build import make
-from imagelab.pace import Pace
+from imagelab.config import menu
+from imagelab.training.step_plan import Pace
 from tests.fitting import built
 
 SEED = 5

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from imagelab import config
-from imagelab.compose import compose
-from imagelab.pace import Pace
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
 from imagelab.problem import Problem
 from imagelab.schedule import Plateau
+from imagelab.training.step_plan import Pace
 from tests.fitting import built
 
 BARE = {"warmup": 0, "floor": 0}
@@ -75,7 +75,7 @@ def test_a_value_out_of_range_is_named(wrong):
 )
 def test_a_metric_that_is_not_there_or_watched_the_wrong_way_is_named(word, said):
     composed = compose("train", ["schedule=plateau", word])
-    assert composed.problems + config.problems(config.plain(composed.cfg)) == [said]
+    assert composed.problems + validate.problems(plain(composed.cfg)) == [said]
 
 
 def test_a_metric_of_many_classes_is_refused_for_few(tmp_path):

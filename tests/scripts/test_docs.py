@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from imagelab import menu
+from imagelab.config import menu
 from scripts.docs import PAGE, card, described, key_card, page
 
 KEYS = [

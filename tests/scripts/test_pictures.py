@@ -5,8 +5,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from imagelab import menu
-from imagelab.config import ModelKnobs
+from imagelab.config import menu
+from imagelab.config.schema import ModelKnobs
 from scripts.pictures import FOLDER, PICTURES
 
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]\d+)?")

@@ -26,7 +26,7 @@ def sweep(objective, *words: str, folder: Path) -> Said:
 
     with (
         mock.patch("imagelab.train.start", start),
-        mock.patch("imagelab.config.thorough_problems", return_value=[]),
+        mock.patch("imagelab.config.validate.thorough_problems", return_value=[]),
         mock.patch("imagelab.sweep.local._give_back"),  # of nothing: looking takes longer than a trial
     ):
         return imagelab("train", *words, folder=folder)

@@ -8,8 +8,9 @@ from statistics import fmean, stdev
 import numpy as np
 import pytest
 
-from imagelab import record, runs
+from imagelab import finding
 from imagelab.evaluation.per_class import wilson
+from imagelab.runs import files
 from imagelab.sweep.out_of_fold import HeldOut, table
 from imagelab.sweep.plan import planned
 from imagelab.sweep.space import parsed
@@ -46,7 +47,7 @@ def test_every_image_of_the_pool_is_predicted_once_by_the_run_that_held_it_out(d
     found = rows(digits / "out_of_fold.csv")
     pool = set()
     for fold in range(3):
-        named = build_data(runs.read_config(digits / str(fold))).named
+        named = build_data(files.read_config(digits / str(fold))).named
         pool = {*named["train"].names, *named["val"].names}
         held = {row["file"]: row["label"] for row in found if row["fold"] == str(fold)}
         assert held == dict(zip(named["val"].names, map(str, named["val"].labels), strict=True))
@@ -69,7 +70,7 @@ def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):
     from imagelab.inspection.collection import collect
     from imagelab.inspection.given_predictions import given_predictions
 
-    seen = collect(runs.read_config(digits / "0"))
+    seen = collect(files.read_config(digits / "0"))
     named = {"names": seen.names.tolist(), "splits": seen.splits.tolist(), "classes": seen.classes}
     found = given_predictions(str(digits / "out_of_fold.csv"), **named)
     lines = rows(digits / "out_of_fold.csv")
@@ -78,7 +79,7 @@ def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):
 
 
 def test_mean_deviation_and_interval_are_those_of_the_folds(digits):
-    found = {one.name: one for one in record.read(digits / "kfold.json")}
+    found = {one.name: one for one in finding.read(digits / "kfold.json")}
     for name in ("val/accuracy", "val/loss", "test/accuracy"):
         split, metric = name.split("/")
         folds = [results(digits / str(fold))[split][metric] for fold in range(3)]
@@ -103,7 +104,7 @@ def test_each_fold_has_the_constants_of_its_own_training_images(digits):
     from imagelab.build import build_data
 
     for fold in range(3):
-        images = build_data(runs.read_config(digits / str(fold))).named["train"].images
+        images = build_data(files.read_config(digits / str(fold))).named["train"].images
         card = torch.load(digits / str(fold) / "checkpoints" / "best.ckpt", weights_only=True)["imagelab"]
         pixels = images.images.double() / 255  # pyright: ignore[reportAttributeAccessIssue]
         assert card["preprocess"]["mean"] == pytest.approx([pixels.mean().item()], abs=1e-9)

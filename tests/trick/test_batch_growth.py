@@ -5,8 +5,8 @@ import csv
 import pytest
 import torch
 
-from imagelab import config
-from imagelab.compose import compose
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
 from imagelab.problem import Problem
 from imagelab.trick.batch_growth import BatchGrowth
 from tests.fitting import built
@@ -145,7 +145,7 @@ def test_growth_begins_with_the_first_epoch_that_starts_at_or_after_a_milestone(
 )
 def test_what_cannot_grow_is_refused(words, said):
     composed = compose("train", words)
-    (sentence,) = composed.problems + config.problems(config.plain(composed.cfg))
+    (sentence,) = composed.problems + validate.problems(plain(composed.cfg))
     assert said in sentence
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from imagelab.checkpoint import read
+from imagelab.checkpoints.durable import read
 from imagelab.optimizer.param_groups import decaying
 from imagelab.problem import Problem
 from imagelab.randomness import seed_step

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import imagelab
-from imagelab import config
-from imagelab.checkpoint import read
-from imagelab.compose import compose
+from imagelab.checkpoints.durable import read
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
 from tests.runs_of_the_command import assert_same
 from tests.trick.averaging import recorded, resumed
 
@@ -75,7 +75,7 @@ def test_a_run_that_goes_on_leaves_the_same(at, tmp_path):
 
 
 def test_a_schedule_without_cycles_is_refused():
-    found = config.problems(config.plain(compose("train", ["trick=[snapshots]", "schedule=cosine"]).cfg))
+    found = validate.problems(plain(compose("train", ["trick=[snapshots]", "schedule=cosine"]).cfg))
     assert found == [
         "trick.snapshots: keeps the weights at the end of each cycle of the schedule, and Cosine has none; "
         "say schedule=cosine_restarts"

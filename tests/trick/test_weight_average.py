@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import imagelab
-from imagelab import config
-from imagelab.checkpoint import read
-from imagelab.compose import compose
+from imagelab.checkpoints.durable import read
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
 from imagelab.model.weights import net_weights
 from tests import in_process
 from tests.fitting import built, fitted
@@ -139,7 +139,7 @@ def test_evaluating_loading_and_starting_from_the_run_take_the_better_weights(ru
     ],
 )
 def test_what_cannot_work_is_said(words, sentence):
-    found = config.problems(config.plain(compose("train", words).cfg))
+    found = validate.problems(plain(compose("train", words).cfg))
     assert len(found) == 1
     assert found[0].startswith(sentence)
 

@@ -10,14 +10,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from imagelab.checks.findings import found
 from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 IMAGES = 4
 ALONE = 1e-3  # of the outputs' size, by which an image alone may differ: sums in another order
 LOST = 0.02  # beyond it, it is no rounding
 
 
-def batch_leak(subject: Subject) -> Record:
+def batch_leak(subject: Subject) -> Finding:
     """The output of an image depends on that image, and on no other of its batch."""
     images = subject.some(IMAGES).images[:IMAGES]
     expected = "gradients of 0 at all other images and not 0 at its own; NaN in the others goes nowhere"
@@ -44,7 +44,7 @@ def batch_leak(subject: Subject) -> Record:
     )
 
 
-def evaluation_by_image(subject: Subject) -> Record:
+def evaluation_by_image(subject: Subject) -> Finding:
     """In evaluation an image gets the same outputs each time, alone as in its batch."""
     copy, images = subject.plain().eval(), subject.some(2 * IMAGES).images
     with torch.no_grad():

@@ -10,14 +10,14 @@ from imagelab.checks.findings import NO_LABELS, fact, found
 from imagelab.checks.subject import MOST, Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; those of the comparison, before both know all by heart
 LEARNT, CHANCE = 0.3, 0.95  # of the entropy of the labels
 WIDTHS = ("width", "widths")  # what networks call their size
 
 
-def larger_sample(subject: Subject) -> Record:
+def larger_sample(subject: Subject) -> Finding:
     """More images are learnt by heart as well: the network is large enough to begin with."""
     steps = min(STEPS, _afford(subject))
     if (left_out := _left_out(subject, steps)) is not None:
@@ -42,7 +42,7 @@ def larger_sample(subject: Subject) -> Record:
     )
 
 
-def larger_network(subject: Subject) -> Record:
+def larger_network(subject: Subject) -> Finding:
     """Twice the width gets a lower training loss in the same steps."""
     steps = min(COMPARED, _afford(subject) // 4)
     if (left_out := _left_out(subject, steps, COMPARED)) is not None:
@@ -69,7 +69,7 @@ def larger_network(subject: Subject) -> Record:
     )
 
 
-def _left_out(subject: Subject, steps: int, shortest: int = SHORTEST) -> Record | None:
+def _left_out(subject: Subject, steps: int, shortest: int = SHORTEST) -> Finding | None:
     if subject.task is None:
         return fact(None, NO_LABELS)
     if line_search(subject):
@@ -91,11 +91,12 @@ def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> floa
 
 def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
     """The module with a network of another size, and nothing that hinders learning by heart."""
-    from imagelab.build import build_net, build_optimizer
+    from imagelab.build import build_optimizer
+    from imagelab.model.network import build_net
 
     data, copy = subject.data, subject.calm()
     node = subject.cfg["model"] | size | {"dropout": None, "dropout2d": None, "stochastic_depth": None}
-    copy.net = build_net(node, data.classes, data.in_channels, data.size, seed=seed, data=data)
+    copy.net = build_net(node, data.classes, data.in_channels, data.size, seed=seed, sample=data.sample)
     optimizer = subject.cfg["optimizer"] | (
         {"weight_decay": 0.0} if "weight_decay" in subject.cfg["optimizer"] else {}
     )

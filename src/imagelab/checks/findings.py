@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from imagelab.record import Record, Status
+from imagelab.finding import Finding, Status
 
 
-def found(status: Status, value: Any, *, expected: str, why: str, fix: str = "") -> Record:
+def found(status: Status, value: Any, *, expected: str, why: str, fix: str = "") -> Finding:
     """What a check returns; its name is the one that it is listed under."""
-    return Record(name="", status=status, value=value, expected=expected, why=why, fix=fix)
+    return Finding(name="", status=status, value=value, expected=expected, why=why, fix=fix)
 
 
-def fact(value: Any, why: str) -> Record:
+def fact(value: Any, why: str) -> Finding:
     """Something without a verdict, such as why a check does not apply."""
     return found("INFO", value, expected="", why=why)
 

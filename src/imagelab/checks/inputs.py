@@ -7,7 +7,7 @@ from torch import Tensor
 
 from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject, cut
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 # Pixels in [0, 1] normalised by ImageNet's constants have means in [-2.2, 2.7] and deviations up to 2.3.
 FAR_MEAN, FAR_STD, NO_STD = 2.8, 2.5, 0.02
@@ -19,7 +19,7 @@ SIDE_TO_SIDE = 16  # pixels: of smaller images neighbours say little
 APART = 6.0  # standard errors between the colours of train and val
 
 
-def statistics(subject: Subject) -> Record:
+def statistics(subject: Subject) -> Finding:
     """Mean and deviation of what enters the network."""
     images = subject.training(subject.count).images
     mean, std = float(images.mean()), float(images.std())
@@ -39,7 +39,7 @@ def statistics(subject: Subject) -> Record:
     )
 
 
-def shift(subject: Subject) -> Record:
+def shift(subject: Subject) -> Finding:
     """Whether val is scaled as train is."""
     train, val = (
         subject.training(subject.count).images,
@@ -60,7 +60,7 @@ def shift(subject: Subject) -> Record:
     )
 
 
-def channels(subject: Subject) -> Record:
+def channels(subject: Subject) -> Finding:
     """Whether the colours of train and val are in the same order."""
     if subject.data.in_channels != 3 or subject.small["train"][0].shape[1] != 3:
         return fact(None, "the images have one channel")
@@ -80,7 +80,7 @@ def channels(subject: Subject) -> Record:
     )
 
 
-def neighbours(subject: Subject) -> Record:
+def neighbours(subject: Subject) -> Finding:
     """Whether pixels next to each other are alike, in rows as in columns."""
     images = subject.unchanged.images
     across, down = correlation(images, -1), correlation(images, -2)

@@ -4,8 +4,8 @@ import numpy as np
 
 from imagelab.checks.findings import NO_LABELS, fact, found, shown
 from imagelab.checks.subject import Subject
+from imagelab.finding import Finding
 from imagelab.inspection.signal import label_signal, signal_record
-from imagelab.record import Record
 
 FEW = 10  # images of a class: where a limit leaves fewer, one may go missing
 CLEAR = 8.0  # z of the training labels from which on those of val must follow too
@@ -13,7 +13,7 @@ VOTES, MOSTLY, HARDLY = 25, 0.6, 0.1  # votes of a class at least; shares of the
 FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labels have been moved
 
 
-def classes_and_labels(subject: Subject) -> Record:
+def classes_and_labels(subject: Subject) -> Finding:
     """Every label is that of a class, and every class has images."""
     if subject.task is None:
         return fact(None, NO_LABELS)
@@ -53,7 +53,7 @@ def classes_and_labels(subject: Subject) -> Record:
     )
 
 
-def labels_follow_images(subject: Subject) -> Record:
+def labels_follow_images(subject: Subject) -> Finding:
     """Images that look alike share their labels more often than chance has it."""
     if subject.task is None:
         return fact(None, NO_LABELS)
@@ -61,7 +61,7 @@ def labels_follow_images(subject: Subject) -> Record:
     return signal_record(_signal(subject), min(len(labels), len(pixels)))
 
 
-def val_labels(subject: Subject) -> Record:
+def val_labels(subject: Subject) -> Finding:
     """Images of val have the labels that training images like them have."""
     if subject.task is None:
         return fact(None, NO_LABELS)

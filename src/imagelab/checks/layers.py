@@ -8,7 +8,11 @@ from typing import Any
 
 import torch
 
-from imagelab.activations import (
+from imagelab.checks.findings import fact, found
+from imagelab.checks.subject import Subject
+from imagelab.checks.trial import LINE_SEARCH, line_search, train
+from imagelab.finding import Finding
+from imagelab.training.activation_health import (
     findings,
     gradient_norms,
     layers_to_watch,
@@ -17,17 +21,13 @@ from imagelab.activations import (
     watching,
     weights_of,
 )
-from imagelab.checks.findings import fact, found
-from imagelab.checks.subject import Subject
-from imagelab.checks.trial import LINE_SEARCH, line_search, train
-from imagelab.record import Record
 
 MOST = 400  # layers
 TINY, HUGE, FAR = 1e-8, 1e2, 1e4  # gradient of a layer's weights over the weights
 LARGE, SMALL = 0.5, 1e-7  # change of a layer's weights in the first step, over the weights
 
 
-def activations(subject: Subject) -> Record:
+def activations(subject: Subject) -> Finding:
     """No layer's outputs vanish, explode or are dead, on real images at init."""
     stats = _stats(subject)
     verdicts = findings(stats)
@@ -47,7 +47,7 @@ def activations(subject: Subject) -> Record:
     return found("OK", value, expected=expected, why="outputs neither vanish nor explode from layer to layer")
 
 
-def gradient_sizes(subject: Subject) -> Record:
+def gradient_sizes(subject: Subject) -> Finding:
     """No layer's gradient is tiny or huge beside its weights."""
     ratios = {name: values.get("gradient", 0) for name, values in _stats(subject).items()}
     ratios = {name: ratio for name, ratio in ratios.items() if ratio != 0}  # branches may begin at zero
@@ -65,7 +65,7 @@ def gradient_sizes(subject: Subject) -> Record:
     )
 
 
-def updates(subject: Subject) -> Record:
+def updates(subject: Subject) -> Finding:
     """The first step at the peak rate changes weights a little."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
@@ -99,7 +99,7 @@ def first_update(subject: Subject) -> float:
     return subject.pictures["update"]
 
 
-def first_layer(subject: Subject) -> Record:
+def first_layer(subject: Subject) -> Finding:
     """The filters of the first layer, to look at: noise before training, edges and colours after it."""
     weight = first_weight(subject)
     if weight is None:

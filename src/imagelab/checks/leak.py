@@ -11,7 +11,7 @@ from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject
 from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 FEW = 0.005  # share of a split that may be in train as well: some sets came so
 ALIKE = 0.25  # distance from the nearest training image over that from the next one
@@ -19,7 +19,7 @@ MANY, SOME = 0.1, 0.01  # of a split with an image in train that is nearly the s
 FILES = 20_000  # whose sizes are compared
 
 
-def exact_copies(subject: Subject) -> Record:
+def exact_copies(subject: Subject) -> Finding:
     """The very same pixels, or files, in train and in another split."""
     splits = dict(subject.data.splits)
     train = splits.pop("train")
@@ -44,7 +44,7 @@ def exact_copies(subject: Subject) -> Record:
     )
 
 
-def near_copies(subject: Subject) -> Record:
+def near_copies(subject: Subject) -> Finding:
     """Images of val that are in train with slightly other pixels, far nearer than different images are."""
     here, there = (_thumbnails(subject.small[split][0]) for split in ("val", "train"))
     away = torch.cdist(here, there).sort(dim=1).values[:, :2]

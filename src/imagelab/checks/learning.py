@@ -15,7 +15,7 @@ from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 BATCH, STEPS, SHORTEST = 64, 80, 24
 HELD, DECODED = 1024, 192  # images that are read: from memory, from files
@@ -35,7 +35,7 @@ class Seen:
     val: float
 
 
-def zeroed_input(subject: Subject) -> Record:
+def zeroed_input(subject: Subject) -> Finding:
     """Real images lower the loss on val, which the same training on black images cannot."""
     steps = _steps(subject)
     if (left_out := _left_out(subject, steps)) is not None:
@@ -60,7 +60,7 @@ def zeroed_input(subject: Subject) -> Record:
     )
 
 
-def rate(subject: Subject) -> Record:
+def rate(subject: Subject) -> Finding:
     """The network learns at its peak rate; where it does not, a lower one is tried."""
     steps = _steps(subject)
     if (left_out := _left_out(subject, steps)) is not None:
@@ -93,7 +93,7 @@ def rate(subject: Subject) -> Record:
     return found("WARN", value, expected=expected, why=why, fix=fix)
 
 
-def _left_out(subject: Subject, steps: int) -> Record | None:
+def _left_out(subject: Subject, steps: int) -> Finding | None:
     if subject.task is None:
         return fact(None, NO_LABELS)
     if line_search(subject):

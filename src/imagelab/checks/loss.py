@@ -13,7 +13,7 @@ from torch import Tensor
 from imagelab.checks.findings import NO_LABELS, fact, found
 from imagelab.checks.subject import LEAST, MOST, Subject
 from imagelab.classifier import Classifier
-from imagelab.record import Record
+from imagelab.finding import Finding
 from imagelab.task.classify import Classify
 
 RIGHT, SUM = 0.3, 0.05  # of log K that sure and right answers may cost; error of the mean
@@ -21,7 +21,7 @@ NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # of the expected loss; nats below 10 clas
 FEW = 10
 
 
-def loss_function(subject: Subject) -> Record:
+def loss_function(subject: Subject) -> Finding:
     """A sure and right answer costs next to nothing, a wrong one more than none; the loss is a mean."""
     if subject.task is None:
         return fact(None, NO_LABELS)
@@ -63,7 +63,7 @@ def _idle(criterion: Callable[[Tensor, Tensor], Tensor], sure: Tensor, labels: T
     return 0 if gradient is None else int((gradient.abs().sum(dim=1) == 0).sum())
 
 
-def logits(subject: Subject) -> Record:
+def logits(subject: Subject) -> Finding:
     """What the network returns are logits, not probabilities."""
     if subject.task is None:
         return fact(None, NO_LABELS)
@@ -91,7 +91,7 @@ def logits(subject: Subject) -> Record:
     )
 
 
-def loss_at_init(subject: Subject) -> Record:
+def loss_at_init(subject: Subject) -> Finding:
     """The loss of the untrained network is the entropy of the labels that it knows nothing of."""
     if subject.task is None:
         return fact(None, NO_LABELS)

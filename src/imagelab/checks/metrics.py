@@ -17,14 +17,14 @@ from imagelab.checks.subject import Subject
 from imagelab.checks.trial import Fixed, short_trainer
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 MOST, FEWEST = 200, 14  # images
 PARTS = (3, 7)  # batches that they come in, the last of which is smaller
 NEAR, FAR = 1e-4, 5e-3
 
 
-def same_metrics(subject: Subject) -> Record:
+def same_metrics(subject: Subject) -> Finding:
     """Validation by the trainer gives the metrics of all outputs at once, with any batch size."""
     whole = len(subject.data.splits["val"])
     count = min(MOST, max(FEWEST, 2 * subject.count), whole)
@@ -46,7 +46,7 @@ def same_metrics(subject: Subject) -> Record:
     return _verdict(apart, away, own, f"{count} images of val in batches of {sizes[0]} and of {sizes[1]}")
 
 
-def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: str) -> Record:
+def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: str) -> Finding:
     worst = max(apart, key=lambda name: apart[name] if np.isfinite(apart[name]) else np.inf)
     size = max(1.0, abs(own[worst]))
     good = apart[worst] <= NEAR * size and away <= ALONE

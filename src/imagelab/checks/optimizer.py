@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from imagelab.checks.findings import found, shown
 from imagelab.checks.subject import Subject
-from imagelab.record import Record
+from imagelab.finding import Finding
 from imagelab.schedule import Plateau
 from imagelab.transfer import TransferClassifier
 
@@ -16,7 +16,7 @@ USUAL = 0.05  # a decay that is not too strong by itself
 LOOKED_AT = 2000  # steps of the schedule
 
 
-def holds_parameters(subject: Subject) -> Record:
+def holds_parameters(subject: Subject) -> Finding:
     """Every parameter that is to move is in the optimizer, and none is frozen by mistake."""
     copy = subject.copy()
     net, optimizer = copy.net, copy.configure_optimizers()
@@ -58,7 +58,7 @@ def holds_parameters(subject: Subject) -> Record:
     )
 
 
-def rates(subject: Subject) -> Record:
+def rates(subject: Subject) -> Finding:
     """The schedule has rates above zero, and none above the peak by accident."""
     schedule, pace = subject.classifier.schedule, subject.classifier.pace
     if isinstance(schedule, Plateau):
@@ -85,7 +85,7 @@ def rates(subject: Subject) -> Record:
     )
 
 
-def decay(subject: Subject) -> Record:
+def decay(subject: Subject) -> Finding:
     """Weight decay takes away little in a step."""
     groups = subject.copy().configure_optimizers().param_groups
     shares = [group["lr"] * group.get("weight_decay", 0.0) for group in groups]

@@ -12,7 +12,7 @@ from imagelab.checks.loss import criterion_of, floor_of
 from imagelab.checks.subject import Subject, cut
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.contracts import Inputs
-from imagelab.record import Record
+from imagelab.finding import Finding
 from imagelab.transfer import TransferClassifier
 
 IMAGES, FEWEST = 16, 4
@@ -22,7 +22,7 @@ FALLING = 0.9  # of the loss a quarter of the steps before: it still falls
 WARMUP = 20
 
 
-def one_batch(subject: Subject) -> Record:
+def one_batch(subject: Subject) -> Finding:
     """A few fixed images, with nothing that hinders: the loss goes to about 0."""
     if subject.task is None:
         return fact(None, f"{NO_LABELS}: there is no loss of 0 to reach")
@@ -49,7 +49,7 @@ def _learn(subject: Subject, batch: Inputs, steps: int, least: float) -> list[fl
     return train(subject, copy, [batch] * steps, warmup=WARMUP, until=least + 0.6 * LEARNT)
 
 
-def _verdict(subject: Subject, losses: list[float], least: float, count: int) -> Record:
+def _verdict(subject: Subject, losses: list[float], least: float, count: int) -> Finding:
     end, classes = _level(losses) - least, len(subject.data.classes)
     expected = f"below {LEARNT:g} within {LONGEST} steps; FAIL where it stays above {STUCK:g}"
     value = f"{end:.4g} after {len(losses)} steps on {count} images"

@@ -7,9 +7,9 @@ from torch import Tensor
 from imagelab.checks.layers import first_weight
 from imagelab.checks.subject import Subject
 from imagelab.logger.pictures import captions
-from imagelab.reports.line_plot import line_plot
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture, gallery
+from imagelab.pages.line_plot import line_plot
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture, gallery
 
 SHOWN = 32  # images, and filters at most 64
 FILTERS = 64

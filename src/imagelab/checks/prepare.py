@@ -7,10 +7,11 @@ import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
 from imagelab.checks.subject import Subject
+from imagelab.config.make import make
 from imagelab.finetune.choose import chosen
-from imagelab.finetune.scratch import Scratch, without_weights
-from imagelab.make import make
-from imagelab.plan import refuse_impossible
+from imagelab.finetune.scratch import Scratch
+from imagelab.model.network import without_weights
+from imagelab.training.feasibility import refuse_impossible
 from imagelab.trick.head_bias import HeadBias
 
 Node = dict[str, Any]
@@ -28,7 +29,7 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
     Raises:
         Problem: The run could not start.
     """
-    cfg, _ = chosen(cfg, None)
+    cfg, _ = chosen(cfg, None, build_data)
     if cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
         cfg = cfg | {"model": without_weights(cfg["model"])}
     cfg = cfg | {
@@ -41,7 +42,9 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
     trainer = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False)
     classifier = build_classifier(cfg, data, trainer, tricks)
     steps = classifier.pace.total
-    refuse_impossible(cfg, classes=data.classes, schedule=classifier.schedule, total_steps=steps)
+    refuse_impossible(
+        cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
+    )
     for trick in tricks.values():
         if isinstance(trick, HeadBias):
             with torch.no_grad():

@@ -9,7 +9,7 @@ from imagelab.checks.findings import NO_LABELS, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 LOOKED_AT = 16  # images that are read again
 BATCHES = 8  # whose labels are looked at
@@ -18,7 +18,7 @@ COMPARED, DISTANT, STRANGE = 64, 0.36, 0.42  # images; share of others that are 
 BLANK, FLAT = 0.2, 0.05  # share of images; of the deviation that images have unchanged
 
 
-def val_images(subject: Subject) -> Record:
+def val_images(subject: Subject) -> Finding:
     """An image of val is the same whenever it is read, with its own label, and not augmented."""
     index = np.sort(np.random.default_rng(0).permutation(len(subject.data.splits["val"]))[:LOOKED_AT])
     first, second = subject.read("val", index), subject.read("val", index)
@@ -40,7 +40,7 @@ def val_images(subject: Subject) -> Record:
     return found("OK", "the same", expected=expected, why=f"{len(index)} images of val were read twice")
 
 
-def whole_split(subject: Subject) -> Record:
+def whole_split(subject: Subject) -> Finding:
     """An evaluation reads every image of its split once."""
     loader = subject.data.eval_loader("val", rank=0, ranks=1)
     seen = np.concatenate([address.index for address in loader.sampler])
@@ -55,7 +55,7 @@ def whole_split(subject: Subject) -> Record:
     )
 
 
-def mixed_batches(subject: Subject) -> Record:
+def mixed_batches(subject: Subject) -> Finding:
     """Training batches hold all classes, in another order each epoch."""
     labels = subject.data.splits["train"].labels
     batches, again = (_batches(subject, epoch) for epoch in (0, 1))
@@ -85,7 +85,7 @@ def mixed_batches(subject: Subject) -> Record:
     )
 
 
-def augmentation(subject: Subject) -> Record:
+def augmentation(subject: Subject) -> Finding:
     """What training sees is legible, and drawn anew each epoch."""
     before = _contrast(subject.unchanged.images).median()
     blank = float((_contrast(subject.training(subject.count).images) < FLAT * before).float().mean())
@@ -113,7 +113,7 @@ def augmentation(subject: Subject) -> Record:
     )
 
 
-def augmented_labels(subject: Subject) -> Record:
+def augmented_labels(subject: Subject) -> Finding:
     """An augmented image is still the image that its label belongs to."""
     if subject.data.mixing or subject.data.views > 1 or not subject.cfg["augment"]:
         return fact(None, "images are not augmented, or come mixed or in several views")

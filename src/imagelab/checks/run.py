@@ -20,11 +20,11 @@ from imagelab.checks import (
     steps,
 )
 from imagelab.checks.subject import Subject
-from imagelab.failure import sentence
+from imagelab.finding import Finding, taking, timed
 from imagelab.problem import Problem
-from imagelab.record import Record, taking, timed
+from imagelab.terminal.failure import sentence
 
-Check = Callable[[Subject], Record]
+Check = Callable[[Subject], Finding]
 
 CHEAP: Mapping[str, Check] = {
     "classes and labels": labels.classes_and_labels,
@@ -70,7 +70,7 @@ TRAINED: Mapping[str, Check] = {
 }
 
 
-def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Record]:
+def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Finding]:
     """What the checks found, in their order.
 
     Args:
@@ -82,7 +82,7 @@ def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Rec
     return [one(name, check, subject) for name, check in checks.items() if not only or name in only]
 
 
-def one(name: str, check: Check, subject: Subject) -> Record:
+def one(name: str, check: Check, subject: Subject) -> Finding:
     """What a check found, with its name and time; that it broke, in a sentence."""
     with timed() as spent:
         try:
@@ -93,9 +93,9 @@ def one(name: str, check: Check, subject: Subject) -> Record:
     return taking(named, spent[0])
 
 
-def _broken(error: Exception) -> Record:
+def _broken(error: Exception) -> Finding:
     told = str(error).splitlines()[0] if isinstance(error, Problem) else sentence(error)
-    return Record(
+    return Finding(
         name="",
         status="FAIL",
         value="broke off",

@@ -5,12 +5,12 @@ import torch
 from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 STEPS = 3
 
 
-def one_seed(subject: Subject) -> Record:
+def one_seed(subject: Subject) -> Finding:
     """Two trainings of a few steps with the same seed have the same losses and weights, to the last bit."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)

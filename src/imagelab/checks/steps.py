@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from imagelab.checks.findings import fact, found, shown
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, Gradients, line_search, train
-from imagelab.record import Record
+from imagelab.finding import Finding
 from imagelab.transfer import TransferClassifier
 
 STEPS = 3  # residual branches whose last norm starts at zero get a gradient from the second on
@@ -31,7 +31,7 @@ class Taken:
     losses: list[float]
 
 
-def gradients(subject: Subject) -> Record:
+def gradients(subject: Subject) -> Finding:
     """Every parameter that is trained gets a gradient."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
@@ -54,7 +54,7 @@ def gradients(subject: Subject) -> Record:
     )
 
 
-def movement(subject: Subject) -> Record:
+def movement(subject: Subject) -> Finding:
     """Every parameter that is trained moves."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
@@ -75,7 +75,7 @@ def movement(subject: Subject) -> Record:
     )
 
 
-def batch_statistics(subject: Subject) -> Record:
+def batch_statistics(subject: Subject) -> Finding:
     """BatchNorms of what is trained learn the statistics that evaluation will use."""
     norms = {
         name: layer
@@ -102,7 +102,7 @@ def batch_statistics(subject: Subject) -> Record:
     )
 
 
-def frozen(subject: Subject) -> Record:
+def frozen(subject: Subject) -> Finding:
     """What finetune freezes is equal to the last bit after a step: parameters, buffers."""
     module = subject.classifier
     if not isinstance(module, TransferClassifier) or all(move.moves(0) for move in module.moves):
@@ -126,7 +126,7 @@ def frozen(subject: Subject) -> Record:
     )
 
 
-def cleared(subject: Subject) -> Record:
+def cleared(subject: Subject) -> Finding:
     """Gradients of one step are gone before the next."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)

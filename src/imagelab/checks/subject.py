@@ -21,9 +21,9 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.data.resize import resized
-from imagelab.loss_terms import LossTerms
 from imagelab.randomness import sample_keys, stream
 from imagelab.task.classify import Classify
+from imagelab.training.penalties import LossTerms
 from imagelab.transfer import TransferClassifier
 
 Node = dict[str, Any]

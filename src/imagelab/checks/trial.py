@@ -18,10 +18,10 @@ from imagelab.build import build_trainer
 from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
-from imagelab.loss_record import Diverged
-from imagelab.lr_range import altering
-from imagelab.pace import Pace
+from imagelab.finders.lr_range import altering
 from imagelab.schedule.decay import Constant
+from imagelab.training.loss_record import Diverged
+from imagelab.training.step_plan import Pace
 
 SHORT = {
     "max_epochs": 1,

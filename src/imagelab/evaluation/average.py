@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagelab import screen
+from imagelab.config.make import make
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
 from imagelab.evaluation.members import Member, opened, other_images, titles
@@ -21,7 +21,7 @@ from imagelab.evaluation.shown import (
     members_table,
     metrics_table,
 )
-from imagelab.make import make
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 

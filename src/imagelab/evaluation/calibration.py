@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from scipy.stats import bootstrap
 
-from imagelab.metrics import BINS, calibration_error
+from imagelab.metrics.classification import BINS, calibration_error
 
 RESAMPLES = 500  # of the bootstrap; fewer where there are many images, whose interval is narrow anyway
 DRAWS = 5_000_000  # images drawn in all resamples together, at most

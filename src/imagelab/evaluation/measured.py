@@ -22,7 +22,7 @@ def measured(probabilities: Tensor, labels: Tensor, loss: Callable[[Tensor, Tens
         labels: (N,) int64.
         loss: Logits (N, K) and labels -> mean loss.
     """
-    from imagelab.metrics import split_metrics
+    from imagelab.metrics.classification import split_metrics
 
     logits = probabilities.clamp_min(TINY).log()
     metrics = {name: float(value) for name, value in split_metrics(logits, labels, loss).items()}

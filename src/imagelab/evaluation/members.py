@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab import runs
+from imagelab.checkpoints.content import SNAPSHOT, better, expect_classes
+from imagelab.evaluation.one_run import checkpoint_of
+from imagelab.loading import from_checkpoint
 from imagelab.problem import Problem
+from imagelab.runs import find
+from imagelab.runs.files import CONFIG, read_config
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 HARMLESS = {"batch_size", "workers", "size", "balance", "storage"}  # keys of data that leave its splits alone
@@ -67,10 +72,6 @@ def opened(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
     Raises:
         Problem: One is missing, damaged, without these weights, or knows other classes than the first.
     """
-    from imagelab.checkpoint import better, expect_classes
-    from imagelab.evaluation.one_run import checkpoint_of
-    from imagelab.predictor import from_checkpoint
-
     members: list[Member] = []
     for folder, name in pairs:
         content = checkpoint_of(folder, name)
@@ -83,7 +84,7 @@ def opened(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
                 folder=folder,
                 checkpoint=name,
                 weights=weights or better(content),
-                cfg=runs.read_config(folder),
+                cfg=read_config(folder),
                 predictor=predictor,
                 order=aligned(classes, predictor.classes, first.folder if first else folder, folder),
             )
@@ -144,9 +145,9 @@ def _listed(value: str | list[str]) -> list[str]:
 def _checkpoints(place: str, names: list[str], last: int | None) -> Iterator[tuple[Path, str]]:
     path = Path(place)
     if path.suffix == ".ckpt":
-        yield runs.existing(str(path.parent.parent)), path.stem
+        yield find.existing(str(path.parent.parent)), path.stem
         return
-    folder = runs.existing(place)
+    folder = find.existing(place)
     for name in names:
         if name != "snapshots":
             yield folder, name
@@ -160,8 +161,6 @@ def snapshots(folder: Path) -> list[Path]:
     Raises:
         Problem: It has none.
     """
-    from imagelab.checkpoint import SNAPSHOT
-
     files = (folder / "checkpoints").glob(f"{SNAPSHOT}*.ckpt")
     numbers = {file: file.stem.removeprefix(SNAPSHOT) for file in files}
     found = sorted((int(number), file) for file, number in numbers.items() if number.isdigit())
@@ -174,15 +173,11 @@ def snapshots(folder: Path) -> list[Path]:
 
 
 def _below(sweep: str) -> list[str]:
-    from imagelab import screen
-
     folder = Path(sweep).expanduser()
     if not folder.is_dir():
         raise Problem(f"sweep={sweep}: there is no such folder")
-    every = sorted(
-        {file.parent for file in folder.rglob(runs.CONFIG) if ".hydra" not in file.parts}, key=_natural
-    )
-    done = [run for run in every if runs.status(run) == "finished"]
+    every = sorted({file.parent for file in folder.rglob(CONFIG) if ".hydra" not in file.parts}, key=_natural)
+    done = [run for run in every if find.status(run) == "finished"]
     if not done:
         raise Problem(f"sweep={sweep}: there is no finished run below it")
     if left := [str(run) for run in every if run not in done]:

@@ -24,7 +24,8 @@ from imagelab.evaluation.members import Member
 from imagelab.evaluation.networks import Networks
 from imagelab.evaluation.tta import Tta, plain
 from imagelab.evaluation.views import Form, FormBatches
-from imagelab.predictor import Predictor, bare
+from imagelab.model.network import bare
+from imagelab.predictor import Predictor
 
 REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, IndexError)
 

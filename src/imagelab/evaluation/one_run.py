@@ -4,8 +4,17 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagelab import runs, screen
+import torch
+
+from imagelab.build import build_classifier, build_data, build_trainer
+from imagelab.checkpoints.content import better, expect_classes, module_state
+from imagelab.checkpoints.durable import read
+from imagelab.data.preprocess import Preprocess
+from imagelab.model.network import bare
 from imagelab.problem import Problem
+from imagelab.runs import files
+from imagelab.terminal import screen
+from imagelab.training.feasibility import label_marks
 
 Node = dict[str, Any]
 
@@ -37,14 +46,11 @@ def tested(folder: Path, *, checkpoint: str, split: str, weights: str | None, ro
         Problem: The run has no such checkpoint, split or weights, the checkpoint is damaged, the images are
             gone, or it has learnt without labels.
     """
-    from imagelab.build import build_classifier, build_trainer
-    from imagelab.checkpoint import better, expect_classes, module_state
-
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     content = checkpoint_of(folder, checkpoint)
     expect_classes(content, folder)
     state = module_state(content, weights)
-    cfg = here(runs.read_config(folder), root)
+    cfg = here(files.read_config(folder), root)
     data = data_of(cfg, content["imagelab"], split)
     trainer = build_trainer(cfg, folder, logger=False, callbacks=[], enable_checkpointing=False)
     classifier = build_classifier(cfg, data, trainer, tricks={})
@@ -61,8 +67,6 @@ def checkpoint_of(folder: Path, name: str) -> Node:
     Raises:
         Problem: There is none, or it is damaged.
     """
-    from imagelab.checkpoint import read
-
     file = folder / "checkpoints" / f"{name}.ckpt"
     if name == "best" and not file.exists() and file.with_name("last.ckpt").exists():
         raise Problem(f"run={folder} has no best epoch yet: it ended in its first one; say checkpoint=last")
@@ -80,10 +84,6 @@ def data_of(cfg: Node, card: Node, split: str) -> Any:
     Raises:
         Problem: They have no such split, or other classes.
     """
-    from imagelab.build import build_data
-    from imagelab.data.preprocess import Preprocess
-    from imagelab.plan import label_marks
-
     data = build_data(cfg, Preprocess.from_dict(card["preprocess"]))
     if split not in data.counts:
         raise Problem(f"split={split}: the run's data have no such split; they have {', '.join(data.counts)}")
@@ -103,8 +103,6 @@ def here(cfg: Node, root: str | None) -> Node:
     Raises:
         Problem: The data of the run lie in no folder, so that there is none to change.
     """
-    from imagelab.predictor import bare
-
     data, trainer = cfg["data"], cfg["trainer"]
     if root is not None:
         if "root" not in data:
@@ -124,15 +122,11 @@ def here(cfg: Node, root: str | None) -> Node:
 
 def device_of(trainer: Node) -> Any:
     """The device that a run's trainer would have on this machine."""
-    import torch
-
     on_cpu = _accelerator(trainer) == "cpu" or not torch.accelerator.is_available()
     return torch.device("cpu") if on_cpu else torch.accelerator.current_accelerator()
 
 
 def _accelerator(trainer: Node) -> str:
-    import torch
-
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     there = {"cpu": True, "gpu": cuda or mps, "cuda": cuda, "mps": mps}
     asked = str(trainer.get("accelerator", "auto"))

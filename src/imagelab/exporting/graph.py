@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imagelab.checkpoints.card import INPUT, Card
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
-from imagelab.exporting.card import INPUT, Card
 from imagelab.predictor import Predictor, TakesPictures
 from imagelab.problem import Problem
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.exporting.card import BATCH, INPUT, KEY, OUTPUT, Card, read, written
+from imagelab.checkpoints.card import BATCH, INPUT, KEY, OUTPUT, Card, read, written
 from imagelab.exporting.formats import need
 from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
 from imagelab.predictor import Predictor

@@ -4,15 +4,12 @@ Source: https://huggingface.co/docs/safetensors
 """
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from imagelab.exporting.card import KEY, Card, read, written
-from imagelab.predictor import Predictor, from_card
-from imagelab.problem import Problem
-
-ENDING = ".safetensors"
+from imagelab.checkpoints.card import KEY, Card, written
+from imagelab.loading import load
+from imagelab.predictor import Predictor
 
 
 def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
@@ -31,15 +28,4 @@ def opened(path: Path) -> Predictor:
     Raises:
         Problem: There is no such file, it is damaged, or another program's.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise Problem(f"There is no file {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            handle: Any = file
-            card = read(handle.metadata(), path)
-            state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - no dict
-    except (SafetensorError, OSError) as error:
-        raise Problem(f"{path} is damaged ({error})") from error
-    return from_card(card, state)
+    return load(path)

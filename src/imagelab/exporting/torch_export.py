@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
-from imagelab.exporting.card import BATCH, KEY, Card, read, written
+from imagelab.checkpoints.card import BATCH, KEY, Card, read, written
 from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
 from imagelab.predictor import Predictor
 

@@ -40,8 +40,8 @@ def pictures_of(data: Node, seed: int, count: int) -> tuple[list[np.ndarray], st
         seed: Of the run.
         count: How many, >= 1.
     """
-    from imagelab.config import split
-    from imagelab.make import make
+    from imagelab.config.make import make
+    from imagelab.config.schema import split
 
     own, _ = split("data", data)
     own |= {"download": False} if "download" in own else {}

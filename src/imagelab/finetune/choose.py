@@ -1,32 +1,38 @@
 """Puts in place of `finetune=auto` what it chooses, once: a run that goes on keeps to it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagelab import menu, screen
+from imagelab.config import menu
+from imagelab.config.make import make
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.finetune.auto import Auto
 from imagelab.finetune.features import capturing
 from imagelab.finetune.head import head_layers
-from imagelab.make import make
 from imagelab.model.head import last_layer
+from imagelab.model.network import build_net
 from imagelab.randomness import stream
+from imagelab.terminal import screen
 
 Node = dict[str, Any]
 BATCH = 128  # images
 EACH = 20  # images of a class that nearest neighbours need: of more classes, only some are looked at
 
 
-def chosen(cfg: Node, known: Node | None) -> tuple[Node, Node | None]:
+def chosen(
+    cfg: Node, known: Node | None, build_data: Callable[[Node], ImageData]
+) -> tuple[Node, Node | None]:
     """The config with the strategy that suits its data, and the record of the choice; None: none was left.
 
     Args:
         cfg: Of the run.
         known: The card of the checkpoint that it goes on from.
+        build_data: Builds the images that a config names.
     """
     auto = make(cfg["finetune"]) if cfg["finetune"] else None
     if not isinstance(auto, Auto):
@@ -34,7 +40,7 @@ def chosen(cfg: Node, known: Node | None) -> tuple[Node, Node | None]:
     if known:
         record, when = known["finetune"], "as when the run began: "
     else:
-        record, when = _measured(cfg, auto), ""
+        record, when = _measured(cfg, auto, build_data), ""
     screen.say(f"finetune=auto: {when}{record['why']}.")
     return cfg | {"finetune": menu.load(menu.folder() / "finetune" / f"{record['choice']}.yaml")}, record
 
@@ -64,15 +70,15 @@ def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Te
     return torch.cat(made), torch.cat(pixels)
 
 
-def _measured(cfg: Node, auto: Auto) -> Node:
-    from imagelab.build import build_data, build_net  # which asks here what to build
-
+def _measured(cfg: Node, auto: Auto, build_data: Callable[[Node], ImageData]) -> Node:
     data = build_data(cfg)
     labels = data.splits["train"].labels
     per_class = float(np.median(np.unique(labels, return_counts=True)[1]))
     if auto.similarity is not None:
         return auto.decide(per_class, None)
-    net = build_net(cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], data=data)
+    net = build_net(
+        cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], sample=data.sample
+    )
     places = looked_at(labels, auto.images, cfg["seed"])
     screen.say(f"finetune=auto: looking at {len(places):,} training images with the network as it is ...")
     features, pixels = features_of(net, data, places)

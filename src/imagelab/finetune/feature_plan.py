@@ -6,7 +6,6 @@ import torch
 from lightning import Callback, Trainer
 from torch import nn
 
-from imagelab.classifier import Classifier
 from imagelab.contracts import Rewire
 from imagelab.data.image_data import ImageData
 from imagelab.data.memory import ROOM
@@ -14,28 +13,31 @@ from imagelab.finetune.features import FeatureCache, capturing
 from imagelab.finetune.head import head_layers
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.logger.pictures import AugmentedPictures
-from imagelab.stop import StopRequest
-from imagelab.transfer import TransferClassifier
+from imagelab.training.stop import StopRequest
 from imagelab.trick.swa import SWA
 
 LOOKED_AT = 4  # images that the two ways to the logits are compared on
 
 
 def cache_features(
-    classifier: Classifier, data: ImageData, trainer: Trainer, tricks: Sequence[object], stop: StopRequest
+    probe: LinearProbe,
+    net: nn.Module,
+    data: ImageData,
+    trainer: Trainer,
+    tricks: Sequence[object],
+    stop: StopRequest,
 ) -> None:
-    """Let a trainer begin a linear probe with the features; other runs stay as they are.
+    """Let a trainer begin a linear probe with the features, where they can stand in for the images.
 
     Args:
-        classifier: To train.
+        probe: The strategy.
+        net: The network to train.
         data: Its images.
         trainer: Changed in place. Where it gets features, it draws no pictures of what it is fed.
         tricks: Of the run.
         stop: What Ctrl-C and SIGTERM set.
     """
-    if not isinstance(classifier, TransferClassifier) or not isinstance(classifier.strategy, LinearProbe):
-        return
-    cache = feature_cache(classifier.strategy, classifier.net, data, trainer, tricks, stop)
+    cache = feature_cache(probe, net, data, trainer, tricks, stop)
     callbacks: list[Callback] = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
     fed = [one for one in callbacks if not (cache.layers and isinstance(one, AugmentedPictures))]
     callbacks[:] = [cache, *fed]

@@ -16,7 +16,6 @@ from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from imagelab import screen
 from imagelab.contracts import Batch
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
@@ -24,7 +23,8 @@ from imagelab.data.dataset import ArrayBatches
 from imagelab.data.image_data import ImageData
 from imagelab.data.workers import make_loader, worker_count
 from imagelab.randomness import sample_keys
-from imagelab.stop import Stopped, StopRequest
+from imagelab.terminal import screen
+from imagelab.training.stop import Stopped, StopRequest
 
 LARGEST_BATCH = 256  # images: a full batch need not fit on the device with all that a network remembers
 SWAPPED = ("splits", "train_set", "on_device", "in_workers", "workers", "preprocess")

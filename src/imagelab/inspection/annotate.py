@@ -12,16 +12,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from imagelab import record, runs, screen
 from imagelab.data.image_data import ImageData
+from imagelab.finding import Finding, plain
 from imagelab.inspection.annotation import Answers, Said, order_of, records
 from imagelab.inspection.suspects import pixels, readable_data
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture
+from imagelab.pages.publish import publish
+from imagelab.pages.table import table
 from imagelab.problem import Problem
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture
-from imagelab.reports.publish import publish
-from imagelab.reports.table import table
-from imagelab.summary import near
+from imagelab.runs import files
+from imagelab.terminal import screen
+from imagelab.terminal.summary import near
 
 Node = dict[str, Any]
 HOST = "127.0.0.1"
@@ -57,7 +59,7 @@ class Annotation:
     def keep_order(self) -> None:
         """Let an annotation be gone on with."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        runs.write_json(self.folder / ORDER, {"split": self.split, "files": self.files})
+        files.write_json(self.folder / ORDER, {"split": self.split, "files": self.files})
 
     def state(self) -> Node:
         """What the page needs to show the next image; never its label."""
@@ -75,10 +77,10 @@ class Annotation:
                 given = self.data.classes[int(self.labels[self.places[number]])]
                 said = self.data.classes[label]
                 self.answers.add(Said(number, self.files[number], given, said, round(seconds, 2)))
-                runs.write_json(self.folder / f"{STEM}.json", record.plain(self.records()))
+                files.write_json(self.folder / f"{STEM}.json", plain(self.records()))
             return self.state()
 
-    def records(self) -> list[record.Record]:
+    def records(self) -> list[Finding]:
         """What came out so far."""
         return records(self.answers.said, len(self.places))
 
@@ -107,14 +109,9 @@ def annotate(cfg: Node, folder: Path) -> None:
         server.server_close()
     screen.say(f"{begun.result()}.")
     if begun.answers.said:
-        publish(
-            begun.folder,
-            STEM,
-            title="Labels by hand",
-            summary=f"{begun.result()}.",
-            records=begun.records(),
-            sections=[_mistakes(begun)],
-        )
+        summary, sections = f"{begun.result()}.", [_mistakes(begun)]
+        title, records = "Labels by hand", begun.records()
+        publish(begun.folder, STEM, title=title, summary=summary, records=records, sections=sections)
     if not begun.done:
         screen.say(f"go on: imagelab inspect annotate={near(begun.folder)} with the same data=...")
 

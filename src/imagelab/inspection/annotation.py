@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.evaluation.per_class import wilson
+from imagelab.finding import Finding
 from imagelab.problem import Problem
 from imagelab.randomness import stream
-from imagelab.record import Record
 
 TWICE = 0.2  # share of the images that come a second time
 APART = 0.5  # share of all that comes before the first of these
@@ -54,7 +54,7 @@ def order_of(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.concatenate([once[:early], late])
 
 
-def records(said: Sequence[Said], total: int) -> list[Record]:
+def records(said: Sequence[Said], total: int) -> list[Finding]:
     """What came out so far.
 
     Args:
@@ -110,12 +110,12 @@ def _first_and_second(said: Sequence[Said]) -> tuple[list[Said], list[tuple[Said
     return list(first.values()), second
 
 
-def _share(name: str, hits: int, total: int, why: str) -> Record:
+def _share(name: str, hits: int, total: int, why: str) -> Finding:
     if not total:
-        return Record(name=name, status="INFO", value=None, expected="", why=f"{why}; none yet", fix="")
+        return Finding(name=name, status="INFO", value=None, expected="", why=f"{why}; none yet", fix="")
     low, high = wilson(hits, total)
     value = {"share": round(hits / total, 6), "low": round(low, 6), "high": round(high, 6), "images": total}
-    return Record(name=name, status="INFO", value=value, expected="", why=why, fix="")
+    return Finding(name=name, status="INFO", value=value, expected="", why=why, fix="")
 
 
 def _read(path: Path) -> list[Said]:

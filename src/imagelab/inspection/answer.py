@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 if TYPE_CHECKING:
     from imagelab.inspection.scan import Seen
-    from imagelab.reports.page import Section
+    from imagelab.pages.page import Section
 
 Node = dict[str, Any]
 
@@ -18,7 +18,7 @@ Node = dict[str, Any]
 class Answer:
     """Records for the table of the command, and what the page shows of them."""
 
-    records: list[Record]
+    records: list[Finding]
     sections: "list[Section]" = field(default_factory=list)
 
 

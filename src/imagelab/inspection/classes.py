@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from imagelab.data.listing import some
+from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
+from imagelab.pages.charts import bars
+from imagelab.pages.page import Section
+from imagelab.pages.table import table
 from imagelab.problem import nearest
-from imagelab.record import Record
-from imagelab.reports.charts import bars
-from imagelab.reports.page import Section
-from imagelab.reports.table import table
 
 Node = dict[str, Any]
 Counts = Mapping[str, Mapping[str, int]]
@@ -56,8 +56,8 @@ def _counts(labels: np.ndarray, classes: list[str]) -> dict[str, int]:
     return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
 
-def _totals(counts: Counts) -> Record:
-    return Record(
+def _totals(counts: Counts) -> Finding:
+    return Finding(
         name="images by class and split",
         status="INFO",
         value={split: dict(classes) for split, classes in counts.items()},
@@ -67,12 +67,12 @@ def _totals(counts: Counts) -> Record:
     )
 
 
-def _imbalance(counts: Counts) -> Record:
+def _imbalance(counts: Counts) -> Finding:
     train = {name: count for name, count in counts.get("train", {}).items() if count}
     ratio = max(train.values()) / min(train.values()) if train else 0.0
     far = ratio > IMBALANCED
     least = min(train, key=train.__getitem__) if train else ""
-    return Record(
+    return Finding(
         name="class imbalance",
         status="WARN" if far else "OK" if train else "INFO",
         value=round(ratio, 2) if train else None,
@@ -84,9 +84,9 @@ def _imbalance(counts: Counts) -> Record:
     )
 
 
-def _same_names(counts: Counts) -> Record:
+def _same_names(counts: Counts) -> Finding:
     found = lacking(counts)
-    return Record(
+    return Finding(
         name="same classes in every split",
         status="FAIL" if found else "OK",
         value={f"{split} lacks": names for split, names in found.items()} or "yes",
@@ -99,14 +99,14 @@ def _same_names(counts: Counts) -> Record:
     )
 
 
-def _enough(counts: Counts) -> Record:
+def _enough(counts: Counts) -> Finding:
     held_out = {split: classes for split, classes in counts.items() if split != "train"}
     few = {
         split: names
         for split, classes in held_out.items()
         if (names := [name for name, count in classes.items() if 0 < count < 10])
     }
-    return Record(
+    return Finding(
         name="images to measure a class with",
         status="WARN" if few else "OK",
         value={split: some(names) for split, names in few.items()} or "10 or more each",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from imagelab import config
+from imagelab.config import schema
 from imagelab.contracts import Images, Photos
 from imagelab.data.decisions import decide
 from imagelab.data.decode import decode
@@ -83,7 +83,7 @@ def collect(cfg: Node) -> Collection:
     Raises:
         Problem: There are none.
     """
-    own, knobs = config.split("data", cfg["data"])
+    own, knobs = schema.split("data", cfg["data"])
     if own["_target_"] == FOLDER:
         found = walk(own["root"], own["manifest"])
         names = sorted(set(chain.from_iterable(found.listing.values())))
@@ -91,7 +91,7 @@ def collect(cfg: Node) -> Collection:
             split: _files(classes, names) for split, classes in found.listing.items()
         }
     else:
-        from imagelab.make import make
+        from imagelab.config.make import make
 
         made = make(own, seed=cfg["seed"], labelled=True)
         found, names, source = None, list(made.classes), dict(made.splits)

@@ -10,12 +10,12 @@ import torch
 from imagelab.build import build_data
 from imagelab.contracts import Inputs
 from imagelab.data.image_data import ImageData
+from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.logger.pictures import captions, grid, legible, save
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture, gallery
 from imagelab.problem import Problem
-from imagelab.record import Record
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture, gallery
 
 Node = dict[str, Any]
 RANDOM = 48  # images of the first step that are shown
@@ -110,5 +110,5 @@ def _gallery(pixels: np.ndarray, words: list[str]) -> str:
     return gallery([Picture(*pair) for pair in zip(pixels, words, strict=True)], budget=BUDGET)
 
 
-def _record(status: Any, value: Any, why: str, fix: str) -> Record:
-    return Record(name="what enters the network", status=status, value=value, expected="", why=why, fix=fix)
+def _record(status: Any, value: Any, why: str, fix: str) -> Finding:
+    return Finding(name="what enters the network", status=status, value=value, expected="", why=why, fix=fix)

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from imagelab.finding import Finding, Status
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.command import FOLDER, on_folder
 from imagelab.inspection.duplicates import Duplicates, Pair, find_duplicates
 from imagelab.inspection.repair import repair
 from imagelab.inspection.scan import Seen
-from imagelab.record import Record, Status
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture
-from imagelab.reports.table import table
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture
+from imagelab.pages.table import table
 
 Node = dict[str, Any]
 SHOWN = 60  # pairs in the page
@@ -59,10 +59,10 @@ def _across(seen: Seen, pair: Pair) -> bool:
     return bool(seen.images.splits[pair.first] != seen.images.splits[pair.second])
 
 
-def _labels(seen: Seen, pairs: list[Pair]) -> Record:
+def _labels(seen: Seen, pairs: list[Pair]) -> Finding:
     differ = [pair for pair in pairs if not _agree(seen, pair)]
     exact = any(pair.kind == "exact" for pair in differ)
-    return Record(
+    return Finding(
         name="copies with different labels",
         status="FAIL" if exact else "WARN" if differ else "OK",
         value=_named(seen, differ) or "none",
@@ -74,14 +74,14 @@ def _labels(seen: Seen, pairs: list[Pair]) -> Record:
     )
 
 
-def _leak(seen: Seen, pairs: list[Pair], found: Duplicates, cfg: Node) -> Record:
+def _leak(seen: Seen, pairs: list[Pair], found: Duplicates, cfg: Node) -> Finding:
     across = [pair for pair in pairs if _across(seen, pair)]
     kinds = Counter(f"{_between(seen, pair)} {pair.kind}" for pair in across)
     leaked = leaked_share(seen, found.groups)
     exact = any(pair.kind == "exact" for pair in across)
     status: Status = "FAIL" if exact else "WARN" if across else "OK"
     share = ", ".join(f"{100 * part:.2g}% of {split}" for split, part in leaked.items() if part)
-    return Record(
+    return Finding(
         name="copies across splits",
         status=status,
         value=dict(kinds) if across else "none",
@@ -110,11 +110,11 @@ def repair_command(cfg: Node) -> str:
     return on_folder("inspect", root=data["root"], manifest=data["manifest"]) + " split=repaired"
 
 
-def _within(seen: Seen, pairs: list[Pair]) -> Record:
+def _within(seen: Seen, pairs: list[Pair]) -> Finding:
     inside = [pair for pair in pairs if not _across(seen, pair)]
     kinds = Counter(f"{_between(seen, pair)} {pair.kind}" for pair in inside)
     exact = any(pair.kind == "exact" for pair in inside)
-    return Record(
+    return Finding(
         name="copies within a split",
         status="WARN" if exact else "INFO" if inside else "OK",
         value=dict(kinds) if inside else "none",
@@ -124,14 +124,14 @@ def _within(seen: Seen, pairs: list[Pair]) -> Record:
     )
 
 
-def _how(seen: Seen, found: Duplicates) -> Record:
+def _how(seen: Seen, found: Duplicates) -> Finding:
     if found.thresholds is None:
         value, why = "exact copies only", "images of under 16 pixels are too small to tell near copies"
     else:
         value = {"coarse correlation": round(found.thresholds.coarse, 3), "likeness": found.thresholds.fine}
         why = "not seen: crops by a fifth and more, wide borders, rotations beyond a few degrees"
     cut = "; there are more pairs than the million that were kept" if found.cut else ""
-    return Record(name="how copies are told", status="INFO", value=value, expected="", why=why + cut, fix="")
+    return Finding(name="how copies are told", status="INFO", value=value, expected="", why=why + cut, fix="")
 
 
 def _between(seen: Seen, pair: Pair) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from imagelab import config, runs
-from imagelab.checkpoint import CLASSIFY, read, task_of
+from imagelab.checkpoints.content import CLASSIFY, task_of
+from imagelab.checkpoints.durable import read
+from imagelab.config import schema
 from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
@@ -23,6 +24,7 @@ from imagelab.inspection.patch_features import SIDE, patch_features
 from imagelab.model.head import last_layer
 from imagelab.model.weights import checkpoint_of
 from imagelab.problem import Problem
+from imagelab.runs import files
 
 Node = dict[str, Any]
 BATCH = 128  # images
@@ -60,8 +62,8 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
     content, folder = read(checkpoint), checkpoint.parent.parent
     if task_of(content) != CLASSIFY:
         return
-    if (folder / runs.CONFIG).is_file():
-        seen = _overlap(runs.read_config(folder)["data"], cfg["data"])
+    if (folder / files.CONFIG).is_file():
+        seen = _overlap(files.read_config(folder)["data"], cfg["data"])
     else:
         seen = content.get("imagelab", {}).get("classes") == classes
     if seen:
@@ -75,9 +77,11 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
 @torch.no_grad()
 def network_features(cfg: Node, data: ImageData) -> np.ndarray:
     """What enters the head of the config's network, of all images, not augmented: (N, F) float32."""
-    from imagelab.build import build_net  # which imports nearly everything
+    from imagelab.model.network import build_net  # which imports nearly everything
 
-    net = build_net(cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], data=data)
+    net = build_net(
+        cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], sample=data.sample
+    )
     layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     net, made = net.to(device or "cpu"), []
@@ -104,7 +108,7 @@ def _small(images: Any) -> torch.Tensor:
 def _overlap(one: Node, other: Node) -> bool:
     """Whether two data sets may have images in common: folders, where one lies in the other."""
     said = [
-        {k: v for k, v in config.split("data", node)[0].items() if k not in ASIDE} for node in (one, other)
+        {k: v for k, v in schema.split("data", node)[0].items() if k not in ASIDE} for node in (one, other)
     ]
     if one["_target_"] != FOLDER:
         return said[0] == said[1]

@@ -4,14 +4,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.look import kind_of
 from imagelab.inspection.scan import Seen
 from imagelab.inspection.walk import Walk
-from imagelab.record import Record
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture
-from imagelab.reports.table import table
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture
+from imagelab.pages.table import table
 
 Node = dict[str, Any]
 LISTED = 100  # names in a record; images.csv has all
@@ -69,9 +69,9 @@ def _grey(seen: Seen) -> Any:
     return seen.readable & (seen.measures["chroma"] < 0.04)
 
 
-def _readable(seen: Seen) -> Record:
+def _readable(seen: Seen) -> Finding:
     bad = {str(seen.images.names[index]): why for index, why in sorted(seen.faults.items())}
-    return Record(
+    return Finding(
         name="files that can be read",
         status="FAIL" if bad else "OK",
         value=_first(bad) if bad else f"all {len(seen.images):,}",
@@ -81,9 +81,9 @@ def _readable(seen: Seen) -> Record:
     )
 
 
-def _odd(seen: Seen, odd: dict[int, tuple[str, ...]]) -> Record:
+def _odd(seen: Seen, odd: dict[int, tuple[str, ...]]) -> Finding:
     told = {str(seen.images.names[index]): "; ".join(words) for index, words in odd.items()}
-    return Record(
+    return Finding(
         name="files unlike the others",
         status="WARN" if odd else "OK",
         value=_first(told) if told else "none",
@@ -99,10 +99,10 @@ def _summary(odd: dict[int, tuple[str, ...]]) -> str:
     return told + ("; ..." if len(times) > 8 else "")
 
 
-def _kinds(seen: Seen) -> Record:
+def _kinds(seen: Seen) -> Finding:
     kinds = Counter(kind or "in memory" for kind in seen.kinds[seen.readable].tolist())
     sizes = Counter(f"{width} x {height}" for width, height in seen.sizes[seen.readable].tolist())
-    return Record(
+    return Finding(
         name="formats and sizes",
         status="INFO",
         value={"formats": dict(kinds.most_common()), "sizes": dict(sizes.most_common(10))},
@@ -112,8 +112,8 @@ def _kinds(seen: Seen) -> Record:
     )
 
 
-def _layout(found: Walk) -> Record:
-    return Record(
+def _layout(found: Walk) -> Finding:
+    return Finding(
         name="data=folder takes the folder",
         status="FAIL" if found.refusal else "OK",
         value=found.refusal or "yes",
@@ -123,10 +123,10 @@ def _layout(found: Walk) -> Record:
     )
 
 
-def _strays(found: Walk) -> Record:
+def _strays(found: Walk) -> Finding:
     told = {_below(found.root, path): _stray(path) for path in sorted(found.strays)}
     hidden = [name for name, what in told.items() if what.startswith("a picture")]
-    return Record(
+    return Finding(
         name="files passed over",
         status="WARN" if hidden else "INFO" if told else "OK",
         value=_first(told) if told else "none",

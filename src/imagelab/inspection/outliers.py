@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.files import oddities
 from imagelab.inspection.measures import MEASURES
 from imagelab.inspection.scan import Seen
-from imagelab.record import Record
-from imagelab.reports.charts import histogram
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture
-from imagelab.reports.table import table
+from imagelab.pages.charts import histogram
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture
+from imagelab.pages.table import table
 
 Node = dict[str, Any]
 FAR = 6.0  # robust standard deviations
@@ -91,11 +91,11 @@ def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
             writer.writerow([*what, *shown, *rest])
 
 
-def _record(seen: Seen, named: dict[str, np.ndarray]) -> Record:
+def _record(seen: Seen, named: dict[str, np.ndarray]) -> Finding:
     names = seen.images.names
     value = {measure: names[places[:LISTED]].tolist() for measure, places in named.items()}
     count = len(set().union(*(places.tolist() for places in named.values()))) if named else 0
-    return Record(
+    return Finding(
         name="outliers",
         status="WARN" if named else "OK",
         value=value or "none",

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from imagelab.data.listing import some
+from imagelab.finding import Finding
 from imagelab.inspection.collection import Collection
 from imagelab.inspection.command import on_folder
 from imagelab.inspection.scan import Seen
 from imagelab.problem import Problem
 from imagelab.randomness import stream
-from imagelab.record import Record
 
 Node = dict[str, Any]
 REPAIRED = "repaired split"
@@ -33,7 +33,7 @@ def refuse_strange_names(images: Collection) -> None:
         raise Problem(f"split=repaired: no table can hold these names: {some(strange)}; rename the files")
 
 
-def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
+def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Finding:
     """Write split.csv with the columns file,label,split; unreadable files are left out.
 
     Raises:
@@ -48,7 +48,7 @@ def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Record:
     write_manifest(seen, after, table)
     changed = np.flatnonzero(seen.readable & (after != images.splits))
     moved = Counter(f"{images.splits[i]} -> {after[i] or 'left out'}" for i in changed.tolist())
-    return Record(
+    return Finding(
         name=REPAIRED,
         status="INFO",
         value=dict(moved) or "nothing had to change",

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagelab.data.resize import resized
+from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.randomness import stream
-from imagelab.record import Record
 
 if TYPE_CHECKING:
     from imagelab.inspection.scan import Seen
@@ -80,7 +80,7 @@ def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
     return Answer(records=[signal_record(z, len(some))])
 
 
-def signal_record(z: float, count: int) -> Record:
+def signal_record(z: float, count: int) -> Finding:
     """The verdict on a z among so many images."""
     status = "OK" if z > WARN else "WARN" if z >= FAIL or count < FEWEST else "FAIL"
     few = f"; of {count} images a low z says little" if count < FEWEST else ""
@@ -92,7 +92,7 @@ def signal_record(z: float, count: int) -> Record:
     fix = (
         "look at the pictures with their labels; check how files and labels are paired, and the order of both"
     )
-    return Record(
+    return Finding(
         name="labels follow the images",
         status=status,
         value=round(z, 2),

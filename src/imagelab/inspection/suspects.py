@@ -13,16 +13,16 @@ from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.decisions import KEEP, read_decisions
 from imagelab.data.image_data import ImageData
+from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.features import features_of
 from imagelab.inspection.given_predictions import given_predictions
 from imagelab.inspection.held_out import FOLDS, held_out
 from imagelab.inspection.label_errors import confident_errors, margins, suggestions
-from imagelab.record import Record
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture
-from imagelab.reports.table import table
-from imagelab.summary import near
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture
+from imagelab.pages.table import table
+from imagelab.terminal.summary import near
 
 Node = dict[str, Any]
 SUSPECTS, DECISIONS = "suspects.csv", "decisions.csv"
@@ -169,10 +169,10 @@ def _pictures(data: ImageData, looked: Looked, order: np.ndarray) -> list[Pictur
     return [Picture(pixels(place[name][0].images, place[name][1], SIDE), "") for name in shown]
 
 
-def _predictability(looked: Looked, agreed: float, classes: int) -> Record:
+def _predictability(looked: Looked, agreed: float, classes: int) -> Finding:
     most = np.bincount(looked.labels, minlength=classes).max() / len(looked.labels)
     blind = agreed < most + BLIND * (1 - most)
-    return Record(
+    return Finding(
         name="labels are predictable",
         status="WARN" if blind else "INFO",
         value=round(agreed, 4),
@@ -184,13 +184,13 @@ def _predictability(looked: Looked, agreed: float, classes: int) -> Record:
     )
 
 
-def _estimate(looked: Looked, count: int, agreed: float, folder: Path) -> Record:
+def _estimate(looked: Looked, count: int, agreed: float, folder: Path) -> Finding:
     share = count / len(looked.labels)
     vague, path = agreed < CLEAR, near(folder / DECISIONS)
     doubt = (
         f"; the predictions name {agreed:.0%} of all labels, so that many of these are right" if vague else ""
     )
-    return Record(
+    return Finding(
         name="label errors",
         status="OK" if count == 0 else "INFO" if vague else "WARN",
         value=count,

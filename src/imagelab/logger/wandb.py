@@ -17,14 +17,14 @@ from lightning.pytorch.loggers import WandbLogger
 from wandb.errors import Error
 from wandb.sdk.lib import wbauth
 
-from imagelab import screen
+from imagelab.finding import Finding
 from imagelab.logger.identity import run_id
 from imagelab.logger.reach import answers
+from imagelab.pages.wording import printable, words
 from imagelab.problem import Problem
-from imagelab.record import Record
-from imagelab.reports.wording import printable, words
-from imagelab.results import git_state
-from imagelab.summary import near
+from imagelab.runs.provenance import git_state
+from imagelab.terminal import screen
+from imagelab.terminal.summary import near
 
 PATIENCE = 3.0  # seconds for the server's first answer
 START_PATIENCE = 15  # seconds for the server to take the run
@@ -91,7 +91,7 @@ class _Wandb(WandbLogger):
             self._mind(lambda: super(_Wandb, self).log_metrics(metrics, step))
 
     @rank_zero_only
-    def log_report(self, stem: str, records: Sequence[Record], page: str) -> None:
+    def log_report(self, stem: str, records: Sequence[Finding], page: str) -> None:
         """Show what a command found: a table of the records, and its page."""
         if not self._lost:
             self._mind(lambda: self._log_report(stem, records, page))
@@ -113,8 +113,8 @@ class _Wandb(WandbLogger):
                 screen.say(f"W&B: gave up ({why}); to upload what is missing: {self._sync()}")
             self._lost = True
 
-    def _log_report(self, stem: str, records: Sequence[Record], page: str) -> None:
-        names = [field.name for field in fields(Record)]
+    def _log_report(self, stem: str, records: Sequence[Finding], page: str) -> None:
+        names = [field.name for field in fields(Finding)]
         rows = [
             [*(printable(words(getattr(one, name))) for name in names[:-1]), one.seconds] for one in records
         ]

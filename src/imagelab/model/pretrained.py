@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagelab.checkpoint import read
+from imagelab.checkpoints.durable import read
 from imagelab.data.preprocess import Preprocess
 from imagelab.model.timm import timm_preprocess
 from imagelab.model.torchvision import torchvision_preprocess

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from imagelab.checkpoint import BEST, CLASSIFY, module_state, read, task_of
+from imagelab.checkpoints.content import CLASSIFY, module_state, task_of
+from imagelab.checkpoints.durable import BEST, read
 from imagelab.model.head import last_layer
 from imagelab.problem import Problem, nearest
 

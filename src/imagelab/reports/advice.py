@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from imagelab.compose import plainest
+from imagelab.config.compose import plainest
 from imagelab.reports.verdict import State
-from imagelab.summary import near
+from imagelab.terminal.summary import near
 
 Node = dict[str, Any]
 NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # words that name a folder in use

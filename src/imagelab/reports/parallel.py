@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from imagelab.reports.axes import Axis, drawing, words_at
+from imagelab.pages.axes import Axis, drawing, words_at
+from imagelab.pages.wording import html, words
 from imagelab.reports.sweep_rows import as_number
-from imagelab.reports.wording import html, words
 from imagelab.sweep.space import Interval, Range
 from imagelab.sweep.trial import Row
 

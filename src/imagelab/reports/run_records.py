@@ -9,7 +9,7 @@ from imagelab.evaluation.calibration import Calibration
 from imagelab.evaluation.confusion import most_confused
 from imagelab.evaluation.per_class import per_class, wilson
 from imagelab.evaluation.predictions import Predictions
-from imagelab.record import Record, Status
+from imagelab.finding import Finding, Status
 from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
 from imagelab.reports.verdict import Verdict
@@ -26,9 +26,9 @@ SPIKE = 20.0  # times the median gradient norm
 MISCALIBRATED = 0.05  # expected calibration error, above which a probability misleads
 
 
-def verdict_record(found: Verdict, next_step: Advice) -> Record:
+def verdict_record(found: Verdict, next_step: Advice) -> Finding:
     """The state of the curves, and what to try next."""
-    return Record(
+    return Finding(
         name="verdict",
         status=STATUS.get(found.state, "WARN"),
         value=found.state,
@@ -38,9 +38,9 @@ def verdict_record(found: Verdict, next_step: Advice) -> Record:
     )
 
 
-def numbers_record(found: Verdict) -> Record:
+def numbers_record(found: Verdict) -> Finding:
     """What the verdict rests on."""
-    return Record(
+    return Finding(
         name="numbers of the verdict",
         status="INFO",
         value=found.numbers,
@@ -50,7 +50,7 @@ def numbers_record(found: Verdict) -> Record:
     )
 
 
-def gradient_record(curves: Curves) -> list[Record]:
+def gradient_record(curves: Curves) -> list[Finding]:
     """The norms of the gradient; none where they were not logged."""
     norms = curves.norms[np.isfinite(curves.norms)]
     if not len(norms):
@@ -58,7 +58,7 @@ def gradient_record(curves: Curves) -> list[Record]:
     middle, most = float(np.median(norms)), float(norms.max())
     spiky = most > SPIKE * middle and len(norms) >= 10
     return [
-        Record(
+        Finding(
             name="gradient norm",
             status="WARN" if spiky else "OK",
             value={"median": round(middle, 4), "highest": round(most, 4), "last": round(float(norms[-1]), 4)},
@@ -69,11 +69,11 @@ def gradient_record(curves: Curves) -> list[Record]:
     ]
 
 
-def accuracy_record(found: Predictions) -> Record:
+def accuracy_record(found: Predictions) -> Finding:
     """The accuracy, with what so few images leave open."""
     hits, total = int((found.predicted == found.labels).sum()), len(found.labels)
     low, high = wilson(hits, total)
-    return Record(
+    return Finding(
         name=f"accuracy on {found.split}",
         status="INFO",
         value=round(hits / max(total, 1), 4),
@@ -83,7 +83,7 @@ def accuracy_record(found: Predictions) -> Record:
     )
 
 
-def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
+def class_records(found: Predictions, counts: np.ndarray) -> list[Finding]:
     """The weakest class and the most confused pair, where anything went wrong."""
     pairs = most_confused(counts, 1)
     rows = [row for row in per_class(counts) if not math.isnan(row.recall)]
@@ -93,7 +93,7 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
     low, high = weak.recall_interval
     given, taken = found.classes[pair.given], found.classes[pair.predicted]
     return [
-        Record(
+        Finding(
             name="weakest class",
             status="INFO",
             value=found.classes[weak.label],
@@ -104,7 +104,7 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
             ),
             fix="",
         ),
-        Record(
+        Finding(
             name="most confused",
             status="INFO",
             value=f"{given} taken for {taken}",
@@ -115,13 +115,13 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Record]:
     ]
 
 
-def calibration_record(found: Calibration) -> Record:
+def calibration_record(found: Calibration) -> Finding:
     """Whether probabilities can be believed; without a verdict where there are few images."""
     low, high = found.interval
     status: Status = "INFO" if not found.resolved else "WARN" if low > MISCALIBRATED else "OK"
     too_few = "" if found.resolved else f" {found.images:,} images are too few for a verdict."
     mends = found.after < found.before and status == "WARN"
-    return Record(
+    return Finding(
         name="calibration error",
         status=status,
         value=round(found.ece, 4),
@@ -134,16 +134,16 @@ def calibration_record(found: Calibration) -> Record:
     )
 
 
-def failed_record(what: str, error: object) -> Record:
+def failed_record(what: str, error: object) -> Finding:
     """A part of the report that could not be made, in a sentence."""
-    return Record(name=what, status="INFO", value=None, expected="", why=str(error), fix="")
+    return Finding(name=what, status="INFO", value=None, expected="", why=str(error), fix="")
 
 
-def facts_of(results: dict[str, Any]) -> Record:
+def facts_of(results: dict[str, Any]) -> Finding:
     """How the run ended."""
     best = results.get("best") or {}
     epoch, value, told = best.get("epoch"), best.get("value"), str(results.get("error") or "")
     if epoch is not None and value is not None:
         told = f"Best epoch {epoch + 1} of {results['epochs']}: {best['monitor']} {value:.4f}. {told}".strip()
     status = results.get("status", "going on, or killed")
-    return Record(name="run", status="INFO", value=status, expected="", why=told, fix="")
+    return Finding(name="run", status="INFO", value=status, expected="", why=told, fix="")

@@ -10,13 +10,13 @@ from imagelab.evaluation.confusion import busiest, most_confused
 from imagelab.evaluation.mistakes import confident_mistakes, losses, top_losses
 from imagelab.evaluation.per_class import ClassRow, per_class
 from imagelab.evaluation.predictions import Predictions
-from imagelab.reports.charts import bars
+from imagelab.pages.charts import bars
+from imagelab.pages.line_plot import Points, line_plot
+from imagelab.pages.matrix import matrix
+from imagelab.pages.page import Section
+from imagelab.pages.picture import Picture, gallery
+from imagelab.pages.table import table
 from imagelab.reports.curves import Curves, smoothed
-from imagelab.reports.line_plot import Points, line_plot
-from imagelab.reports.matrix import matrix
-from imagelab.reports.page import Section
-from imagelab.reports.picture import Picture, gallery
-from imagelab.reports.table import table
 
 SHOWN_CLASSES = 30  # of a confusion matrix
 SHOWN_ROWS = 300  # of a table of classes

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from imagelab.reports.axes import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, drawing, grid, labels
+from imagelab.pages.axes import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, drawing, grid, labels
+from imagelab.pages.wording import html
 from imagelab.reports.curves import Curves, read_curves
 from imagelab.reports.parallel import BEST, told
-from imagelab.reports.wording import html
 from imagelab.sweep.trial import Row
 
 

@@ -5,21 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from imagelab import record, screen
+from imagelab import finding
+from imagelab.finding import Finding
+from imagelab.pages.bars import bars
+from imagelab.pages.page import Section
+from imagelab.pages.publish import publish
+from imagelab.pages.table import Cell, table
 from imagelab.problem import Problem
-from imagelab.record import Record
-from imagelab.reports.bars import bars
-from imagelab.reports.page import Section
 from imagelab.reports.parallel import colours_of, parallel
-from imagelab.reports.publish import publish
 from imagelab.reports.sweep_curves import curves_of_trials, curves_plot
 from imagelab.reports.sweep_importance import importances
 from imagelab.reports.sweep_records import sweep_records
 from imagelab.reports.sweep_rows import REPEATS, Sweep, as_number, read_sweep
-from imagelab.reports.table import Cell, table
 from imagelab.sweep import started
 from imagelab.sweep.fold_summary import RECORDS as FOLD_RECORDS
 from imagelab.sweep.trial import Row
+from imagelab.terminal import screen
 
 MOST = 500  # trials in the table and the pictures
 
@@ -59,10 +60,10 @@ def on_sweep(name: str | None, run: str | None, stem: str) -> None:
     screen.say(verdict, f"\n{step.value}")
 
 
-def fold_records(folder: Path) -> list[Record]:
+def fold_records(folder: Path) -> list[Finding]:
     """Those of a cross-validation."""
     file = folder / FOLD_RECORDS
-    return record.read(file) if file.is_file() else []
+    return finding.read(file) if file.is_file() else []
 
 
 def sections(sweep: Sweep) -> list[Section]:

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from imagelab.record import Record
+from imagelab.finding import Finding
 from imagelab.reports.sweep_edge import Edge, edges
 from imagelab.reports.sweep_importance import Importance, importances
 from imagelab.reports.sweep_rows import Sweep, Values, setup_of
-from imagelab.summary import near, number
 from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, Row
+from imagelab.terminal.summary import near, number
 
 CLEAR = 2.0  # standard errors of a difference above which it counts as one
 FEW = 10  # trials below which little can be resolved
 
 
-def sweep_records(sweep: Sweep) -> list[Record]:
+def sweep_records(sweep: Sweep) -> list[Finding]:
     """The records of a sweep, in the order in which one asks."""
     found = [how_it_went(sweep)]
     if sweep.best is not None:
@@ -27,7 +27,7 @@ def sweep_records(sweep: Sweep) -> list[Record]:
     return [*found, next_step(sweep)]
 
 
-def how_it_went(sweep: Sweep) -> Record:
+def how_it_went(sweep: Sweep) -> Finding:
     """How many trials ended in which way."""
     counts = {name: sum(row.status == name for row in sweep.rows) for name in _statuses(sweep)}
     lost = sum(counts.get(name, 0) for name in (FAILED, KILLED))
@@ -35,7 +35,7 @@ def how_it_went(sweep: Sweep) -> Record:
     why = "Failed and killed trials say nothing of their values." if lost else ""
     if diverged > 0.3:
         why += f" {diverged:.0%} diverged: the range goes too far."
-    return Record(
+    return Finding(
         name="trials",
         status="WARN" if lost or diverged > 0.3 else "INFO",
         value=counts,
@@ -45,7 +45,7 @@ def how_it_went(sweep: Sweep) -> Record:
     )
 
 
-def best(sweep: Sweep, row: Row) -> Record:
+def best(sweep: Sweep, row: Row) -> Finding:
     """The best trial, or of several that repeat each other, the best mean."""
     values, results = next(iter(sweep.setups.items()))
     if len(results) > 1:
@@ -55,12 +55,12 @@ def best(sweep: Sweep, row: Row) -> Record:
         tested = row.test.get(sweep.monitor.replace("val/", "test/"))
         found = {"trial": row.number, sweep.monitor: row.value} | ({} if tested is None else {"test": tested})
         told = f"{_said(values)}. The best of many is partly luck: judge it by test."
-    return Record(name="best", status="INFO", value=found, expected="", why=told, fix="")
+    return Finding(name="best", status="INFO", value=found, expected="", why=told, fix="")
 
 
-def at_the_edge(edge: Edge) -> Record:
+def at_the_edge(edge: Edge) -> Finding:
     """The best trials lie at an end of a range."""
-    return Record(
+    return Finding(
         name=f"range of {edge.name}",
         status="WARN",
         value=edge.value,
@@ -70,11 +70,11 @@ def at_the_edge(edge: Edge) -> Record:
     )
 
 
-def spread(sweep: Sweep) -> Record:
+def spread(sweep: Sweep) -> Finding:
     """How much trials differ that only repeat each other, and whether the best set-up's lead is more."""
     setups, deviation = sweep.setups, pooled_deviation(sweep.setups)
     if deviation is None:
-        return Record(
+        return Finding(
             name="luck",
             status="INFO",
             value="not known",
@@ -86,12 +86,12 @@ def spread(sweep: Sweep) -> Record:
     if len(setups) < 2:
         only = next(iter(setups.values()))
         why = f"{len(only)} repeats: {number(float(np.mean(only)))} ± {number(deviation)}."
-        return Record(name="luck", status="INFO", value=value, expected="", why=why, fix="")
+        return Finding(name="luck", status="INFO", value=value, expected="", why=why, fix="")
     (first, one), (second, other) = list(setups.items())[:2]
     gap = abs(float(np.mean(one)) - float(np.mean(other)))
     error = deviation * math.sqrt(1 / len(one) + 1 / len(other))
     clear = gap > CLEAR * error
-    return Record(
+    return Finding(
         name="luck",
         status="OK" if clear else "WARN",
         value=value | {"lead": gap, "error of the lead": error},
@@ -102,11 +102,11 @@ def spread(sweep: Sweep) -> Record:
     )
 
 
-def importance_records(sweep: Sweep, found: Sequence[Importance]) -> list[Record]:
+def importance_records(sweep: Sweep, found: Sequence[Importance]) -> list[Finding]:
     """Which parameters matter."""
     count = len(sweep.judged()[0])
     return [
-        Record(
+        Finding(
             name=f"importance of {one.name}",
             status="INFO",
             value=one.share if one.resolved else "not resolved",
@@ -119,10 +119,10 @@ def importance_records(sweep: Sweep, found: Sequence[Importance]) -> list[Record
     ]
 
 
-def next_step(sweep: Sweep) -> Record:
+def next_step(sweep: Sweep) -> Finding:
     """What to type next."""
     sentence, command = _next(sweep)
-    return Record(name="next", status="INFO", value=command, expected="", why=sentence, fix="")
+    return Finding(name="next", status="INFO", value=command, expected="", why=sentence, fix="")
 
 
 def pooled_deviation(setups: dict[Values, list[float]]) -> float | None:

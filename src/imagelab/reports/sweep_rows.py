@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from imagelab.rules import lower_is_better
+from imagelab.metrics.names import lower_is_better
 from imagelab.sweep import started, table
 from imagelab.sweep.space import Interval, Range, parsed
 from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, Row

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from imagelab.record import Record
+from imagelab.finding import Finding
 
 Node = dict[str, Any]
 LARGE = 0.3  # of the training: a part that is worth making smaller
@@ -15,7 +15,7 @@ REMEDIES = {
 SHORT = 30.0  # seconds: a training that nobody needs to shorten
 
 
-def time_record(seconds: dict[str, float], cfg: Node) -> Record:
+def time_record(seconds: dict[str, float], cfg: Node) -> Finding:
     """The shares of the phases, with what to change where one other than computing is large.
 
     Args:
@@ -28,7 +28,7 @@ def time_record(seconds: dict[str, float], cfg: Node) -> Record:
     told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     slow = phase in ("loading", "validation", "rest") and total > SHORT
     why = f"Of {total:.1f} s: {told}."
-    return Record(
+    return Finding(
         name="time",
         status="WARN" if slow else "INFO",
         value=shares,

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imagelab.pace import Pace
 from imagelab.problem import Problem
+from imagelab.training.step_plan import Pace
 
 History = Sequence[Mapping[str, float]]
 

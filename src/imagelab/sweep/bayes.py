@@ -11,8 +11,7 @@ from imagelab.randomness import stream
 from imagelab.sweep.random_search import Random
 from imagelab.sweep.search import Node, Ranges
 from imagelab.sweep.space import Interval, Range
-from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, PRUNED, Row
-from imagelab.sweep.trial_of import VARIABLE
+from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, PRUNED, VARIABLE, Row
 
 if TYPE_CHECKING:
     import optuna

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from imagelab.summary import near
 from imagelab.sweep.random_search import Random
 from imagelab.sweep.search import Node
 from imagelab.sweep.trial import Row
+from imagelab.terminal.summary import near
 
 
 class Coarse(Random):

@@ -10,12 +10,13 @@ from statistics import fmean, stdev
 from rich.console import RenderableType
 from rich.text import Text
 
-from imagelab import record, runs
+from imagelab import finding
 from imagelab.evaluation.per_class import wilson
-from imagelab.record import Record
-from imagelab.summary import lines, near, number
+from imagelab.finding import Finding
+from imagelab.runs import files
 from imagelab.sweep.out_of_fold import predicted, table
 from imagelab.sweep.trial import Row
+from imagelab.terminal.summary import lines, near, number
 
 RECORDS, TABLE = "kfold.json", "kfold.csv"
 Values = tuple[tuple[str, str], ...]
@@ -66,20 +67,20 @@ def summary(
         for place, (values, rows) in enumerate(combinations.items())
     ]
     told = [one for each in found for one in records(each, checkpoint)]
-    runs.write_json(folder / RECORDS, record.plain(told))
-    runs.write_text(folder / TABLE, as_table(found))
+    files.write_json(folder / RECORDS, finding.plain(told))
+    files.write_text(folder / TABLE, as_table(found))
     if len(found) == 1:
         return [_shown(found[0], folder)]
     best_first = sorted(found, key=lambda one: -one.right / one.images)
     return [lines({one.name: _in_short(one, folder) for one in best_first}) + Text("\n")]
 
 
-def records(one: Combination, checkpoint: str) -> list[Record]:
+def records(one: Combination, checkpoint: str) -> list[Finding]:
     """What is known of a combination."""
     before = f"{one.name}: " if one.values else ""
     count = _count(one)
     made = [
-        Record(
+        Finding(
             name=f"{before}{name}",
             status="INFO",
             value={"mean": fmean(values), "sd": stdev(values) if count > 1 else None, "folds": values},
@@ -91,7 +92,7 @@ def records(one: Combination, checkpoint: str) -> list[Record]:
     ]
     low, high = wilson(one.right, one.images)
     chosen = " The best epoch was chosen on the same images, which flatters." if checkpoint == "best" else ""
-    pooled = Record(
+    pooled = Finding(
         name=f"{before}out-of-fold accuracy",
         status="INFO",
         value={"accuracy": one.right / one.images, "low": low, "high": high, "images": one.images},
@@ -131,7 +132,7 @@ def _combination(
     file = f"out_of_fold{'' if place is None else f'_{place}'}.csv"
     (folder / file).unlink(missing_ok=True)
     if len(held) == folds:
-        runs.write_text(folder / file, table(held))
+        files.write_text(folder / file, table(held))
     tested = [name for name in rows[0].test if all(row.test.get(name) is not None for row in rows)]
     tested = tested if checkpoint == "best" else []  # what a run tests with
     metrics = {f"val/{name}": [one.metrics[name] for one in held] for name in held[0].metrics}
@@ -146,10 +147,10 @@ def _combination(
     )
 
 
-def _complete(one: Combination, before: str) -> Record:
+def _complete(one: Combination, before: str) -> Finding:
     count = _count(one)
     whole = count == one.folds
-    return Record(
+    return Finding(
         name=f"{before}predictions",
         status="OK" if whole else "WARN",
         value=one.file if whole else f"{count} of {one.folds} folds",

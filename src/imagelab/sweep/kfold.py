@@ -10,11 +10,11 @@ from typing import Any, Literal
 from rich.console import RenderableType
 from rich.text import Text
 
+from imagelab.config.rules.tasks import without_labels
 from imagelab.problem import Problem
 from imagelab.sweep.grid import Grid
 from imagelab.sweep.search import Node, Ranges
 from imagelab.sweep.trial import FINISHED, Row
-from imagelab.task_rules import without_labels
 
 FOLD, FOLDS = "data.fold", "data.folds"
 
@@ -55,7 +55,7 @@ class KFold(Grid):
             return [Text(f"There are no predictions out of fold: {problem}\n")]
 
     def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
-        from imagelab.summary import near
+        from imagelab.terminal.summary import near
 
         groups = [rows for rows in self.combinations(rows).values() if len(rows) == self.folds]
         if not groups or not all(row.test for rows in groups for row in rows):

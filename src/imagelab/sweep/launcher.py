@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from imagelab import runs
+from imagelab.runs import files
 from imagelab.sweep.trial import Trial
 
 
@@ -46,5 +46,5 @@ def command(trial: Trial) -> list[str]:
 
 def begun(folder: Path) -> bool:
     """Whether there is a run in the folder to go on with; a kill can leave an empty config."""
-    config = folder / runs.CONFIG
+    config = folder / files.CONFIG
     return config.is_file() and config.stat().st_size > 0

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from imagelab.summary import lines, near, number, spent
 from imagelab.sweep import table
 from imagelab.sweep.plan import Plan
 from imagelab.sweep.trial import FAILED, FINISHED, KILLED, Row, Trial
+from imagelab.terminal.summary import lines, near, number, spent
 
 BEST = 5
 

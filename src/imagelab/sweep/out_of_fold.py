@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from imagelab import runs, screen
 from imagelab.problem import Problem
+from imagelab.runs import files
+from imagelab.terminal import screen
 
 COLUMNS = ("file", "label", "fold", "predicted")
 
@@ -51,15 +52,15 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     """
     import torch
 
+    from imagelab.config.make import make
     from imagelab.evaluation.measured import measured
     from imagelab.evaluation.members import opened
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
-    from imagelab.make import make
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     member = opened([(folder, checkpoint)], None)[0]
-    cfg, known = here(runs.read_config(folder), None), member.predictor
+    cfg, known = here(files.read_config(folder), None), member.predictor
     data = data_of(cfg, {"preprocess": known.preprocess.to_dict(), "classes": known.classes}, "val")
     size, device = min(data.batch_size, data.counts["val"]), device_of(cfg["trainer"])
     said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]

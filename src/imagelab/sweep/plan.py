@@ -5,13 +5,13 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from imagelab.compose import compose, jobs, key
-from imagelab.make import make
+from imagelab.config.compose import compose, jobs, key
+from imagelab.config.make import make
+from imagelab.config.rules.tasks import monitored
 from imagelab.sweep import space, started
 from imagelab.sweep.grid import Grid
 from imagelab.sweep.launcher import Launcher
 from imagelab.sweep.search import Search
-from imagelab.task_rules import monitored
 
 GROUPS = ("sweep", "launcher")
 LENGTH = "trainer.max_epochs"

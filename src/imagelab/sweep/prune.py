@@ -11,10 +11,10 @@ import optuna
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from imagelab import screen
-from imagelab.rules import lower_is_better
-from imagelab.stop import Pruned
+from imagelab.metrics.names import lower_is_better
 from imagelab.sweep.bayes import study
+from imagelab.terminal import screen
+from imagelab.training.stop import Pruned
 
 
 class Prune(Callback):

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagelab.metrics.names import lower_is_better
 from imagelab.problem import Problem
-from imagelab.rules import lower_is_better
 from imagelab.sweep import started, table
 from imagelab.sweep.random_search import Random
 from imagelab.sweep.search import Node, Ranges

@@ -14,13 +14,14 @@ from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from imagelab import cli, run_folder, screen
-from imagelab.rules import lower_is_better
+from imagelab.metrics.names import lower_is_better
+from imagelab.runs import claim
 from imagelab.sweep import leaderboard, space, started, table
 from imagelab.sweep.launcher import Running, begun
 from imagelab.sweep.plan import Plan
 from imagelab.sweep.search import Search
 from imagelab.sweep.trial import FAILED, FINISHED, INTERRUPTED, KILLED, STOPPED, Row, Trial, outcome
+from imagelab.terminal import refusal, screen
 
 PAUSE = 0.1  # seconds between two looks at trials that run in processes of their own
 
@@ -36,7 +37,7 @@ def run(words: list[str], context: HydraContext, task: TaskFunction, config: Dic
     """
     plan: Plan = task.plan  # pyright: ignore[reportFunctionMemberAccess]
     folder = Path(str(config.hydra.sweep.dir))
-    with cli.plainly():
+    with refusal.plainly():
         sweep = Sweep(plan, words, folder, _in_process(context, task, config))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, folder / "multirun.yaml")
@@ -45,8 +46,8 @@ def run(words: list[str], context: HydraContext, task: TaskFunction, config: Dic
     if not any(row.status == FINISHED for row in rows):
         failed = rows
     if failed:
-        run_folder.discard_sweep()
-        cli.refuse([leaderboard.failure(row, sweep.fixed) for row in failed], "These trials failed:")
+        claim.discard_sweep()
+        refusal.refuse([leaderboard.failure(row, sweep.fixed) for row in failed], "These trials failed:")
     return rows
 
 
@@ -179,9 +180,7 @@ def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -
         os.environ.update(trial.environment)
         try:
             if begun(trial.folder):
-                from imagelab.train import resume
-
-                return resume(str(trial.folder), [])
+                return task.resume(str(trial.folder), [])  # pyright: ignore[reportFunctionMemberAccess]
             return _job(trial)
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(bool(end.code))

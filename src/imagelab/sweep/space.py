@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 
-from imagelab import menu
+from imagelab.config import menu
 from imagelab.problem import Problem
 
 DIGITS = 4  # of drawn numbers: what one can read, type again and compare

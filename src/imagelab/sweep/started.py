@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from imagelab import runs
 from imagelab.problem import Problem, nearest
+from imagelab.runs import files
 
 FILE = "sweep.yaml"
 MORE = ("trials", "points")  # of a search: a sweep that goes on may get more
@@ -68,7 +68,7 @@ def begin(folder: Path, content: dict[str, Any]) -> None:
                 f"{folder} is the folder of another sweep ({was}); go on with that one by resume={folder}, "
                 "or name a new folder by hydra.sweep.dir=DIR."
             )
-    runs.write_text(folder / FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    files.write_text(folder / FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def again(folder: Path, changes: list[str]) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagelab import runs
 from imagelab.problem import Problem
+from imagelab.runs import files
 from imagelab.sweep.trial import Row
 
 FILE = "sweep.csv"
@@ -30,7 +30,7 @@ def write(folder: Path, rows: Iterable[Row], monitor: str) -> None:
     lines.writeheader()
     for row in ordered:
         lines.writerow(_cells(row, monitor, folder))
-    runs.write_text(folder / FILE, text.getvalue())
+    files.write_text(folder / FILE, text.getvalue())
 
 
 def read(folder: Path) -> tuple[list[Row], str]:

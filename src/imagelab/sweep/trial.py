@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagelab import runs
+from imagelab.runs import files
 
 # As in results.json, where a diverged run has failed, and a killed one has left nothing.
 FINISHED, PRUNED, DIVERGED, STOPPED = "finished", "pruned", "diverged", "stopped"
 FAILED, KILLED = "failed", "killed"
+VARIABLE = "IMAGELAB_TRIAL"  # number, pruner, patience and file of the study, for the process of a trial
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
 
 
@@ -69,7 +70,7 @@ def outcome(number: int, overrides: Mapping[str, str], folder: Path, code: int |
         code: Exit status of its process, negative for a signal; None where nobody saw it end.
         said: The last line that it said.
     """
-    file = folder / runs.RESULTS
+    file = folder / files.RESULTS
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     error = " ".join(str(found.get("error") or ("" if code == 0 else said)).split())
     status = _status(found.get("status"), error, code)

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-VARIABLE = "IMAGELAB_TRIAL"  # number, pruner, patience and file of the study, for the process of a trial
+from imagelab.sweep.trial import VARIABLE
 
 
 def pruning(monitor: str, epochs: int) -> list[Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from imagelab.contracts import Inputs
-from imagelab.metrics import split_metrics
+from imagelab.metrics.classification import split_metrics
 from imagelab.problem import Problem
 
 Forward = Callable[[Tensor], Tensor]

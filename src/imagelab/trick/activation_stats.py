@@ -11,12 +11,13 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor
 
-from imagelab import activations, screen
-from imagelab.activations import Finding, Numbers
 from imagelab.contracts import Inputs
+from imagelab.pages.line_plot import Points, line_plot, side_by_side
 from imagelab.randomness import seed_step
-from imagelab.reports.line_plot import Points, line_plot, side_by_side
-from imagelab.watch import closes_step, refuse_less, untouched
+from imagelab.terminal import screen
+from imagelab.training import activation_health
+from imagelab.training.activation_health import Finding, Numbers
+from imagelab.training.preserve import closes_step, refuse_less, untouched
 
 NAME = "activation_stats"
 IMAGES = 32  # of a batch, at most, that the outputs are taken from
@@ -48,26 +49,26 @@ class ActivationStats(Callback):
         self.layers, self.every, self.folder = layers, every, folder
         self.names: list[str] = []
         self.due = False
-        self.stats: activations.Stats = {}  # of the step that is looked at
+        self.stats: activation_health.Stats = {}  # of the step that is looked at
         self.before: dict[str, Tensor] = {}
         self.steps: list[int] = []  # looked at so far, with what was found
         self.found: list[Numbers] = []
         self.warned: list[str] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        self.names = activations.layers_to_watch(pl_module.net, self.layers)
+        self.names = activation_health.layers_to_watch(pl_module.net, self.layers)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Inputs, batch_idx: int) -> None:
         step = trainer.global_step + 1
         self.due = closes_step(trainer, batch_idx) and (step == 1 or step % self.every == 0)
         if self.due:
-            self.before = activations.weights_of(pl_module.net, self.names)
+            self.before = activation_health.weights_of(pl_module.net, self.names)
             seed_step(pl_module.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
             self.stats = outputs_of(trainer, pl_module, batch.images[:IMAGES], self.names)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
         if self.due:
-            for name, norm in activations.gradient_norms(pl_module.net, self.names).items():
+            for name, norm in activation_health.gradient_norms(pl_module.net, self.names).items():
                 self.stats.setdefault(name, {})["gradient_norm"] = norm
 
     def on_train_batch_end(
@@ -75,16 +76,18 @@ class ActivationStats(Callback):
     ) -> None:
         if not self.due:
             return
-        for name, ratio in activations.update_ratios(pl_module.net, self.before).items():
+        for name, ratio in activation_health.update_ratios(pl_module.net, self.before).items():
             self.stats.setdefault(name, {})["update_ratio"] = ratio
-        found = activations.numbers({name: self.stats[name] for name in self.names if name in self.stats})
+        found = activation_health.numbers(
+            {name: self.stats[name] for name in self.names if name in self.stats}
+        )
         self.steps.append(trainer.global_step)
         self.found.append(found)
         self.stats, self.before, self.due = {}, {}, False
         pl_module.write(
             {f"activation/{layer}/{name}": v for layer, s in found.items() for name, v in s.items()}
         )
-        self._warn(trainer.global_step, activations.findings(found))
+        self._warn(trainer.global_step, activation_health.findings(found))
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         if trainer.is_global_zero and self.steps:
@@ -122,10 +125,10 @@ class ActivationStats(Callback):
 
 
 @torch.no_grad()
-def outputs_of(trainer: Trainer, module: Any, images: Tensor, names: list[str]) -> activations.Stats:
+def outputs_of(trainer: Trainer, module: Any, images: Tensor, names: list[str]) -> activation_health.Stats:
     """What layers put out for a batch, in the mode that the module is in, without a trace in it."""
     with untouched(module), trainer.precision_plugin.forward_context():
-        with activations.watching(module.net, names) as stats:
+        with activation_health.watching(module.net, names) as stats:
             module(images)
         return stats
 

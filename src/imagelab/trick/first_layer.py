@@ -12,7 +12,7 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from imagelab.logger.pictures import grid, legible, log_pictures, save
-from imagelab.watch import closes_step, refuse_less
+from imagelab.training.preserve import closes_step, refuse_less
 
 COUNT = 64  # filters shown
 SPREAD = 0.99  # share of the weights within the colours; larger ones are cut off

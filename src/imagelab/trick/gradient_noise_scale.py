@@ -15,11 +15,11 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor
 
-from imagelab import screen
 from imagelab.contracts import Inputs
 from imagelab.problem import Problem
 from imagelab.randomness import seed_step
-from imagelab.watch import opens_step, refuse_less, untouched
+from imagelab.terminal import screen
+from imagelab.training.preserve import opens_step, refuse_less, untouched
 
 NAME = "gradient_noise_scale"
 FEWEST, MOST = 40, 640  # looks that the scale is taken from: as few of the last ones as resolve it

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from imagelab.data.batches import Address
 from imagelab.data.splits import first_of_each
-from imagelab.reports.heat_map import heat_map
-from imagelab.watch import closes_step, refuse_less, untouched
+from imagelab.pages.heat_map import heat_map
+from imagelab.training.preserve import closes_step, refuse_less, untouched
 
 NAME = "prediction_dynamics"
 COLUMNS = ("step", "image", "label", "class", "probability")

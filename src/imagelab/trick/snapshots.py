@@ -11,9 +11,9 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from imagelab.checkpoint import SNAPSHOT
-from imagelab.pace import Pace
+from imagelab.checkpoints.content import SNAPSHOT
 from imagelab.problem import Problem
+from imagelab.training.step_plan import Pace
 
 NEARLY = 1e-3  # of a cycle: what is missing of the last one through rounding its length
 

@@ -1,0 +1,60 @@
+"""What a checkpoint says: its card, its sets of weights, the task it was trained for."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imagelab.metrics.names import RAW
+from imagelab.problem import Problem
+
+SNAPSHOT = "snapshot_"  # and a number
+CLASSIFY = "classify"
+
+
+def card(path: Path) -> dict[str, Any]:
+    """What a whole checkpoint says of its run, without reading its weights into memory."""
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["imagelab"]
+
+
+def module_state(content: dict[str, Any], weights: str | None = None) -> dict[str, Any]:
+    """The state of the module in a checkpoint's content, with one of the sets of weights that it holds.
+
+    Args:
+        content: Of the checkpoint.
+        weights: raw, or the name of an average; None: those that were better in validation.
+
+    Raises:
+        Problem: It holds no such weights.
+    """
+    averages = content.get("averages", {})
+    name = weights or better(content)
+    if name == RAW:
+        return content["state_dict"]
+    if name not in averages:
+        raise Problem(f"weights={name}: the checkpoint has {' and '.join([RAW, *averages])} weights")
+    return content["state_dict"] | {f"net.{key}": tensor for key, tensor in averages[name].items()}
+
+
+def better(content: dict[str, Any]) -> str:
+    """The name of the weights in a checkpoint's content that were better in validation: raw, ema or swa."""
+    return content.get("weights", RAW)
+
+
+def task_of(content: dict[str, Any]) -> str:
+    """What the run of a checkpoint's content has learnt, as the choice is called."""
+    return content.get("imagelab", {}).get("task", CLASSIFY)
+
+
+def expect_classes(content: dict[str, Any], where: object) -> None:
+    """Raise a Problem where the run of a checkpoint's content has learnt without labels.
+
+    Args:
+        content: Of the checkpoint.
+        where: The run's folder or the checkpoint, as the user says it.
+    """
+    if (task := task_of(content)) != CLASSIFY:
+        raise Problem(
+            f"{where} has learnt features by task={task}, and knows no classes yet; a classifier on them "
+            f"comes of: imagelab train model.weights={where} finetune=linear_probe"
+        )

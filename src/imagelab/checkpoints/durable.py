@@ -1,0 +1,122 @@
+"""Checkpoint files that survive: written beside, synced, renamed; checked before they are read.
+
+Source: the write order of Pillai et al. 2014, "All File Systems Are Not Created Equal", section 4.
+"""
+
+import errno
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from imagelab.problem import Problem
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+
+
+class DurableCheckpoints(TorchCheckpointIO):
+    """What Lightning writes and reads checkpoints with."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        write_durably(Path(path), lambda file: torch.save(checkpoint, file))
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        return read(Path(path))
+
+
+def write_durably(path: Path, write: Callable[[Any], None]) -> None:
+    """Write a file so that a kill or a full disk at any moment leaves the whole old one or the whole new one.
+
+    Args:
+        path: Where the file shall stand.
+        write: Writes the content to the open binary file that it is given.
+
+    Raises:
+        Problem: The disk is full, or the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a failed write as a RuntimeError
+        beside.unlink(missing_ok=True)
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or isinstance(
+            error, RuntimeError
+        )
+        reason = "the disk is full, or a limit on file sizes is reached" if full else str(error)
+        raise Problem(f"{path} could not be written: {reason}. What stood there before is intact.") from error
+    _sync_folder(path.parent)
+
+
+def copy_durably(source: Path, target: Path) -> None:
+    """Copy a file as `write_durably` writes one."""
+    with source.open("rb") as whole:
+        write_durably(target, lambda file: shutil.copyfileobj(whole, file))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The plain data of a checkpoint, on the CPU.
+
+    Raises:
+        Problem: There is none, or it is damaged.
+    """
+    damage = damage_of(path)
+    if damage:
+        raise Problem(damage)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def damage_of(path: Path) -> str | None:
+    """What is wrong with a checkpoint file, as a sentence; None when every byte is as it was written."""
+    if not path.is_file():
+        return f"There is no checkpoint {path}."
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+        return f"The checkpoint {path} is damaged or cut off ({error})."
+    return f"The checkpoint {path} is damaged (checksum of {broken})." if broken else None
+
+
+def last_good(folder: Path) -> tuple[Path | None, list[str]]:
+    """The newest whole checkpoint of a folder, and a sentence on each damaged one that was passed over."""
+    passed = []
+    for name in (LAST, PREVIOUS):
+        damage = damage_of(folder / name)
+        if damage is None:
+            return folder / name, passed
+        if (folder / name).exists():
+            passed.append(damage)
+    return None, passed
+
+
+def keep_previous(folder: Path) -> None:
+    """Give the last checkpoint a second name before a new one takes its place; it never lacks its first."""
+    last, spare = folder / LAST, folder / f".{PREVIOUS}.tmp"
+    if last.exists():
+        spare.unlink(missing_ok=True)
+        try:
+            os.link(last, spare)
+        except OSError:  # a file system without hard links
+            copy_durably(last, spare)
+        spare.replace(folder / PREVIOUS)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

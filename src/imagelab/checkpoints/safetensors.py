@@ -1,0 +1,34 @@
+"""Read the weights and the card of a .safetensors file, which holds no code.
+
+Source: https://huggingface.co/docs/safetensors
+"""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from imagelab.checkpoints.card import Card, read
+from imagelab.problem import Problem
+
+ENDING = ".safetensors"
+
+
+def read_safetensors(path: Path) -> tuple[Card, dict[str, Tensor]]:
+    """The card and the weights by name, on the CPU.
+
+    Raises:
+        Problem: There is no such file, it is damaged, or another program's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise Problem(f"There is no file {path}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            handle: Any = file
+            card = read(handle.metadata(), path)
+            state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - no dict
+    except (SafetensorError, OSError) as error:
+        raise Problem(f"{path} is damaged ({error})") from error
+    return card, state

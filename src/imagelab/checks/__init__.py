@@ -1,0 +1,1 @@
+"""The preflight behind `imagelab check`: one question a file."""

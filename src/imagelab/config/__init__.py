@@ -1,0 +1,1 @@
+"""What a config may hold: schema, menu, help, the check; needs no torch."""

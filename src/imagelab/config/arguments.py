@@ -1,0 +1,154 @@
+"""The check before anything is built: every key is an argument, every value fits, nothing is missing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args, get_origin, get_type_hints
+
+from imagelab.config import menu
+from imagelab.config.signatures import Signature
+from imagelab.config.value_types import fits, options, show, wanted
+from imagelab.problem import nearest
+
+Node = dict[str, Any]
+Lookup = Callable[[str], Signature | None]
+
+# What `build` knows and fills in; a config may say it all the same.
+FACTS = frozenset(
+    {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch", "labelled"}
+)
+HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
+MISSING = "???"
+
+
+def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]) -> list[str]:
+    """What is wrong with the keys and values of a config, a sentence each.
+
+    Args:
+        cfg: Plain dicts and lists.
+        lookup: Finds what a `_target_` takes; None where it cannot tell.
+        root: A dataclass: the root keys and their types; dict: a group, dict of dicts: a group of several.
+        knobs: For some groups a dataclass: what each of its choices takes besides its own arguments.
+    """
+    hints = get_type_hints(root)
+    found = [_unknown_root(key, hints, cfg) for key in cfg if key not in hints]
+    for key, hint in hints.items():
+        if key not in cfg or cfg[key] == MISSING:
+            found.append(f"{key}: needed; say {key}=...")
+        elif cfg[key] is None and type(None) in get_args(hint):
+            continue  # also a group that may be left unanswered
+        elif get_origin(hint := _without_none(hint)) is not dict:
+            found += _value(key, cfg[key], hint)
+        elif not isinstance(cfg[key], dict):
+            found.append(f"{key}: wants keys below it, got {show(cfg[key])}")
+        elif get_origin(get_args(hint)[1]) is dict:
+            for name, node in cfg[key].items():
+                found += _chosen(f"{key}.{name}", node, lookup) or _arguments(
+                    f"{key}.{name}", node, lookup, {}
+                )
+        else:
+            shared = get_type_hints(knobs[key]) if key in knobs else {}
+            found += _chosen(key, cfg[key], lookup) or _arguments(key, cfg[key], lookup, shared)
+    return found
+
+
+def _without_none(hint: Any) -> Any:
+    """The group that an optional one stands for; any other type as it is."""
+    groups = [one for one in get_args(hint) if get_origin(one) is dict]
+    return groups[0] if groups and type(None) in get_args(hint) else hint
+
+
+def _unknown_root(key: str, known: Mapping[str, Any], cfg: Node) -> str:
+    if menu.choices(key):
+        return f"{key}: the chosen file sets keys below {key}; let it begin with `# @package _global_`"
+    return f"{key}: no such key{nearest(key, known) or _below(key, cfg)}"
+
+
+def _below(key: str, cfg: Node) -> str:
+    """The longer name that is meant by one of its words, such as lr, if there is one."""
+    found = [f"{group}.{key}" for group, node in cfg.items() if isinstance(node, dict) and key in node]
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def _chosen(path: str, node: Any, lookup: Lookup) -> list[str]:
+    """Complain where keys are set but no file of the group was chosen."""
+    group, _, name = path.partition(".")
+    choices = menu.choices(group)
+    if isinstance(node, dict) and node.get("_target_"):
+        return []
+    if not name:
+        return [f"{group}: nothing is chosen; say {group}= one of {', '.join(choices)}"]
+    if name not in choices:
+        return [f"{path}: no such choice{nearest(name, choices)}"]
+    return [f"{path}: set, but not chosen; say {group}=[{name}]"]
+
+
+def _arguments(path: str, node: Node, lookup: Lookup, knobs: Node) -> list[str]:
+    """Check the keys of a node against its target's signature, and against the knobs of its group."""
+    try:
+        signature = lookup(node["_target_"])
+    except LookupError as error:
+        return [f"{path}._target_: {error.args[0]}"]
+    taken = signature.arguments if signature else {}
+    found: list[str] = []
+    for key, value in node.items():
+        hint = knobs[key] if key in knobs else taken[key].hint if key in taken else Any
+        if key in HYDRAS:
+            continue
+        if value == MISSING:
+            found.append(_needed(path, key, node))
+        elif key in knobs or key in taken or signature is None or _lets_through(key, signature):
+            found += (
+                _nested(f"{path}.{key}", value, lookup)
+                if _has_target(value)
+                else _value(f"{path}.{key}", value, hint)
+            )
+        else:
+            found.append(_unknown(path, key, node, [*taken, *knobs]))
+    given = FACTS | node.keys() | (set() if "_args_" not in node else taken.keys())
+    needed = [key for key in knobs if key not in node]
+    needed += [key for key, argument in taken.items() if argument.needed and key not in given]
+    return found + [_needed(path, key, node) for key in needed]
+
+
+def _lets_through(key: str, signature: Signature) -> bool:
+    return signature.open and not nearest(key, signature.arguments)
+
+
+def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
+    group, name = path.split(".")[0], _name(node)
+    owners = [choice for choice in menu.choices(group) if key in menu.keys(group, choice)]
+    if owners:
+        return (
+            f"{path}.{key}: left over; {name} has no such argument (it belongs to {group}={'|'.join(owners)})"
+        )
+    hint = nearest(key, [k for k in known if k in node or k not in FACTS])
+    return f"{path}.{key}: {name} has no such argument{hint}"
+
+
+def _needed(path: str, key: str, node: Node) -> str:
+    example = "DIR" if key in ("root", "folder", "dir") else key.upper()
+    return f"{path}.{key}: {_name(node)} needs it; say {path}.{key}={example}"
+
+
+def _nested(path: str, value: Any, lookup: Lookup) -> Iterator[str]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if isinstance(value, dict) and "_target_" in value:
+        yield from _arguments(path, value, lookup, {})
+        return
+    for key, item in items:
+        yield from _nested(f"{path}.{key}", item, lookup)
+
+
+def _has_target(value: Any) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (isinstance(value, dict) and "_target_" in value) or any(_has_target(item) for item in items)
+
+
+def _value(path: str, value: Any, hint: Any) -> list[str]:
+    if fits(value, hint):
+        return []
+    meant = nearest(value, options(hint)) if isinstance(value, str) else ""
+    return [f"{path}: wants {wanted(hint)}, got {show(value)}{meant}"]
+
+
+def _name(node: Node) -> str:
+    return str(node["_target_"]).rpartition(".")[2]

@@ -1,0 +1,159 @@
+"""From the words of the command line to a config, or to sentences that say what is wrong with them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from imagelab.config import menu
+from imagelab.problem import nearest
+
+ABSENT = object()
+
+
+@dataclass
+class Composed:
+    """The config of one job, its choices by group, the keys that no file has, the mistakes in the words."""
+
+    cfg: dict[str, Any] | None = None
+    choices: dict[str, Any] = field(default_factory=dict)
+    new_keys: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+def compose(command: str, words: list[str]) -> Composed:
+    """Compose one job; a wrong word is named and left out, so that all mistakes show at once."""
+    result, for_hydra, values = Composed(), [], []
+    for word in words:
+        override, sentences = _parse(word, command)
+        result.problems += sentences
+        if override is None or sentences:
+            continue
+        if _is_choice(override, command) or override.is_delete() or override.is_hydra_override():
+            for_hydra.append(plainest(word))
+        else:
+            values.append(override)
+    try:
+        with initialize_config_dir(str(menu.folder()), version_base="1.3"):
+            whole = hydra_compose(command, overrides=for_hydra, return_hydra_config=True)
+        result.choices = {str(key): value for key, value in whole.hydra.runtime.choices.items()}
+        cfg = OmegaConf.masked_copy(whole, [str(name) for name in whole if name != "hydra"])
+        for override in values:
+            _set(cfg, override, result)
+        result.cfg = plain(cfg)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        result.problems.append(_explain(error))
+    return result
+
+
+def jobs(words: list[str]) -> list[list[str]]:
+    """The jobs to look at of a sweep: every value of a word at least once, not every combination.
+
+    >>> jobs(["seed=1,2", "optimizer=sgd"])
+    [['seed=1', 'optimizer=sgd'], ['seed=2', 'optimizer=sgd']]
+    """
+    options = [_options(word) for word in words]
+    first = [values[0] for values in options]
+    others = [
+        [*first[:i], value, *first[i + 1 :]] for i, values in enumerate(options) for value in values[1:]
+    ]
+    return [first, *others]
+
+
+def for_hydra(words: list[str], new_keys: set[str]) -> list[str]:
+    """The same words as Hydra wants them: `++` before a key that no file has."""
+    return [f"++{plainest(word)}" if key(word) in new_keys else plainest(word) for word in words]
+
+
+def plain(cfg: Any) -> dict[str, Any]:
+    """A config as plain dicts and lists, references resolved, without Hydra's own keys."""
+    node: Any = OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
+    return {str(name): value for name, value in node.items() if name != "hydra"}
+
+
+def key(word: str) -> str:
+    """What a word sets: its group or key.
+
+    >>> key("+trainer.max_time=00:01:00:00")
+    'trainer.max_time'
+    """
+    return word.lstrip("+~").partition("=")[0]
+
+
+def plainest(word: str) -> str:
+    """A word without its plus signs: whether a key is new is seen here, not said by the user."""
+    return word if key(word).startswith("hydra") else word.lstrip("+")
+
+
+def _parse(word: str, command: str) -> tuple[Override | None, list[str]]:
+    if "=" not in word and not word.startswith("~"):
+        return None, [f"{word}: the words of a command are group=choice or key=value; this one has no ="]
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        quoted = "=".join((key(word), f'"{word.partition("=")[2]}"'))
+        return None, [f"{word}: cannot be read; special characters need quotes in quotes: '{quoted}'"]
+    if override.is_sweep_override():
+        values = word.partition("=")[2]
+        return None, [f"{word}: several values are a sweep, say -m; as one list, say {key(word)}=[{values}]"]
+    return override, _wrong_choices(override) if _is_choice(override, command) else []
+
+
+def _is_choice(override: Override, command: str) -> bool:
+    return override.key_or_group in menu.questions(command)
+
+
+def _wrong_choices(override: Override) -> list[str]:
+    group, value = override.key_or_group, override.value()
+    if override.is_delete():
+        return []
+    names = value if isinstance(value, list) else ["null" if value is None else value]
+    found = menu.unknown(group, [str(name) for name in names])
+    if "none" in names and len(names) > 1:
+        found.append(f"{group}: none stands alone, got {group}=[{','.join(map(str, names))}]")
+    return found
+
+
+def _set(cfg: DictConfig, override: Override, result: Composed) -> None:
+    """Set a key, also one that no file has: the check of the signatures decides whether it may be there."""
+    name = override.key_or_group
+    try:
+        if OmegaConf.select(cfg, name, default=ABSENT) is ABSENT:
+            result.new_keys.add(name)
+        OmegaConf.update(cfg, name, override.value(), merge=True, force_add=True)
+    except OmegaConfBaseException:
+        result.problems.append(f"{name}: {name.rpartition('.')[0]} is a value and has no keys")
+
+
+def _options(word: str) -> list[str]:
+    """A word with several values as one word for each."""
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        return [word]
+    name, value = override.get_key_element(), override.value()
+    if isinstance(value, Glob):
+        return [f"{name}={choice}" for choice in value.filter(menu.choices(override.key_or_group))]
+    if isinstance(value, IntervalSweep):
+        return [f"{name}={value.start}", f"{name}={value.end}"]
+    if override.is_sweep_override():
+        return [f"{name}={text}" for text in override.sweep_string_iterator()]
+    return [word]
+
+
+def _explain(error: Exception) -> str:
+    """What Hydra says, on one line, without its search path, with the nearest right word."""
+    lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
+    stop = ("Available options", "Config search path", "full_key", "object_type")
+    end = next((i for i, line in enumerate(lines) if line.startswith(stop)), len(lines))
+    known = [line for line in lines[end + 1 :] if " " not in line]
+    missing = lines[0].rpartition("/")[2].strip("'")
+    key = getattr(error, "full_key", None)
+    return (f"{key}: " if key else "") + " ".join(lines[:end]) + nearest(missing, known)

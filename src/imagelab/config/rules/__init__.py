@@ -1,0 +1,1 @@
+"""Combinations and values that cannot work: one sentence each."""

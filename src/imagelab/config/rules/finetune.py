@@ -1,0 +1,49 @@
+"""What cannot be fine-tuned: a rule is a function from the config to sentences."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from imagelab.config.rules.tricks import target
+
+Node = dict[str, Any]
+OWN = "imagelab."  # of these networks it is known where their weights come from
+
+
+def _there_is_something_to_tune(cfg: Node) -> Iterator[str]:
+    model = cfg["model"]
+    if _tuning(cfg) and not _starts_trained(model) and str(model["_target_"]).startswith(OWN):
+        name = target(cfg["finetune"])
+        more = "model.pretrained=true or " if "pretrained" in model else ""
+        yield (
+            f"finetune: {name} wants a trained network to start from, and this one begins with random "
+            f"weights; say {more}model.weights=RUN, or leave finetune out"
+        )
+
+
+def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
+    if _tuning(cfg) and target(cfg["optimizer"]) == "LBFGS":
+        yield (
+            "finetune: LBFGS has one rate for all weights, and a memory of gradients that does not outlive "
+            "a change of what moves; say optimizer=adamw or nesterov"
+        )
+
+
+def _weights_are_whole(cfg: Node) -> Iterator[str]:
+    strategy = str(cfg["trainer"].get("strategy"))
+    if _tuning(cfg) and ("fsdp" in strategy or "deepspeed" in strategy):
+        yield f"trainer.strategy: finetune moves stages, which {strategy} has cut up; say trainer=ddp"
+
+
+def _tuning(cfg: Node) -> bool:
+    return bool(cfg["finetune"]) and target(cfg["finetune"]) != "Scratch"
+
+
+def _starts_trained(model: Node) -> bool:
+    return model["weights"] is not None or bool(model.get("pretrained"))
+
+
+FINETUNE_RULES: list[Callable[[Node], Iterator[str]]] = [
+    _there_is_something_to_tune,
+    _line_search_wants_all_weights,
+    _weights_are_whole,
+]

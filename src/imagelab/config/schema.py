@@ -1,0 +1,115 @@
+"""Schema of the config: the root keys, and the keys that every choice of a group shares."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+Node = dict[str, Any]
+
+
+Choice = dict[str, Any]  # the keys of the chosen answer
+
+
+Choices = dict[str, Choice]  # several answers, by name, in order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The root keys of configs/train.yaml: the values live there, their types here."""
+
+    seed: int
+    monitor: str
+    save_every: float
+    resume: str | None
+    data: Choice
+    task: Choice
+    augment: Choices
+    model: Choice
+    loss: Choice
+    optimizer: Choice
+    schedule: Choice
+    finetune: Choice | None
+    trick: Choices
+    trainer: Choice
+    logger: Choices
+    sweep: Choice | None
+    launcher: Choice
+
+    @classmethod
+    def builds(cls, cfg: Node) -> set[str]:
+        """The groups of a config whose choices the command builds: these are imported to be checked."""
+        return set(cfg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataKnobs:
+    """What every data set takes besides the arguments of its source."""
+
+    batch_size: int | Literal["full"]
+    workers: int | Literal["auto"]
+    size: int | None
+    limit: int | None
+    classes: list[str | int] | None  # 3 for the class named 3
+    balance: bool
+    val_fraction: float
+    test_fraction: float
+    folds: int | None
+    fold: int | None
+    decisions: str | None
+    storage: Literal["auto", "memory", "files", "shrunk"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKnobs:
+    """What every network takes besides its own arguments."""
+
+    weights: str | None
+    stem: Literal["default", "small"]
+    activation: Literal["default", "relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"]
+    norm: Literal["default", "batch", "frozen", "group", "none"]
+    init: Literal[
+        "default",
+        "xavier_uniform",
+        "xavier_normal",
+        "kaiming_normal",
+        "kaiming_uniform",
+        "orthogonal",
+        "trunc_normal",
+        "small",
+        "large",
+        "lsuv",
+    ]
+    pool: Literal["default", "fractional_max"]
+    dropout: float | None
+    dropout2d: float | None
+    stochastic_depth: float | None
+    channels_last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerKnobs:
+    """What every optimizer takes besides its own arguments."""
+
+    decay_norm_bias: bool
+    lr_scaling: Literal["none", "linear", "sqrt"]
+    lr_base_batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerKnobs:
+    """What every trainer takes besides Lightning's arguments."""
+
+    compile: bool
+
+
+KNOBS = {"data": DataKnobs, "model": ModelKnobs, "optimizer": OptimizerKnobs, "trainer": TrainerKnobs}
+
+
+def split(group: str, node: Node) -> tuple[Node, Node]:
+    """A group's own keys, and the ones that every choice of the group takes.
+
+    >>> split("trainer", {"max_epochs": 3, "compile": False})
+    ({'max_epochs': 3}, {'compile': False})
+    """
+    shared = {field.name for field in fields(KNOBS[group])}
+    own = {key: value for key, value in node.items() if key not in shared}
+    return own, {key: value for key, value in node.items() if key in shared}

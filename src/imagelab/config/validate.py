@@ -1,0 +1,79 @@
+"""The questions of a run, what every answer takes besides its own keys, and the mistakes in the answers."""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from imagelab.config import arguments
+from imagelab.config.compose import plain
+from imagelab.config.rules import combinations
+from imagelab.config.schema import KNOBS, Node, Run
+from imagelab.config.signatures import Signature, from_import, from_source
+from imagelab.problem import Problem
+
+MAY_CHANGE = ("data.root", "data.workers")  # in a run that goes on: they leave every number as it is
+
+
+def problems(cfg: DictConfig | Node, root: type = Run) -> list[str]:
+    """Every mistake of a composed config, a sentence each: what shows at once, else what takes imports.
+
+    Args:
+        cfg: As Hydra composed it, or plain dicts and lists.
+        root: A dataclass: the root keys and their types.
+    """
+    node = plain(cfg)
+    return quick_problems(node, root) or thorough_problems(node, root)
+
+
+def quick_problems(node: Node, root: type = Run) -> list[str]:
+    """Mistakes that show without importing what the config names: most of them, in a fraction of a second."""
+    found = arguments.mistakes(node, from_source, root=root, knobs=KNOBS)
+    if not issubclass(root, Run):
+        return found
+    told = [sentence.partition(": ")[0] for sentence in found]
+    more = combinations.problems(node, sound=not found)
+    return found + [s for s in more if not any(key.startswith(s.partition(": ")[0]) for key in told)]
+
+
+def thorough_problems(node: Node, root: type = Run) -> list[str]:
+    """Mistakes that take imports: types with names of their own, targets that do not exist, devices."""
+    takes_run = issubclass(root, Run)
+    built = root.builds(node) if takes_run else set(node)
+    spared = {target for group in node.keys() - built for target in _targets(node[group])}
+
+    def lookup(target: str) -> Signature | None:
+        return from_source(target) if target in spared else from_import(target)
+
+    found = arguments.mistakes(node, lookup, root=root, knobs=KNOBS)
+    return found + (
+        combinations.device_problems(node) if takes_run and "trainer" in built and not found else []
+    )
+
+
+def changed(cfg: Node, changes: list[str]) -> Node:
+    """The config of a run that goes on, with the few `key=value` that may differ from its start.
+
+    Raises:
+        Problem: A change would make it another run.
+    """
+    others = [word for word in changes if word.partition("=")[0].lstrip("+") not in MAY_CHANGE]
+    if others:
+        raise Problem(
+            f"resume goes on with the run's own config; leave out {' '.join(others)} "
+            f"(only {' and '.join(MAY_CHANGE)} may change)."
+        )
+    new = plain(OmegaConf.merge(cfg, OmegaConf.from_dotlist([word.lstrip("+") for word in changes])))
+    found = quick_problems(new)
+    if found:
+        raise Problem("\n".join(found))
+    return new
+
+
+def _targets(node: Any) -> list[str]:
+    """What a group's choice names at any depth."""
+    if isinstance(node, list):
+        return [target for item in node for target in _targets(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["_target_"]] if isinstance(node.get("_target_"), str) else []
+    return own + [target for item in node.values() for target in _targets(item)]

@@ -1,0 +1,1 @@
+"""Behind `imagelab evaluate`: metrics, views, ensembles, calibration."""

@@ -1,0 +1,1 @@
+"""Behind `imagelab export`: one format a file."""

@@ -1,0 +1,165 @@
+"""Real training steps with any number of images: how long they take, and whether they fit."""
+
+import gc
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import nn
+
+from imagelab.build import build_trainer
+from imagelab.classifier import Classifier
+from imagelab.data.image_data import ImageData
+from imagelab.finders.batch_feed import FullBatches, pooled
+from imagelab.finders.batch_search import Measured
+from imagelab.finders.device_memory import Meter
+from imagelab.finders.lr_range import Ladder, altering, prepare
+from imagelab.training.loss_record import Diverged
+from imagelab.trick.weight_average import WeightAverage
+
+Node = dict[str, Any]
+MANY = 10**6  # batches of an epoch: it never ends
+BLOCK = 0.05  # seconds between two looks at the clock, for which a GPU has to wait
+PHRASES = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "not enough memory")
+
+
+def alone(cfg: Node, folder: Path) -> tuple[Node, int]:
+    """The config of a run for one of its devices, and on how many it is meant to run.
+
+    Args:
+        cfg: Of the run.
+        folder: For what its trainer may write: nothing.
+    """
+    ranks = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False).world_size
+    one = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
+    return cfg | {"trainer": cfg["trainer"] | one}, ranks
+
+
+class Trials:
+    """Trains some steps of a run with so many images, on one device.
+
+    Args:
+        cfg: Of the run, for one device.
+        data: Its images.
+        classifier: To train, as built; the weights do not move, since the rate is 0.
+        tricks: Of the run; those that alter gradients or keep weights are at work.
+        folder: For what the trainer may write: nothing.
+        meter: Of the device.
+        seconds: To measure for.
+    """
+
+    def __init__(
+        self,
+        *,
+        cfg: Node,
+        data: ImageData,
+        classifier: Classifier,
+        tricks: Sequence[object],
+        folder: Path,
+        meter: Meter,
+        seconds: float,
+    ) -> None:
+        self.cfg, self.folder, self.seconds = cfg, folder, seconds
+        self.data, self.classifier, self.meter = data, classifier, meter
+        self.copies = Copies(count=sum(isinstance(trick, WeightAverage) for trick in tricks))
+        self.callbacks: list[Callback] = [*altering(tricks), self.copies]
+        self.pool = pooled(data)
+
+    def __call__(self, batch: int) -> Measured | None:
+        """What steps with so many images take; None where the device has no memory for them."""
+        self.meter.reset()
+        gc.freeze()  # what is there already needs not be looked through for what can go
+        try:
+            seconds = self._steps(batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            seconds = None
+        self._let_go()
+        return None if seconds is None else Measured(seconds, self.meter.peak())
+
+    def _let_go(self) -> None:
+        """Drop all that refers to the last steps, so that their memory is there for the next ones."""
+        for parameter in self.classifier.parameters():
+            parameter.grad = None
+        self.copies.kept = []
+        self.classifier.trainer = None
+        self.data.trainer = None
+        gc.collect()
+        gc.unfreeze()
+
+    def _steps(self, batch: int) -> float:
+        window = self.cfg["trainer"]["accumulate_grad_batches"]
+        own = {"max_epochs": -1, "max_steps": -1, "max_time": None, "min_epochs": None, "min_steps": None}
+        own |= {"limit_train_batches": 1.0, "limit_val_batches": 0, "overfit_batches": 0.0}
+        own |= {"val_check_interval": 1.0, "num_sanity_val_steps": 0, "enable_checkpointing": False}
+        timer = StepTimer(window=window, seconds=self.seconds)
+        trainer = build_trainer(
+            self.cfg | {"trainer": self.cfg["trainer"] | own},
+            self.folder,
+            callbacks=[*self.callbacks, timer],
+            logger=False,
+        )
+        pace = replace(self.classifier.pace, batches=MANY * window, windows=[window], images=batch)
+        prepare(self.classifier, Ladder(warmup=0, floor=0.0, factors=[0.0]), pace)
+        feed = FullBatches(self.data, self.pool, batch=batch, count=MANY * window)
+        with suppress(Diverged):
+            trainer.fit(self.classifier, datamodule=feed)
+        return median(timer.each)
+
+
+class Copies(Callback):
+    """Takes the memory of averaged weights, which are kept beside the raw ones.
+
+    Args:
+        count: How many sets.
+    """
+
+    def __init__(self, *, count: int) -> None:
+        self.count = count
+        self.kept: list[nn.Module] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.kept = [deepcopy(pl_module.net) for _ in range(self.count)]
+
+
+class StepTimer(Callback):
+    """Times batches after a first step, and ends the training after a while.
+
+    Args:
+        window: Batches of a step.
+        seconds: To measure for; two blocks of steps at least.
+    """
+
+    def __init__(self, *, window: int, seconds: float) -> None:
+        self.window, self.seconds = window, seconds
+        self.each: list[float] = []  # seconds of a batch, block by block
+        self.block, self.left, self.mark, self.spent = 1, window, 0.0, 0.0
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        self.left -= 1
+        if self.left:
+            return
+        if pl_module.device.type != "cpu":
+            torch.accelerator.synchronize()
+        now = time.perf_counter()
+        if self.mark:
+            self.spent += now - self.mark
+            self.each.append((now - self.mark) / (self.block * self.window))
+            self.block = max(1, int(BLOCK / (self.each[-1] * self.window)))
+        self.left, self.mark = self.block * self.window, now
+        trainer.should_stop = trainer.should_stop or (len(self.each) > 1 and self.spent >= self.seconds)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device has no memory left, in whose words ever."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(phrase in str(error).lower() for phrase in PHRASES)

@@ -1,0 +1,168 @@
+"""What a range test says to the user: records, a sentence with the override to paste, a picture."""
+
+from typing import Any
+
+from imagelab.finders.lr_rule import SEEN, SHARE, Curve, diverges, minimum_tenth, steepest, suggested, valley
+from imagelab.finding import Finding
+from imagelab.pages.line_plot import line_plot
+
+Node = dict[str, Any]
+APART = 10  # times: a configured rate so far from the suggested one is worth a look
+NOTHING = (
+    "Nothing was learnt at any rate. Look at labels and input first: `imagelab check` with the same words. "
+    "Where they are fine, batches may differ too much: a larger data.batch_size, or steps=300."
+)
+
+
+def override(curve: Curve) -> str | None:
+    """The words to paste; None where there is nothing to suggest."""
+    rate = suggested(curve)
+    return None if rate is None else f"optimizer.lr={rate:.2g}"
+
+
+def summary(curve: Curve) -> str:
+    """What came out, in a sentence or two."""
+    said = override(curve)
+    if said is None:
+        return f"No suggestion: the loss fell by {curve.seen:.1f} standard errors only. {NOTHING}"
+    return f"Say `{said}`: the peak rate, whatever the schedule."
+
+
+def findings(curve: Curve, cfg: Node, groups: dict[str, float]) -> list[Finding]:
+    """The records of the command.
+
+    Args:
+        curve: Of the test.
+        cfg: Of the run.
+        groups: Of each parameter group, its rate over `optimizer.lr`.
+    """
+    return [
+        _learning(curve),
+        _rate(curve),
+        *_groups(curve, groups),
+        _divergence(curve),
+        _configured(curve, cfg),
+        _rules(curve),
+    ]
+
+
+def picture(curve: Curve, configured: float) -> str:
+    """The losses against the rate, and the rates that the rules name, as SVG."""
+    smooth = [float(loss) for loss in curve.smooth]
+    low, high = min(smooth), max(smooth)
+    marks = {"suggested": suggested(curve), "configured": configured, "diverges": diverges(curve)}
+    marks |= {"steepest": steepest(curve), "valley": valley(curve), "minimum / 10": minimum_tenth(curve)}
+    lines = {
+        f"{name} {rate:.2g}": ([rate, rate], [low, high]) for name, rate in marks.items() if rate is not None
+    }
+    most = 2 * float(curve.quiet.max())
+    raw = [(rate, loss) for rate, loss in zip(curve.rates, curve.losses, strict=True) if loss <= most]
+    return line_plot(
+        {"loss": ([r for r, _ in raw], [loss for _, loss in raw]), "smoothed": (curve.rates, smooth)} | lines,
+        title="Loss at each learning rate",
+        x_label="optimizer.lr",
+        y_label="training loss",
+        log_x=True,
+        width=900,
+    )
+
+
+def _learning(curve: Curve) -> Finding:
+    seen = curve.seen >= SEEN
+    return Finding(
+        name="learning seen",
+        status="OK" if seen else "WARN",
+        value=round(curve.seen, 1),
+        expected=f"at least {SEEN:g} standard errors",
+        why=(
+            f"The loss fell from {curve.start:.3g} to {curve.start - curve.fall:.3g}; a smoothed loss has a "
+            f"standard error of {curve.error:.2g}."
+        ),
+        fix="" if seen else NOTHING,
+    )
+
+
+def _rate(curve: Curve) -> Finding:
+    rate, said = suggested(curve), override(curve)
+    return Finding(
+        name="suggested rate",
+        status="WARN" if rate is None else "OK",
+        value=None if rate is None else float(f"{rate:.2g}"),
+        expected="",
+        why=(
+            "No suggestion: no learning was seen."
+            if rate is None
+            else f"Here the loss has made {SHARE:.0%} of its fall. It is the peak rate, for any schedule."
+        ),
+        fix="" if said is None else f"`{said}`",
+    )
+
+
+def _groups(curve: Curve, groups: dict[str, float]) -> list[Finding]:
+    rate = suggested(curve)
+    if rate is None or set(groups.values()) == {1.0}:
+        return []
+    return [
+        Finding(
+            name="rates of the groups",
+            status="INFO",
+            value={name: float(f"{rate * share:.2g}") for name, share in groups.items()},
+            expected="",
+            why="What optimizer.lr becomes for each parameter group; the test kept their ratios.",
+            fix="",
+        )
+    ]
+
+
+def _divergence(curve: Curve) -> Finding:
+    rate, last = diverges(curve), len(curve.rates)
+    stopped = f"; the test ended after {last} of {curve.steps} steps" if last < curve.steps else ""
+    return Finding(
+        name="divergence",
+        status="INFO",
+        value=None if rate is None else float(f"{rate:.2g}"),
+        expected="",
+        why=(
+            f"No rate up to {curve.rates[-1]:.2g} made training diverge."
+            if rate is None
+            else f"From here on the loss stays where it began, or above{stopped}."
+        ),
+        fix="",
+    )
+
+
+def _configured(curve: Curve, cfg: Node) -> Finding:
+    configured, limit, rate = cfg["optimizer"]["lr"], diverges(curve), suggested(curve)
+    status, why = "OK", "Of the order of the suggested one."
+    if limit is not None and configured >= limit:
+        status, why = "FAIL", f"Training diverges from {limit:.2g} on."
+        if rate is None:
+            status, why = (
+                "WARN",
+                f"The loss leaves its start from {limit:.2g} on, without any learning before.",
+            )
+    elif rate is None:
+        status, why = "INFO", "There is no suggestion to compare it with."
+    elif not rate / APART <= configured <= rate * APART:
+        status, why = "WARN", f"More than {APART} times away from the suggested one."
+    instead = override(curve) or (f"optimizer.lr={limit / APART:.2g}" if limit else "")
+    return Finding(
+        name="configured rate",
+        status=status,
+        value=configured,
+        expected="" if limit is None else f"below {limit:.2g}",
+        why=why,
+        fix=f"`{instead}`" if status in ("FAIL", "WARN") else "",
+    )
+
+
+def _rules(curve: Curve) -> Finding:
+    found = {"steepest": steepest(curve), "valley": valley(curve), "minimum / 10": minimum_tenth(curve)}
+    return Finding(
+        name="other rules",
+        status="INFO",
+        value={name: float(f"{rate:.2g}") for name, rate in found.items()},
+        expected="",
+        why="What others read from the same curve.",
+        fix="",
+    )

@@ -1,0 +1,202 @@
+"""A learning-rate range test: one training step at each of many rates, from tiny to far too large.
+
+Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks", https://arxiv.org/abs/1506.01186,
+section 3.3; rates in equal ratios: Gugger 2018, https://sgugger.github.io/how-do-you-find-a-good-learning-rate.html
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import Callback, Trainer
+
+from imagelab.build import build_trainer
+from imagelab.classifier import Classifier
+from imagelab.data.image_data import ImageData
+from imagelab.finders.lr_rule import Curve
+from imagelab.problem import Problem
+from imagelab.schedule import Progress, Schedule
+from imagelab.training.correct_count import CorrectCount
+from imagelab.training.loss_record import Diverged, LossRecord
+from imagelab.training.penalties import LossTerms
+from imagelab.training.step_plan import Pace
+from imagelab.training.unchanged import unchanged
+from imagelab.transfer import TransferClassifier
+
+Node = dict[str, Any]
+LAST = 3  # losses that agree on divergence
+FIRST = 10  # losses that say how large one is before anything has been learnt
+FAR = 4.0  # times the largest of these: training has diverged
+ALTERS_GRADIENTS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
+
+
+def ladder(start: float, end: float, steps: int) -> list[float]:
+    """So many rates in equal ratios, the first and the last as given.
+
+    >>> ladder(1.0, 8.0, 4)
+    [1.0, 2.0, 4.0, 8.0]
+    """
+    return [float(rate) for rate in np.geomspace(start, end, steps)]
+
+
+def one_device(cfg: Node, folder: Path) -> Node:
+    """The config of a run for one device, with as many images a step as on all those it is meant for.
+
+    Args:
+        cfg: Of the run.
+        folder: For what its trainer may write: nothing.
+    """
+    window, quiet = cfg["trainer"]["accumulate_grad_batches"], {"callbacks": [], "logger": False}
+    ranks = build_trainer(cfg, folder, **quiet, enable_checkpointing=False).world_size
+    if cfg["data"]["batch_size"] != "full":
+        window *= ranks
+    alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
+    return cfg | {"trainer": cfg["trainer"] | alone | {"accumulate_grad_batches": window}}
+
+
+def range_test(
+    cfg: Node,
+    data: ImageData,
+    classifier: Classifier,
+    *,
+    folder: Path,
+    tricks: Sequence[object],
+    rates: Sequence[float],
+) -> Curve:
+    """The training loss before one step at each rate, until training diverges; all is as it was afterwards.
+
+    The steps are those of the run: its batches, augmentations, task, penalties, precision, accumulation and
+    clipping; only its schedule is off. Every stage of the network that ever moves does, at its share of the
+    rate.
+
+    Args:
+        cfg: Of the run, for one device (`one_device`), which the classifier is built from.
+        data: Its images.
+        classifier: To train, as built.
+        folder: For what the trainer may write: nothing.
+        tricks: Of the run; those that alter gradients are at work.
+        rates: A `ladder`, as `optimizer.lr` counts them: before optimizer.lr_scaling.
+
+    Raises:
+        Problem: The optimizer has no rate that could be tested this way.
+    """
+    refuse_line_search(cfg)
+    pace = even_pace(classifier.pace, len(rates))
+    watch = StepLosses(window=pace.window(0))
+    callbacks = [*altering(tricks), watch]
+    trainer = build_trainer(short(cfg, pace, len(rates)), folder, callbacks=callbacks, logger=False)
+    with unchanged(classifier, data), suppress(Diverged):
+        prepare(classifier, Ladder.of(rates, cfg["optimizer"]["lr"]), pace)
+        trainer.fit(classifier, datamodule=data)
+    done = len(watch.losses)
+    return Curve(rates=rates[:done], losses=watch.losses, steps=len(rates))
+
+
+def even_pace(pace: Pace, steps: int) -> Pace:
+    """As many batches in every step, epoch by epoch, until there are so many steps.
+
+    >>> pace = even_pace(Pace(batches=7, windows=[3, 6], images=10), steps=4)
+    >>> pace.batches, pace.windows, pace.total
+    (6, [3, 3], 4)
+    """
+    window = min(pace.window(0), pace.batches)
+    batches = pace.batches // window * window
+    return replace(pace, batches=batches, windows=[window] * -(-steps * window // batches))
+
+
+def short(cfg: Node, pace: Pace, steps: int) -> Node:
+    """The config of a trainer that takes so many steps and nothing else."""
+    own = {
+        "accumulate_grad_batches": pace.window(0),
+        "limit_train_batches": pace.batches,
+        "limit_val_batches": 0,
+        "val_check_interval": 1.0,
+        "num_sanity_val_steps": 0,
+        "enable_checkpointing": False,
+        "max_epochs": -1,
+        "max_steps": steps,
+        "max_time": None,
+    }
+    return cfg | {"trainer": cfg["trainer"] | own}
+
+
+def refuse_line_search(cfg: Node) -> None:
+    """Raise a Problem where the optimizer looks for the length of its steps by itself."""
+    if str(cfg["optimizer"]["_target_"]).rpartition(".")[2] == "LBFGS":
+        raise Problem(
+            "optimizer: LBFGS finds the length of each step by a line search, so that there is no rate to "
+            "look for; keep optimizer.lr=1, or say another optimizer"
+        )
+
+
+def altering(tricks: Sequence[object]) -> list[Callback]:
+    """The tricks that change gradients before a step; all others only look on, or count on whole epochs."""
+    called = [trick for trick in tricks if isinstance(trick, Callback)]
+    return [
+        trick
+        for trick in called
+        if any(getattr(type(trick), hook) is not getattr(Callback, hook) for hook in ALTERS_GRADIENTS)
+    ]
+
+
+def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
+    """Give a classifier another schedule, and let all that ever moves move at once; `unchanged` undoes it."""
+    window = classifier.losses.recent.maxlen or 1
+    classifier.schedule, classifier.pace, classifier.history = schedule, pace, []
+    classifier.losses, classifier.correct = LossRecord(window=window), CorrectCount()
+    classifier.terms = LossTerms(penalties=classifier.terms.penalties, window=window)
+    if isinstance(classifier, TransferClassifier):
+        moves = classifier.moves
+        classifier.moves = [replace(move, start=None if move.start is None else 0) for move in moves]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder(Schedule):
+    """A rate for each step, whatever the length of the run.
+
+    Args:
+        factors: On the peak rate of every parameter group, > 0.
+    """
+
+    factors: Sequence[float]
+
+    @classmethod
+    def of(cls, rates: Sequence[float], peak: float) -> "Ladder":
+        """Rates in place of this peak rate."""
+        return cls(warmup=0, floor=0.0, factors=[rate / peak for rate in rates])
+
+    def curve(self, at: Progress) -> float:
+        return self.factors[min(at.step, len(self.factors) - 1)]
+
+
+class StepLosses(Callback):
+    """Collects the loss of each optimizer step, penalties included, and ends a training that diverges.
+
+    Args:
+        window: Batches of a step.
+    """
+
+    def __init__(self, *, window: int) -> None:
+        self.window = window
+        self.batches: list[float] = []
+        self.losses: list[float] = []
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.batches.append(float(outputs["loss"]))  # Lightning has divided it by the window
+        if len(self.batches) == self.window:
+            self.losses.append(math.fsum(self.batches))
+            self.batches.clear()
+            trainer.should_stop = trainer.should_stop or has_diverged(self.losses)
+
+
+def has_diverged(losses: Sequence[float]) -> bool:
+    """Whether the last losses are no numbers, or far above all of the first ones."""
+    if not math.isfinite(losses[-1]):
+        return True
+    return len(losses) > FIRST and min(losses[-LAST:]) > FAR * max(losses[:FIRST])

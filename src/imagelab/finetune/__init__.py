@@ -1,0 +1,1 @@
+"""Fine-tuning strategies: one idea a file, named like its choice in `configs/finetune/`."""

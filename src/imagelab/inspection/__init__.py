@@ -1,0 +1,1 @@
+"""Behind `imagelab inspect`: one question about the data a file."""

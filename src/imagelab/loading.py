@@ -1,0 +1,68 @@
+"""Load a trained network from a run, a checkpoint or a .safetensors file; `imagelab.load` is this."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imagelab.checkpoints.content import expect_classes, module_state
+from imagelab.checkpoints.durable import BEST, read
+from imagelab.checkpoints.safetensors import ENDING, read_safetensors
+from imagelab.data.preprocess import Preprocess
+from imagelab.data.reader import Reader
+from imagelab.model.network import bare, build_net
+from imagelab.predictor import Predictor
+from imagelab.problem import Problem
+
+
+def load(path: str | Path) -> Predictor:
+    """A usable network from the folder of a run (its best weights), a checkpoint or a .safetensors file.
+
+    It is on the CPU. Of raw and averaged weights it has those that were better in validation.
+
+    Raises:
+        Problem: There is none, it is damaged, not one of this project's, or has learnt without labels.
+    """
+    path = Path(path).expanduser()
+    if path.suffix == ENDING:
+        return from_card(*read_safetensors(path))
+    checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
+    if "imagelab" not in checkpoint:
+        raise Problem(
+            f"{path} is a checkpoint of another program: it does not say which network and classes it is of."
+        )
+    expect_classes(checkpoint, path)
+    return from_checkpoint(checkpoint)
+
+
+def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> Predictor:
+    """The network that a checkpoint describes, with its weights; nothing is downloaded.
+
+    Args:
+        checkpoint: Its content.
+        weights: raw, ema or swa; None: those that were better in validation.
+
+    Raises:
+        Problem: It holds no such weights.
+    """
+    prefix = "net."
+    state = module_state(checkpoint, weights)
+    mine = {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
+    return from_card(checkpoint["imagelab"], mine)
+
+
+def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
+    """The network that a checkpoint's or a file's card describes.
+
+    Args:
+        card: Its classes, preprocess, reader, model and seed.
+        state: The network's weights and buffers by name.
+    """
+    preprocess = Preprocess.from_dict(card["preprocess"])
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, then overwritten: no one else's draws change
+        net = build_net(
+            bare(card["model"]), card["classes"], preprocess.channels, preprocess.size, seed=card["seed"]
+        )
+    net.load_state_dict(state)
+    return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=Reader(**card["reader"]))

@@ -1,0 +1,23 @@
+"""Reopen the loggers of a run to show a report."""
+
+from pathlib import Path
+from typing import Any
+
+from imagelab.terminal import screen
+
+WANDB = "imagelab.logger.wandb.wandb_logger"
+
+
+def loggers_of(cfg: dict[str, Any], folder: Path) -> list[Any]:
+    """The logger that shows reports, where the config has it, for commands that are no training run.
+
+    Args:
+        cfg: With the key `logger`.
+        folder: Where it keeps its files; in the folder of a run it goes on with that run.
+    """
+    nodes = [node for node in cfg["logger"].values() if node["_target_"] == WANDB]
+    if not (nodes and screen.speaks()):
+        return []
+    from imagelab.config.make import make  # light commands need no Hydra
+
+    return [make(node, folder=folder) for node in nodes]

@@ -1,0 +1,1 @@
+"""Networks, and what every network takes besides its own arguments."""

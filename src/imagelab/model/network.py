@@ -1,0 +1,58 @@
+"""Build the network that a config describes, with or without the weights it started from."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imagelab.config import schema
+from imagelab.config.make import make
+from imagelab.model.fit import fit_model
+from imagelab.model.logits import check_logits
+from imagelab.randomness import stream
+
+Node = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+def bare(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's config without the weights it started from, which a checkpoint's own would overwrite."""
+    start = {"weights": None, "init": "default", "pretrained": False}
+    return model | {key: value for key, value in start.items() if key in model}
+
+
+def build_net(
+    node: Node,
+    classes: list[str],
+    in_channels: int,
+    size: int,
+    seed: int,
+    sample: Callable[[int], Tensor] | None = None,
+) -> torch.nn.Module:
+    """The network: its own arguments first, then what every network takes.
+
+    Args:
+        node: The model's config.
+        classes: Names of the K outputs.
+        in_channels: Channels of an image.
+        size: Side of an image in pixels.
+        seed: Seed of the weights.
+        sample: Returns so many training images (B, C, H, W), for an init that looks at some.
+    """
+    own, knobs = schema.split("model", node)
+    torch.manual_seed(int(stream(seed, "init").integers(2**31)))
+    net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
+    net = fit_model(net, **knobs, sample=sample, classes=classes)
+    check_logits(net, num_classes=len(classes), in_channels=in_channels, size=size)
+    return net
+
+
+def without_weights(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's config without the weights that it would start from; says so where there were some."""
+    asked = [f"model.{key}" for key in ("weights", "pretrained") if model.get(key)]
+    if asked:
+        log.warning(f"finetune=scratch: {' and '.join(asked)} left out; training starts from random weights.")
+    nothing = {"weights": None, "pretrained": False}
+    return model | {key: value for key, value in nothing.items() if key in model}

@@ -1,0 +1,1 @@
+"""The drawing kit of HTML pages: charts, tables, pictures; knows nothing of runs."""

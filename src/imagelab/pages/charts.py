@@ -1,0 +1,7 @@
+"""The charts of reports but lines (`line_plot`): static SVG, with the values under the mouse."""
+
+from imagelab.pages.bars import bars, histogram
+from imagelab.pages.matrix import matrix
+from imagelab.pages.scatter import scatter
+
+__all__ = ["bars", "histogram", "matrix", "scatter"]

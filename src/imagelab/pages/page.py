@@ -1,0 +1,92 @@
+"""A page with what a command found: one file that needs no network and runs no script but its own.
+
+Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP (the script is let in by its hash)
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from imagelab.finding import STATUSES, Finding
+from imagelab.pages.finding_table import record_table
+from imagelab.pages.wording import html, prose
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Args:
+        title: Its heading, in a few words; the page begins with a list of them.
+        about: What is to be seen and how to read it; what stands in backticks is code.
+        body: HTML of `table`, `gallery`, `thumbnail`, or SVG of a chart, in any number.
+    """
+
+    title: str
+    about: str
+    body: str
+
+
+def page(*, title: str, summary: str, records: Sequence[Finding], sections: Sequence[Section]) -> str:
+    """The text of an HTML file.
+
+    Args:
+        title: What was looked at.
+        summary: What came out, in a sentence or two; what stands in backticks is code.
+        records: The findings, which are its first table.
+        sections: What follows.
+    """
+    found = [Section("Findings", "", record_table(records))] if records else []
+    parts = [*found, *sections]
+    links = "".join(
+        f'<li><a href="#{_anchor(i, part)}">{html(part.title)}</a></li>' for i, part in enumerate(parts)
+    )
+    bodies = "\n".join(_section(_anchor(i, part), part) for i, part in enumerate(parts))
+    script, style = _file("page.js"), _file("page.css")
+    text = (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(script)}\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<header><h1>{html(title)}</h1><p>{prose(summary)}</p>{_counts(records)}</header>\n"
+        f"<nav><ul>{links}</ul></nav>\n<main>\n{bodies}\n</main>\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+    return text.encode("utf-8", "backslashreplace").decode()  # a body may hold the bytes of a file's name
+
+
+def _section(anchor: str, part: Section) -> str:
+    about = f'<p class="about">{prose(part.about)}</p>\n' if part.about else ""
+    return f'<section id="{anchor}">\n<h2>{html(part.title)}</h2>\n{about}{part.body}\n</section>'
+
+
+def _anchor(place: int, part: Section) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", part.title.lower()).strip("-")
+    return f"{words}-{place}" if words else f"part-{place}"
+
+
+def _counts(records: Sequence[Finding]) -> str:
+    counts = {status: sum(record.status == status for record in records) for status in STATUSES}
+    badges = [
+        f'<span class="badge {status}">{count} {status}</span>' for status, count in counts.items() if count
+    ]
+    return f'<div class="counts">{"".join(badges)}</div>'
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
+    return (
+        f'<meta http-equiv="Content-Security-Policy" content="{allowed}; base-uri \'none\'; '
+        "form-action 'none'\">"
+    )
+
+
+@cache
+def _file(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")

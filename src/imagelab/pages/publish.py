@@ -1,0 +1,56 @@
+"""What a command found goes out: JSON, a page, the terminal, and the loggers that take reports."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from imagelab import finding
+from imagelab.finding import Finding
+from imagelab.pages.finding_table import terminal_table
+from imagelab.pages.page import Section, page
+from imagelab.runs import files
+from imagelab.terminal import screen
+from imagelab.terminal.summary import near
+
+
+@runtime_checkable
+class TakesReports(Protocol):
+    """A logger that can show records and a page."""
+
+    def log_report(self, stem: str, records: Sequence[Finding], page: str) -> None:
+        """Keep them under a name."""
+
+
+def publish(
+    folder: Path,
+    stem: str,
+    *,
+    title: str,
+    summary: str,
+    records: Sequence[Finding],
+    sections: Sequence[Section],
+    loggers: Iterable[object] = (),
+    quiet: bool = False,
+) -> Path:
+    """Write `<stem>.json` and `<stem>.html`, show the records, and hand both to the loggers; the page's path.
+
+    Args:
+        folder: Where the files go.
+        stem: Their name, which is the command's.
+        title: What was looked at.
+        summary: What came out, in a sentence or two.
+        records: The findings.
+        sections: The rest of the page.
+        loggers: Of the run; those that take no reports are passed over.
+        quiet: Whether the terminal is spared the table.
+    """
+    text = page(title=title, summary=summary, records=records, sections=sections)
+    path = folder / f"{stem}.html"
+    files.write_json(folder / f"{stem}.json", finding.plain(records))
+    files.write_text(path, text)
+    if not quiet:
+        screen.say("", terminal_table(title, records), "", f"page: {near(path)}")
+    for logger in loggers:
+        if isinstance(logger, TakesReports):
+            logger.log_report(stem, records, text)
+    return path

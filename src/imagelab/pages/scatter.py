@@ -1,0 +1,80 @@
+"""Points as SVG: static, each with its name under the mouse."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from imagelab.pages.axes import (
+    BOTTOM,
+    COLOURS,
+    HEIGHT,
+    LEFT,
+    TOP,
+    WIDTH,
+    Axis,
+    drawing,
+    grid,
+    labels,
+    legend,
+    legend_width,
+)
+from imagelab.pages.wording import html
+
+MANY_POINTS = 2000
+ROUND = 'stroke-width="6" stroke-linecap="round" stroke-opacity=".6"'  # a dot is a line of length 0
+
+
+def scatter(
+    points: Sequence[tuple[float, float]],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    names: Sequence[str],
+    groups: Sequence[str] = (),
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> str:
+    """Points, each with its name under the mouse; of those too near to tell apart, some are left out.
+
+    Args:
+        points: x and y of each; those that are no finite numbers are left out.
+        title: Above the axes.
+        x_label: What x is, and its unit.
+        y_label: What y is, and its unit.
+        names: Of each point.
+        groups: Of each point, which gives it its colour; empty: all the same.
+        width: Of the picture, in pixels.
+        height: Of it, in pixels.
+
+    Raises:
+        ValueError: There is nothing to draw.
+    """
+    finite = {i: point for i, point in enumerate(points) if all(map(math.isfinite, point))}
+    x = Axis.around([x for x, _ in finite.values()], LEFT, width - legend_width(dict.fromkeys(groups)))
+    y = Axis.around([y for _, y in finite.values()], height - BOTTOM, TOP)
+    places = {i: (x.pixel(one), y.pixel(other)) for i, (one, other) in finite.items()}
+    kept = _apart(places)
+    if len(kept) < len(finite):
+        title = f"{title} ({len(kept):,} of {len(finite):,} points)"
+    words = [f"{name}: {one:.4g}, {other:.4g}" for name, (one, other) in zip(names, points, strict=True)]
+    series, dots = list(dict.fromkeys(groups)) or [""], []
+    for place, group in enumerate(series):
+        own = [_dot(places[i], words[i]) for i in kept if not groups or groups[i] == group]
+        dots += [f'<g stroke="{COLOURS[place % len(COLOURS)]}" {ROUND}>', *own, "</g>"]
+    shown = [*labels(title, x_label, y_label, x, y), *grid(x, y), *dots, *legend(series, x.end)]
+    return drawing(title, width, height, shown)
+
+
+def _dot(place: tuple[float, float], words: str) -> str:
+    return f'<path d="M{place[0]:.1f} {place[1]:.1f}h0"><title>{html(words)}</title></path>'
+
+
+def _apart(places: Mapping[int, tuple[float, float]]) -> list[int]:
+    """At most MANY_POINTS of them: the first in each cell of a raster, so that lonely ones stay."""
+    kept, cell = list(places), 1.0
+    while len(kept) > MANY_POINTS:
+        first: dict[tuple[int, int], int] = {}
+        for i, (x, y) in places.items():
+            first.setdefault((int(x / cell), int(y / cell)), i)
+        kept, cell = list(first.values()), cell * 1.25
+    return kept

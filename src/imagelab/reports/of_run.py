@@ -1,0 +1,194 @@
+"""Build the report of one run: verdict, curves, images, time."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imagelab.config.rules.tasks import MIXES, without_labels
+from imagelab.config.rules.tricks import target
+from imagelab.evaluation.calibration import calibration
+from imagelab.evaluation.confusion import confusion
+from imagelab.evaluation.one_run import tested
+from imagelab.evaluation.predictions import Predictions, csv_path, of_split
+from imagelab.finding import Finding
+from imagelab.metrics.names import RAW, metric_of
+from imagelab.pages.page import Section
+from imagelab.pages.publish import publish
+from imagelab.problem import Problem
+from imagelab.reports import run_records as of
+from imagelab.reports.advice import Advice, advice, typed
+from imagelab.reports.curves import from_history, read_curves
+from imagelab.reports.run_records import failed_record
+from imagelab.reports.run_sections import (
+    calibration_section,
+    class_sections,
+    curve_sections,
+    picture_sections,
+    time_section,
+)
+from imagelab.reports.time_shares import time_record
+from imagelab.reports.verdict import Facts, Verdict, verdict
+from imagelab.runs import files
+from imagelab.terminal.summary import near
+from imagelab.training.phase_timer import shares
+
+Node = dict[str, Any]
+STEM = "report"
+
+
+def after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> tuple[Verdict, Advice]:
+    """The report of a run that has just ended, from what its best weights said when they were validated.
+
+    Args:
+        cfg: The config of the run.
+        folder: Its folder.
+        parts: What it was made of.
+        results: The content of results.json.
+    """
+    weights, found, why_not = parts.saver.best.get("weights", RAW), None, ""
+    seen = parts.saver.seen.get(metric_of("val", weights))
+    if seen is not None and not without_labels(cfg):
+        found = of_split(parts.data, "val", weights, seen, ranks=parts.trainer.world_size)
+    elif not without_labels(cfg):
+        why_not = f"What the best weights say of val was not kept: `imagelab report run={folder}` adds it."
+    return write(folder, results, found, why_not=why_not, loggers=parts.trainer.loggers, quiet=True)
+
+
+def lines_after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> dict[str, str]:
+    """Report on a run that has just ended; what it says, for the closing table."""
+    verdict, step = after_training(cfg, folder, parts, results)
+    return {
+        "verdict": f"{verdict.state}. {step.sentence}",
+        "try": step.command,
+        "report": near(folder / "report.html"),
+    }
+
+
+def write(
+    folder: Path,
+    results: Node,
+    found: Predictions | None,
+    *,
+    why_not: str = "",
+    loggers: Iterable[object] = (),
+    quiet: bool = False,
+) -> tuple[Verdict, Advice]:
+    """Put the report of a run together and write it; the verdict, and what to try next.
+
+    Args:
+        folder: Of the run.
+        results: The content of its results.json; empty where there is none.
+        found: What it says of the images of a split; None: only the curves are read.
+        why_not: Why there is nothing on images, where there is not.
+        loggers: Of the run, to show the report.
+        quiet: Whether the terminal is spared the records.
+    """
+    judged, step, records, sections = on_curves(folder, results, classes_of(folder, found))
+    if found is not None and len(found.labels) > 1:
+        more = on_images(folder, found)
+        records, sections = records + more[0], sections + more[1]
+    elif why_not:
+        records.append(failed_record("predictions", why_not))
+    publish(
+        folder,
+        STEM,
+        title=f"Report on {folder.name}",
+        summary=f"{judged.state}: {judged.why} {step.sentence} `{step.command}`",
+        records=records,
+        sections=sections,
+        loggers=loggers,
+        quiet=quiet,
+    )
+    return judged, step
+
+
+def on_curves(
+    folder: Path, results: Node, classes: int
+) -> tuple[Verdict, Advice, list[Finding], list[Section]]:
+    """The verdict on a run's curves, what to try next, and records and sections on both and on the time."""
+    cfg, curves, seconds = files.read_config(folder), curves_of(folder), seconds_of(folder, results)
+    judged = verdict(curves, facts(cfg, classes, results))
+    step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
+    records = [of.verdict_record(judged, step), of.facts_of(results), of.numbers_record(judged)]
+    records += of.gradient_record(curves) + ([time_record(seconds, cfg)] if seconds else [])
+    return judged, step, records, curve_sections(curves) + time_section(seconds)
+
+
+def on_images(folder: Path, found: Predictions) -> tuple[list[Finding], list[Section]]:
+    """Records and sections on a split's images; their table is written beside."""
+    counts = confusion(found.labels, found.predicted, len(found.classes))
+    calibrated = calibration(found.logits, found.labels, seed=0)
+    files.write_text(csv_path(folder, found.split), found.table())
+    records = [of.accuracy_record(found), *of.class_records(found, counts), of.calibration_record(calibrated)]
+    sections = [*class_sections(found, counts), *picture_sections(found), calibration_section(calibrated)]
+    return records, sections
+
+
+def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
+    """What a run says of the images of a split, computed anew.
+
+    Raises:
+        Problem: It has no such checkpoint, split or weights, or it has learnt without labels.
+    """
+    outcome = tested(folder, split=split, **asked)
+    if outcome.seen is None:
+        raise Problem(f"split={split}: too many images for a report; `imagelab evaluate` gives their metrics")
+    return of_split(outcome.data, split, outcome.weights, outcome.seen, ranks=1)
+
+
+def results_of(folder: Path) -> Node:
+    """The content of a run's results.json; empty of a run that is still going on, or was killed."""
+    file = folder / files.RESULTS
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def curves_of(folder: Path) -> Any:
+    """From metrics.csv, or, of a run that wrote none, from its last checkpoint."""
+    file = folder / "metrics.csv"
+    if file.exists():
+        return read_curves(file)
+    return from_history(_last(folder).get("imagelab", {}).get("history", []))
+
+
+def seconds_of(folder: Path, results: Node) -> dict[str, float]:
+    """Where the time went, from results.json or from the last checkpoint; empty where nobody measured."""
+    if "time" in results:
+        return results["time"]
+    states = _last(folder).get("callbacks", {})
+    if not {"TimeSpent", "Saver"} <= states.keys():
+        return {}
+
+    return shares(states["TimeSpent"], states["Saver"]["seconds"])
+
+
+def classes_of(folder: Path, found: Predictions | None) -> int:
+    """How many there are; 0 where nobody knows."""
+    classes = found.classes if found else _last(folder).get("imagelab", {}).get("classes", [])
+    return len(classes)
+
+
+def facts(cfg: Node, classes: int, results: Node) -> Facts:
+    """What the config says of the scale of the losses."""
+    known = target(cfg["loss"]) == "CrossEntropyLoss" and classes > 1 and not without_labels(cfg)
+    smoothing = float(cfg["loss"].get("label_smoothing", 0)) if known else 0.0
+    off = smoothing / max(classes, 1)
+    parts = [(1 - smoothing + off, 1), (off, classes - 1)] if smoothing else []
+    return Facts(
+        entropy=math.log(classes) if known else None,
+        floor=-sum(count * share * math.log(share) for share, count in parts),
+        mixed=any(target(node) in MIXES for node in cfg["augment"].values()),
+        diverged=str(results.get("error", "")).startswith("Diverged"),
+    )
+
+
+def _last(folder: Path) -> Node:
+    """The content of the last checkpoint, its weights left on the disk; empty where there is none."""
+    file = folder / "checkpoints" / "last.ckpt"
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError):
+        return {}

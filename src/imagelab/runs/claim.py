@@ -1,0 +1,137 @@
+"""The folder of a new run: made so that no two runs share one, removed where the run never began."""
+
+import os
+import shutil
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from imagelab.problem import Problem
+from imagelab.runs import files
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes can then go on with one run
+    fcntl = None
+
+_made: list[Path] = []  # folders that this process made, the outermost first
+_begun: set[Path] = set()  # folders of runs that this process started
+_locks: list[TextIO] = []  # open files: a lock ends where its file is closed
+
+
+def new_folder(experiment: str, logs: Path = Path("logs")) -> Path:
+    """Make `logs/<experiment>/<date>_<time>[_n]`; two runs of the same second get two folders.
+
+    Raises:
+        Problem: Nothing can be written there.
+    """
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for n in range(1, 10_000):
+        folder = logs / experiment / (stamp if n == 1 else f"{stamp}_{n}")
+        if _make(folder):
+            return folder
+    raise Problem(f"{logs / experiment} holds 9,999 runs of this second; look at what starts them.")
+
+
+def chosen_folder(name: str) -> Path:
+    """Make the folder that `hydra.run.dir` names, and those above it.
+
+    Raises:
+        Problem: It holds something already, or nothing can be written there.
+    """
+    folder = Path(name)
+    if not _make(folder):
+        refuse_used(folder)
+    return folder
+
+
+def refuse_used(folder: Path) -> None:
+    """Raise a Problem where a folder holds more than what Hydra writes at the start of a run."""
+    if (folder / files.CONFIG).exists():
+        raise Problem(
+            f"{folder} is the folder of another run; go on with that one by resume={folder}, "
+            "or name a new folder by hydra.run.dir=DIR."
+        )
+    if not folder.is_dir() or any(entry.name != ".hydra" for entry in folder.iterdir()):
+        what = "holds other files" if folder.is_dir() else "is a file"
+        raise Problem(f"{folder} {what}; a run wants a folder of its own: say hydra.run.dir=NEW_FOLDER.")
+
+
+def begin(cfg: dict[str, Any], folder: Path) -> None:
+    """Keep the whole config of a new run in its folder; of two runs, the first to do so owns the folder.
+
+    Raises:
+        Problem: The folder is another run's, or holds other files.
+    """
+    refuse_used(folder)
+    try:
+        (folder / files.CONFIG).touch(exist_ok=False)
+    except FileExistsError:
+        refuse_used(folder)
+    files.write_config(cfg, folder)
+    lock(folder)
+    _begun.add(folder.resolve())
+
+
+def lock(folder: Path) -> None:
+    """Hold a run's folder for this process, until it ends in whatever way.
+
+    Raises:
+        Problem: Another process trains in it.
+    """
+    if fcntl is None:
+        return
+    file = (folder / ".lock").open("w")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not held by workers that outlive us
+    except (BlockingIOError, PermissionError) as error:
+        raise Problem(f"{folder} is in use: another process trains in it.") from error
+    except OSError:  # a file system without locks
+        return
+    _locks.append(file)
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a run of this process, and the empty ones above that were made for it."""
+    if folder.resolve() not in _begun:
+        return
+    while _locks:
+        _locks.pop().close()  # or Windows cannot remove it
+    shutil.rmtree(folder, ignore_errors=True)
+    discard_empty()
+
+
+def discard_sweep() -> None:
+    """Remove the folder of a sweep of this process in which no trial ever began."""
+    for folder in _made:
+        entries = list(folder.iterdir()) if (folder / "multirun.yaml").is_file() else []
+        if all(entry.is_file() for entry in entries):
+            for entry in entries:
+                entry.unlink()
+    discard_empty()
+
+
+def discard_empty() -> None:
+    """Remove those folders that this process made and nothing was written into."""
+    for made in reversed(_made):
+        with suppress(OSError):  # not empty, or gone
+            made.rmdir()
+
+
+def _make(folder: Path) -> bool:
+    """Make a folder and those above it; False where it is there already."""
+    missing = [path.absolute() for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(folder):
+            return False
+        folder.mkdir()
+    except OSError as error:
+        if folder.is_dir():  # another process was faster
+            return False
+        raise Problem(
+            f"The folder {folder} cannot be made ({error.strerror}); say hydra.run.dir=DIR."
+        ) from error
+    _made.extend(reversed(missing))
+    return True

@@ -1,0 +1,55 @@
+"""Read and write the plain files of a run's folder, whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from imagelab.problem import Problem
+
+CONFIG, RESULTS = "config.yaml", "results.json"
+
+
+def write_config(cfg: dict[str, Any], folder: Path) -> None:
+    """Keep the whole config of a run in its folder."""
+    write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(cfg)))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config of a run, plain data."""
+    try:
+        cfg = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise Problem(f"{folder / CONFIG} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(cfg, dict) or not cfg:
+        raise Problem(f"{folder / CONFIG} holds no config: the run was killed before it began.")
+    return {str(key): value for key, value in cfg.items()}
+
+
+def write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """Write a JSON file whole or not at all; numbers that are none become null."""
+    write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays, torch's tensors
+        return _plain(value.tolist())
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return (
+        None
+        if (isinstance(value, float) and value in (float("inf"), float("-inf"))) or value != value
+        else value
+    )

@@ -1,0 +1,1 @@
+"""Searches and launchers behind `imagelab train -m`, and what came of the trials."""

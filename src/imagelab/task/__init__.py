@@ -1,0 +1,1 @@
+"""Tasks: what is learnt from the images; one idea a file, named like its choice in `configs/task/`."""

@@ -1,0 +1,1 @@
+"""What the terminal shows: screen, progress bar, tables, refusals."""

@@ -1,0 +1,117 @@
+"""The progress bar: epoch, loss, validation metrics, rate and time left; one line an epoch to keep."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from rich.live import Live
+from rich.text import Text
+
+from imagelab.terminal import screen
+
+PAUSE = 0.25  # seconds between two looks at the loss, which lies on the device
+SHOWN = ("val/loss", "val/accuracy")
+
+
+class ProgressBar(Callback):
+    """Redraw a bar by the clock, not by the step, and say a line after each epoch; the first rank only.
+
+    A terminal shows both, a pipe or a file only the lines. The module tells its loss by `running_loss()`.
+    """
+
+    def __init__(self) -> None:
+        self.live: Live | None = None
+        self.due = float("inf")  # when the bar is redrawn next
+        self.warm: tuple[float, int] | None = None  # clock and batches done after the first batch here
+        self.began, self.now = 0.0, 0.0  # the clock at the epoch's start and after its latest batch
+        self.images, self.first = 0, 0  # of a batch, over all ranks; number of the epoch's first batch here
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        terminal = screen.terminal
+        if trainer.is_global_zero and terminal.is_terminal and not terminal.is_dumb_terminal:
+            self.live = Live(console=terminal, auto_refresh=False, transient=True)
+            self.live.start()
+            self.due = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.began, self.images = time.monotonic(), 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.now = now = time.monotonic()
+        if not self.images:
+            self.images, self.first = len(batch[0]) * trainer.world_size, batch_idx
+            self.warm = self.warm or (now, _batches_done(trainer, batch_idx))
+        if now >= self.due:
+            self._draw(trainer, pl_module, batch_idx)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            screen.say(self._words(trainer, pl_module, int(trainer.num_training_batches) - 1))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._stop()
+
+    def _draw(self, trainer: Trainer, module: LightningModule, batch_idx: int) -> None:
+        if self.live is None:
+            return
+        words = self._words(trainer, module, batch_idx, ("val/accuracy",))
+        room = screen.terminal.width - 1
+        width = max(0, room - len(words) - 2)  # the words matter more than the bar
+        shown = bar((batch_idx + 1) / int(trainer.num_training_batches), width)
+        shown.append(f"  {words}" if width else words).truncate(room)
+        self.live.update(shown, refresh=True)
+        self.due = time.monotonic() + PAUSE
+
+    def _words(
+        self, trainer: Trainer, module: LightningModule, batch_idx: int, shown: tuple[str, ...] = SHOWN
+    ) -> str:
+        loss = module.running_loss()  # pyright: ignore[reportCallIssue] - ours has it
+        found = trainer.callback_metrics
+        return line(
+            epoch=trainer.current_epoch + 1,
+            epochs=trainer.max_epochs or 0,
+            metrics={"loss": loss} | {name: float(found[name]) for name in shown if name in found},
+            rate=self.images * (batch_idx + 1 - self.first) / max(self.now - self.began, 1e-9),
+            left=self._left(trainer, batch_idx),
+        )
+
+    def _left(self, trainer: Trainer, batch_idx: int) -> float | None:
+        """Seconds to the end of the last epoch, at the pace since the first batch."""
+        done, batches = _batches_done(trainer, batch_idx), int(trainer.num_training_batches)
+        if self.warm is None or done <= self.warm[1] or not trainer.max_epochs or trainer.max_epochs < 0:
+            return None
+        pace = (time.monotonic() - self.warm[0]) / (done - self.warm[1])
+        return pace * (trainer.max_epochs * batches - done)
+
+    def _stop(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+        self.live, self.due = None, float("inf")
+
+
+def line(*, epoch: int, epochs: int, metrics: dict[str, float], rate: float, left: float | None) -> str:
+    """What there is to say of an epoch.
+
+    >>> line(epoch=3, epochs=20, metrics={"loss": 0.12345, "val/accuracy": 0.9912}, rate=12345.6, left=67.2)
+    'epoch  3/20  loss 0.1235  val/accuracy 0.9912  12,346 images/s  eta 0:01:07'
+    """
+    shown = "".join(f"  {name} {value:.4f}" for name, value in metrics.items())
+    eta = "-:--:--" if left is None else timedelta(seconds=round(left))
+    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}{shown}  {rate:,.0f} images/s  eta {eta}"
+
+
+def bar(share: float, width: int) -> Text:
+    """A line of `width` characters, the first `share` of it bright."""
+    full = round(share * width)
+    mark = "━" if (screen.terminal.encoding or "").lower().startswith("utf") else "-"
+    return Text.assemble((mark * full, "green"), (mark * (width - full), "bright_black"))
+
+
+def _batches_done(trainer: Trainer, batch_idx: int) -> int:
+    return trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1

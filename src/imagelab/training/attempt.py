@@ -1,0 +1,135 @@
+"""One attempt at a run: results.json and the exit status say how it ended, and its last state stays."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from imagelab.logger.closing import close_all
+from imagelab.problem import Problem
+from imagelab.runs import claim, files
+from imagelab.terminal import refusal, screen
+from imagelab.terminal.failure import sentence
+from imagelab.training.loss_record import Diverged
+from imagelab.training.own_ranks import CHECKPOINT, RUN, own_ranks
+from imagelab.training.results import results
+from imagelab.training.stop import Pruned, Stopped, StopRequest
+
+Node = dict[str, Any]
+Report = Callable[[Path, Any, Node], Mapping[str, str]]  # folder, parts, results -> closing lines
+
+
+class Attempt:
+    """A run from the building of its parts to the closing table.
+
+    Args:
+        cfg: The config of the run.
+        folder: The folder of the run.
+        checkpoint: The checkpoint to resume from; None for a new run.
+        report: Writes the report of the run; what goes wrong in it never fails the run.
+    """
+
+    def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None, report: Report) -> None:
+        self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
+        self.report = report
+        self.parts: Any = None  # set once they are built
+        self.fitting = False
+        self.stop = StopRequest()
+        self.messages: Mapping[str, str] = {}
+        os.environ[RUN] = str(self.folder)
+        os.environ[CHECKPOINT] = str(checkpoint or "")
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn every way in which the block may end early into results.json and an exit status."""
+        with own_ranks():
+            try:
+                yield
+            except Stopped as stopped:
+                self.close("stopped")
+                self._end(128 + stopped.signum)
+            except Pruned:
+                self.close("pruned")
+            except (KeyboardInterrupt, SystemExit):  # before Lightning lets us listen, it ends by itself
+                self.close("stopped")
+                self._end(128 + (self.stop.signum or signal.SIGINT))
+            except Exception as error:
+                self._fail(error)
+            finally:
+                self.stop.ignore()
+
+    def close(self, status: str, test: dict[str, float] | None = None, error: str = "") -> Node:
+        """Write results.json, as far as the run came, and the report where it came to an end."""
+        content = results(status, self.cfg, self.parts, test or {}) | ({"error": error} if error else {})
+        if screen.speaks() and self._began():
+            files.write_json(self.folder / files.RESULTS, content)
+            if status == "finished" or error.startswith("Diverged"):
+                self._report(content)
+        if self.parts is not None:
+            close_all(self.parts.trainer.loggers, failed=status == "failed")
+        return content
+
+    def _report(self, content: Node) -> None:
+        try:
+            self.messages = self.report(self.folder, self.parts, content)
+        except Exception as error:
+            again = f"`imagelab report run={self.folder}` tries again."
+            screen.say(f"There is no report: {sentence(error)} {again}")
+
+    def _fail(self, error: Exception) -> NoReturn:
+        """Say what went wrong; exit status 2 before training has begun, then 1."""
+        began, known = self._began(), isinstance(error, Problem)
+        if not known and not screen.speaks():
+            self._fail_beside()
+        message = str(error) if known else f"{sentence(error)} {self._trace(began)}"
+        screen.complain([message], None if began else refusal.HEAD)
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            traceback.print_exception(error)
+        with suppress(OSError):  # on a full disk
+            self.close("failed", error=f"{type(error).__name__}: {error}")
+        self._end(1 if began else 2, resumable=not isinstance(error, Diverged))
+
+    def _fail_beside(self) -> NoReturn:
+        """A further rank fails: keep its trace, let the first one write its results, end the run."""
+        with suppress(OSError):
+            file = self.folder / f"error_rank_{os.environ['LOCAL_RANK']}.log"
+            file.write_text(traceback.format_exc(), encoding="utf-8")
+        time.sleep(10)
+        sys.exit(1)
+
+    def _trace(self, began: bool) -> str:
+        """Keep the stack trace of the error that is being handled; where it is, in a sentence."""
+        if not began:  # nothing stays of this run
+            return "HYDRA_FULL_ERROR=1 in the environment shows the stack trace."
+        with suppress(OSError):
+            (self.folder / "error.log").write_text(traceback.format_exc(), encoding="utf-8")
+            return f"The stack trace is in {self.folder / 'error.log'}"
+        return ""
+
+    def _end(self, code: int, resumable: bool = True) -> NoReturn:
+        if not screen.speaks():
+            code = 0  # Lightning kills the whole run where a further rank ends with a status of its own
+        elif not self._saved():
+            screen.release()
+            claim.discard(self.folder)
+        elif code != 2:
+            last = self.folder / "checkpoints" / "last.ckpt"
+            next_step = f"Go on with: imagelab train resume={self.folder}"
+            if not resumable:
+                next_step = (
+                    f"The last good weights: {last}\n"
+                    "Going on from them would end the same way: change the run."
+                )
+            screen.say(f"Run folder: {self.folder}\n{next_step}")
+        sys.exit(code)
+
+    def _began(self) -> bool:
+        return self.fitting and self._saved()
+
+    def _saved(self) -> bool:
+        return (self.folder / "checkpoints" / "last.ckpt").exists()

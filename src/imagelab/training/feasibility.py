@@ -1,0 +1,80 @@
+"""What shows of a run only when its data are known: whether it can go as its config says."""
+
+from collections.abc import Iterator
+from typing import Any
+from zlib import crc32
+
+from imagelab.config.rules.combinations import watchers
+from imagelab.data.image_data import ImageData
+from imagelab.metrics.classification import FEW
+from imagelab.problem import Problem
+
+Node = dict[str, Any]
+SHOWN = 10  # classes in a sentence
+
+
+def refuse_impossible(cfg: Node, *, classes: list[str], warmup: int, total_steps: int) -> None:
+    """Raise a Problem, a line each, on what cannot come true with these data.
+
+    Args:
+        cfg: The config of the run.
+        classes: Of the data.
+        warmup: Steps of the warm-up.
+        total_steps: Optimizer steps of the whole run.
+    """
+    found = [*_metrics(cfg, classes), *_warmup(warmup, total_steps)]
+    if found:
+        raise Problem("\n".join(found))
+
+
+def refuse_other_data(then: Node, now: Node, folder: object) -> None:
+    """Raise a Problem where a run would go on with other data than it began with.
+
+    Args:
+        then: The card of the run's checkpoint.
+        now: The card of the run as it is built now.
+        folder: Of the run.
+    """
+    for fact in ("classes", "counts"):
+        if fact in then and then[fact] != now[fact]:
+            raise Problem(
+                f"The data have changed since this run began: {fact} then {_short(then[fact])}; now "
+                f"{_short(now[fact])}. Put them back, or start a new run with model.weights={folder}."
+            )
+    if changed := [split for split, mark in then.get("labels", {}).items() if mark != now["labels"][split]]:
+        raise Problem(
+            f"The data have changed since this run began: {' and '.join(changed)} by other labels, or by an "
+            "edited data.decisions. Put them back, or start a new run with "
+            f"model.weights={folder}."
+        )
+
+
+def label_marks(data: ImageData) -> dict[str, int]:
+    """Of each split a number that changes where labels do, or where other images are dropped by decisions."""
+    return {
+        split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
+        ^ crc32(part.labels.tobytes())
+        for split, part in data.named.items()
+    }
+
+
+def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:
+    for path, node in watchers(cfg).items():
+        if "monitor" in node and str(node["monitor"]).endswith("_top5") and len(classes) <= FEW:
+            yield (
+                f"{path}monitor: {node['monitor']} is measured above {FEW} classes, these data have "
+                f"{len(classes)}; say {path}monitor=val/accuracy"
+            )
+
+
+def _warmup(steps: int, total_steps: int) -> Iterator[str]:
+    if steps >= total_steps and steps:
+        yield (
+            f"schedule.warmup: wants fewer steps than the {total_steps} of the whole run, got {steps}; "
+            "a share such as 0.05 always fits"
+        )
+
+
+def _short(fact: Any) -> str:
+    words = [f"{key} {value}" for key, value in fact.items()] if isinstance(fact, dict) else fact
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")

@@ -1,0 +1,28 @@
+"""The further processes of a run, which Lightning starts: none of their traces may reach the next run."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+RUN, CHECKPOINT = "IMAGELAB_RUN", "IMAGELAB_CHECKPOINT"  # what further ranks of a run are told
+
+
+def run_to_join() -> str | None:
+    """The folder of the run that this process is a further rank of, if Lightning started it as one."""
+    return os.environ.get(RUN) if os.environ.get("LOCAL_RANK", "0") != "0" else None
+
+
+@contextmanager
+def own_ranks() -> Iterator[None]:
+    """Leave no trace of the ranks that Lightning starts: the next run of a sweep starts its own."""
+    first = "LOCAL_RANK" not in os.environ
+    try:
+        yield
+    finally:
+        if first:
+            for name in ("LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"):
+                os.environ.pop(name, None)
+            ranks = sys.modules.get("torch.distributed")
+            if ranks and ranks.is_available() and ranks.is_initialized():
+                ranks.destroy_process_group()

@@ -1,0 +1,173 @@
+"""When checkpoints are written, which epoch is the best, and where a run may stop.
+
+A checkpoint inside an epoch is written after a whole optimizer step, since gradients are not saved, and never
+on the epoch's last batch: the epoch's end writes that one, after validation.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint
+
+from imagelab.checkpoints.durable import BEST, LAST, copy_durably, keep_previous
+from imagelab.logger.csv import CsvLogger
+from imagelab.metrics.names import RAW, lower_is_better, metric_of
+from imagelab.metrics.outputs import Seen
+from imagelab.problem import Problem
+from imagelab.training.stop import Stopped, StopRequest
+
+
+class Saver(Checkpoint):
+    """Writes last.ckpt (with previous.ckpt behind it) and best.ckpt.
+
+    Args:
+        folder: The checkpoints' folder.
+        monitor: The metric that names the best epoch.
+        every: Seconds between checkpoints inside an epoch.
+        stop: Asked after every step.
+    """
+
+    def __init__(self, *, folder: Path, monitor: str, every: float, stop: StopRequest) -> None:
+        self.folder, self.monitor, self.every, self.stop = folder, monitor, every, stop
+        self.best: dict[str, Any] = {}
+        self.seen: dict[str, Seen] = {}  # outputs for val in the best epoch, where it was in this process
+        self.weights = RAW  # the name of those that were better when last validated, raw or averaged
+        self.seconds = 0.0  # trained so far, over all stops
+        self.rows: int | None = None  # of metrics.csv, when the last checkpoint was written
+        self.clock = self.saved = time.monotonic()
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLogger) and self.rows is not None:
+                logger.rewind(self.rows)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.listen()
+        self.clock = self.saved = time.monotonic()
+        if trainer.ckpt_path is None:  # from now on there is something to go on from
+            self.save(trainer)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
+            return
+        due, signum = self._agreed(trainer, time.monotonic() - self.saved >= self.every)
+        if due or signum:
+            pl_module.flush_losses()
+            self.save(trainer)
+        if signum:
+            raise Stopped(signum)
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.stop.signum and trainer.world_size == 1:
+            raise Stopped(self.stop.signum)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.save(trainer, best=self._look(trainer))
+        signum = self._agreed(trainer, False)[1]
+        if signum:
+            raise Stopped(signum)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.seconds += time.monotonic() - self.clock
+
+    def save(self, trainer: Trainer, best: bool = False) -> None:
+        """Write last.ckpt, unless the weights are no longer numbers: then the one before stays the last.
+
+        best.ckpt comes first: a kill between the two repeats the epoch and writes the same again.
+        """
+        now = time.monotonic()
+        self.seconds, self.clock = self.seconds + now - self.clock, now
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLogger):
+                logger.sync()  # the records lie on the disk before the checkpoint counts them
+                self.rows = logger.rows
+        weights = [p.detach() for p in trainer.lightning_module.parameters() if p.is_floating_point()]
+        if torch.stack([weight.norm() for weight in weights]).sum().isfinite():
+            if best:
+                trainer.save_checkpoint(self.folder / BEST)
+            if trainer.is_global_zero:
+                keep_previous(self.folder)
+            if not best:
+                trainer.save_checkpoint(self.folder / LAST)
+            elif trainer.is_global_zero:
+                copy_durably(self.folder / BEST, self.folder / LAST)
+        self.saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "best": self.best,
+            "weights": self.weights,
+            "seconds": self.seconds,
+            "rows": self.rows,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.weights = state_dict["best"], state_dict["weights"]
+        self.seconds, self.rows = state_dict["seconds"], state_dict["rows"]
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["weights"] = self.weights
+
+    def _look(self, trainer: Trainer) -> bool:
+        # Of averaged weights only those just validated count: Lightning keeps the metrics of earlier epochs.
+        averages = list(trainer.lightning_module.averages)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+        splits = {"train", *(metric_of("val", name) for name in (RAW, *averages))}
+        found = trainer.callback_metrics.items()
+        metrics = {name: float(value) for name, value in found if name.partition("/")[0] in splits}
+        if self.monitor not in metrics:
+            raise Problem(
+                f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}"
+            )
+        sign = -1 if lower_is_better(self.monitor) else 1
+        values = {name: metrics[metric_of(self.monitor, name)] for name in (RAW, *averages)}
+        numbers = {name: sign * value for name, value in values.items() if not math.isnan(value)}
+        self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # of equals, the raw ones
+        value, before = values[self.weights], self.best.get("value", math.nan)
+        better = math.isnan(before) or sign * value >= sign * before  # of equals, the one trained longer
+        if better:
+            seen: Any = trainer.lightning_module.seen
+            self.seen = dict(seen)
+            self.best = {
+                "epoch": trainer.current_epoch,
+                "monitor": self.monitor,
+                "value": value,
+                "weights": self.weights,
+                "values": values,
+                "metrics": metrics,
+            }
+        return better
+
+    def _agreed(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
+        # All ranks save and stop at the same step: any rank's signal counts, rank 0's clock does.
+        if trainer.world_size == 1:
+            return due, self.stop.signum
+        mine = torch.tensor(
+            [float(due and trainer.is_global_zero), float(self.stop.signum)],
+            device=trainer.strategy.root_device,
+        )
+        due_any, signum = trainer.strategy.reduce(mine, reduce_op="max").tolist()
+        return bool(due_any), int(signum)
+
+
+class StopTest(Callback):
+    """Ends the test when asked to: the run's training is finished, `resume` tests again.
+
+    Args:
+        stop: Asked after every batch.
+    """
+
+    def __init__(self, stop: StopRequest) -> None:
+        self.stop = stop
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.listen()
+
+    def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.stop.signum and trainer.world_size == 1:
+            raise Stopped(self.stop.signum)

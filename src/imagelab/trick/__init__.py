@@ -1,0 +1,1 @@
+"""Tricks: one idea a file, named like its choice in `configs/trick/`."""

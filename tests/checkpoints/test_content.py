@@ -1,0 +1,109 @@
+"""Checkpoints: whole or not at all, checked before use."""
+
+import itertools
+import resource
+import signal
+import time
+
+import pytest
+import torch
+
+from imagelab.checkpoints.durable import (
+    copy_durably,
+    damage_of,
+    keep_previous,
+    last_good,
+    read,
+    write_durably,
+)
+from imagelab.problem import Problem
+from tests.runs_of_the_command import SERVER
+
+
+def save(path, value):
+    write_durably(path, lambda file: torch.save({"weights": torch.full((1000,), float(value))}, file))
+
+
+def test_what_was_written_is_read_back_as_plain_data(tmp_path):
+    save(tmp_path / "last.ckpt", 3)
+    assert torch.equal(read(tmp_path / "last.ckpt")["weights"], torch.full((1000,), 3.0))
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_cut_off_file_is_named_and_the_one_before_it_is_used(tmp_path, share):
+    save(tmp_path / "last.ckpt", 1)
+    keep_previous(tmp_path)
+    save(tmp_path / "last.ckpt", 2)
+    whole = (tmp_path / "last.ckpt").read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(whole[: int(len(whole) * share)])
+    found, passed = last_good(tmp_path)
+    assert found == tmp_path / "previous.ckpt"
+    assert len(passed) == 1
+    assert "last.ckpt is damaged" in passed[0]
+    assert read(found)["weights"][0] == 1
+
+
+def test_every_flipped_bit_in_the_weights_is_found(tmp_path):
+    path = tmp_path / "last.ckpt"
+    save(path, 1)
+    whole = path.read_bytes()
+    start = whole.index(torch.full((1000,), 1.0).numpy().tobytes())
+    for place in range(start, start + 4000, 97):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert "is damaged" in str(damage_of(path))
+    with pytest.raises(Problem, match="damaged"):
+        read(path)
+
+
+def test_the_last_checkpoint_never_lacks_its_name_while_it_gets_a_second_one(tmp_path):
+    save(tmp_path / "last.ckpt", 1)
+    keep_previous(tmp_path)
+    assert damage_of(tmp_path / "last.ckpt") is None
+    assert damage_of(tmp_path / "previous.ckpt") is None
+
+
+def test_a_full_disk_is_reported_and_leaves_the_old_file(tmp_path):
+    path = tmp_path / "last.ckpt"
+    save(path, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(Problem, match=r"last\.ckpt could not be written: the disk is full"):
+            save(path, 2)
+        with pytest.raises(Problem, match="disk is full"):
+            copy_durably(path, tmp_path / "best.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert read(path)["weights"][0] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def write_on(folder, written):
+    """One checkpoint after another, without an end."""
+    for value in itertools.count(1):
+        keep_previous(folder)
+        weights = torch.full((300_000,), float(value))
+        write_durably(
+            folder / "last.ckpt", lambda file, weights=weights: torch.save({"weights": weights}, file)
+        )
+        written.send(value)
+
+
+def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path):
+    for attempt in range(8):
+        ours, theirs = SERVER.Pipe(duplex=False)
+        writer = SERVER.Process(target=write_on, args=(tmp_path, theirs))
+        writer.start()
+        for _ in range(3):
+            ours.recv()
+        time.sleep(0.0013 * attempt)
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
+        found, passed = last_good(tmp_path)
+        assert found == tmp_path / "last.ckpt"
+        assert passed == []
+        weights = read(found)["weights"]
+        assert (weights == weights[0]).all()

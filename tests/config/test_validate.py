@@ -1,0 +1,184 @@
+"""Every shipped choice passes the check, and the check finds what only imports can tell."""
+
+import copy
+import inspect
+from functools import cache
+
+import pytest
+import torch
+
+from imagelab.config import menu, schema, validate
+from imagelab.config.compose import compose, for_hydra, jobs
+from imagelab.config.rules import combinations
+from imagelab.config.signatures import from_import, from_source
+from imagelab.config.value_types import fits
+from imagelab.problem import Problem
+
+NEEDED = {
+    "data=folder": ["data.root=somewhere"],
+    "optimizer=lbfgs": ["data.batch_size=full"],
+    "task=simclr": ["augment=[crop]"],
+    "trick=[snapshots]": ["schedule=cosine_restarts"],
+    **{
+        f"experiment={name}": ["data.root=somewhere"]
+        for name in menu.choices("experiment")
+        if "data: folder" in (menu.folder() / "experiment" / f"{name}.yaml").read_text()
+    },
+} | {f"finetune={name}": ["model.weights=somewhere"] for name in menu.choices("finetune")}
+LISTS = [group for group, default in menu.questions("train").items() if isinstance(default, list)]
+CHOICES = [(group, name) for group in menu.questions("train") for name in menu.choices(group)]
+
+
+@cache
+def default():
+    composed = compose("train", [])
+    assert composed.problems == []
+    assert composed.cfg is not None
+    return composed.cfg
+
+
+def changed(**changes):
+    cfg = copy.deepcopy(default())
+    for path, value in changes.items():
+        group, _, key = path.partition("__")
+        if key:
+            cfg[group][key] = value
+        else:
+            cfg[group] = value
+    return cfg
+
+
+@pytest.fixture(scope="module", params=CHOICES, ids="=".join)
+def choice(request):
+    """What each choice composes to, once for all tests of it."""
+    group, name = request.param
+    word = f"{group}=[{name}]" if group in LISTS else f"{group}={name}"
+    return compose("train", [word, *NEEDED.get(word, [])])
+
+
+def test_every_choice_passes_the_check(choice, monkeypatch):
+    monkeypatch.setattr(combinations, "device_problems", lambda cfg: [])
+    assert choice.problems == []
+    assert choice.cfg is not None
+    assert validate.problems(choice.cfg) == []
+
+
+def targets(node):
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        for value in node.values():
+            yield from targets(value)
+
+
+def test_the_source_says_of_a_choice_what_importing_it_says(choice):
+    for target in targets(choice.cfg):
+        read, imported = from_source(target), from_import(target)
+        assert read is not None, target
+        assert read.open == imported.open
+        assert {k: a.needed for k, a in read.arguments.items()} == {
+            k: a.needed for k, a in imported.arguments.items()
+        }
+
+
+def library():
+    """Classes of torch that a config could name."""
+    for module in (torch.optim, torch.optim.lr_scheduler, torch.nn):
+        for name, thing in vars(module).items():
+            if (
+                inspect.isclass(thing)
+                and not name.startswith("_")
+                and thing.__module__.startswith(("torch.nn.modules", "torch.optim"))
+            ):
+                yield thing
+
+
+def test_the_defaults_of_library_classes_are_no_mistakes():
+    alarms, judged = [], 0
+    for thing in library():
+        target = f"{thing.__module__}.{thing.__qualname__}"
+        for lookup in (from_source, from_import):
+            signature = lookup(target)
+            for name, parameter in inspect.signature(thing).parameters.items():
+                plain = isinstance(parameter.default, int | float | str | tuple)
+                if plain and signature is not None and name in signature.arguments:
+                    judged += 1
+                    if not fits(parameter.default, signature.arguments[name].hint):
+                        alarms.append((target, name, parameter.default))
+    assert judged > 500
+    assert alarms == []
+
+
+def test_a_type_with_a_name_of_its_own_is_found_by_importing_it():
+    cfg = changed(trainer__accelerator=3)
+    assert validate.quick_problems(cfg) == []
+    (sentence,) = validate.thorough_problems(cfg)
+    assert sentence.startswith("trainer.accelerator: wants text")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("torch.optim.AdmW", "torch.optim has no AdmW; did you mean 'AdamW'?"),
+        ("nowhere.AdamW", "there is no nowhere.AdamW; write the whole path, such as torch.optim.AdamW"),
+    ],
+)
+def test_a_target_that_does_not_exist_is_named(target, said):
+    cfg = changed(optimizer__lr=0.1)
+    cfg["optimizer"]["_target_"] = target
+    assert validate.problems(cfg) == [f"optimizer._target_: {said}"]
+
+
+def test_a_target_below_another_is_checked_too():
+    strategy = {"_target_": "lightning.pytorch.strategies.SingleDeviceStrategy", "devise": "cpu"}
+    said = "SingleDeviceStrategy has no such argument; did you mean 'device'?"
+    for path, value in {"strategy": strategy, "plugins.0": [strategy]}.items():
+        cfg = changed(**{f"trainer__{path.split('.')[0]}": value})
+        assert validate.problems(cfg) == [f"trainer.{path}.devise: {said}"]
+
+
+def test_a_value_that_still_has_to_be_said_is_named():
+    cfg = changed(data__limit="???")
+    assert validate.problems(cfg) == ["data.limit: Digits needs it; say data.limit=LIMIT"]
+
+
+def test_what_every_choice_takes_is_told_from_its_own_keys():
+    own, shared = schema.split("optimizer", default()["optimizer"])
+    assert set(shared) == {"decay_norm_bias", "lr_scaling", "lr_base_batch"}
+    assert {"_target_", "lr", "weight_decay"} <= set(own)
+
+
+def test_a_run_that_goes_on_may_be_told_where_the_data_lie_now():
+    cfg = compose("train", ["data=folder", "data.root=/a"]).cfg
+    assert cfg is not None
+    new = validate.changed(cfg, ["data.root=/b", "data.workers=2"])
+    assert new == cfg | {"data": cfg["data"] | {"root": "/b", "workers": 2}}
+    with pytest.raises(Problem, match=r"data\.workers: wants a whole number or 'auto', got 'many'"):
+        validate.changed(cfg, ["data.workers=many"])
+
+
+@pytest.mark.parametrize("words", [["optimizer.lr=1"], ["data.workers=2", "seed=3"]])
+def test_a_run_that_goes_on_stays_the_same_run(words):
+    with pytest.raises(Problem, match=f"resume goes on .* leave out {words[-1]} "):
+        validate.changed(default(), words)
+
+
+def test_a_key_that_no_file_has_needs_no_plus():
+    words = ["+trainer.detect_anomaly=true", "optimizer.lr=0.1", "++seed=3", "trainer.max_time=null"]
+    composed = compose("train", words)
+    assert composed.problems == []
+    assert for_hydra(words, composed.new_keys) == [
+        "++trainer.detect_anomaly=true",
+        "optimizer.lr=0.1",
+        "seed=3",
+        "++trainer.max_time=null",
+    ]
+
+
+def test_a_sweep_is_looked_at_value_by_value():
+    words = ["a=1,2", "b=range(0,3)", "c=[1,2]", "d=interval(0,1)"]
+    found = jobs(words)
+    assert len(found) == 1 + 1 + 2 + 1
+    assert {job[0] for job in found} == {"a=1", "a=2"}
+    assert {job[1] for job in found} == {"b=0", "b=1", "b=2"}
+    assert {job[2] for job in found} == {"c=[1,2]"}

@@ -1,0 +1,46 @@
+"""What only the data show is told before training."""
+
+import pytest
+
+from imagelab.problem import Problem
+from imagelab.schedule import Constant
+from imagelab.training.feasibility import refuse_impossible, refuse_other_data
+
+FEW, MANY = [str(k) for k in range(10)], [str(k) for k in range(11)]
+
+
+def cfg(monitor: str) -> dict:
+    return {"monitor": monitor, "schedule": {}, "trick": {"stop": {"monitor": monitor}, "other": {}}}
+
+
+def test_all_that_cannot_come_true_is_told_at_once():
+    schedule = Constant(warmup=100, floor=0)
+    with pytest.raises(Problem) as told:
+        refuse_impossible(
+            cfg("val/accuracy_top5"), classes=FEW, warmup=schedule.warmup_steps(100), total_steps=100
+        )
+    assert [line.split(": ")[0] for line in str(told.value).splitlines()] == [
+        "monitor",
+        "trick.stop.monitor",
+        "schedule.warmup",
+    ]
+
+
+@pytest.mark.parametrize("warmup", [0, 0.05, 0.5, 99])
+def test_what_can_come_true_is_let_through(warmup):
+    schedule = Constant(warmup=warmup, floor=0)
+    refuse_impossible(
+        cfg("val/accuracy_top5"), classes=MANY, warmup=schedule.warmup_steps(100), total_steps=100
+    )
+    refuse_impossible(cfg("val/accuracy"), classes=FEW, warmup=schedule.warmup_steps(100), total_steps=100)
+
+
+def test_the_same_data_go_on_and_a_card_without_counts_too():
+    card = {"classes": FEW, "counts": {"train": 3}, "seed": 0}
+    refuse_other_data(card, card | {"seed": 1}, "here")
+    refuse_other_data({"classes": FEW}, card, "here")
+
+
+def test_of_many_changed_classes_some_are_told():
+    with pytest.raises(Problem, match=r"classes then 0, 1, .* 9 and 1 more; now 0, .* 9\. Put them back"):
+        refuse_other_data({"classes": MANY}, {"classes": FEW}, "here")

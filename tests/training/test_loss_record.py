@@ -1,0 +1,48 @@
+"""The record of training losses."""
+
+import math
+
+import torch
+
+from imagelab.training.loss_record import LossRecord
+
+
+def filled(values, flush_at=()):
+    record = LossRecord(window=3)
+    for place, value in enumerate(values):
+        record.add(torch.tensor(value))
+        if place in flush_at:
+            record.flush()
+    record.flush()
+    return record
+
+
+def test_the_epoch_mean_does_not_depend_on_when_it_is_flushed():
+    values = torch.rand(1000, generator=torch.Generator().manual_seed(0)).tolist()
+    expected = math.fsum(torch.tensor(values).double().tolist()) / 1000
+    assert filled(values).epoch_mean() == filled(values, {1, 2, 500, 998}).epoch_mean() == expected
+
+
+def test_the_running_mean_spans_the_window_across_epochs():
+    record = filled([9.0, 1.0, 2.0])
+    record.end_epoch()
+    record.add(torch.tensor(6.0))
+    assert record.running() == 3.0
+    assert record.epoch_mean() == 6.0
+
+
+def test_the_first_loss_that_is_no_number_is_found_at_its_place():
+    record = filled([1.0, 2.0])
+    for value in (3.0, float("nan"), 5.0, float("inf")):
+        record.add(torch.tensor(value))
+    record.flush()
+    assert record.bad == 3
+    record.flush()
+    assert record.bad == 3
+
+
+def test_its_state_goes_through_a_checkpoint_unchanged():
+    record, other = filled([0.1, 0.2, 0.3, 0.4]), LossRecord(window=3)
+    other.load_state_dict(record.state_dict())
+    assert other.epoch == record.epoch
+    assert list(other.recent) == list(record.recent)

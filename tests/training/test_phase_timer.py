@@ -1,0 +1,82 @@
+"""Seconds by phase are where a training was made slow, add up to all of it, and go on after a stop."""
+
+import time
+from typing import Any
+
+import pytest
+from lightning import Callback
+
+from imagelab.training.phase_timer import PHASES, TimeSpent, shares
+from tests.fitting import SHORT, built
+
+SLEPT = 0.05  # seconds a batch
+
+
+class Slow(Callback):
+    """Sleeps where asked to."""
+
+    def __init__(self, where: str) -> None:
+        setattr(self, where, lambda *_, **__: time.sleep(SLEPT))
+
+
+def spent(folder, *, slow: str) -> tuple[dict[str, float], int]:
+    parts = built([*SHORT, "trainer.max_epochs=4"], folder)
+    watch = parts.trainer.callbacks[0]  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(watch, TimeSpent)
+    if slow == "loading":
+        fetch: Any = parts.data.on_after_batch_transfer
+        pause = lambda: time.sleep(SLEPT) if parts.trainer.training else None  # noqa: E731
+        parts.data.on_after_batch_transfer = lambda *args: pause() or fetch(*args)  # pyright: ignore
+    else:
+        parts.trainer.callbacks.append(Slow(slow))  # pyright: ignore[reportAttributeAccessIssue]
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    return watch.shares(parts.saver.seconds), watch.batches
+
+
+# A callback that comes after the watch counts to what comes next.
+PLACES = {"loading": "loading", "on_before_backward": "backward", "on_after_backward": "optimizer"}
+PLACES |= {"on_before_optimizer_step": "optimizer", "on_train_batch_end": "rest"}
+PLACES |= {"on_validation_batch_end": "validation"}
+
+
+@pytest.mark.parametrize(("slow", "phase"), PLACES.items())
+def test_what_was_made_slow_has_the_seconds(slow, phase, tmp_path):
+    found, batches = spent(tmp_path, slow=slow)
+    assert batches == 12
+    assert found[phase] > batches * SLEPT
+    assert max(value for name, value in found.items() if name != phase) < batches * SLEPT
+
+
+def test_the_phases_add_up_to_the_whole_training(tmp_path):
+    parts = built([*SHORT, "trainer.max_epochs=3"], tmp_path)
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    found = parts.trainer.callbacks[0].shares(parts.saver.seconds)  # pyright: ignore[reportAttributeAccessIssue]
+    assert list(found) == [*PHASES, "rest"]
+    assert sum(found.values()) == pytest.approx(parts.saver.seconds, abs=0.01)
+    assert all(value > 0 for value in found.values())
+
+
+def test_a_run_that_goes_on_counts_on():
+    watch, later = TimeSpent(every=20), TimeSpent(every=20)
+    watch.seconds |= {"loading": 2.0, "forward": 3.0}
+    later.load_state_dict(watch.state_dict())
+    later.seconds["loading"] += 1
+    assert later.shares(10)["loading"] == 3
+    assert later.shares(10)["rest"] == 4
+    assert watch.seconds["loading"] == 2
+
+
+def test_on_a_gpu_a_few_steps_stand_for_all_and_only_uncovered_waiting_counts():
+    state = {
+        "seconds": dict.fromkeys(PHASES, 0.0) | {"loading": 5.0, "validation": 1.0},
+        "batches": 100,
+        "sampled": {"forward": 0.1, "backward": 0.2, "optimizer": 0.05, "batches": 5},
+    }
+    assert shares(state, 10) == {
+        "loading": 2.0,
+        "forward": 2.0,
+        "backward": 4.0,
+        "optimizer": 1.0,
+        "validation": 1.0,
+        "rest": 0.0,
+    }

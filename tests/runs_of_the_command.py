@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import torch
@@ -22,10 +23,10 @@ class Process:
     Python's fork server has Lightning imported once, and forks for every run: that saves each its start.
     """
 
-    def __init__(self, words: list[str], folder: Path) -> None:
+    def __init__(self, words: list[str], folder: Path, real_ranks: bool) -> None:
         self.said = Path(tempfile.mkstemp(prefix="said-")[1])
         self.process = SERVER.Process(
-            target=_run, args=(words, str(folder), str(self.said), dict(os.environ))
+            target=_run, args=(words, str(folder), str(self.said), dict(os.environ), real_ranks)
         )
         self.process.start()
         self.pid = cast(int, self.process.pid)
@@ -48,7 +49,48 @@ class Process:
         return text, None
 
 
-def _run(words: list[str], folder: str, said: str, environment: dict[str, str]) -> None:
+class Rank:
+    """The second rank of a run, forked before the run began: what Lightning needs of `subprocess.Popen`.
+
+    It has imported already what a process of its own would import first, and knows nothing of the run.
+    """
+
+    def __init__(self) -> None:
+        self.returncode: int | None = None
+        self.args: list[str] | None = None
+        waiting, self.begin = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(self.begin)
+            environment = os.read(waiting, 1 << 20)
+            if not environment:  # no run wanted it
+                os._exit(0)
+            os.environ.clear()
+            os.environ.update(json.loads(environment))
+            from imagelab import cli
+
+            sys.exit(cli.main())
+        os.close(waiting)
+
+    def __call__(self, command: list[str], env: dict[str, str], cwd: str | None) -> "Rank":
+        """Start it as Lightning starts a process."""
+        assert self.args is None, "one further rank was forked, not two"
+        assert cwd is None or Path(cwd) == Path.cwd()
+        self.args = command
+        os.write(self.begin, json.dumps(env).encode())
+        return self
+
+    def poll(self) -> int | None:
+        if self.returncode is None and (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self.returncode = os.waitstatus_to_exitcode(ended[1])
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+def _run(words: list[str], folder: str, said: str, environment: dict[str, str], real_ranks: bool) -> None:
     """The command, in a session of its own, as a shell would start it."""
     os.setsid()
     os.chdir(folder)
@@ -60,19 +102,30 @@ def _run(words: list[str], folder: str, said: str, environment: dict[str, str]) 
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = [IMAGELAB, *words]
     sys.modules["__main__"].__spec__ = None  # further ranks are started by this file, not as a module
+    if not real_ranks:
+        from lightning.pytorch.strategies.launchers import subprocess_script
+
+        vars(subprocess_script)["subprocess"] = SimpleNamespace(Popen=Rank())
     from imagelab import cli
 
     cli.main()
 
 
-def start(words: list[str], folder: Path, command: str = "train") -> Process:
-    """The command in a process group of its own, with all that it says."""
-    return Process([command, *words], folder)
+def start(words: list[str], folder: Path, command: str = "train", *, real_ranks: bool = False) -> Process:
+    """The command in a process group of its own, with all that it says.
+
+    Args:
+        words: What it is told.
+        folder: Where it is typed.
+        command: Its name.
+        real_ranks: Lightning starts further ranks as processes of their own, which import everything again.
+    """
+    return Process([command, *words], folder, real_ranks)
 
 
-def finish(words: list[str], folder: Path, command: str = "train") -> str:
+def finish(words: list[str], folder: Path, command: str = "train", *, real_ranks: bool = False) -> str:
     """Run the command to its end; its output."""
-    process = start(words, folder, command)
+    process = start(words, folder, command, real_ranks=real_ranks)
     output = process.communicate(timeout=240)[0]
     assert process.returncode == 0, output
     return output

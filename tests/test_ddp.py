@@ -33,7 +33,7 @@ TWO = [*WORDS, "trainer=ddp_cpu", "data.batch_size=32"]
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("ddp")
-    finish([*TWO, f"hydra.run.dir={folder / 'run'}"], folder)
+    finish([*TWO, f"hydra.run.dir={folder / 'run'}"], folder, real_ranks=True)
     return folder / "run"
 
 
@@ -100,7 +100,7 @@ def test_a_loss_that_is_no_number_ends_all_ranks(tmp_path):
 @pytest.mark.slow
 def test_each_trial_of_a_sweep_starts_its_own_ranks(tmp_path):
     words = [*TWO, "trainer.max_epochs=1", "data.limit=200", "seed=0,1", "hydra.sweep.dir=sweep"]
-    finish(["-m", *words], tmp_path)
+    finish(["-m", *words], tmp_path, real_ranks=True)
     found = sorted(tmp_path.glob("sweep/*/results.json"))
     assert [json.loads(file.read_text())["seed"] for file in found] == [0, 1]
     assert all(json.loads(file.read_text())["status"] == "finished" for file in found)

@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,31 @@ SWEEPER = "hydra.sweeper._target_=hydra_plugins.imagelab.Sweep"
 Task = Callable[[schema.Node, Path], float | None]
 Resume = Callable[[str, list[str]], int]
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
+
+
+@dataclass(frozen=True)
+class Application:
+    """A command that is ready for Hydra.
+
+    Args:
+        task: What the command does.
+        command: The name of its root config.
+        root: A dataclass: the root keys and their types.
+        wanted: The folder that `hydra.run.dir` names.
+        plan: What a sweep is to do.
+        held: Keys to set beside Hydra, which would take them for a group.
+        check: Whether each job checks its config.
+        resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
+    """
+
+    task: Task
+    command: str
+    root: type
+    wanted: str | None
+    plan: "Plan | None"
+    held: schema.Node
+    check: bool
+    resume: Resume | None
 
 
 def run_hydra(
@@ -75,7 +101,8 @@ def _run(task: Task, command: str, root: type, resume: Resume | None) -> None:
             words = [*words, f"{SWEEP_DIR}={claim.new_folder('sweeps')}"]
     held, words = _held_back(words, command)
     sys.argv[1:] = [*words, *flags]
-    _start(task, command, root, wanted, plan, held, resume)
+    check = bool(foreign or args.multirun)  # a single run was checked above, each trial of a sweep is new
+    _start(Application(task, command, root, wanted=wanted, plan=plan, held=held, check=check, resume=resume))
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
@@ -137,55 +164,49 @@ def _held_back(words: list[str], command: str) -> tuple[schema.Node, list[str]]:
     return values, [word for word in words if word not in mine]
 
 
-def _start(
-    task: Task,
-    command: str,
-    root: type,
-    wanted: str | None,
-    plan: "Plan | None",
-    held: schema.Node,
-    resume: Resume | None,
-) -> None:
+def _start(app: Application) -> None:
     failed: list[str] = []
     made: list[str] = []
 
     def new_run(_root_: DictConfig) -> str:
         with refusal.plainly():
             if not made:
-                made.append(str(_chosen_folder(wanted, _root_) if wanted else _new_folder(command)))
+                made.append(
+                    str(_chosen_folder(app.wanted, _root_) if app.wanted else _new_folder(app.command))
+                )
         return made[0]
 
     OmegaConf.register_new_resolver("new_run", new_run, replace=True)
 
-    @functools.wraps(task)
+    @functools.wraps(app.task)
     def job(cfg: DictConfig) -> float | None:
         state = HydraConfig.get()
-        if plan or state.mode == RunMode.RUN:  # the sweeper of a plan sees for itself how a trial ends
-            return _job(task, cfg, root, held)
+        if app.plan or state.mode == RunMode.RUN:  # the sweeper of a plan sees for itself how a trial ends
+            return _job(app, cfg)
         try:
-            return _job(task, cfg, root, held)
+            return _job(app, cfg)
         except SystemExit as end:  # one failed trial does not end the sweep
             if end.code in INTERRUPTED:
                 raise
             failed.append(" ".join(state.overrides.task) or "the only one")
             return None
 
-    job.resume = resume  # pyright: ignore[reportAttributeAccessIssue]
-    job.plan = plan  # pyright: ignore[reportAttributeAccessIssue]
-    hydra.main(config_path=str(menu.folder()), config_name=command, version_base="1.3")(job)()
+    job.resume = app.resume  # pyright: ignore[reportAttributeAccessIssue]
+    job.plan = app.plan  # pyright: ignore[reportAttributeAccessIssue]
+    hydra.main(config_path=str(menu.folder()), config_name=app.command, version_base="1.3")(job)()
     if failed:
         claim.discard_sweep()
         refusal.refuse(failed, "These trials failed:")
 
 
-def _job(task: Task, cfg: DictConfig, root: type, held: schema.Node) -> float | None:
+def _job(app: Application, cfg: DictConfig) -> float | None:
     with refusal.plainly():
-        node = plain(cfg) | held
-        found = validate.problems(node, root)
+        node = plain(cfg) | app.held
+        found = validate.problems(node, app.root) if app.check else []
         if found:
             refusal.refuse(found)
         try:
-            return task(node, Path(HydraConfig.get().runtime.output_dir))
+            return app.task(node, Path(HydraConfig.get().runtime.output_dir))
         except Problem:
             claim.discard_empty()
             raise

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Sampler
 
 from imagelab.randomness import sample_keys, stream
+
+if TYPE_CHECKING:
+    from lightning import Trainer
 
 
 class Address(NamedTuple):
@@ -105,3 +108,14 @@ class EvalBatches(Sampler[Address]):
 
 def _keys(seed: int, epoch: int, draws: np.ndarray) -> np.ndarray:
     return sample_keys(seed, epoch, torch.from_numpy(draws)).numpy()
+
+
+def position(trainer: "Trainer", steps: int) -> tuple[int, int]:
+    """The epoch and the batch with which a trainer goes on, of so many batches an epoch.
+
+    The loader is asked for before the sampler is told its epoch, and workers read ahead at once.
+    """
+    loop = trainer.fit_loop
+    epochs: Any = loop.epoch_progress.current
+    batch = loop.epoch_loop.batch_progress.current.ready
+    return epochs.processed, batch if epochs.ready > epochs.processed and batch < steps else 0

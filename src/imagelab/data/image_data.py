@@ -19,11 +19,11 @@ from imagelab.augment.apply import (
 )
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
-from imagelab.data.batches import Address, EvalBatches, TrainBatches
+from imagelab.data.batches import Address, EvalBatches, TrainBatches, position
 from imagelab.data.dataset import ArrayBatches, PhotoBatches
 from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
-from imagelab.data.splits import prepare_splits
+from imagelab.data.splits import Splits, prepare_splits
 from imagelab.data.storage import Storage, stored
 from imagelab.data.views import Views
 from imagelab.data.workers import make_loader, worker_count
@@ -81,24 +81,38 @@ class ImageData(lightning.LightningDataModule):
         views: int,
     ) -> None:
         super().__init__()
-        self.seed, self.balance, self.views, self.full_batch = seed, balance, views, batch_size == "full"
+        self.seed = seed
+        self.balance = balance
+        self.views = views
+        self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
-        self.workers: int | Literal["auto"] = workers
-        parts: Any = {"val_fraction": val_fraction, "test_fraction": test_fraction} | {"fold": fold}
+        held_out: Any = {"val_fraction": val_fraction, "test_fraction": test_fraction} | {"fold": fold}
         self.classes, splits, self.named, self.decided = prepare_splits(
-            source, classes=classes, limit=limit, decisions=decisions, folds=folds, **parts
+            source, classes=classes, limit=limit, decisions=decisions, folds=folds, **held_out
         )
-        square, geometry = size or (preprocess and preprocess.size), photo_geometry(preprocess, size)
-        close = max(geometry.resize, least_side(self.single, geometry.size))
-        short = close if views > 1 else geometry.resize
-        self.splits = stored(splits, storage, size=square, short=short, train_short=close)
-        self.preprocess = fit_preprocess(preprocess, size, self.splits["train"], splits["train"])
-        self.batch_size = len(splits["train"]) if batch_size == "full" else batch_size
-        whole = isinstance(self.splits["train"], Arrays) and not any(is_library(one) for one in self.single)
-        self.on_device, self.in_workers = (batch_steps(self.single), []) if whole else ([], self.single)
+        self._store(splits, storage, size, preprocess)
+        self.full_batch = batch_size == "full"
+        self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
+        self._divide_augmentation()
         self.train_set = self._viewed("train", augmented=True)
         self._try_first_step()
+
+    def _store(self, splits: Splits, storage: Storage, size: int | None, given: Preprocess | None) -> None:
+        """Keep the splits where they are fast, no larger than needed, and fit the preprocessing to them."""
+        square = size or (given and given.size)
+        geometry = photo_geometry(given, size)
+        train_short = max(geometry.resize, least_side(self.single, geometry.size))
+        short = train_short if self.views > 1 else geometry.resize
+        self.splits = stored(splits, storage, size=square, short=short, train_short=train_short)
+        self.preprocess = fit_preprocess(given, size, self.splits["train"], splits["train"])
+
+    def _divide_augmentation(self) -> None:
+        """Augment whole batches on the device if images lie in memory, else single ones in workers."""
+        in_memory = isinstance(self.splits["train"], Arrays)
+        whole = in_memory and not any(is_library(one) for one in self.single)
+        self.on_device = batch_steps(self.single) if whole else []
+        self.in_workers = [] if whole else self.single
 
     @property
     def in_channels(self) -> int:
@@ -234,14 +248,3 @@ class ImageData(lightning.LightningDataModule):
         images = self.splits["train"]
         if isinstance(images, Arrays):
             augment_batch(images.images[:2], torch.arange(2), self.on_device)
-
-
-def position(trainer: lightning.Trainer, steps: int) -> tuple[int, int]:
-    """The epoch and the batch with which a trainer goes on, of so many batches an epoch.
-
-    The loader is asked for before the sampler is told its epoch, and workers read ahead at once.
-    """
-    loop = trainer.fit_loop
-    epochs: Any = loop.epoch_progress.current
-    batch = loop.epoch_loop.batch_progress.current.ready
-    return epochs.processed, batch if epochs.ready > epochs.processed and batch < steps else 0

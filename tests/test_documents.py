@@ -50,6 +50,16 @@ def test_its_links_lead_somewhere(page: Path) -> None:
     assert not [link for link in links(page) if not (page.parent / link).exists()]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_that_it_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", text)) - set(documents.files(text))
+    homes = [ROOT, ROOT / "src" / "imagelab"]
+    examples = ("/x.py", "/test_x.py", "/test_max_norm.py")
+    gone = [name for name in named if not any((home / name).exists() for home in homes)]
+    assert not [name for name in gone if not name.endswith(examples)]
+
+
 def test_the_design_names_modules_that_exist_and_all_of_them() -> None:
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     package = ROOT / "src" / "imagelab"

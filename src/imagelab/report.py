@@ -41,7 +41,7 @@ def start(cfg: Node, _: Path) -> None:
     from imagelab.reports.of_run import STEM, predictions, results_of, write
 
     if cfg["sweep"] is not None or cfg["run"] is None:
-        from imagelab.reports.sweep_page import on_sweep
+        from imagelab.reports.sweep.page import on_sweep
 
         on_sweep(cfg["sweep"], cfg["run"], STEM)
         return

@@ -4,8 +4,8 @@ import numpy as np
 
 from imagelab.checks.findings import NO_LABELS, fact, found, shown
 from imagelab.checks.subject import Subject
+from imagelab.data.label_signal import label_signal, signal_record
 from imagelab.finding import Finding
-from imagelab.inspection.signal import label_signal, signal_record
 
 FEW = 10  # images of a class: where a limit leaves fewer, one may go missing
 CLEAR = 8.0  # z of the training labels from which on those of val must follow too

@@ -18,8 +18,8 @@ from imagelab.build import build_trainer
 from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
-from imagelab.finders.lr_range import altering
 from imagelab.schedule.decay import Constant
+from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
 from imagelab.training.step_plan import Pace
 

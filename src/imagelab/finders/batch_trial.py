@@ -20,7 +20,8 @@ from imagelab.data.image_data import ImageData
 from imagelab.finders.batch_feed import FullBatches, pooled
 from imagelab.finders.batch_search import Measured
 from imagelab.finders.device_memory import Meter
-from imagelab.finders.lr_range import Ladder, altering, prepare
+from imagelab.finders.lr_range import Ladder, prepare
+from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
 from imagelab.trick.weight_average import WeightAverage
 

@@ -20,6 +20,7 @@ from imagelab.data.image_data import ImageData
 from imagelab.finders.lr_rule import Curve
 from imagelab.problem import Problem
 from imagelab.schedule import Progress, Schedule
+from imagelab.training.altering import altering
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
@@ -31,7 +32,6 @@ Node = dict[str, Any]
 LAST = 3  # losses that agree on divergence
 FIRST = 10  # losses that say how large one is before anything has been learnt
 FAR = 4.0  # times the largest of these: training has diverged
-ALTERS_GRADIENTS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
 
 def ladder(start: float, end: float, steps: int) -> list[float]:
@@ -131,16 +131,6 @@ def refuse_line_search(cfg: Node) -> None:
             "optimizer: LBFGS finds the length of each step by a line search, so that there is no rate to "
             "look for; keep optimizer.lr=1, or say another optimizer"
         )
-
-
-def altering(tricks: Sequence[object]) -> list[Callback]:
-    """The tricks that change gradients before a step; all others only look on, or count on whole epochs."""
-    called = [trick for trick in tricks if isinstance(trick, Callback)]
-    return [
-        trick
-        for trick in called
-        if any(getattr(type(trick), hook) is not getattr(Callback, hook) for hook in ALTERS_GRADIENTS)
-    ]
 
 
 def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:

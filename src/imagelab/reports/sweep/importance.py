@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imagelab.randomness import stream
-from imagelab.reports.sweep_rows import Sweep, place
+from imagelab.reports.sweep.rows import Sweep, place
 from imagelab.sweep.space import Range
 
 SHUFFLES = 2000

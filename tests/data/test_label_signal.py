@@ -7,8 +7,8 @@ from sklearn.datasets import load_digits
 
 from imagelab.data.decode import decode
 from imagelab.data.folder import Folder
+from imagelab.data.label_signal import label_signal, signal_record
 from imagelab.data.resize import resized
-from imagelab.inspection.signal import label_signal, signal_record
 
 SHUFFLES = range(20)
 

@@ -12,11 +12,11 @@ from imagelab.pages.page import Section
 from imagelab.pages.publish import publish
 from imagelab.pages.table import Cell, table
 from imagelab.problem import Problem
-from imagelab.reports.parallel import colours_of, parallel
-from imagelab.reports.sweep_curves import curves_of_trials, curves_plot
-from imagelab.reports.sweep_importance import importances
-from imagelab.reports.sweep_records import sweep_records
-from imagelab.reports.sweep_rows import REPEATS, Sweep, as_number, read_sweep
+from imagelab.reports.sweep.curves import curves_of_trials, curves_plot
+from imagelab.reports.sweep.importance import importances
+from imagelab.reports.sweep.parallel import colours_of, parallel
+from imagelab.reports.sweep.records import sweep_records
+from imagelab.reports.sweep.rows import REPEATS, Sweep, as_number, read_sweep
 from imagelab.sweep import started
 from imagelab.sweep.fold_summary import RECORDS as FOLD_RECORDS
 from imagelab.sweep.trial import Row

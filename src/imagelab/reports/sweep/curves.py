@@ -7,7 +7,7 @@ import numpy as np
 from imagelab.pages.axes import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, drawing, grid, labels
 from imagelab.pages.wording import html
 from imagelab.reports.curves import Curves, read_curves
-from imagelab.reports.parallel import BEST, told
+from imagelab.reports.sweep.parallel import BEST, told
 from imagelab.sweep.trial import Row
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from imagelab.finding import Finding
-from imagelab.reports.sweep_edge import Edge, edges
-from imagelab.reports.sweep_importance import Importance, importances
-from imagelab.reports.sweep_rows import Sweep, Values, setup_of
+from imagelab.reports.sweep.edge import Edge, edges
+from imagelab.reports.sweep.importance import Importance, importances
+from imagelab.reports.sweep.rows import Sweep, Values, setup_of
 from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, Row
 from imagelab.terminal.summary import near, number
 

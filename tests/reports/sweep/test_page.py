@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from imagelab import finding
-from imagelab.reports.parallel import BEST, colours_of, parallel
-from imagelab.reports.sweep_edge import edges, wider
-from imagelab.reports.sweep_importance import explained, importances
-from imagelab.reports.sweep_page import on_sweep
-from imagelab.reports.sweep_records import pooled_deviation, sweep_records
-from imagelab.reports.sweep_rows import Sweep, place, read_sweep
+from imagelab.reports.sweep.edge import edges, wider
+from imagelab.reports.sweep.importance import explained, importances
+from imagelab.reports.sweep.page import on_sweep
+from imagelab.reports.sweep.parallel import BEST, colours_of, parallel
+from imagelab.reports.sweep.records import pooled_deviation, sweep_records
+from imagelab.reports.sweep.rows import Sweep, place, read_sweep
 from imagelab.sweep.space import Interval, parsed
 from tests import browser, in_process
-from tests.reports.made_sweeps import curve, made
+from tests.reports.sweep.made_sweeps import curve, made
 
 LR = "tag(log,interval(1e-4,1))"
 SPACE = {"optimizer.lr": LR, "model.dropout": "interval(0,0.5)", "optimizer": "choice(adamw,momentum)"}

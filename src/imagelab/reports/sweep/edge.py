@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil, exp
 from statistics import median
 
-from imagelab.reports.sweep_rows import Sweep, as_number, place
+from imagelab.reports.sweep.rows import Sweep, as_number, place
 from imagelab.sweep.space import Interval, Range
 from imagelab.sweep.trial import FINISHED
 

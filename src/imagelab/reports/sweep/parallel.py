@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from imagelab.pages.axes import Axis, drawing, words_at
 from imagelab.pages.wording import html, words
-from imagelab.reports.sweep_rows import as_number
+from imagelab.reports.sweep.rows import as_number
 from imagelab.sweep.space import Interval, Range
 from imagelab.sweep.trial import Row
 

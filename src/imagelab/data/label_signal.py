@@ -1,0 +1,124 @@
+"""Do the labels follow the images? A permutation test on neighbours, without any training.
+
+Images that look alike share their label more often than chance; where labels were shuffled or shifted on the
+way they do not. The statistic is the share of equal labels among the nearest neighbours, by colours in their
+places and by colours alone; its null distribution is that of the same neighbours under permuted labels. Of
+the two the stronger counts, against the null distribution of the stronger.
+
+Source: Friedman & Rafsky 1983, https://doi.org/10.1214/aos/1176346153: neighbours of one set of measurements
+compared with those of another, by permutation; Westfall & Young 1993: the maximum of several such tests.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from imagelab.data.resize import resized
+from imagelab.finding import Finding
+from imagelab.randomness import stream
+
+MOST = 2000  # images: more say nothing new
+NEIGHBOURS = 10
+PERMUTATIONS = 200
+SIDE = 8  # pixels of a thumbnail
+LEVELS = 4  # of each colour in the histogram
+FAIL, WARN = 3.0, 4.0  # z: shuffled labels stay below the one, true ones lie above the other
+FEWEST = 100  # images: of fewer a low z says nothing
+
+
+def label_signal(images: Any, labels: np.ndarray, *, seed: int) -> float:
+    """How far beyond chance neighbours share their labels, in standard deviations.
+
+    Args:
+        images: (N, H, W, C) or (N, C, H, W) uint8, C 1 or 3, an array or a tensor; or
+            features (N, F) float. Of more than 2,000 a sample is looked at.
+        labels: (N,) int64.
+        seed: Of the sample and of the permutations.
+    """
+    return strongest(list(label_signals(images, labels, seed=seed).values()))
+
+
+def label_signals(images: Any, labels: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
+    """By what neighbours are found by: z of the labels, then z of each permutation, (1 + PERMUTATIONS,)."""
+    rng = stream(seed, "label signal")
+    places = np.sort(rng.permutation(len(labels))[:MOST])
+    some = np.asarray(images[places])
+    labels = np.unique(np.asarray(labels)[places], return_inverse=True)[1]
+    if len(labels) < 3 or labels.max() < 1:
+        return {"nothing to compare": np.zeros(1 + PERMUTATIONS)}
+    orders = [np.arange(len(labels)), *(rng.permutation(len(labels)) for _ in range(PERMUTATIONS))]
+    return {name: _agreement(features, labels, orders) for name, features in _descriptions(some).items()}
+
+
+def strongest(signals: Sequence[np.ndarray]) -> float:
+    """Z of the largest of several statistics against the null distribution of the largest.
+
+    Args:
+        signals: Of each statistic what `label_signals` gives.
+    """
+    largest = np.max(signals, axis=0)
+    null = largest[1:]
+    return float((largest[0] - null.mean()) / null.std()) if null.std() > 0 else 0.0
+
+
+def signal_record(z: float, count: int) -> Finding:
+    """The verdict on a z among so many images."""
+    status = "OK" if z > WARN else "WARN" if z >= FAIL or count < FEWEST else "FAIL"
+    few = f"; of {count} images a low z says little" if count < FEWEST else ""
+    found = {
+        "OK": "images that look alike share their labels far more often than chance",
+        "WARN": "images that look alike hardly share their labels" + few,
+        "FAIL": "images that look alike share their labels as often as chance has it: are they shuffled?",
+    }
+    fix = (
+        "look at the pictures with their labels; check how files and labels are paired, and the order of both"
+    )
+    return Finding(
+        name="labels follow the images",
+        status=status,
+        value=round(z, 2),
+        expected=f"z > {WARN:g}; shuffled labels stay below {FAIL:g}",
+        why=found[status],
+        fix="" if status == "OK" else fix,
+    )
+
+
+def _descriptions(images: np.ndarray) -> dict[str, np.ndarray]:
+    if images.ndim == 2:
+        return {"features": images.astype(np.float32)}
+    images = images if images.shape[-1] in (1, 3) else images.transpose(0, 2, 3, 1)
+    pixels = [np.repeat(image, 3 // image.shape[-1], axis=-1) for image in images]
+    return {
+        "thumbnails": np.stack([_thumbnail(image) for image in pixels]),
+        "colours": np.stack([_histogram(image) for image in pixels]),
+    }
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    return resized(np.ascontiguousarray(image), SIDE, SIDE).astype(np.float32).ravel()
+
+
+def _histogram(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 -> (64,): roots of the shares of colours, whose distance is Hellinger's."""
+    level = image.astype(np.int64) * LEVELS // 256
+    colour = (level[..., 0] * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
+    counts = np.bincount(colour.ravel(), minlength=LEVELS**3)
+    return np.sqrt(counts / colour.size).astype(np.float32)
+
+
+def _agreement(features: np.ndarray, labels: np.ndarray, orders: Sequence[np.ndarray]) -> np.ndarray:
+    near = _neighbours(features)
+    shares = np.array([(labels[order][near] == labels[order][:, None]).mean() for order in orders])
+    spread = shares[1:].std()
+    return (shares - shares[1:].mean()) / spread if spread > 0 else np.zeros(len(shares))
+
+
+def _neighbours(features: np.ndarray) -> np.ndarray:
+    """(N, F) -> the places of each one's nearest others, (N, k)."""
+    flat = features - features.mean(axis=0)
+    lengths = (flat * flat).sum(axis=1)
+    away = lengths[:, None] + lengths - 2 * flat @ flat.T
+    np.fill_diagonal(away, np.inf)
+    count = min(NEIGHBOURS, len(flat) - 1)
+    return np.argpartition(away, count - 1, axis=1)[:, :count]

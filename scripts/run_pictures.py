@@ -41,6 +41,7 @@ def terminal(output: str) -> str:
     console.print(Text("$ imagelab train", style="bold"))
     for line in shortened(output.splitlines()):
         console.print(styled(line), soft_wrap=False, overflow="ellipsis", no_wrap=True)
+    console.print()  # the SVG cuts the descenders of its last line off
     return console.export_svg(title="imagelab train", unique_id="run")
 
 

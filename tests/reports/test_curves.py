@@ -7,13 +7,14 @@ import pytest
 
 from imagelab.reports.curves import from_history, read_curves, smoothed
 
-TEXT = """epoch,step,train/loss,lr/decay,grad_norm,train/loss_epoch,val/loss,val/accuracy,val_ema/loss
-0,1,2.3,0.1,1.5,,,,
-0,2,2.2,0.2,1.25,,,,
-0,2,,,,2.25,2.1,0.2,2.2
-1,3,1.9,0.3,1.0,,,,
-1,4,,,,1.8,1.7,0.5,1.9
-2,5,1.5,0.1,0.5,,,,
+TEXT = """epoch,step,train/loss,lr/decay,grad_norm,\
+train/loss_epoch,train/accuracy,val/loss,val/accuracy,val_ema/loss
+0,1,2.3,0.1,1.5,,,,,
+0,2,2.2,0.2,1.25,,,,,
+0,2,,,,2.25,0.25,2.1,0.2,2.2
+1,3,1.9,0.3,1.0,,,,,
+1,4,,,,1.8,0.5,1.7,0.5,1.9
+2,5,1.5,0.1,0.5,,,,,
 2,6,1.2,0."""
 
 
@@ -23,6 +24,7 @@ def test_epochs_and_steps_are_told_apart_and_a_row_cut_short_is_left_out(tmp_pat
     found = read_curves(file)
     assert found.epochs.tolist() == [1, 2]
     assert found.train.tolist() == [2.25, 1.8]
+    assert found.train_accuracy.tolist() == [0.25, 0.5]
     assert found.of_val("accuracy").tolist() == [0.2, 0.5]
     assert found.val["val_ema"]["loss"].tolist() == [2.2, 1.9]
     assert found.steps.tolist() == [1, 2, 3, 5]
@@ -39,8 +41,10 @@ def test_a_run_that_has_just_begun_has_no_curves(tmp_path: Path):
 
 
 def test_the_history_of_a_checkpoint_has_the_epochs_too():
-    found = from_history([{"train/loss": 2.0, "val/loss": 1.5}, {"train/loss": 1.0, "val/loss": 1.25}])
+    first = {"train/loss": 2.0, "train/accuracy": 0.25, "val/loss": 1.5}
+    found = from_history([first, {"train/loss": 1.0, "train/accuracy": 0.5, "val/loss": 1.25}])
     assert found.train.tolist() == [2, 1]
+    assert found.train_accuracy.tolist() == [0.25, 0.5]
     assert found.of_val("loss").tolist() == [1.5, 1.25]
     assert found.epochs.tolist() == [1, 2]
 

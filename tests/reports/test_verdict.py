@@ -105,3 +105,46 @@ def test_where_nobody_knows_the_loss_of_chance_the_first_steps_do():
     )
     found = verdict(made, Facts(entropy=None))
     assert (found.state, found.numbers["chance"]) == ("healthy", 1.0)
+
+
+SETTLED = [2.0, 1.2, 0.7, 0.45, 0.32, 0.26, 0.23, 0.21] + 12 * [0.2]  # both losses of a run without a fault
+RISING = np.concatenate([np.linspace(0.3, 0.9, 8), np.linspace(0.91, 0.99, 12)])  # training accuracy
+
+
+def with_accuracy(train: np.ndarray, val: np.ndarray) -> Curves:
+    """A run whose losses are those of a healthy one, so that only its accuracies can say otherwise."""
+    losses = np.array(SETTLED)
+    found = {"val": {"loss": losses, "accuracy": val}}
+    return Curves(epochs=np.arange(1.0, 21), train=losses, train_accuracy=train, val=found)
+
+
+def test_training_accuracy_up_and_validation_accuracy_down_is_overfitting():
+    val = np.concatenate([np.linspace(0.3, 0.88, 8), np.linspace(0.88, 0.8, 12)])
+    found = verdict(with_accuracy(RISING, val), Facts(entropy=CHANCE))
+    assert found.state == "overfitting"
+    assert found.numbers["train_accuracy"] == pytest.approx(0.99, abs=0.01)
+    assert found.numbers["val_accuracy"] == pytest.approx(0.8, abs=0.01)
+    assert found.numbers["val_accuracy_best_epoch"] == pytest.approx(8, abs=2)
+    assert "Validation accuracy was highest (8" in found.why
+    assert "while training accuracy rose from" in found.why
+    assert verdict(with_accuracy(RISING, val), Facts(entropy=CHANCE, mixed=True)).state == "overfitting"
+
+
+def test_both_accuracies_down_or_a_dip_that_noise_explains_is_no_overfitting():
+    down = np.concatenate([np.linspace(0.3, 0.88, 8), np.linspace(0.88, 0.8, 12)])
+    assert verdict(with_accuracy(down, down), Facts(entropy=CHANCE)).state == "healthy"
+    assert verdict(with_accuracy(RISING, RISING), Facts(entropy=CHANCE)).state == "healthy"
+    level, called = np.minimum(RISING, 0.85), 0
+    for seed in range(100):
+        shaken = level + np.random.default_rng(seed).normal(0, 0.03, 20)  # 0.03: of 150 images
+        called += verdict(with_accuracy(RISING, shaken), Facts(entropy=CHANCE)).state != "healthy"
+    assert called <= 5
+
+
+def test_a_fall_of_accuracy_as_large_as_usual_is_seen_through_the_noise_of_few_images():
+    fall = np.concatenate([np.linspace(0.3, 0.9, 8), np.linspace(0.9, 0.65, 12)])
+    seen = 0
+    for seed in range(100):
+        shaken = fall + np.random.default_rng(seed).normal(0, 0.03, 20)
+        seen += verdict(with_accuracy(RISING, shaken), Facts(entropy=CHANCE)).state == "overfitting"
+    assert seen >= 90

@@ -15,7 +15,7 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
 
     Args:
         curves: Of the run.
-        entropy: The loss of knowing nothing; None: as the first values are.
+        entropy: The chance-level loss; None: the first values stand for it.
         floor: The lowest possible loss; all losses are counted from there.
     """
     train, val = curves.train - floor, curves.of_val("loss") - floor
@@ -28,6 +28,8 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
         numbers |= _of_train(train, chance)
     if known.any():
         numbers |= _of_val(val[known], curves.epochs[known], chance, len(train))
+    if len(curves.train_accuracy):
+        numbers |= _of_accuracy(curves.train_accuracy, curves.of_val("accuracy"), curves.epochs)
     return numbers
 
 
@@ -61,6 +63,23 @@ def _of_val(val: np.ndarray, epochs: np.ndarray, chance: float, count: int) -> d
     }
 
 
+def _of_accuracy(train: np.ndarray, val: np.ndarray, epochs: np.ndarray) -> dict[str, float]:
+    """Both accuracies where both are known, and what became of them since that of val was highest."""
+    known = np.isfinite(train) & np.isfinite(val)
+    if not known.any():
+        return {}
+    right, seen = smoothed(val[known]), smoothed(train[known])
+    best = int(right.argmax())
+    return {
+        "train_accuracy": float(seen[-1]),
+        "train_accuracy_then": float(seen[best]),
+        "val_accuracy": float(right[-1]),
+        "val_accuracy_best": float(right[best]),
+        "val_accuracy_best_epoch": float(epochs[known][best]),
+        "val_accuracy_noise": _noise(val[known][-max(LATE, len(right) // 3) :]),
+    }
+
+
 def _last_fifth(count: int) -> int:
     return max(0, count - 1 - max(1, round(count / 5)))
 
@@ -70,6 +89,13 @@ def _jitter(values: np.ndarray, chance: float) -> float:
     late = values[-max(LATE, len(values) // 3) :]
     if len(late) < LATE or (np.diff(late) > 0).mean() < TURNS:
         return 0.0
-    # Of second differences, which a trend leaves at 0; a median, which one spike does not move.
-    bends = np.abs(np.diff(late, 2)) / math.sqrt(6)
-    return float(np.median(bends) / 0.6745 / max(float(np.median(late)), 0.15 * chance))
+    return _noise(late) / max(float(np.median(late)), 0.15 * chance)
+
+
+def _noise(values: np.ndarray) -> float:
+    """The standard deviation of an epoch around the trend; 0 of fewer than three.
+
+    From second differences, which a trend leaves at 0; by their median, which one spike does not move.
+    """
+    bends = np.abs(np.diff(values, 2)) / math.sqrt(6)
+    return float(np.median(bends) / 0.6745) if len(bends) else 0.0

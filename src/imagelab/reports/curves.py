@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+ACCURACY = "train/accuracy"
 SMOOTH = 20  # curves are smoothed over so large a part of the run: a twentieth
 
 
@@ -17,6 +18,7 @@ class Curves:
     Args:
         epochs: (n,) their numbers, from 1.
         train: (n,) mean training loss of each epoch.
+        train_accuracy: (n,) share of its augmented images that were right; empty where it was not measured.
         val: For each set of weights, "val" or "val_ema", its metrics (n,) by name, NaN where not validated.
         steps: (m,) optimizer steps at which was logged.
         losses: (m,) training loss, mean of the steps since the record before.
@@ -26,6 +28,7 @@ class Curves:
 
     epochs: np.ndarray
     train: np.ndarray
+    train_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
     val: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     steps: np.ndarray = field(default_factory=lambda: np.empty(0))
     losses: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -48,6 +51,7 @@ def read_curves(path: Path) -> Curves:
     return Curves(
         epochs=_column(ends, "epoch") + 1,
         train=_column(ends, "train/loss_epoch"),
+        train_accuracy=_column(ends, ACCURACY) if ACCURACY in names else np.empty(0),
         val=_by_split({name: _column(ends, name) for name in names}),
         steps=_column(logged, "step"),
         losses=_column(logged, "train/loss"),
@@ -63,6 +67,7 @@ def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
     return Curves(
         epochs=np.arange(1.0, len(history) + 1),
         train=columns.get("train/loss", np.empty(0)),
+        train_accuracy=columns.get(ACCURACY, np.empty(0)),
         val=_by_split(columns),
     )
 

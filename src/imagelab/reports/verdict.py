@@ -24,20 +24,23 @@ State = Literal[
     "too early to say",
     "no validation",
 ]
-EXPLODED = 2.0  # times the loss of knowing nothing, at the end
+EXPLODED = 2.0  # times the chance-level loss, at the end
 BLOWN_UP = 1.3  # the same, in the first epoch: the rate has thrown the weights far away
-CHANCE = 0.97  # of the loss of knowing nothing: nothing was learnt
+CHANCE = 0.97  # of the chance-level loss: nothing was learnt
 GOOD = 0.3  # the same: below, a flat curve is no fault
 RISE = 0.1  # of its fall, by which the validation loss has come up again
-GAP = 0.5  # training loss over validation loss: below, much was learnt by heart
+LOST = 0.02  # of validation accuracy, by which it has come down from its best
+NOISY = 3.0  # times its noise: less may be luck
+FEWER = 0.9  # of the training errors that were left then: it did improve
+GAP = 0.5  # training loss over validation loss: below, much was memorised
 CARRIED = 0.4  # of the fall of the training loss: less came down on val, too
-LEARNT = 0.85  # of the loss of knowing nothing: below, the training loss has come down
+LEARNT = 0.85  # of the chance-level loss: below, the training loss has come down
 WIDE_GAP = 0.1  # the same: below, a smaller validation loss is a fault already
-FAIR = 0.15  # of the loss of knowing nothing: that smaller one
+FAIR = 0.15  # of the chance-level loss: that smaller one
 LATE = 0.85  # part of the run after which a minimum is the end
 JITTER = 0.15  # of the level, by which late epochs differ from their neighbours
 STILL = 0.05  # of the whole fall, made in the last fifth: it goes on
-SLOW = 0.35  # of the loss of knowing nothing: less was made in the whole run
+SLOW = 0.35  # of the chance-level loss: less was made in the whole run
 STEADY = 0.5  # speed of the last fifth over the mean speed: not slowing down
 FEW = 4  # epochs: below, only what is plain can be said
 
@@ -47,7 +50,7 @@ class Facts:
     """What is known of the losses besides their values.
 
     Args:
-        entropy: The loss of knowing nothing, such as log(classes); None: as the first values are.
+        entropy: The chance-level loss, such as log(classes); None: the first values stand for it.
         floor: The lowest possible loss, above 0 with label smoothing.
         mixed: Whether training images or labels are blended, so that its loss has another scale.
         diverged: Whether the run ended because its loss was no number.
@@ -83,7 +86,7 @@ def verdict(curves: Curves, facts: Facts) -> Verdict:
 
 
 def _state(e: dict[str, float], facts: Facts) -> tuple[State, str]:
-    for look in (_broken, _unseen, _lost, _risen, _restless, _apart, _unfinished, _flat):
+    for look in (_broken, _unseen, _lost, _risen, _restless, _fallen, _apart, _unfinished, _flat):
         found = look(e, facts)
         if found:
             return found
@@ -102,14 +105,13 @@ def _broken(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     chance, end = e["chance"], e["train_end"]
     if end > EXPLODED * chance:
         return "diverged", (
-            f"The training loss ends at {end:.3g}, {end / chance:.3g} times the {chance:.3g} of knowing "
-            "nothing."
+            f"The training loss ends at {end:.3g}, {end / chance:.3g} times the chance level of {chance:.3g}."
         )
     best = e.get("val_best", end)
     if e["train_first"] > BLOWN_UP * chance and best > 0.5 * chance:
         return "LR too high", (
-            f"The training loss of the first epoch is {e['train_first']:.3g}, above the {chance:.3g} of "
-            "knowing nothing: the first steps threw the weights away, and the loss only came back to "
+            f"The training loss of the first epoch is {e['train_first']:.3g}, above the chance level "
+            f"of {chance:.3g}: the first steps threw the weights far off, and the loss only came back to "
             f"{best:.3g}."
         )
     return None
@@ -119,8 +121,8 @@ def _unseen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if "val_end" in e:
         return None
     return "no validation", (
-        f"The training loss ends at {e['train_end']:.3g}; without a validation loss nobody can say how "
-        "much of it is learnt by heart."
+        f"The training loss ends at {e['train_end']:.3g}; without a validation loss there is no "
+        "telling how much of it is memorised."
     )
 
 
@@ -130,20 +132,21 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return None
     if end < 0.8 * chance and not facts.mixed:
         return "not generalising", (
-            f"The training loss fell to {end:.3g}, the validation loss never below {best:.3g}, and "
-            f"knowing nothing gives {chance:.3g}: labels, split or preprocessing of the two differ."
+            f"The training loss fell to {end:.3g}, but the validation loss never below {best:.3g}, where "
+            f"chance level is {chance:.3g}: labels, split or preprocessing of the two differ."
         )
     going = min(e["train_gain"], e["val_gain"]) > STILL and e["train_speed"] > STEADY
     slow = going and end < 0.995 * chance
     if e["epochs"] < (FEW if slow else 2):
         return "too early to say", (
-            f"After {e['epochs']:.0f} epochs the validation loss is {best:.3g}, near {chance:.3g}, chance."
+            f"After {e['epochs']:.0f} epochs the validation loss is {best:.3g}, near the chance level of "
+            f"{chance:.3g}."
         )
     if slow:
         return _slow(e)
     return "not learning", (
-        f"Neither the training loss ({end:.3g}) nor the validation loss ({best:.3g} at best) came below "
-        f"the {chance:.3g} of knowing nothing."
+        f"Neither the training loss ({end:.3g}) nor the validation loss ({best:.3g} at best) fell below "
+        f"the chance level of {chance:.3g}."
     )
 
 
@@ -169,7 +172,21 @@ def _apart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if apart and e["epochs"] >= FEW and not facts.mixed:
         return "overfitting", (
             f"The validation loss stays at {e['val_end']:.3g} while the training loss fell to "
-            f"{e['train_end']:.3g}, {ratio:.0%} of it: the rest is learnt by heart."
+            f"{e['train_end']:.3g}, {ratio:.0%} of it: the network memorises the training images."
+        )
+    return None
+
+
+def _fallen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
+    if "val_accuracy" not in e or e["epochs"] < FEW:
+        return None
+    best, end, epoch = e["val_accuracy_best"], e["val_accuracy"], e["val_accuracy_best_epoch"]
+    before, now = e["train_accuracy_then"], e["train_accuracy"]
+    fell = epoch < LATE * e["epochs"] and best - end > max(LOST, NOISY * e["val_accuracy_noise"])
+    if fell and 1 - now < FEWER * (1 - before):
+        return "overfitting", (
+            f"Validation accuracy was highest ({best:.1%}) in epoch {epoch:.0f} of {e['epochs']:.0f} and "
+            f"fell to {end:.1%}, while training accuracy rose from {before:.1%} to {now:.1%}."
         )
     return None
 
@@ -180,7 +197,7 @@ def _restless(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     return "LR too high", (
         "Late epochs still differ from their neighbours by "
         f"{max(e['train_jitter'], e['val_jitter']):.0%} of the loss (training {e['train_jitter']:.0%}, "
-        f"validation {e['val_jitter']:.0%}): steps are too long to settle."
+        f"validation {e['val_jitter']:.0%}): the steps are too large to settle."
     )
 
 
@@ -191,8 +208,8 @@ def _unfinished(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return _slow(e)
     if going:
         return "train longer", (
-            f"The last fifth of the run still made {e['train_gain']:.0%} of the fall of the training "
-            f"loss and {e['val_gain']:.0%} of that of the validation loss (now {e['val_end']:.3g})."
+            f"The last fifth of the run still brought {e['train_gain']:.0%} of the total fall of the "
+            f"training loss and {e['val_gain']:.0%} of that of the validation loss (now {e['val_end']:.3g})."
         )
     if e["epochs"] < FEW:
         return "too early to say", f"{e['epochs']:.0f} epochs are too few to see where the curves go."
@@ -205,16 +222,15 @@ def _flat(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if not poor:
         return None
     return "underfitting", (
-        f"Training loss ({e['train_end']:.3g}) and validation loss ({e['val_end']:.3g}) lie near each "
-        f"other and have stopped falling, at {e['train_end'] / e['chance']:.0%} of the {e['chance']:.3g} "
-        "of knowing nothing."
+        f"Training loss ({e['train_end']:.3g}) and validation loss ({e['val_end']:.3g}) are close together "
+        f"and have stopped falling, at {e['train_end'] / e['chance']:.0%} of the chance level of "
+        f"{e['chance']:.3g}."
     )
 
 
 def _slow(e: dict[str, float]) -> tuple[State, str]:
     made = 1 - e["train_end"] / e["chance"]
     return "LR too low", (
-        f"The training loss has come down by {made:.0%} only, in {e['epochs']:.0f} epochs, and falls as "
-        f"fast as ever ({e['train_speed']:.1f} times its mean speed in the last fifth): the steps are "
-        "too short."
+        f"The training loss fell by only {made:.0%} in {e['epochs']:.0f} epochs and is not slowing down "
+        f"({e['train_speed']:.1f} times its mean speed in the last fifth): the steps are too small."
     )

@@ -148,3 +148,19 @@ def test_a_fall_of_accuracy_as_large_as_usual_is_seen_through_the_noise_of_few_i
         shaken = fall + np.random.default_rng(seed).normal(0, 0.03, 20)
         seen += verdict(with_accuracy(RISING, shaken), Facts(entropy=CHANCE)).state == "overfitting"
     assert seen >= 90
+
+
+def test_losses_that_jump_are_no_overfitting_where_training_accuracy_slipped_as_well():
+    train = [1.7, 0.3, 0.15, 0.15, 0.08, 0.07, 0.04, 0.04, 0.03, 0.02, 0.08, 0.04]
+    val = np.array([6.0, 6.6, 3.3, 4.7, 1.3, 0.12, 0.17, 0.36, 0.055, 0.19, 0.59, 1.5])
+    right = np.array([0.37, 0.71, 0.81, 0.64, 0.77, 0.96, 0.95, 0.88, 0.97, 0.94, 0.85, 0.52])
+    plain = curves(train, list(val))
+    slipped = np.array([0.43, 0.91, 0.95, 0.95, 0.977, 0.977, 0.99, 0.99, 0.99, 0.995, 0.98, 0.98])
+    known = Curves(
+        epochs=plain.epochs,
+        train=plain.train,
+        train_accuracy=slipped,
+        val={"val": {"loss": val, "accuracy": right}},
+    )
+    assert verdict(plain, Facts(entropy=CHANCE)).state == "overfitting"  # all that the losses can say
+    assert verdict(known, Facts(entropy=CHANCE)).state == "LR too high"

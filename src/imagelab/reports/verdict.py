@@ -31,6 +31,7 @@ GOOD = 0.3  # the same: below, a flat curve is no fault
 RISE = 0.1  # of its fall, by which the validation loss has come up again
 LOST = 0.02  # of validation accuracy, by which it has come down from its best
 NOISY = 3.0  # times its noise: less may be luck
+SLIPPED = 0.003  # of training accuracy, lost since validation accuracy was best
 FEWER = 0.9  # of the training errors that were left then: it did improve
 GAP = 0.5  # training loss over validation loss: below, much was memorised
 CARRIED = 0.4  # of the fall of the training loss: less came down on val, too
@@ -153,6 +154,9 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
 def _risen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     ratio = e["train_end"] / max(e["val_end"], 1e-12)
     risen = e["val_best_at"] < LATE and e["val_rise"] > RISE and e["epochs"] >= FEW
+    slipped = e.get("train_accuracy_then", 0.0) - e.get("train_accuracy", 0.0) > SLIPPED
+    if slipped and e["val_jitter"] > JITTER:  # training got worse, too: nothing is memorised
+        return None
     if risen and (ratio < 0.6 or facts.mixed):
         return "overfitting", (
             f"The validation loss was lowest ({e['val_best']:.3g}) in epoch {e['val_best_epoch']:.0f} of "

@@ -15,7 +15,8 @@ from PIL import Image
 from torch import nn
 
 import imagelab
-from imagelab import loading, predictor
+from imagelab import loading
+from imagelab.config.trust import trusting
 from imagelab.exporting import formats, verify
 from imagelab.exporting.formats import ENDINGS, opened
 from imagelab.finding import read
@@ -31,6 +32,11 @@ TRAINED = [
     "trick=[ema]",
     "trick.ema.decay=0.9",
 ]
+
+
+def open_trusted(path: Path) -> Any:
+    with trusting([str(path)]):
+        return opened(path)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def refused(run: Path, *words: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_a_file_says_what_the_run_says_for_batches_of_any_length(digits, pictures, name):
-    run, file = imagelab.load(digits), opened(digits / f"model{ENDINGS[name]}")
+    run, file = imagelab.load(digits), open_trusted(digits / f"model{ENDINGS[name]}")
     assert file.classes == run.classes
     for some in (pictures, pictures[:1], pictures * 11):
         found = file.images(some)
@@ -118,6 +124,14 @@ def test_labels_and_records_say_what_goes_in_what_comes_out_and_how_far_apart(di
     assert found["file"].value["bytes"] == (digits / "model.safetensors").stat().st_size
 
 
+def test_a_program_is_opened_only_where_it_is_trusted_by_name(digits, tmp_path):
+    file = digits / "model.pt2"
+    with pytest.raises(Problem, match=f"could run any code; .* add trust={file}$"):
+        opened(file)
+    with trusting([str(tmp_path / "model.pt2")]), pytest.raises(Problem, match="could run any code"):
+        opened(file)
+
+
 @pytest.mark.parametrize("name", ENDINGS)
 def test_predict_runs_from_the_file_alone(digits, pictures, name, tmp_path):
     file = Path(shutil.copy(digits / f"model{ENDINGS[name]}", tmp_path))
@@ -125,7 +139,9 @@ def test_predict_runs_from_the_file_alone(digits, pictures, name, tmp_path):
     for place, picture in enumerate(pictures):
         Image.fromarray(picture).save(tmp_path / "photos" / f"{place}.png")
     (tmp_path / "photos" / "text.jpg").write_text("this is no picture")
-    said = in_process.imagelab("predict", f"run={file}", "source=photos", "batch_size=2", folder=tmp_path)
+    said = in_process.imagelab(
+        "predict", f"run={file}", "source=photos", "batch_size=2", f"trust={file}", folder=tmp_path
+    )
     assert said.status == 0, said
     lines = list(csv.DictReader((tmp_path / "predictions.csv").open()))
     run = imagelab.load(digits).files([tmp_path / "photos" / f"{place}.png" for place in range(3)])
@@ -211,12 +227,12 @@ def test_damaged_and_foreign_files_are_said_to_be_so(digits, tmp_path, name):
     whole = (digits / f"model{name}").read_bytes()
     (tmp_path / f"cut{name}").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Problem, match=rf"cut{re.escape(name)} is damaged"):
-        opened(tmp_path / f"cut{name}")
+        open_trusted(tmp_path / f"cut{name}")
     (tmp_path / f"foreign{name}").write_bytes(whole.replace(b"imagelab", b"imageIab"))
     with pytest.raises(Problem, match=r"is damaged|does not say which classes it knows"):
-        opened(tmp_path / f"foreign{name}")
+        open_trusted(tmp_path / f"foreign{name}")
     with pytest.raises(Problem, match=rf"there is no such file; did you mean '.*cut{re.escape(name)}'"):
-        opened(tmp_path / f"cutt{name}")
+        open_trusted(tmp_path / f"cutt{name}")
 
 
 def test_where_the_data_are_gone_made_images_are_compared(digits):
@@ -248,7 +264,7 @@ def test_a_network_that_a_format_cannot_express_is_said_to_be_so(digits, tmp_pat
         found.net = Undecided(found.net)
         return found
 
-    monkeypatch.setattr(predictor, "from_checkpoint", undecided)
+    monkeypatch.setattr(loading, "from_checkpoint", undecided)
     said = refused(digits, f"format={name}", f"output={tmp_path}/x{ENDINGS[name]}", folder=tmp_path)
     assert said.startswith(f"format={name} cannot express this network (")
     assert said.endswith("; format=safetensors keeps any network")

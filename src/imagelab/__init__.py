@@ -1,6 +1,7 @@
 """Imagelab: train image classifiers with every trick the field teaches."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,13 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
-def load(path: str | Path) -> "Predictor":
-    """A trained network, ready to use, from the folder of a run or from a checkpoint."""
+def load(path: str | Path, trust: Sequence[str] = ()) -> "Predictor":
+    """A trained network, ready to use, from the folder of a run or from a checkpoint.
+
+    Args:
+        path: The folder or file.
+        trust: Modules besides this project's own that the file may name.
+    """
     from imagelab import loading  # imports torch, which the command line need not
 
-    return loading.load(path)
+    return loading.load(path, trust)

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from imagelab.config import help_text, menu, schema, validate
+from imagelab.config import help_text, menu, schema, trust, validate
 from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
 from imagelab.problem import Problem
@@ -67,6 +67,7 @@ def run_hydra(
         root: A dataclass, its keys and their types; None: those of a training run.
         resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
     """
+    sys.argv[1:] = trust.take_words(sys.argv[1:])
     if {"-h", "--help"} & set(sys.argv[1:]):
         with refusal.plainly():
             print(help_text.text(command, sys.argv[1:]))
@@ -118,6 +119,8 @@ def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[
             list(dict.fromkeys(found)),
             refusal.HEAD if root is schema.Run else f"imagelab {command} cannot start:",
         )
+    for job in composed:
+        trust.trust_typed(job.cfg)
     return for_hydra(words, {key for job in composed for key in job.new_keys})
 
 
@@ -205,6 +208,7 @@ def _job(app: Application, cfg: DictConfig) -> float | None:
         found = validate.problems(node, app.root) if app.check else []
         if found:
             refusal.refuse(found)
+        trust.trust_typed(node)
         try:
             return app.task(node, Path(HydraConfig.get().runtime.output_dir))
         except Problem:

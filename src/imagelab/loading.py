@@ -1,5 +1,6 @@
 """Load a trained network from a run, a checkpoint or a .safetensors file; `imagelab.load` is this."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from imagelab.checkpoints.content import expect_classes, module_state
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
+from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
 from imagelab.model.network import bare, build_net
@@ -16,15 +18,24 @@ from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 
 
-def load(path: str | Path) -> Predictor:
+def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     """A usable network from the folder of a run (its best weights), a checkpoint or a .safetensors file.
 
     It is on the CPU. Of raw and averaged weights it has those that were better in validation.
+
+    Args:
+        path: The folder or file.
+        trust: Modules besides this project's own that the file may name.
 
     Raises:
         Problem: There is none, it is damaged, not one of this project's, or has learnt without labels.
     """
     path = Path(path).expanduser()
+    with trusting(trust):
+        return _loaded(path)
+
+
+def _loaded(path: Path) -> Predictor:
     if path.suffix == ENDING:
         return from_card(*read_safetensors(path))
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
@@ -59,6 +70,7 @@ def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
         card: Its classes, preprocess, reader, model and seed.
         state: The network's weights and buffers by name.
     """
+    refuse_untrusted(card, "The card of the network")
     preprocess = Preprocess.from_dict(card["preprocess"])
     with torch.random.fork_rng(devices=[]):  # weights are drawn, then overwritten: no one else's draws change
         net = build_net(

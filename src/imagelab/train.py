@@ -12,6 +12,7 @@ from typing import Any
 from imagelab import launch
 from imagelab.config import validate
 from imagelab.config.rules.tasks import monitored
+from imagelab.config.trust import take_words
 from imagelab.problem import Problem
 from imagelab.runs import claim, files, find
 from imagelab.sweep import started
@@ -26,7 +27,7 @@ def main() -> None:
     if running := run_to_join():
         join(running)
         sys.exit(0)
-    words = sys.argv[1:]
+    sys.argv[1:] = words = take_words(sys.argv[1:])
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     if resumed and not {"-h", "--help"} & set(words):
         name = resumed[-1].partition("=")[2]

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from imagelab.checkpoints.durable import load_plain
 from imagelab.metrics.names import RAW
 from imagelab.problem import Problem
 
@@ -14,7 +13,7 @@ CLASSIFY = "classify"
 
 def card(path: Path) -> dict[str, Any]:
     """What a whole checkpoint says of its run, without reading its weights into memory."""
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["imagelab"]
+    return load_plain(path, mmap=True)["imagelab"]
 
 
 def module_state(content: dict[str, Any], weights: str | None = None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Source: the write order of Pillai et al. 2014, "All File Systems Are Not Created
 
 import errno
 import os
+import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -74,7 +75,26 @@ def read(path: Path) -> dict[str, Any]:
     damage = damage_of(path)
     if damage:
         raise Problem(damage)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return load_plain(path)
+
+
+def load_plain(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """The plain data of a checkpoint file, on the CPU; nothing in it is called.
+
+    Args:
+        path: The file.
+        mmap: Whether tensors stay on the disk until they are used.
+
+    Raises:
+        Problem: It holds objects that would have to be called.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        raise Problem(
+            f"The checkpoint {path} holds more than plain data, which could run any code: it is not loaded. "
+            "Only checkpoints that this project wrote can be used."
+        ) from error
 
 
 def damage_of(path: Path) -> str | None:

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.export import Dim
 
 from imagelab.checkpoints.card import BATCH, KEY, Card, read, written
+from imagelab.config.trust import trusted_names
 from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
 from imagelab.predictor import Predictor
+from imagelab.problem import Problem
 
 
 def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
@@ -24,7 +26,15 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
 
 
 def opened(path: Path) -> Exported:
-    """What a .pt2 file predicts with, on the CPU."""
+    """What a .pt2 file predicts with, on the CPU.
+
+    Raises:
+        Problem: It is damaged, or nobody has said to trust it: torch.export unpickles what it finds.
+    """
+    if str(path) not in trusted_names():
+        raise Problem(
+            f"{path} is a program and could run any code; if you know where it is from, add trust={path}"
+        )
     kept = {KEY: ""}
     try:
         program = torch.export.load(path, extra_files=kept).module()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from imagelab.config.trust import trusting
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.exporting.formats import opened
@@ -25,7 +26,8 @@ def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> 
         predictor: What it was made of.
         pictures: (H, W, 3) uint8 each.
     """
-    found = opened(path)
+    with trusting([str(path)]):  # written just now
+        found = opened(path)
     apart = [
         np.abs(found.images(batch) - predictor.images(batch)).max() for batch in (pictures[:1], pictures)
     ]

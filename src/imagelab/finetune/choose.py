@@ -16,6 +16,7 @@ from imagelab.finetune.features import capturing
 from imagelab.finetune.head import head_layers
 from imagelab.model.head import last_layer
 from imagelab.model.network import build_net
+from imagelab.problem import Problem
 from imagelab.randomness import stream
 from imagelab.terminal import screen
 
@@ -42,6 +43,8 @@ def chosen(
     else:
         record, when = _measured(cfg, auto, build_data), ""
     screen.say(f"finetune=auto: {when}{record['why']}.")
+    if record["choice"] not in menu.choices("finetune"):
+        raise Problem(f"The checkpoint chose finetune={record['choice']!r}, which is no choice here")
     return cfg | {"finetune": menu.load(menu.folder() / "finetune" / f"{record['choice']}.yaml")}, record
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from imagelab.checkpoints.durable import load_plain
 from imagelab.config.rules.tasks import MIXES, without_labels
 from imagelab.config.rules.tricks import target
 from imagelab.evaluation.calibration import calibration
@@ -189,6 +188,6 @@ def _last(folder: Path) -> Node:
     """The content of the last checkpoint, its weights left on the disk; empty where there is none."""
     file = folder / "checkpoints" / "last.ckpt"
     try:
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        return load_plain(file, mmap=True)
     except (OSError, RuntimeError):
         return {}

@@ -8,6 +8,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from imagelab.config.trust import refuse_untrusted
 from imagelab.problem import Problem
 
 CONFIG, RESULTS = "config.yaml", "results.json"
@@ -19,13 +20,18 @@ def write_config(cfg: dict[str, Any], folder: Path) -> None:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config of a run, plain data."""
+    """The config of a run, plain data.
+
+    Raises:
+        Problem: It cannot be read, or names what is not trusted.
+    """
     try:
         cfg = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise Problem(f"{folder / CONFIG} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(cfg, dict) or not cfg:
         raise Problem(f"{folder / CONFIG} holds no config: the run was killed before it began.")
+    refuse_untrusted(cfg, folder / CONFIG)
     return {str(key): value for key, value in cfg.items()}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from imagelab.config.trust import refuse_untrusted, refuse_untrusted_words
 from imagelab.problem import Problem, nearest
 from imagelab.runs import files
 
@@ -51,6 +52,8 @@ def read(folder: Path) -> dict[str, Any]:
     content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise Problem(f"{folder / FILE} holds nothing: the sweep was killed before it began.")
+    refuse_untrusted(content, folder / FILE)
+    refuse_untrusted_words([*content["typed"], *content["fixed"]], folder / FILE)
     return content
 
 

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 import torch
 
+from imagelab.config import compose as composing
 from imagelab.config import menu, schema, validate
 from imagelab.config.compose import compose, for_hydra, jobs
 from imagelab.config.rules import combinations
@@ -182,3 +183,15 @@ def test_a_sweep_is_looked_at_value_by_value():
     assert {job[0] for job in found} == {"a=1", "a=2"}
     assert {job[1] for job in found} == {"b=0", "b=1", "b=2"}
     assert {job[2] for job in found} == {"c=[1,2]"}
+
+
+def test_jobs_that_share_their_choices_are_composed_once_and_share_no_value(monkeypatch):
+    asked = []
+    real = composing.hydra_compose
+    monkeypatch.setattr(composing, "hydra_compose", lambda *a, **k: asked.append(k) or real(*a, **k))
+    composing._choose.cache_clear()
+    words = ["optimizer=sgd", "trick=[ema]"]
+    configs = [compose("train", [*words, f"seed={seed}", f"optimizer.lr={seed}"]).cfg for seed in (7, 8)]
+    assert [(cfg["seed"], cfg["optimizer"]["lr"]) for cfg in configs] == [(7, 7), (8, 8)]
+    assert compose("train", words).cfg["seed"] == 0
+    assert len(asked) == 1

@@ -1,6 +1,8 @@
 """From the words of the command line to a config, or to sentences that say what is wrong with them."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -41,8 +43,7 @@ def compose(command: str, words: list[str]) -> Composed:
         else:
             values.append(override)
     try:
-        with initialize_config_dir(str(menu.folder()), version_base="1.3"):
-            whole = hydra_compose(command, overrides=for_hydra, return_hydra_config=True)
+        whole = _choose(menu.folder(), command, tuple(for_hydra))
         result.choices = {str(key): value for key, value in whole.hydra.runtime.choices.items()}
         cfg = OmegaConf.masked_copy(whole, [str(name) for name in whole if name != "hydra"])
         for override in values:
@@ -90,6 +91,13 @@ def key(word: str) -> str:
 def plainest(word: str) -> str:
     """A word without its plus signs: whether a key is new is seen here, not said by the user."""
     return word if key(word).startswith("hydra") else word.lstrip("+")
+
+
+@lru_cache
+def _choose(folder: Path, command: str, choices: tuple[str, ...]) -> DictConfig:
+    """Compose the choices alone: most jobs of a sweep share them. Copy the result before changing it."""
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        return hydra_compose(command, overrides=list(choices), return_hydra_config=True)
 
 
 def _parse(word: str, command: str) -> tuple[Override | None, list[str]]:

@@ -27,22 +27,22 @@ setup: $(STAMP)  ## Install everything into .venv (every other target does it by
 train: $(STAMP)  ## Train: make train ARGS="data=cifar10 model=resnet9"
 	@$(BIN)/imagelab train $(ARGS)
 
-check: $(STAMP)  ## Try a run out before it costs a night: make check ARGS="data=cifar10 fast=true"
+check: $(STAMP)  ## Sanity-check a run before you spend hours on it: make check ARGS="data=cifar10 fast=true"
 	@$(BIN)/imagelab check $(ARGS)
 
 sweep: $(STAMP)  ## Search hyperparameters: make sweep ARGS="sweep=random data=cifar10"
 	@$(BIN)/imagelab train -m $(ARGS)
 
-evaluate: $(STAMP)  ## Test metrics of a run: make evaluate ARGS="run=last"
+evaluate: $(STAMP)  ## Measure a run on its test split: make evaluate ARGS="run=last"
 	@$(BIN)/imagelab evaluate $(ARGS)
 
-predict: $(STAMP)  ## Classes of images: make predict ARGS="run=last source=photos"
+predict: $(STAMP)  ## Predict the classes of images: make predict ARGS="run=last source=photos"
 	@$(BIN)/imagelab predict $(ARGS)
 
 test: $(STAMP)  ## All tests but the slow ones and those for a GPU, in parallel
 	@$(PYTEST) $(PARALLEL) -m "not slow and not gpu" $(ARGS)
 
-test-fast: $(STAMP)  ## Stop at the first failure, last failures first, no real images
+test-fast: $(STAMP)  ## The same, stopping at the first failure, last failures first, without real images
 	@$(PYTEST) $(PARALLEL) -x --failed-first -m "not slow and not gpu and not data" $(ARGS)
 
 test-slow: $(STAMP)  ## The slow tests (the documents for real, whole fits), and those for a GPU where there is one
@@ -54,25 +54,25 @@ lint: $(STAMP)  ## Style, layout and spelling
 	@$(BIN)/codespell
 	@$(BIN)/lint-imports --no-cache --no-logo
 
-format: $(STAMP)  ## Mend style and layout where that is safe
+format: $(STAMP)  ## Fix style and layout where that is safe
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 types: $(STAMP)  ## Check the types
 	@$(BIN)/basedpyright
 
-bench: $(STAMP)  ## Ratios against the usual ways: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
+bench: $(STAMP)  ## Measure speed relative to the usual ways: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
 	@$(BIN)/python benchmarks/loop_overhead.py
 	@$(BIN)/python benchmarks/data_path.py --data $(DATA)
 
-docs: $(STAMP)  ## Write docs/tricks.md and docs/pictures anew from configs and code
+docs: $(STAMP)  ## Rewrite docs/tricks.md and docs/pictures from configs and code
 	@$(BIN)/python scripts/docs.py
 	@$(BIN)/python scripts/pictures.py
 
-snapshots: $(STAMP)  ## Write tests/snapshots anew: a changed default shows in the diff
+snapshots: $(STAMP)  ## Rewrite tests/snapshots: a changed default shows in the diff
 	@$(BIN)/python scripts/snapshots.py
 
-golden: $(STAMP)  ## Record the golden curve anew, after a change that is meant to change numbers
+golden: $(STAMP)  ## Record a new golden curve, after a change that is meant to change numbers
 	@$(BIN)/python scripts/golden.py
 
 lock: $(STAMP)  ## Pin the dependencies of pyproject.toml: make lock ARGS=--upgrade

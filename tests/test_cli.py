@@ -165,7 +165,7 @@ def test_the_menu_shows_every_choice_with_its_comment_and_every_key(user):
             line.split()[:1] in ([path.stem], [f"{path.stem}*"]) and line.endswith(first[2:])
             for line in lines
         ), path
-    assert any(line.startswith("data.batch_size=128 ") and "images a device" in line for line in lines)
+    assert any(line.startswith("data.batch_size=128 ") and "images per step" in line for line in lines)
     assert "seed=0" in {line.split(" ")[0] for line in lines}
 
 

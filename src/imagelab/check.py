@@ -1,4 +1,4 @@
-"""The command `check`: try a training run out before it costs a night.
+"""The command `check`: sanity-check a run before you spend hours on it.
 
 imagelab check data=cifar10 model=resnet9 fast=true
 

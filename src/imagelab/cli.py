@@ -11,10 +11,10 @@ from imagelab.training.own_ranks import run_to_join
 
 COMMANDS = {
     "train": ("train", "check the config, fit, test with the best weights"),
-    "evaluate": ("evaluate", "the metrics of a finished run"),
-    "predict": ("predict", "a file, folder or glob -> class and probabilities"),
-    "inspect": ("inspect_data", "know the data before training on them"),
-    "check": ("check", "try a training run out before it costs a night"),
+    "evaluate": ("evaluate", "measure a finished run on one of its splits"),
+    "predict": ("predict", "predict the classes of a file, folder or glob"),
+    "inspect": ("inspect_data", "examine the data before training"),
+    "check": ("check", "sanity-check a run before you spend hours on it"),
     "find_lr": ("find_lr", "find a learning rate by a range test"),
     "find_batch": ("find_batch", "find the largest batch that fits, and the fastest"),
     "report": ("report", "read the curves of a run, or compare the runs of a sweep"),

@@ -14,7 +14,7 @@ schedule=cosine
   Fall smoothly from the peak rate to the floor: a good choice for nearly everything, with 5% of warm-up.
   factor = (1 + cos(pi t)) / 2, t = share of the steps after warm-up
 
-  schedule.warmup=0.05  share of the run, or a whole number of steps: linear from near 0
+  schedule.warmup=0.05  share of the run, or a whole number of steps; linear from near 0
   schedule.floor=0      lowest factor
 """
 

@@ -3,9 +3,16 @@ import shutil
 from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from imagelab.data.cache import cache_folder, content_key, whole_file
+from imagelab.data.cache import cache_folder, content_key, intact, read_record, whole_file
+from imagelab.data.files import Files
+from imagelab.data.folder import Folder
+from imagelab.data.memory import in_memory
+from imagelab.data.preprocess import Preprocess
+from imagelab.data.shrunk import shrink_once
+from imagelab.data.statistics import photo_statistics
 from imagelab.problem import Problem
 
 
@@ -46,10 +53,12 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
     with whole_file(target, 3) as file:
         file.write(b"abc")
         assert not target.exists()
-    assert target.read_bytes() == b"abc"
+    assert target.read_bytes()[:3] == b"abc"
+    assert intact(target)
     with pytest.raises(ZeroDivisionError), whole_file(target, 3) as file:
         file.write(bytes([1, 1 // 0]))
-    assert target.read_bytes() == b"abc"
+    assert target.read_bytes()[:3] == b"abc"
+    assert intact(target)
     assert list(target.parent.iterdir()) == [target]
 
 
@@ -62,3 +71,66 @@ def test_a_disk_with_too_little_space_is_refused_before_the_work(tmp_path, monke
     with refusal, whole_file(tmp_path / "file", 7_000_000):
         pytest.fail("began to work")
     assert list(tmp_path.iterdir()) == []
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """Content with a byte changed, cut off, or grown, at random."""
+    place = int(rng.integers(len(content)))
+    kind = rng.integers(3)
+    if kind == 0:
+        return content[:place] + bytes([content[place] ^ int(rng.integers(1, 256))]) + content[place + 1 :]
+    return content[:place] if kind == 1 else content + b"\0" * int(rng.integers(1, 9))
+
+
+def test_each_of_200_damages_is_noticed_and_what_is_whole_is_not(tmp_path, caplog):
+    file, rng = tmp_path / "store", np.random.default_rng(0)
+    for _ in range(200):
+        with whole_file(file, 5000) as out:
+            out.write(rng.bytes(1000))
+            out.write(rng.bytes(4000))
+        assert intact(file)
+        assert not caplog.records
+        file.write_bytes(damaged(file.read_bytes(), rng))
+        assert not intact(file)
+        assert [record.getMessage() for record in caplog.records] == [f"{file} is damaged: it is made again"]
+        caplog.clear()
+
+
+def test_a_store_of_an_older_version_counts_as_damaged_and_one_that_is_missing_is_silent(tmp_path, caplog):
+    file = tmp_path / "store"
+    assert not intact(file)
+    assert not caplog.records
+    file.write_bytes(b"no checksum at its end")
+    assert not intact(file)
+    assert read_record(file) is None
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("kind", ["memory", "shrunk", "statistics", "scan"])
+def test_a_damaged_store_gives_the_same_pixels_as_before_it_was_damaged(kind, tmp_path, write_classes):
+    root = write_classes(tmp_path / "pictures", 4, "cat", "dog")
+
+    def look():
+        source = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
+        files = source.splits["train"]
+        assert isinstance(files, Files)
+        photos = shrink_once(files, short=8)
+        geometry = Preprocess(
+            size=8, channels=3, mean=[0.0] * 3, std=[1.0] * 3, resize=8, interpolation="bilinear"
+        )
+        return [
+            in_memory(files, size=None).images.numpy().copy(),
+            np.stack([photos.photo(place, None) for place in range(len(photos))]),
+            np.array(photo_statistics(photos, files.paths, geometry)),
+        ]
+
+    before = look()
+    rng = np.random.default_rng(1)
+    stores = list(cache_folder(kind).iterdir())
+    assert stores
+    for _ in range(10):
+        for store in stores:
+            store.write_bytes(damaged(store.read_bytes(), rng))
+        for now, then in zip(look(), before, strict=True):
+            assert np.array_equal(now, then)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from imagelab.data.arrays import Arrays
-from imagelab.data.cache import cache_folder, content_key, whole_file
+from imagelab.data.cache import cache_folder, content_key, intact, whole_file
 from imagelab.data.decode import decode, verify
 from imagelab.data.files import Files
 from imagelab.data.parallel import each
@@ -45,7 +45,7 @@ def in_memory(files: Files, *, size: int | None) -> Arrays:
     """
     height, width = _shape(measured(files), size)
     store = cache_folder("memory") / f"{content_key(files.paths, height, width, SPARE)}.npy"
-    if not store.exists():
+    if not intact(store):
         _decode_all(files, height, width, store)
     # "c": torch wants an array it may write to; processes share the pages as long as none does.
     return Arrays(torch.from_numpy(np.load(store, mmap_mode="c")), files.labels)

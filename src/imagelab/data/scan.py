@@ -1,7 +1,6 @@
 """Check once that every picture decodes; remember the answer and the pictures' sizes for the next time."""
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from imagelab.data.cache import cache_folder, whole_file
+from imagelab.data.cache import cache_folder, read_record, write_record
 from imagelab.data.decode import Unreadable, verify
 from imagelab.data.listing import some
 from imagelab.data.parallel import each
@@ -94,17 +93,12 @@ def _look(path: str) -> tuple[int, int] | str:
 
 
 def _remembered(record: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(record.read_text())
-    except (OSError, ValueError):
-        told = None  # never looked, or the record is damaged: look again
+    told = read_record(record)  # None: never looked, or the record is damaged: look again
     return told if isinstance(told, dict) and isinstance(told.get("files"), dict) else {"files": {}}
 
 
 def _remember(record: Path, told: dict[str, Any]) -> None:
-    text = json.dumps(told).encode()
     try:
-        with whole_file(record, len(text)) as file:
-            file.write(text)
+        write_record(record, told)
     except Problem as problem:
         logger.warning("the pictures will be checked again next time: %s", problem)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from imagelab.data.cache import cache_folder, content_key, whole_file
+from imagelab.data.cache import cache_folder, content_key, intact, whole_file
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.memory import SPARE, measured
@@ -71,7 +71,7 @@ def shrink_once(files: Files, *, short: int) -> Shrunk:
     ).reshape(-1, 2)
     lengths = 3 * sizes.prod(axis=1, dtype=np.int64)
     store = cache_folder("shrunk") / f"{content_key(files.paths, short, SPARE)}.pixels"
-    if not store.exists():
+    if not intact(store):
         _shrink_all(files, sizes, short, store)
     return Shrunk(store, sizes, np.cumsum(lengths) - lengths, files.labels)
 

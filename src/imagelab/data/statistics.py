@@ -1,6 +1,5 @@
 """Mean and standard deviation of each channel of the training images, remembered for files."""
 
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
-from imagelab.data.cache import cache_folder, content_key, whole_file
+from imagelab.data.cache import cache_folder, content_key, read_record, write_record
 from imagelab.data.parallel import each
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.shrunk import Shrunk
@@ -48,11 +47,11 @@ def photo_statistics(photos: Photos, paths: np.ndarray | None, geometry: Preproc
         return _counted(photos, places, geometry)
     key = content_key(paths[places], _kept(photos), geometry.size, geometry.resize)
     record = cache_folder("statistics") / f"{key}.json"
-    if not record.exists():
-        text = json.dumps(_counted(photos, places, geometry)._asdict()).encode()
-        with whole_file(record, len(text)) as file:
-            file.write(text)
-    return Statistics(**json.loads(record.read_text()))
+    known = read_record(record)
+    if known is None:
+        known = _counted(photos, places, geometry)._asdict()
+        write_record(record, known)
+    return Statistics(**known)
 
 
 def count_values(images: Tensor) -> Tensor:

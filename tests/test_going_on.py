@@ -80,9 +80,18 @@ def test_without_any_whole_checkpoint_a_run_does_not_go_on(killed, tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
     said = imagelab("train", f"resume={killed}", folder=tmp_path)
     assert said.status == 2
-    assert f"resume={killed}: there is no whole checkpoint to go on from" in said.err
+    assert f"resume={killed}: there is no checkpoint to resume from" in said.err
     assert "last.ckpt is damaged" in said.err
     assert "previous.ckpt is damaged" in said.err
+
+
+def test_a_run_that_has_trained_and_lost_its_checkpoints_does_not_begin_again(killed, tmp_path):
+    shutil.rmtree(killed / "checkpoints")
+    rows = (killed / "metrics.csv").read_text()
+    said = imagelab("train", f"resume={killed}", folder=tmp_path)
+    assert said.status == 2
+    assert f"{killed / 'checkpoints'} is gone" in said.err
+    assert (killed / "metrics.csv").read_text() == rows
 
 
 def test_a_damaged_config_is_named(killed, tmp_path):

@@ -53,11 +53,13 @@ def resume(name: str, changes: list[str]) -> int:
     folder = find.unfinished(name)
     cfg = validate.changed(files.read_config(folder), changes)
     claim.lock(folder)
-    from imagelab.checkpoints.durable import last_good
+    from imagelab.checkpoints.durable import last_good, remove_leftovers
 
+    remove_leftovers(folder / "checkpoints")
     checkpoint, passed = last_good(folder / "checkpoints")
-    if passed and checkpoint is None:
-        raise Problem(f"resume={name}: there is no whole checkpoint to go on from. {' '.join(passed)}")
+    if checkpoint is None and (passed or find.has_trained(folder)):
+        why = " ".join(passed) or f"{folder / 'checkpoints'} is gone, and the run has trained."
+        raise Problem(f"resume={name}: there is no checkpoint to resume from. {why}")
     screen.keep(folder / "console.log")
     screen.say(*[f"{sentence} Going on from the one before it." for sentence in passed])
     run(cfg, folder, checkpoint)

@@ -104,9 +104,19 @@ def damage_of(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
-        return f"The checkpoint {path} is damaged or cut off ({error})."
+        if broken is None:
+            load_plain(path, mmap=True)  # the archive's directory has no checksum
+    except Problem as problem:
+        return str(problem)
+    except Exception as error:  # zipfile and torch report damage in many ways
+        return f"The checkpoint {path} is damaged or cut off ({' '.join(str(error).split())})."
     return f"The checkpoint {path} is damaged (checksum of {broken})." if broken else None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished files of writers that were killed."""
+    for file in folder.glob(".*.tmp"):
+        file.unlink(missing_ok=True)
 
 
 def last_good(folder: Path) -> tuple[Path | None, list[str]]:

@@ -62,6 +62,12 @@ def status(folder: Path) -> str:
     return str(json.loads(results.read_text())["status"]) if results.is_file() else "killed"
 
 
+def has_trained(folder: Path) -> bool:
+    """Whether a run has left metrics or results: it has trained for a while."""
+    metrics = folder / "metrics.csv"
+    return (folder / RESULTS).is_file() or (metrics.is_file() and metrics.read_bytes().count(b"\n") > 1)
+
+
 def _counts(path: Path) -> bool:
     return ".hydra" not in path.parts and path.stat().st_size > 0  # a kill can leave an empty one
 

@@ -5,6 +5,7 @@ import resource
 import signal
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from imagelab.checkpoints.durable import (
     keep_previous,
     last_good,
     read,
+    remove_leftovers,
     write_durably,
 )
 from imagelab.problem import Problem
@@ -54,6 +56,42 @@ def test_every_flipped_bit_in_the_weights_is_found(tmp_path):
         assert "is damaged" in str(damage_of(path))
     with pytest.raises(Problem, match="damaged"):
         read(path)
+
+
+def test_each_of_600_flips_in_the_directory_is_noticed_or_changes_nothing(tmp_path):
+    path, rng = tmp_path / "last.ckpt", np.random.default_rng(0)
+    save(path, 1)
+    whole = path.read_bytes()
+    start = whole.index(b"PK\1\2")  # where the archive lists its files
+    noticed = 0
+    for _ in range(600):
+        place, bit = int(rng.integers(start, len(whole))), 1 << int(rng.integers(8))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        if damage_of(path) is None:
+            assert torch.equal(read(path)["weights"], torch.full((1000,), 1.0))
+        else:
+            noticed += 1
+    assert noticed > 200
+
+
+def test_an_archive_that_says_it_is_encrypted_is_damaged_and_the_one_before_it_is_used(tmp_path):
+    save(tmp_path / "last.ckpt", 1)
+    keep_previous(tmp_path)
+    save(tmp_path / "last.ckpt", 2)
+    content = bytearray((tmp_path / "last.ckpt").read_bytes())
+    content[content.index(b"PK\1\2") + 8] |= 1  # the flag of the first file
+    (tmp_path / "last.ckpt").write_bytes(content)
+    found, passed = last_good(tmp_path)
+    assert found == tmp_path / "previous.ckpt"
+    assert "last.ckpt is damaged" in passed[0]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    save(tmp_path / "last.ckpt", 1)
+    (tmp_path / ".last.ckpt.123.tmp").write_bytes(b"half")
+    (tmp_path / ".previous.ckpt.tmp").write_bytes(b"half")
+    remove_leftovers(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_the_last_checkpoint_never_lacks_its_name_while_it_gets_a_second_one(tmp_path):

@@ -168,7 +168,7 @@ def test_trust_is_given_by_name_and_for_as_long_as_asked(monkeypatch):
         "+trick={x: {_target_: os.system}}",
         '\'model={"_target_": "os.system"}\'',
         "hydra.sweeper._target_=os.system",
-        "hydra.searchpath=[file:///tmp/evil]",
+        f"hydra.searchpath=[file:{'///tmp/evil'}]",
         "hydra/launcher=evil",
         "++hydra.callbacks.x._target_=os.system",
         "--config-dir=/tmp/evil",

@@ -15,6 +15,7 @@ from imagelab import launch, train
 from imagelab.config import menu, validate
 from imagelab.config.compose import compose
 from imagelab.config.rules import combinations
+from imagelab.sweep import entry  # room: sweep
 from tests import in_process
 
 ROOT = Path(__file__).parents[1]
@@ -80,16 +81,13 @@ def check(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     words = [word for word in shlex.split(line)[1:] if not word.startswith("from=")]
 
-    def planned(words: list[str], root: type) -> tuple[None, list[str]]:
-        return None, launch.checked(words, "train", root, sweep=True)
-
     def resume(_: str, changes: list[str]) -> int:
         validate.changed(compose("train", []).cfg or {}, changes)
         print(STARTED)
         return 0
 
     with monkeypatch.context() as patched:
-        patched.setattr(launch, "_planned", planned)
+        patched.setattr(entry, "prepare", lambda words, check: (None, check(words)))  # room: sweep
         patched.setattr(train, "resume", resume)
         patched.setattr(launch, "_start", lambda *_: print(STARTED))
         patched.setattr(combinations, "device_problems", lambda _: [])

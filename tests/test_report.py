@@ -162,7 +162,7 @@ def test_a_report_that_fails_is_a_sentence_and_the_run_has_finished(tmp_path, mo
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no ink")
 
-    monkeypatch.setattr(report, "write", broken)
+    monkeypatch.setattr(of_run, "write", broken)
     run = in_process.trained("debug=quick", folder=tmp_path)
     assert find.status(run) == "finished"
     assert "There is no report: ValueError: no ink" in (run / "console.log").read_text()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -21,13 +21,10 @@ from imagelab.problem import Problem
 from imagelab.runs import claim
 from imagelab.terminal import refusal
 
-if TYPE_CHECKING:
-    from imagelab.sweep.plan import Plan
-
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
-SWEEPER = "hydra.sweeper._target_=hydra_plugins.imagelab.Sweep"
 Task = Callable[[schema.Node, Path], float | None]
 Resume = Callable[[str, list[str]], int]
+Plan = Callable[[list[str], Callable[[list[str]], list[str]]], tuple[Any, list[str]]]
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
 
 
@@ -40,7 +37,7 @@ class Application:
         command: The name of its root config.
         root: A dataclass: the root keys and their types.
         wanted: The folder that `hydra.run.dir` names.
-        plan: What a sweep is to do.
+        plan: What a sweep is to do; its sweeper reads it as `task.plan`.
         held: Keys to set beside Hydra, which would take them for a group.
         check: Whether each job checks its config.
         resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
@@ -50,14 +47,18 @@ class Application:
     command: str
     root: type
     wanted: str | None
-    plan: "Plan | None"
+    plan: Any
     held: schema.Node
     check: bool
     resume: Resume | None
 
 
 def run_hydra(
-    task: Task, command: str = "train", root: type | None = None, resume: Resume | None = None
+    task: Task,
+    command: str = "train",
+    root: type | None = None,
+    resume: Resume | None = None,
+    plan: Plan | None = None,
 ) -> None:
     """Check the words of the command line, then call `task(config, run folder)` as a Hydra application.
 
@@ -66,16 +67,18 @@ def run_hydra(
         command: The root config, configs/<command>.yaml.
         root: A dataclass, its keys and their types; None: those of a training run.
         resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
+        plan: Plans a sweep: its words, and a check of words -> the plan, and the words for Hydra; None:
+            Hydra's own sweeper runs each combination.
     """
     sys.argv[1:] = trust.take_words(sys.argv[1:])
     if {"-h", "--help"} & set(sys.argv[1:]):
         with refusal.plainly():
             print(help_text.text(command, sys.argv[1:]))
     else:
-        _run(task, command, root or schema.Run, resume)
+        _run(task, command, root or schema.Run, resume, plan)
 
 
-def _run(task: Task, command: str, root: type, resume: Resume | None) -> None:
+def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan | None) -> None:
     args, unknown = get_args_parser().parse_known_intermixed_args()
     if unknown:
         refusal.refuse(
@@ -87,10 +90,11 @@ def _run(task: Task, command: str, root: type, resume: Resume | None) -> None:
     words = args.overrides
     flags = [word for word in sys.argv[1:] if word not in words]
     foreign = args.config_dir or args.config_path or args.config_name  # then each job checks for itself
-    plan = None
+    planned = None
     if not (foreign or args.hydra_help or args.shell_completion):
-        if args.multirun and command == "train":
-            plan, words = _planned(words, root)
+        if args.multirun and plan:
+            with refusal.plainly():
+                planned, words = plan(words, lambda some: checked(some, command, root, sweep=True))
         else:
             words = checked(words, command, root, sweep=args.multirun)
     takes_run = issubclass(root, schema.Run)
@@ -103,15 +107,16 @@ def _run(task: Task, command: str, root: type, resume: Resume | None) -> None:
     held, words = _held_back(words, command)
     sys.argv[1:] = [*words, *flags]
     check = bool(foreign or args.multirun)  # a single run was checked above, each trial of a sweep is new
-    _start(Application(task, command, root, wanted=wanted, plan=plan, held=held, check=check, resume=resume))
+    _start(Application(task, command, root, wanted, planned, held, check=check, resume=resume))
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
     """The words for Hydra; all mistakes and exit status 2 where a job they stand for has any."""
     composed = [compose(command, job) for job in (jobs(words) if sweep else [words])]
     found = [sentence for job in composed for sentence in [*job.problems, *_seen_at_once(job, words, root)]]
-    if command == "train" and not sweep and any((job.cfg or {}).get("sweep") for job in composed):
-        found.append("sweep: a search is many runs; say it with -m: imagelab train -m sweep=...")
+    if command == "train" and not sweep:  # room: sweep
+        searching = any((job.cfg or {}).get("sweep") for job in composed)
+        found += ["sweep: a search is many runs; say it with -m: imagelab train -m sweep=..."] * searching
     if not found:
         found = [sentence for job in composed for sentence in validate.thorough_problems(job.cfg or {}, root)]
     if found:
@@ -122,19 +127,6 @@ def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[
     for job in composed:
         trust.trust_typed(job.cfg)
     return for_hydra(words, {key for job in composed for key in job.new_keys})
-
-
-def _planned(words: list[str], root: type) -> tuple["Plan", list[str]]:
-    """What a sweep is to do, and the words for Hydra; `task.plan` tells the sweeper."""
-    from imagelab.sweep.plan import named, planned
-
-    with refusal.plainly():
-        words = named(words)
-        sound = checked(words, "train", root, sweep=True)
-        plan = planned(words)
-    if plan.words != words:
-        sound = checked(plan.words, "train", root, sweep=True)
-    return plan, [*sound, SWEEPER]
 
 
 def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:

@@ -15,7 +15,7 @@ from imagelab.config.rules.tasks import monitored
 from imagelab.config.trust import take_words
 from imagelab.problem import Problem
 from imagelab.runs import claim, files, find
-from imagelab.sweep import started
+from imagelab.sweep import entry  # room: sweep
 from imagelab.terminal import refusal, screen
 from imagelab.training.own_ranks import CHECKPOINT, run_to_join
 
@@ -27,16 +27,21 @@ def main() -> None:
     if running := run_to_join():
         join(running)
         sys.exit(0)
-    sys.argv[1:] = words = take_words(sys.argv[1:])
+    sys.argv[1:] = take_words(sys.argv[1:])
+    with refusal.plainly():  # room: sweep
+        sys.argv[1:] = entry.resuming(sys.argv[1:])
+    words = sys.argv[1:]
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     if resumed and not {"-h", "--help"} & set(words):
         name = resumed[-1].partition("=")[2]
         others = [word for word in words if word not in resumed]
         with refusal.plainly():
-            if not started.is_sweep(name):
-                sys.exit(resume(name, others))
-            sys.argv[1:] = started.again(Path(name), others)
-    launch.run_hydra(start, resume=resume)
+            sys.exit(resume(name, others))
+    launch.run_hydra(
+        start,
+        resume=resume,
+        plan=entry.prepare,  # room: sweep
+    )
 
 
 def start(cfg: Node, folder: Path) -> float | None:
@@ -83,20 +88,21 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
     """
     from imagelab.build import build
     from imagelab.checkpoints.content import card
-    from imagelab.reports.of_run import lines_after_training
-    from imagelab.sweep.trial_of import pruning
+    from imagelab.reports.of_run import lines_after_training  # room: reports
     from imagelab.terminal.summary import closing_table, stage_table
     from imagelab.training.attempt import Attempt
     from imagelab.training.feasibility import refuse_other_data
     from imagelab.training.results import opening_of
 
-    attempt = Attempt(cfg, folder, checkpoint, report=partial(lines_after_training, cfg))
+    attempt = Attempt(cfg, folder, checkpoint)
+    attempt.report = partial(lines_after_training, cfg)  # room: reports
     with attempt.guarded():
         if screen.speaks():
             screen.keep(attempt.folder / "console.log")
         known = card(checkpoint) if checkpoint else None
-        ends = pruning(monitored(cfg), cfg["trainer"]["max_epochs"])
-        attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=ends)
+        watchers: list[Any] = []
+        watchers += entry.pruning(monitored(cfg), cfg["trainer"]["max_epochs"])  # room: sweep
+        attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=watchers)
         if known:
             refuse_other_data(known, parts.classifier.card, attempt.folder)
         stages = parts.classifier.stage_rows()

@@ -31,12 +31,14 @@ class Attempt:
         cfg: The config of the run.
         folder: The folder of the run.
         checkpoint: The checkpoint to resume from; None for a new run.
-        report: Writes the report of the run; what goes wrong in it never fails the run.
+
+    Attributes:
+        report: Writes the report of the run, where there is one; what goes wrong in it never fails the run.
     """
 
-    def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None, report: Report) -> None:
+    def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
         self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
-        self.report = report
+        self.report: Report | None = None
         self.parts: Any = None  # set once they are built
         self.fitting = False
         self.stop = StopRequest()
@@ -68,15 +70,15 @@ class Attempt:
         content = results(status, self.cfg, self.parts, test or {}) | ({"error": error} if error else {})
         if screen.speaks() and self._began():
             files.write_json(self.folder / files.RESULTS, content)
-            if status == "finished" or error.startswith("Diverged"):
-                self._report(content)
+            if self.report and (status == "finished" or error.startswith("Diverged")):
+                self._report(self.report, content)
         if self.parts is not None:
             close_all(self.parts.trainer.loggers, failed=status == "failed")
         return content
 
-    def _report(self, content: Node) -> None:
+    def _report(self, report: Report, content: Node) -> None:
         try:
-            self.messages = self.report(self.folder, self.parts, content)
+            self.messages = report(self.folder, self.parts, content)
         except Exception as error:
             again = f"`imagelab report run={self.folder}` tries again."
             screen.say(f"There is no report: {sentence(error)} {again}")

@@ -1,0 +1,63 @@
+"""What `imagelab train` asks of sweeps: to plan one, to resume one, to end a hopeless trial of one.
+
+`train` imports this module at every start, so what a sweep needs is imported when there is one.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from imagelab.sweep import started
+from imagelab.sweep.trial import VARIABLE
+
+SWEEPER = "hydra.sweeper._target_=hydra_plugins.imagelab.Sweep"
+Check = Callable[[list[str]], list[str]]
+
+
+def prepare(words: list[str], check: Check) -> tuple[Any, list[str]]:
+    """The plan of a sweep, and the words for Hydra.
+
+    Args:
+        words: The words of the command line.
+        check: Refuses words with a mistake, and returns all others as Hydra wants them.
+
+    Raises:
+        Problem: The search cannot be.
+    """
+    from imagelab.sweep.plan import named, planned
+
+    words = named(words)
+    sound = check(words)
+    plan = planned(words)
+    if plan.words != words:
+        sound = check(plan.words)
+    return plan, [*sound, SWEEPER]
+
+
+def resuming(words: list[str]) -> list[str]:
+    """The words that resume a sweep if `resume=` names the folder of one; else the words as they are.
+
+    Raises:
+        Problem: The sweep was killed before it began.
+    """
+    resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
+    name = resumed[-1].partition("=")[2] if resumed else ""
+    if {"-h", "--help"} & set(words) or not (name and started.is_sweep(name)):
+        return words
+    return started.again(Path(name), [word for word in words if word not in resumed])
+
+
+def pruning(monitor: str, epochs: int) -> list[Any]:
+    """The callback that ends a hopeless trial; none for any other run: Optuna is imported only for trials.
+
+    Args:
+        monitor: The metric that trials are compared by.
+        epochs: Number of epochs in the run.
+    """
+    trial = os.environ.get(VARIABLE)
+    if not trial:
+        return []
+    from imagelab.sweep.prune import Prune
+
+    return [Prune(trial=trial, monitor=monitor, epochs=epochs)]

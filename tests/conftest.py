@@ -1,9 +1,11 @@
-"""What tests share: the real images, where they are present."""
+"""What tests share: the real images, where they are present; photos; a finished run."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests share the cores, and some fork
 
+import fcntl
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -62,3 +64,27 @@ def photos(tmp_path_factory) -> Path:
             pixels = rng.integers(0, 160, (32, 28, 3)) + 95 * label
             Image.fromarray(pixels.astype(np.uint8)).save(root / name / f"{i:03}.jpg")
     return root
+
+
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory) -> Path:
+    """A finished run of three epochs on digits, made once for all test processes: not to be changed."""
+    from tests.in_process import trained
+
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (base / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = base / "finished" / "run"
+        if not (run / "results.json").exists():
+            run.parent.mkdir(exist_ok=True)
+            trained(
+                "trainer.max_epochs=3", "data.limit=600", "trainer.log_every_n_steps=2", folder=run.parent
+            )
+        return run
+
+
+@pytest.fixture(scope="module")
+def digits(finished_once, tmp_path_factory) -> Path:
+    """A copy of the finished run for one file of tests, which may add to it."""
+    return shutil.copytree(finished_once, tmp_path_factory.mktemp("digits") / "run")

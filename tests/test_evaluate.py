@@ -14,7 +14,6 @@ import imagelab
 from imagelab.runs import files
 from tests import in_process
 
-DIGITS = ["trainer.max_epochs=3", "data.limit=600"]
 PHOTOS = [
     "data=folder",
     "data.size=16",
@@ -41,12 +40,6 @@ def write_photos(root: Path, *splits: str) -> Path:
                 )
                 Image.fromarray(pixels.astype(np.uint8)).save(root / split / name / f"{i:02}.jpg")
     return root
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
-    return in_process.trained(*DIGITS, folder=folder)
 
 
 def evaluated(run: Path, *words: str) -> dict[str, float]:

@@ -21,16 +21,11 @@ def pictures(folder: Path) -> None:
         Image.fromarray(rng.integers(0, 255, (20, 24, 3)).astype(np.uint8)).save(folder / f"{i}.png")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    return trained(*SHORT, folder=tmp_path_factory.mktemp("finished"))
-
-
 @pytest.fixture
-def killed(finished, tmp_path) -> Path:
+def killed(digits, tmp_path) -> Path:
     """A copy of the finished run, as a kill in its last moment would have left it."""
     run = tmp_path / "killed"
-    shutil.copytree(finished, run)
+    shutil.copytree(digits, run)
     (run / "results.json").unlink()
     return run
 

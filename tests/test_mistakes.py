@@ -1,6 +1,7 @@
 """What a user gets for a mistake: one clear sentence, the right exit status, and nothing left behind."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.in_process import imagelab, trained
+from tests.in_process import imagelab
 from tests.runs_of_the_command import IMAGELAB
 
 SHORT = ["trainer=cpu", "trainer.max_epochs=1", "data.limit=300"]
@@ -23,7 +24,7 @@ def pictures(folder: Path, count: int = 8) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(tmp_path_factory, finished_once) -> Path:
     """Folders of pictures with something wrong in each, and a finished run."""
     place = tmp_path_factory.mktemp("place")
     pairs = [f"{name}/{kind}" for name in ("fine", "hollow", "bad") for kind in ("cat", "dog")]
@@ -40,7 +41,7 @@ def place(tmp_path_factory) -> Path:
         (place / name).mkdir()
         (place / name / "labels.csv").write_bytes(table)
     (place / "file").write_text("no folder, no checkpoint")
-    run = trained(*SHORT, folder=place)
+    run = shutil.copytree(finished_once, place / "run")
     (place / "cut.ckpt").write_bytes((run / "checkpoints/best.ckpt").read_bytes()[:-2000])
     return place
 

@@ -34,12 +34,6 @@ def write_mixed(root: Path) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
-    return in_process.trained("trainer.max_epochs=3", folder=folder)
-
-
 @pytest.fixture
 def mixed(tmp_path) -> Path:
     return write_mixed(tmp_path / "mixed")

@@ -16,13 +16,7 @@ from imagelab.runs import files, find
 from tests import in_process
 from tests.browser import load
 
-DIGITS = ["trainer.max_epochs=3", "data.limit=600", "trainer.log_every_n_steps=2"]
 OURS = ("report.html", "report.json", "val_predictions.csv")
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory) -> Path:
-    return in_process.trained(*DIGITS, folder=tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture

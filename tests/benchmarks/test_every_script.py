@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pages import ROOT
+from tests.documents import ROOT
 
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))

@@ -12,7 +12,7 @@ from imagelab.runs import claim, files
 HOLD = """
 import sys, time
 from pathlib import Path
-from imagelab.run_folder import lock
+from imagelab.runs.claim import lock
 lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
@@ -36,7 +36,7 @@ def test_a_folder_is_held_as_long_as_its_process_lives(tmp_path):
 def test_processes_that_start_in_the_same_second_get_a_folder_each(tmp_path):
     code = """
 import sys, time
-from imagelab.run_folder import new_folder
+from imagelab.runs.claim import new_folder
 time.sleep(max(0, float(sys.argv[1]) - time.time()))
 print(*(new_folder("train") for _ in range(20)))
 """

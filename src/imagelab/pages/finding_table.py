@@ -54,7 +54,7 @@ def terminal_table(title: str, records: Sequence[Finding]) -> "RenderableType":
 def counts(records: Sequence[Finding]) -> str:
     """How many records there are of each status.
 
-    >>> counts([Record(name="a", status="OK", value=1, expected="", why="", fix="")] * 2)
+    >>> counts([Finding(name="a", status="OK", value=1, expected="", why="", fix="")] * 2)
     '2 OK'
     """
     numbers = {status: sum(record.status == status for record in records) for status in STATUSES}

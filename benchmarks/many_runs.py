@@ -38,9 +38,9 @@ def run(words: Words, seed: int, folder: Path | None = None) -> tuple[float, flo
         seed: Of the run.
         folder: Where it is kept; None: nowhere.
     """
+    from imagelab import train
     from imagelab.runs import files
     from imagelab.terminal import screen
-    from imagelab.train import Session
 
     screen.hush()
     composed = compose("train", [*said(words).split(), f"seed={seed}"])
@@ -54,7 +54,7 @@ def run(words: Words, seed: int, folder: Path | None = None) -> tuple[float, flo
         place.mkdir(parents=True, exist_ok=True)
         files.write_config(cfg, place)
         try:
-            Session(cfg, place, None).run()
+            train.run(cfg, place, None)
         except SystemExit:
             said_last = (place / "console.log").read_text()
             assert "NaN" in said_last, said_last

@@ -18,6 +18,7 @@ from imagelab.config import schema
 from imagelab.config.make import make, make_optimizer
 from imagelab.config.rules.tasks import monitored, task_name
 from imagelab.config.rules.tricks import FINETUNING
+from imagelab.config.schema import Node
 from imagelab.contracts import Penalty, Rewire, Task
 from imagelab.data.decisions import wording
 from imagelab.data.image_data import ImageData
@@ -45,8 +46,6 @@ from imagelab.training.step_plan import Pace
 from imagelab.training.stop import StopRequest
 from imagelab.transfer import TransferClassifier
 from imagelab.trick.batch_growth import BatchGrowth
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

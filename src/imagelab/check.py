@@ -11,14 +11,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imagelab import finding, launch
 from imagelab.config import schema
+from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 STEM = "check"
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imagelab import launch
+from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 Which = Literal["best", "last", "snapshots"]
 RESULT, TABLE = "evaluation.json", "evaluation.csv"
 

@@ -6,16 +6,16 @@ imagelab export run=last format=onnx
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from imagelab import launch
+from imagelab.config.schema import Node
 from imagelab.exporting.formats import ENDINGS
 from imagelab.finding import Finding, plain, taking, timed
 from imagelab.problem import Problem
 from imagelab.runs import files, find
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 LABELS, RESULT = "labels.json", "export.json"
 
 

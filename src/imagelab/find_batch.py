@@ -8,18 +8,17 @@ import os
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagelab import launch
 from imagelab.config import schema
+from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.terminal import screen
 
 if TYPE_CHECKING:
     from imagelab.finders.batch_search import Found
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,17 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imagelab import launch
 from imagelab.config import schema
+from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.terminal import screen
 
 if TYPE_CHECKING:
     from imagelab.finders.lr_rule import Curve
 
-Node = dict[str, Any]
 FEWEST = 50  # steps from which on the curve shows enough
 
 

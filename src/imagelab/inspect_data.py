@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from imagelab import launch
 from imagelab.config import schema
+from imagelab.config.schema import Node
 from imagelab.finding import Finding, taking, timed, worst
 from imagelab.inspection.command import FOLDER
 from imagelab.problem import Problem
@@ -20,8 +21,6 @@ from imagelab.terminal import screen
 
 if TYPE_CHECKING:
     from imagelab.inspection.answer import Question
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

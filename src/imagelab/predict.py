@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from imagelab import launch
+from imagelab.config.schema import Node
 from imagelab.exporting.formats import is_exported, opened
 from imagelab.problem import Problem
 from imagelab.runs import find
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 RESULT = "predictions.csv"
 
 

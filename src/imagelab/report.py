@@ -6,14 +6,14 @@ imagelab report run=last
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from imagelab import launch
+from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files, find
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 OF_RUNS = ("split", "checkpoint", "weights", "root")
 
 

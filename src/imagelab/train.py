@@ -12,14 +12,13 @@ from typing import Any
 from imagelab import launch
 from imagelab.config import validate
 from imagelab.config.rules.tasks import monitored
+from imagelab.config.schema import Node
 from imagelab.config.trust import take_words
 from imagelab.problem import Problem
 from imagelab.runs import claim, files, find
 from imagelab.sweep import entry  # room: sweep
 from imagelab.terminal import refusal, screen
 from imagelab.training.own_ranks import CHECKPOINT, run_to_join
-
-Node = dict[str, Any]
 
 
 def main() -> None:

@@ -1,20 +1,19 @@
 """From a config to what is checked: the parts of the run, on one device, with nothing that outlives it."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
 from imagelab.checks.subject import Subject
 from imagelab.config.make import make
+from imagelab.config.schema import Node
 from imagelab.finetune.choose import chosen
 from imagelab.finetune.scratch import Scratch
 from imagelab.model.network import without_weights
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.trick.head_bias import HeadBias
 
-Node = dict[str, Any]
 ALONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
 
 

@@ -16,6 +16,7 @@ from scipy.stats import entropy
 from torch import Tensor, nn
 
 from imagelab.classifier import Classifier
+from imagelab.config.schema import Node
 from imagelab.contracts import Inputs, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
@@ -26,7 +27,6 @@ from imagelab.task.classify import Classify
 from imagelab.training.penalties import LossTerms
 from imagelab.transfer import TransferClassifier
 
-Node = dict[str, Any]
 MOST, LEAST = 64, 8  # images that a check looks at: as many as half a second allows
 HALF_SECOND, QUICK = 0.5, 0.05
 SIDE = 32  # pixels of what labels and leaks are looked for in

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from imagelab.config import menu
+from imagelab.config.schema import Node
 from imagelab.config.signatures import Signature
 from imagelab.config.value_types import fits, options, show, wanted
 from imagelab.problem import nearest
 
-Node = dict[str, Any]
 Lookup = Callable[[str], Signature | None]
 
 # What `build` knows and fills in; a config may say it all the same.

@@ -9,9 +9,9 @@ from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from imagelab.config.schema import Node
 from imagelab.problem import Problem
 
-Node = dict[str, Any]
 REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, MisconfigurationException, HydraException)
 
 

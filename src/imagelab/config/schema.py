@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-Node = dict[str, Any]
+Node = dict[str, Any]  # a part of a config: keys and values, as YAML holds them
 
 
 Choice = dict[str, Any]  # the keys of the chosen answer

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from imagelab.config.make import make
+from imagelab.config.schema import Node
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
 from imagelab.evaluation.members import Member, opened, other_images, titles
@@ -22,8 +23,6 @@ from imagelab.evaluation.shown import (
     metrics_table,
 )
 from imagelab.terminal import screen
-
-Node = dict[str, Any]
 
 
 def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:

@@ -1,17 +1,16 @@
 """The metrics and the calibration of probabilities, as `evaluate` writes them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 from torch import Tensor
 
+from imagelab.config.schema import Node
 from imagelab.evaluation.calibration import calibration
 from imagelab.evaluation.mistakes import losses
 
 TINY = 1e-12  # a probability of 0 would have an infinite loss
-Node = dict[str, Any]
 
 
 def measured(probabilities: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Node:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.checkpoints.content import SNAPSHOT, better, expect_classes
+from imagelab.config.schema import Node
 from imagelab.evaluation.one_run import checkpoint_of
 from imagelab.loading import from_checkpoint
 from imagelab.problem import Problem
@@ -13,7 +14,6 @@ from imagelab.runs import find
 from imagelab.runs.files import CONFIG, read_config
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 HARMLESS = {"batch_size", "workers", "size", "balance", "storage"}  # keys of data that leave its splits alone
 OF_TRAINING = {"val_fraction", "folds", "fold"}  # those that leave the test images alone
 

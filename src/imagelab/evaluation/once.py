@@ -1,15 +1,13 @@
 """Evaluate one set of weights that sees each image once: the run's own test again."""
 
 from pathlib import Path
-from typing import Any
 
+from imagelab.config.schema import Node
 from imagelab.evaluation.measured import calibrated
 from imagelab.evaluation.one_run import tested
 from imagelab.evaluation.outcome import Outcome, prediction_table
 from imagelab.evaluation.shown import calibration_sentence, metrics_table
 from imagelab.problem import Problem
-
-Node = dict[str, Any]
 
 
 def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:

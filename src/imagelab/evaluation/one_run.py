@@ -9,14 +9,13 @@ import torch
 from imagelab.build import build_classifier, build_data, build_trainer
 from imagelab.checkpoints.content import better, expect_classes, module_state
 from imagelab.checkpoints.durable import read
+from imagelab.config.schema import Node
 from imagelab.data.preprocess import Preprocess
 from imagelab.model.network import bare
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.terminal import screen
 from imagelab.training.feasibility import label_marks
-
-Node = dict[str, Any]
 
 
 class Tested(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Node = dict[str, Any]
+from imagelab.config.schema import Node
 
 
 class Outcome(NamedTuple):

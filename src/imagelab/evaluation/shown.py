@@ -1,12 +1,11 @@
 """What an evaluation shows on the terminal."""
 
-from typing import Any
-
 import numpy as np
 from rich import box
 from rich.table import Table
 
-Node = dict[str, Any]
+from imagelab.config.schema import Node
+
 FIGURES = {"accuracy": "metrics", "loss": "metrics", "nll": "calibration", "ece": "calibration"}
 MEAN = "mean of all"
 

@@ -1,11 +1,11 @@
 """Whether an exported file says what the network says that it was made of, on pictures of its data set."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from imagelab.config.schema import Node
 from imagelab.config.trust import trusting
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
@@ -14,7 +14,6 @@ from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 from imagelab.randomness import stream
 
-Node = dict[str, Any]
 SPLITS = ("test", "val", "train")  # the first that the data set has
 
 

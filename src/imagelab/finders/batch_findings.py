@@ -1,7 +1,8 @@
 """What a search for a batch size says to the user: a table, records, a sentence to paste from, a picture."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from imagelab.config.schema import Node
 from imagelab.finders.batch_search import NEAR, Found, Tried
 from imagelab.finding import Finding
 from imagelab.optimizer.lr_scaling import scaled_lr
@@ -10,7 +11,6 @@ from imagelab.pages.line_plot import line_plot
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-Node = dict[str, Any]
 Row = tuple[str | int | float | None, ...]
 COLUMNS = ("batch", "outcome", "ms/batch", "images/s", "memory in MiB")
 OUTCOMES = {"fits": "fits", "memory": "too large for the memory", "time": "not tried: takes too long"}

@@ -16,6 +16,7 @@ from torch import nn
 
 from imagelab.build import build_trainer
 from imagelab.classifier import Classifier
+from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finders.batch_feed import FullBatches, pooled
 from imagelab.finders.batch_search import Measured
@@ -25,7 +26,6 @@ from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
 from imagelab.trick.weight_average import WeightAverage
 
-Node = dict[str, Any]
 MANY = 10**6  # batches of an epoch: it never ends
 BLOCK = 0.05  # seconds between two looks at the clock, for which a GPU has to wait
 PHRASES = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "not enough memory")

@@ -1,12 +1,10 @@
 """What a range test says to the user: records, a sentence with the override to paste, a picture."""
 
-from typing import Any
-
+from imagelab.config.schema import Node
 from imagelab.finders.lr_rule import SEEN, SHARE, Curve, diverges, minimum_tenth, steepest, suggested, valley
 from imagelab.finding import Finding
 from imagelab.pages.line_plot import line_plot
 
-Node = dict[str, Any]
 APART = 10  # times: a configured rate so far from the suggested one is worth a look
 NOTHING = (
     "Nothing was learnt at any rate. Look at labels and input first: `imagelab check` with the same words. "

@@ -16,6 +16,7 @@ from lightning import Callback, Trainer
 
 from imagelab.build import build_trainer
 from imagelab.classifier import Classifier
+from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finders.lr_rule import Curve
 from imagelab.problem import Problem
@@ -28,7 +29,6 @@ from imagelab.training.step_plan import Pace
 from imagelab.training.unchanged import unchanged
 from imagelab.transfer import TransferClassifier
 
-Node = dict[str, Any]
 LAST = 3  # losses that agree on divergence
 FIRST = 10  # losses that say how large one is before anything has been learnt
 FAR = 4.0  # times the largest of these: training has diverged

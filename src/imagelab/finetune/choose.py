@@ -1,7 +1,6 @@
 """Puts in place of `finetune=auto` what it chooses, once: a run that goes on keeps to it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from imagelab.config import menu
 from imagelab.config.make import make
+from imagelab.config.schema import Node
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.finetune.auto import Auto
@@ -20,7 +20,6 @@ from imagelab.problem import Problem
 from imagelab.randomness import stream
 from imagelab.terminal import screen
 
-Node = dict[str, Any]
 BATCH = 128  # images
 EACH = 20  # images of a class that nearest neighbours need: of more classes, only some are looked at
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finding import Finding, plain
 from imagelab.inspection.annotation import Answers, Said, order_of, records
@@ -25,7 +26,6 @@ from imagelab.runs import files
 from imagelab.terminal import screen
 from imagelab.terminal.summary import near
 
-Node = dict[str, Any]
 HOST = "127.0.0.1"
 STEM, ORDER = "annotation", "annotation_order.json"
 PAGE = Path(__file__).with_name("annotate.html")

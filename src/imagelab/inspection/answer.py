@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from imagelab.config.schema import Node
 from imagelab.finding import Finding
 
 if TYPE_CHECKING:
     from imagelab.inspection.scan import Seen
     from imagelab.pages.page import Section
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

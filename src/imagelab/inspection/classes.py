@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from imagelab.config.schema import Node
 from imagelab.data.listing import some
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
@@ -15,7 +15,6 @@ from imagelab.pages.page import Section
 from imagelab.pages.table import table
 from imagelab.problem import nearest
 
-Node = dict[str, Any]
 Counts = Mapping[str, Mapping[str, int]]
 
 IMBALANCED = 10.0  # times as many images of the largest class as of the smallest

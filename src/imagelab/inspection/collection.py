@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from imagelab.config import schema
+from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
 from imagelab.data.decisions import decide
 from imagelab.data.decode import decode
@@ -21,8 +21,6 @@ from imagelab.data.named import Named, named
 from imagelab.data.splits import carve, choose_classes, first_of_each, pool
 from imagelab.inspection.command import FOLDER
 from imagelab.inspection.walk import Walk, walk
-
-Node = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

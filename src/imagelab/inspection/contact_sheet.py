@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from imagelab.build import build_data
+from imagelab.config.schema import Node
 from imagelab.contracts import Inputs
 from imagelab.data.image_data import ImageData
 from imagelab.finding import Finding
@@ -17,7 +18,6 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture, gallery
 from imagelab.problem import Problem
 
-Node = dict[str, Any]
 RANDOM = 48  # images of the first step that are shown
 EACH = 6  # images shown of a class
 CLASSES = 50  # that are shown

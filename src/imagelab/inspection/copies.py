@@ -3,10 +3,10 @@
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from imagelab.config.schema import Node
 from imagelab.finding import Finding, Status
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.command import FOLDER, on_folder
@@ -17,7 +17,6 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 
-Node = dict[str, Any]
 SHOWN = 60  # pairs in the page
 NAMED = 20  # pairs in a record
 

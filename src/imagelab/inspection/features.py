@@ -12,6 +12,7 @@ import torch
 from imagelab.checkpoints.content import CLASSIFY, task_of
 from imagelab.checkpoints.durable import read
 from imagelab.config import schema
+from imagelab.config.schema import Node
 from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
@@ -26,7 +27,6 @@ from imagelab.model.weights import checkpoint_of
 from imagelab.problem import Problem
 from imagelab.runs import files
 
-Node = dict[str, Any]
 BATCH = 128  # images
 ASIDE = ("root", "manifest", "on_bad_image", "download")  # what does not tell sets apart
 

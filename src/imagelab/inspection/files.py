@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from imagelab.config.schema import Node
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.look import kind_of
@@ -13,7 +14,6 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 
-Node = dict[str, Any]
 LISTED = 100  # names in a record; images.csv has all
 SHOWN = 200  # rows in the page
 PICTURED = 40

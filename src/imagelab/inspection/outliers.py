@@ -6,10 +6,10 @@ side of the median by itself, since most measures are skewed.
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from imagelab.config.schema import Node
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.files import oddities
@@ -20,7 +20,6 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 
-Node = dict[str, Any]
 FAR = 6.0  # robust standard deviations
 EXTREMES = 4  # images shown at each end of a measure
 LISTED = 50

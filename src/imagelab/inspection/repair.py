@@ -9,10 +9,10 @@ import csv
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from imagelab.config.schema import Node
 from imagelab.data.listing import some
 from imagelab.finding import Finding
 from imagelab.inspection.collection import Collection
@@ -21,7 +21,6 @@ from imagelab.inspection.scan import Seen
 from imagelab.problem import Problem
 from imagelab.randomness import stream
 
-Node = dict[str, Any]
 REPAIRED = "repaired split"
 ORDER = ("train", "val", "test")
 LEFT_OUT = ""

@@ -1,18 +1,17 @@
 """Test whether labels follow what the images show."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagelab.config.schema import Node
 from imagelab.data.label_signal import MOST, label_signal, signal_record
 from imagelab.inspection.answer import Answer
 from imagelab.randomness import stream
 
 if TYPE_CHECKING:
     from imagelab.inspection.scan import Seen
-
-Node = dict[str, Any]
 
 
 def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:

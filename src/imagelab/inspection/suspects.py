@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from imagelab.build import build_data
+from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.decisions import KEEP, read_decisions
@@ -24,7 +25,6 @@ from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 from imagelab.terminal.summary import near
 
-Node = dict[str, Any]
 SUSPECTS, DECISIONS = "suspects.csv", "decisions.csv"
 SHOWN = 200  # suspects with a picture on the page
 SIDE = 96  # pixels

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from imagelab.config import schema
 from imagelab.config.make import make
+from imagelab.config.schema import Node
 from imagelab.model.fit import fit_model
 from imagelab.model.logits import check_logits
 from imagelab.randomness import stream
 
-Node = dict[str, Any]
 log = logging.getLogger(__name__)
 
 

@@ -3,15 +3,15 @@
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
 from imagelab.config.compose import plainest
+from imagelab.config.schema import Node
 from imagelab.reports.verdict import State
 from imagelab.terminal.summary import near
 
-Node = dict[str, Any]
 NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # words that name a folder in use
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from imagelab.checkpoints.durable import load_plain
 from imagelab.config.rules.tasks import MIXES, without_labels
 from imagelab.config.rules.tricks import target
+from imagelab.config.schema import Node
 from imagelab.evaluation.calibration import calibration
 from imagelab.evaluation.confusion import confusion
 from imagelab.evaluation.one_run import tested
@@ -35,7 +36,6 @@ from imagelab.runs import files
 from imagelab.terminal.summary import near
 from imagelab.training.phase_timer import shares
 
-Node = dict[str, Any]
 STEM = "report"
 
 

@@ -1,10 +1,8 @@
 """Where the time of a training went, and what would shorten it."""
 
-from typing import Any
-
+from imagelab.config.schema import Node
 from imagelab.finding import Finding
 
-Node = dict[str, Any]
 LARGE = 0.3  # of the training: a part that is worth making smaller
 REMEDIES = {
     "loading": "",

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from imagelab.config.schema import Node
 from imagelab.sweep.space import Range, flat
 from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, Row
 
-Node = dict[str, Any]
 Ranges = Mapping[str, Range]
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from imagelab.config.schema import Node
 from imagelab.logger.closing import close_all
 from imagelab.problem import Problem
 from imagelab.runs import claim, files
@@ -20,7 +21,6 @@ from imagelab.training.own_ranks import CHECKPOINT, RUN, own_ranks
 from imagelab.training.results import results
 from imagelab.training.stop import Pruned, Stopped, StopRequest
 
-Node = dict[str, Any]
 Report = Callable[[Path, Any, Node], Mapping[str, str]]  # folder, parts, results -> closing lines
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from zlib import crc32
 
 from imagelab.config.rules.combinations import watchers
+from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.metrics.classification import FEW
 from imagelab.problem import Problem
 
-Node = dict[str, Any]
 SHOWN = 10  # classes in a sentence
 
 

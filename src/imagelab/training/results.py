@@ -8,12 +8,11 @@ from typing import Any
 from rich.console import RenderableType
 
 from imagelab.config.rules.tasks import task_name
+from imagelab.config.schema import Node
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.runs.provenance import git_state, versions
 from imagelab.terminal.summary import opening
 from imagelab.training.phase_timer import TimeSpent
-
-Node = dict[str, Any]
 
 
 def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:

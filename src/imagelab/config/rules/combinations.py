@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 
 from imagelab.config.rules.finetune import FINETUNE_RULES
 from imagelab.config.rules.tasks import AUTO, METRICS_WITHOUT_LABELS, MIXES, TASK_RULES, without_labels
 from imagelab.config.rules.tricks import TRICK_RULES
 from imagelab.config.rules.tricks import target as _target
 from imagelab.config.rules.values import RANGES
+from imagelab.config.schema import Node
 from imagelab.metrics.names import METRICS, lower_is_better, metric_of
 from imagelab.problem import nearest
 
-Node = dict[str, Any]
 Rule = Callable[[Node], Iterator[str]]
 
 AVERAGES = ("EMA", "SWA")

@@ -1,11 +1,10 @@
 """What cannot be fine-tuned: a rule is a function from the config to sentences."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from imagelab.config.rules.tricks import target
+from imagelab.config.schema import Node
 
-Node = dict[str, Any]
 OWN = "imagelab."  # of these networks it is known where their weights come from
 
 

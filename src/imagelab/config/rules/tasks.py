@@ -1,12 +1,11 @@
 """What learning without labels cannot go with, and what it is judged by."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from imagelab.config import menu
 from imagelab.config.rules.tricks import target
+from imagelab.config.schema import Node
 
-Node = dict[str, Any]
 AUTO = "auto"
 WITHOUT_LABELS = ("Autoencoder", "SimCLR")
 METRICS_WITHOUT_LABELS = ("val/loss", "train/loss")

@@ -1,9 +1,8 @@
 """Tricks that cannot go together, or not with the rest: a rule is a function from the config to sentences."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-Node = dict[str, Any]
+from imagelab.config.schema import Node
 
 # Lightning's callbacks that go wrong here, or do what is there already, and what to say instead.
 FINETUNING = (

@@ -1,11 +1,9 @@
 """Single values that cannot be: too small, no share, no word that is known."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from imagelab.config.schema import Node
 from imagelab.problem import nearest
-
-Node = dict[str, Any]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 SHORT_PRECISIONS = ("16", "bf16", "32", "64", "transformer-engine", "transformer-engine-float16")

@@ -19,7 +19,7 @@ from imagelab.finders.batch_trial import Trials, alone, is_out_of_memory
 from imagelab.finders.device_memory import Meter, free_memory, meter_of
 from imagelab.finding import read
 from imagelab.problem import Problem
-from imagelab.training.unchanged import unchanged
+from imagelab.training.preserve import preserve_training
 from tests.finders.test_lr_range import draws, state
 from tests.in_process import imagelab
 
@@ -166,7 +166,7 @@ def test_real_steps_find_where_memory_ends_and_leave_everything_as_it_was(words,
     expected = draws()[1:]
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002
-    with unchanged(tried.classifier, tried.data):
+    with preserve_training(tried.classifier, tried.data):
         found = search(tried.trials, cap=tried.data.counts["train"])
         assert found.largest() == 9
     assert draws()[1:] == expected

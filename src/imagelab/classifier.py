@@ -22,7 +22,7 @@ from imagelab.terminal.summary import StageRow
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import Pace, opens_step
 
 Groups = list[dict[str, Any]]
 
@@ -97,7 +97,7 @@ class Classifier(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Inputs, batch_idx: int) -> None:
         self.evaluations = 0
-        if batch_idx % self.trainer.accumulate_grad_batches == 0:
+        if opens_step(self.trainer, batch_idx):
             factor = self.schedule.scale(self.trainer.global_step, self.pace, self.history)
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = group["initial_lr"] * factor * self.rate_share(group, batch_idx)

@@ -89,15 +89,15 @@ def searched(cfg: Node, folder: Path) -> "Found":
     from imagelab.finders.batch_search import BatchSearch, Found
     from imagelab.finders.batch_trial import Trials, alone
     from imagelab.finders.device_memory import meter_of
+    from imagelab.training.preserve import preserve_training
     from imagelab.training.stop import StopRequest
-    from imagelab.training.unchanged import unchanged
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
     cfg, ranks = alone(cfg | {"logger": {}}, folder)
     parts = build(cfg, folder, StopRequest())
     device, cap = parts.trainer.strategy.root_device, parts.data.counts["train"] // ranks
     meter = meter_of(device, cfg["share"])
-    with unchanged(parts.classifier, parts.data):
+    with preserve_training(parts.classifier, parts.data):
         trials = Trials(
             cfg=cfg,
             data=parts.data,

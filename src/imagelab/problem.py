@@ -16,3 +16,9 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """
     found = get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def refuse_less(key: str, value: float, least: float, such_as: float) -> None:
+    """Raise a Problem where the number of a key is too small."""
+    if value < least:
+        raise Problem(f"{key}: wants {least} or more, such as {such_as}, got {value}")

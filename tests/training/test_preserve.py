@@ -9,7 +9,7 @@ import torch
 
 from imagelab.config import validate
 from imagelab.config.compose import compose, plain
-from imagelab.training.preserve import untouched
+from imagelab.training.preserve import preserve_state
 from tests.runs_of_the_command import finish
 from tests.trick.watching import assert_same_bits, watched
 
@@ -89,7 +89,7 @@ def test_modes_buffers_and_draws_are_what_they_were(tmp_path):
     modes = [one.training for one in module.modules()]
     before = {name: value.clone() for name, value in module.state_dict().items()}
     draws = torch.random.get_rng_state()
-    with untouched(module):
+    with preserve_state(module):
         module.net.train()
         module(torch.rand(8, 1, 8, 8))
         assert not torch.equal(module.net.features[1].running_mean, before["net.features.1.running_mean"])

@@ -25,8 +25,8 @@ from imagelab.training.altering import altering
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
+from imagelab.training.preserve import preserve_training
 from imagelab.training.step_plan import Pace
-from imagelab.training.unchanged import unchanged
 from imagelab.transfer import TransferClassifier
 
 LAST = 3  # losses that agree on divergence
@@ -89,7 +89,7 @@ def range_test(
     watch = StepLosses(window=pace.window(0))
     callbacks = [*altering(tricks), watch]
     trainer = build_trainer(short(cfg, pace, len(rates)), folder, callbacks=callbacks, logger=False)
-    with unchanged(classifier, data), suppress(Diverged):
+    with preserve_training(classifier, data), suppress(Diverged):
         prepare(classifier, Ladder.of(rates, cfg["optimizer"]["lr"]), pace)
         trainer.fit(classifier, datamodule=data)
     done = len(watch.losses)
@@ -134,7 +134,7 @@ def refuse_line_search(cfg: Node) -> None:
 
 
 def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
-    """Give a classifier another schedule, and let all that ever moves move at once; `unchanged` undoes it."""
+    """Give a classifier another schedule, and let all that ever moves move at once, until it is restored."""
     window = classifier.losses.recent.maxlen or 1
     classifier.schedule, classifier.pace, classifier.history = schedule, pace, []
     classifier.losses, classifier.correct = LossRecord(window=window), CorrectCount()

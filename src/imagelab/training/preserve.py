@@ -1,52 +1,111 @@
-"""Look at a network in the middle of its training, and leave no trace: the run keeps its bits."""
+"""Run code on a live network, then restore it: to look at it, or to try a training out."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
-from lightning import LightningModule, Trainer
+from lightning import LightningDataModule, LightningModule
 from torch import nn
 
-from imagelab.problem import Problem
+REPLACED = ("schedule", "pace", "losses", "terms", "correct", "history", "moves", "evaluations", "averages")
+REPLACED += ("_trainer",)
 
 
 @contextmanager
-def untouched(module: LightningModule) -> Iterator[None]:
-    """Whatever is done with a classifier meanwhile, its modes, buffers and draws are the same afterwards.
+def preserve_state(module: LightningModule) -> Iterator[None]:
+    """Restore modes, buffers and random state afterwards: the network may be run inside.
 
-    Its network runs layer by layer, also where it is compiled. Gradients are the caller's: `torch.no_grad`,
-    or `torch.autograd.grad`, which leaves those of the parameters alone.
+    It runs layer by layer, also where it is compiled. Gradients are the caller's: `torch.no_grad`, or
+    `torch.autograd.grad`, which leaves those of the parameters alone.
     """
     net = module.net
     assert isinstance(net, nn.Module)
-    modes = {one: one.training for one in module.modules()}
-    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    compiled, net._compiled_call_impl = net._compiled_call_impl, None
+    compiled = net._compiled_call_impl
+    net._compiled_call_impl = None
+    buffers = [buffer.clone() for buffer in module.buffers()]
     devices = [module.device] if module.device.type == "cuda" else []
+    try:
+        with preserve_modes(module), preserve_draws(devices):
+            yield
+    finally:
+        net._compiled_call_impl = compiled
+        _copy_back(list(module.buffers()), buffers)
+
+
+@contextmanager
+def preserve_training(classifier: LightningModule, data: LightningDataModule) -> Iterator[None]:
+    """Restore weights, gradients, parameter groups and all that belongs to a fit, too: one may happen inside.
+
+    Args:
+        classifier: Of which training changes weights, buffers and groups in place.
+        data: Its images.
+    """
+    values = [tensor.detach().clone() for tensor in _tensors(classifier)]
+    gradients = [(p, p.grad, p.requires_grad) for p in classifier.parameters()]
+    groups = [dict(group) for group in vars(classifier)["groups"]]
+    parts = {name: vars(classifier)[name] for name in REPLACED if name in vars(classifier)}
+    trainer = data.trainer
+    for parameter in classifier.parameters():
+        parameter.grad = None  # else they would be added up in place
+    try:
+        with preserve_modes(classifier), preserve_draws():
+            yield
+    finally:
+        vars(classifier).update(parts)
+        data.trainer = trainer
+        _copy_back(_tensors(classifier), values)
+        _put_back_groups(classifier, groups)
+        for parameter, gradient, moves in gradients:
+            parameter.grad = gradient
+            parameter.requires_grad_(moves)
+
+
+@contextmanager
+def preserve_modes(module: nn.Module) -> Iterator[None]:
+    """Restore which modules are in training mode."""
+    modes = [(one, one.training) for one in module.modules()]
+    try:
+        yield
+    finally:
+        for one, training in modes:
+            one.training = training
+
+
+@contextmanager
+def preserve_draws(devices: Sequence[torch.device] | None = None) -> Iterator[None]:
+    """Restore the random state of Python, NumPy and torch.
+
+    Args:
+        devices: The GPUs whose state counts; None: all.
+    """
+    python = random.getstate()
+    numpy = np.random.get_state()  # noqa: NPY002 - whoever draws from it
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     try:
         with torch.random.fork_rng(devices=devices):
             yield
     finally:
-        net._compiled_call_impl = compiled
-        for one, training in modes.items():
-            one.training = training
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
 
 
-def opens_step(trainer: Trainer, batch_idx: int) -> bool:
-    """Whether a batch is the first of an optimizer step."""
-    return batch_idx % trainer.accumulate_grad_batches == 0
+def _tensors(module: nn.Module) -> list[torch.Tensor]:
+    return [*module.parameters(), *module.buffers()]
 
 
-def closes_step(trainer: Trainer, batch_idx: int) -> bool:
-    """Whether an optimizer step follows a batch."""
-    done = batch_idx + 1
-    return done % trainer.accumulate_grad_batches == 0 or done == trainer.num_training_batches
+@torch.no_grad()
+def _copy_back(tensors: list[torch.Tensor], values: list[torch.Tensor]) -> None:
+    # The tensors are looked up only afterwards: a device that is left takes its own along.
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.copy_(value)
 
 
-def refuse_less(key: str, value: int, least: int, such_as: int) -> None:
-    """Raise a Problem where a whole number of a trick is too small."""
-    if value < least:
-        raise Problem(f"trick.{key}: wants {least} or more, such as {such_as}, got {value}")
+def _put_back_groups(classifier: nn.Module, groups: list[dict[str, Any]]) -> None:
+    for group, before in zip(vars(classifier)["groups"], groups, strict=True):  # optimizers write into them
+        group.clear()
+        group.update(before)

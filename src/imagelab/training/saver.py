@@ -18,6 +18,7 @@ from imagelab.logger.csv import CsvLogger
 from imagelab.metrics.names import RAW, lower_is_better, metric_of
 from imagelab.metrics.outputs import Seen
 from imagelab.problem import Problem
+from imagelab.training.step_plan import closes_epoch, closes_step
 from imagelab.training.stop import Stopped, StopRequest
 
 
@@ -54,7 +55,7 @@ class Saver(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (batch_idx + 1) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
+        if closes_epoch(trainer, batch_idx) or not closes_step(trainer, batch_idx):
             return
         due, signum = self._agreed(trainer, time.monotonic() - self.saved >= self.every)
         if due or signum:

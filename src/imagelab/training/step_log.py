@@ -6,6 +6,8 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.strategies import FSDPStrategy
 
+from imagelab.training.step_plan import closes_step
+
 
 class StepLog(Callback):
     """A callback, since the module's own hook comes after the one that writes the checkpoint.
@@ -30,10 +32,7 @@ class StepLog(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        stepped = (
-            batch_idx + 1
-        ) % trainer.accumulate_grad_batches == 0 or batch_idx + 1 == trainer.num_training_batches
-        if stepped and trainer.global_step % self.every == 0:
+        if closes_step(trainer, batch_idx) and trainer.global_step % self.every == 0:
             pl_module.flush_losses()
             rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
             loss = pl_module.across_ranks(pl_module.running_loss())

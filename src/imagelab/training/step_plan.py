@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # schedules are looked at without it
+    from lightning import Trainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +61,18 @@ class Pace:
     def _done(self) -> list[int]:
         """Steps before each epoch, and those of all."""
         return [0, *accumulate(self.steps(epoch) for epoch in range(len(self.windows)))]
+
+
+def opens_step(trainer: "Trainer", batch_idx: int) -> bool:
+    """Whether a batch of an epoch is the first of an optimizer step."""
+    return batch_idx % trainer.accumulate_grad_batches == 0
+
+
+def closes_step(trainer: "Trainer", batch_idx: int) -> bool:
+    """Whether a batch of an epoch is the last of an optimizer step."""
+    return opens_step(trainer, batch_idx + 1) or closes_epoch(trainer, batch_idx)
+
+
+def closes_epoch(trainer: "Trainer", batch_idx: int) -> bool:
+    """Whether a batch is the last of its epoch."""
+    return batch_idx + 1 >= trainer.num_training_batches

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from imagelab.contracts import Inputs
 from imagelab.pages.line_plot import Points, line_plot, side_by_side
+from imagelab.problem import refuse_less
 from imagelab.randomness import seed_step
 from imagelab.terminal import screen
 from imagelab.training import activation_health
 from imagelab.training.activation_health import Finding, Numbers
-from imagelab.training.preserve import closes_step, refuse_less, untouched
+from imagelab.training.preserve import preserve_state
+from imagelab.training.step_plan import closes_step
 
 NAME = "activation_stats"
 IMAGES = 32  # of a batch, at most, that the outputs are taken from
@@ -44,8 +46,8 @@ class ActivationStats(Callback):
     """
 
     def __init__(self, *, layers: int, every: int, folder: Path) -> None:
-        refuse_less(f"{NAME}.layers", layers, 2, 8)
-        refuse_less(f"{NAME}.every", every, 1, 50)
+        refuse_less(f"trick.{NAME}.layers", layers, 2, 8)
+        refuse_less(f"trick.{NAME}.every", every, 1, 50)
         self.layers, self.every, self.folder = layers, every, folder
         self.names: list[str] = []
         self.due = False
@@ -127,7 +129,7 @@ class ActivationStats(Callback):
 @torch.no_grad()
 def outputs_of(trainer: Trainer, module: Any, images: Tensor, names: list[str]) -> activation_health.Stats:
     """What layers put out for a batch, in the mode that the module is in, without a trace in it."""
-    with untouched(module), trainer.precision_plugin.forward_context():
+    with preserve_state(module), trainer.precision_plugin.forward_context():
         with activation_health.watching(module.net, names) as stats:
             module(images)
         return stats

@@ -16,10 +16,11 @@ from lightning import Callback, Trainer
 from torch import Tensor
 
 from imagelab.contracts import Inputs
-from imagelab.problem import Problem
+from imagelab.problem import Problem, refuse_less
 from imagelab.randomness import seed_step
 from imagelab.terminal import screen
-from imagelab.training.preserve import opens_step, refuse_less, untouched
+from imagelab.training.preserve import preserve_state
+from imagelab.training.step_plan import opens_step
 
 NAME = "gradient_noise_scale"
 FEWEST, MOST = 40, 640  # looks that the scale is taken from: as few of the last ones as resolve it
@@ -59,7 +60,7 @@ class GradientNoiseScale(Callback):
     """
 
     def __init__(self, *, every: int, start: float) -> None:
-        refuse_less(f"{NAME}.every", every, 1, 40)
+        refuse_less(f"trick.{NAME}.every", every, 1, 40)
         if not 0 <= start < 1:
             raise Problem(f"trick.{NAME}.start: wants a share of the run from 0 to below 1, got {start}")
         self.every, self.start = every, start
@@ -100,7 +101,7 @@ def half_gradients(trainer: Trainer, module: Any, batch: Inputs) -> tuple[list[T
     factor = HALF_SCALE if str(precision.precision) == "16-mixed" else 1.0
     weights = [weight for weight in module.net.parameters() if weight.requires_grad]
     found = []
-    with untouched(module):
+    with preserve_state(module):
         for part in (slice(0, half), slice(half, 2 * half)):
             with precision.forward_context():
                 loss = module.task.loss(module, Inputs(*(values[part] for values in batch)))

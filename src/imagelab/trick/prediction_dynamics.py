@@ -18,7 +18,9 @@ from torch import Tensor
 from imagelab.data.batches import Address
 from imagelab.data.splits import first_of_each
 from imagelab.pages.heat_map import heat_map
-from imagelab.training.preserve import closes_step, refuse_less, untouched
+from imagelab.problem import refuse_less
+from imagelab.training.preserve import preserve_state
+from imagelab.training.step_plan import closes_step
 
 NAME = "prediction_dynamics"
 COLUMNS = ("step", "image", "label", "class", "probability")
@@ -37,8 +39,8 @@ class PredictionDynamics(Callback):
     """
 
     def __init__(self, *, images: int, every: int, folder: Path) -> None:
-        refuse_less(f"{NAME}.images", images, 1, 32)
-        refuse_less(f"{NAME}.every", every, 1, 20)
+        refuse_less(f"trick.{NAME}.images", images, 1, 32)
+        refuse_less(f"trick.{NAME}.every", every, 1, 20)
         self.images, self.every = images, every
         self.table, self.picture = folder / f"{NAME}.csv", folder / "images" / f"{NAME}.svg"
         self.last: list[int] = []  # the classes predicted when last looked
@@ -89,7 +91,7 @@ class PredictionDynamics(Callback):
 def probabilities_of(trainer: Trainer, module: Any, images: Tensor) -> Tensor:
     """Images (N, C, H, W) -> class probabilities (N, K) on the CPU; the training goes on as if not asked."""
     precision = trainer.precision_plugin
-    with untouched(module), precision.forward_context():
+    with preserve_state(module), precision.forward_context():
         module.eval()
         return module(precision.convert_input(images)).float().softmax(dim=1).cpu()
 

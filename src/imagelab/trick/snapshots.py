@@ -13,7 +13,7 @@ from lightning import Callback, Trainer
 
 from imagelab.checkpoints.content import SNAPSHOT
 from imagelab.problem import Problem
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import Pace, closes_step
 
 NEARLY = 1e-3  # of a cycle: what is missing of the last one through rounding its length
 
@@ -26,7 +26,7 @@ class Snapshots(Callback):
     """
 
     def __init__(self, *, folder: Path) -> None:
-        self.folder, self.step = folder / "checkpoints", 0
+        self.folder = folder / "checkpoints"
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         if not hasattr(pl_module.schedule, "cycles"):
@@ -35,16 +35,12 @@ class Snapshots(Callback):
                 "say schedule=cosine_restarts"
             )
 
-    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        self.step = trainer.global_step
-
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if not closes_step(trainer, batch_idx):
+            return
         step = trainer.global_step
-        if step == self.step:
-            return  # this batch was only accumulated
-        self.step = step
         done = ended(pl_module.schedule, step, pl_module.pace)
         if done > ended(pl_module.schedule, step - 1, pl_module.pace):
             pl_module.flush_losses()

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from imagelab.problem import Problem
 from imagelab.randomness import seed_step
+from imagelab.training.step_plan import closes_epoch
 from imagelab.trick.weight_average import WeightAverage
 
 
@@ -43,8 +44,8 @@ class SWA(WeightAverage):
         self.start, self.bn_batches, self.seed = start, bn_batches, seed
 
     def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
-        last = batch_idx + 1 >= trainer.num_training_batches
-        return last and trainer.current_epoch + 1 >= self.start * (trainer.max_epochs or 1) - 1e-9
+        late = trainer.current_epoch + 1 >= self.start * (trainer.max_epochs or 1) - 1e-9
+        return late and closes_epoch(trainer, batch_idx)
 
     def blend(self, averaged: list[Tensor], current: list[Tensor]) -> None:
         get_swa_multi_avg_fn()(averaged, current, self.updates)

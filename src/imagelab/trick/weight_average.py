@@ -10,6 +10,8 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor, nn
 
+from imagelab.training.step_plan import closes_step
+
 
 class WeightAverage(Callback):
     """Keeps the average in float32, or wider where the training is.
@@ -22,7 +24,6 @@ class WeightAverage(Callback):
 
     def __init__(self) -> None:
         self.updates = 0
-        self.step = 0  # the optimizer step that was looked at last
         self.net = nn.Module()  # a copy of the network to evaluate, in the precision of the training
         self.weights: dict[str, Tensor] = {}  # the average; the copy's own tensors where these are float32
         self.averaged: list[Tensor] = []
@@ -51,7 +52,6 @@ class WeightAverage(Callback):
         self.net = trainer.precision_plugin.convert_module(self.net)
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        self.step = trainer.global_step
         tensors = dict(pl_module.net.named_parameters()) | dict(pl_module.net.named_buffers())
         pairs = [(self.weights[name], tensor) for name, tensor in tensors.items() if name in self.weights]
         self.averaged = [mine for mine, _ in pairs if mine.is_floating_point()]
@@ -62,10 +62,7 @@ class WeightAverage(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.global_step == self.step:
-            return  # this batch was only accumulated
-        self.step = trainer.global_step
-        if self.is_due(trainer, batch_idx):
+        if closes_step(trainer, batch_idx) and self.is_due(trainer, batch_idx):
             self.update()
             self.on_update(trainer, pl_module)
 

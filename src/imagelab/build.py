@@ -16,6 +16,7 @@ from imagelab.checkpoints.durable import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.config import schema
 from imagelab.config.make import make, make_optimizer
+from imagelab.config.rules.finetune import from_scratch, tuning
 from imagelab.config.rules.tasks import monitored, task_name
 from imagelab.config.rules.tricks import FINETUNING
 from imagelab.config.schema import Node
@@ -27,7 +28,6 @@ from imagelab.data.reader import reader_of
 from imagelab.finetune.choose import chosen
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
-from imagelab.finetune.scratch import Scratch
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.head import set_head
 from imagelab.model.layer_sync import LayerSync
@@ -77,7 +77,7 @@ def build(
     cfg, choice = chosen(cfg, known, build_data)
     if known:
         cfg = cfg | {"model": bare(cfg["model"])}
-    elif cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
+    elif from_scratch(cfg):
         cfg = cfg | {"model": without_weights(cfg["model"])}
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     monitor = monitored(cfg)
@@ -143,7 +143,7 @@ def build_classifier(
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
-    kind = build_kind(cfg["finetune"], trainer.max_epochs or 1)
+    kind = build_kind(cfg, trainer.max_epochs or 1)
     classifier = kind(
         net=net,
         task=task,
@@ -166,12 +166,11 @@ def build_classifier(
     return classifier
 
 
-def build_kind(node: Node | None, epochs: int) -> Callable[..., Classifier]:
+def build_kind(cfg: Node, epochs: int) -> Callable[..., Classifier]:
     """What makes the module to train: a plain classifier, or one whose stages move as `finetune` says."""
-    strategy = make(node) if node else Scratch()
-    if isinstance(strategy, Scratch):
+    if not tuning(cfg):
         return Classifier
-    return partial(TransferClassifier, strategy=strategy, epochs=epochs)
+    return partial(TransferClassifier, strategy=make(cfg["finetune"]), epochs=epochs)
 
 
 def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:

@@ -1,6 +1,6 @@
 """A mistake that a user can make, told in one sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -16,6 +16,21 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """
     found = get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def some_of(names: Sequence[str], most: int = 20, between: str = ", ") -> str:
+    """Names for a sentence: the first ones, and how many more there are.
+
+    >>> some_of(["a", "b", "c"], most=2)
+    'a, b, and 1 more'
+    """
+    return between.join(few(names, most))
+
+
+def few(names: Sequence[str], most: int) -> list[str]:
+    """The first names, then how many more there are."""
+    more = [f"and {len(names) - most:,} more"] if len(names) > most else []
+    return [*names[:most], *more]
 
 
 def refuse_less(key: str, value: float, least: float, such_as: float) -> None:

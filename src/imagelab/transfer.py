@@ -7,6 +7,7 @@ strategy has wrapped the network: several processes then share the gradients of 
 Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.
 """
 
+from dataclasses import replace
 from typing import Any, Self
 
 from torch import Tensor, nn
@@ -46,6 +47,10 @@ class TransferClassifier(Classifier):
     def late(self) -> bool:
         """Whether a stage begins to move after the run has begun."""
         return any(move.start for move in self.moves)
+
+    def move_at_once(self) -> None:
+        """Let every stage that ever moves do so from the first epoch."""
+        self.moves = [replace(move, start=None if move.start is None else 0) for move in self.moves]
 
     def train(self, mode: bool = True) -> Self:
         """Lightning's, and ours: whoever asks for training mode gets it where something moves."""

@@ -97,13 +97,15 @@ def test_other_widths_are_named_with_the_first_shapes(run):
     assert (
         "6 differ in shape (features.0.weight: (8, 1, 3, 3) there, (4, 1, 3, 3) here, features.1" in sentence
     )
-    assert "here, ...). Give the model.* keys of that run." in sentence
+    assert "here, and 3 more). Give the model.* keys of that run." in sentence
 
 
 def test_layers_that_one_of_the_two_lacks_are_named_and_counted(run):
     sentence = refusal(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), run[0])
     assert "2 are missing there (1.weight, 1.bias)" in sentence
-    assert "12 are unknown here (features.0.weight, features.1.weight, features.1.bias, ...)" in sentence
+    assert (
+        "12 are unknown here (features.0.weight, features.1.weight, features.1.bias, and 9 more)" in sentence
+    )
 
 
 def test_another_norm_is_another_network(run):

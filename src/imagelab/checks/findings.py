@@ -15,14 +15,5 @@ def fact(value: Any, why: str) -> Finding:
     return found("INFO", value, expected="", why=why)
 
 
-def shown(names: list[str], most: int = 4) -> str:
-    """The first of some names.
-
-    >>> shown(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
+NAMED = 4  # names in a sentence
 NO_LABELS = "the task learns without labels"

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from imagelab.checks.findings import NO_LABELS, fact, found, shown
+from imagelab.checks.findings import NAMED, NO_LABELS, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.data.label_signal import label_signal, signal_record
 from imagelab.finding import Finding
+from imagelab.problem import some_of
 
 FEW = 10  # images of a class: where a limit leaves fewer, one may go missing
 CLEAR = 8.0  # z of the training labels from which on those of val must follow too
@@ -37,7 +38,7 @@ def classes_and_labels(subject: Subject) -> Finding:
         first = names[0] in missing and len(missing) == 1
         return found(
             "WARN" if (subject.cfg["data"]["limit"] or FEW * len(names)) < FEW * len(names) else "FAIL",
-            f"without training images: {shown(missing)}",
+            f"without training images: {some_of(missing, NAMED)}",
             expected=expected,
             why="these classes cannot be learnt" + "; are labels counted from 1?" * first,
             fix="leave the classes out (data.classes=[...]), or mend how labels are made",
@@ -48,7 +49,9 @@ def classes_and_labels(subject: Subject) -> Finding:
         "WARN" if few else "OK",
         f"{len(names)} classes, {counts['train'].min():,} to {counts['train'].max():,} training images each",
         expected=expected,
-        why=f"not in val: {shown(few)}" if few else f"the largest class is {ratio:.3g} times the smallest",
+        why=f"not in val: {some_of(few, NAMED)}"
+        if few
+        else f"the largest class is {ratio:.3g} times the smallest",
         fix="let every class be in val too (data.val_fraction), or metrics say nothing of it" if few else "",
     )
 
@@ -77,7 +80,7 @@ def val_labels(subject: Subject) -> Finding:
         ]
         return found(
             "FAIL",
-            shown(names),
+            some_of(names, NAMED),
             expected="images of val that look like those of their own class in train",
             why="these classes of val are other ones in train",
             fix="compare the class names and their order in the splits: one list for both",

@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from imagelab.checks.findings import found, shown
+from imagelab.checks.findings import NAMED, found
 from imagelab.checks.subject import Subject
 from imagelab.finding import Finding
+from imagelab.problem import some_of
 from imagelab.schedule import Plateau
 from imagelab.transfer import TransferClassifier
 
@@ -32,7 +33,7 @@ def holds_parameters(subject: Subject) -> Finding:
     if unknown := _unknown(subject):
         return found(
             "FAIL",
-            f"unknown to the network: {shown([str(tuple(one.shape)) for one in unknown])}",
+            f"unknown to the network: {some_of([str(tuple(one.shape)) for one in unknown], NAMED)}",
             expected=expected,
             why=f"outputs depend on {sum(one.numel() for one in unknown):,} numbers more, which are neither "
             "trained nor saved",
@@ -48,7 +49,7 @@ def holds_parameters(subject: Subject) -> Finding:
             lost = sum(wanted[name].numel() for name in names) / whole
             return found(
                 "FAIL" if weights else "WARN",
-                f"{words}: {shown(names)}",
+                f"{words}: {some_of(names, NAMED)}",
                 expected=expected,
                 why=f"{lost:.0%} of the network will not learn",
                 fix=fix,

@@ -6,10 +6,9 @@ import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
 from imagelab.checks.subject import Subject
-from imagelab.config.make import make
+from imagelab.config.rules.finetune import from_scratch
 from imagelab.config.schema import Node
 from imagelab.finetune.choose import chosen
-from imagelab.finetune.scratch import Scratch
 from imagelab.model.network import without_weights
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.trick.head_bias import HeadBias
@@ -29,7 +28,7 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
         Problem: The run could not start.
     """
     cfg, _ = chosen(cfg, None, build_data)
-    if cfg["finetune"] and isinstance(make(cfg["finetune"]), Scratch):
+    if from_scratch(cfg):
         cfg = cfg | {"model": without_weights(cfg["model"])}
     cfg = cfg | {
         "trainer": cfg["trainer"] | ALONE | {"compile": False},

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from imagelab.checks.findings import fact, found, shown
+from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, Gradients, line_search, train
 from imagelab.finding import Finding
+from imagelab.problem import some_of
 from imagelab.transfer import TransferClassifier
 
 STEPS = 3  # residual branches whose last norm starts at zero get a gradient from the second on
@@ -42,14 +43,14 @@ def gradients(subject: Subject) -> Finding:
     share = sum(taken.trained[name] for name in none) / max(1, sum(taken.trained.values()))
     expected = f"none without, over {STEPS} steps; FAIL above {SHARE:.0%} of the parameters"
     if lost:
-        why = f"the gradient of {shown(lost)} is no number"
+        why = f"the gradient of {some_of(lost, NAMED)} is no number"
         fix = "a lower rate, trainer.gradient_clip_val=1, trainer.precision=32-true"
         return found("FAIL", "NaN or infinite", expected=expected, why=why, fix=fix)
     return found(
         "FAIL" if share > SHARE else "WARN" if none else "OK",
         f"{share:.0%} without",
         expected=expected,
-        why=f"no gradient reaches {shown(none)}" if none else "the loss depends on every parameter",
+        why=f"no gradient reaches {some_of(none, NAMED)}" if none else "the loss depends on every parameter",
         fix="look for detach, no_grad, dead units, and layers that forward leaves out" if none else "",
     )
 
@@ -64,13 +65,13 @@ def movement(subject: Subject) -> Finding:
     broken = [name for name in taken.trained if not taken.after[name].isfinite().all()]
     expected = f"all of them, in {STEPS} steps; FAIL where more than {SHARE:.0%} stay"
     if broken:
-        why = f"after {STEPS} steps {shown(broken)} is no number"
+        why = f"after {STEPS} steps {some_of(broken, NAMED)} is no number"
         return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="a lower optimizer.lr")
     return found(
         "FAIL" if share > SHARE else "WARN" if fixed else "OK",
         f"{1 - share:.0%} move",
         expected=expected,
-        why=f"{shown(fixed)} stays as it was" if fixed else "steps change the weights",
+        why=f"{some_of(fixed, NAMED)} stays as it was" if fixed else "steps change the weights",
         fix="is it in the optimizer, at a rate above 0, and does the loss depend on it?" if fixed else "",
     )
 
@@ -97,7 +98,7 @@ def batch_statistics(subject: Subject) -> Finding:
         expected="running statistics that change in every training step, with a momentum of about 0.1",
         why="evaluation will normalise with the statistics of the images"
         if not bad
-        else f"those of {shown(bad)} stay: evaluation will normalise with what the network never saw",
+        else f"those of {some_of(bad, NAMED)} stay: evaluation normalises with what the network never saw",
         fix="" if not bad else "train in training mode; momentum of torch is the share of the new batch: 0.1",
     )
 
@@ -119,7 +120,7 @@ def frozen(subject: Subject) -> Finding:
         "FAIL" if changed else "OK",
         f"{len(changed)} of {len(still)} changed",
         expected="all parameters and buffers of frozen stages equal to the last bit after a step",
-        why=f"frozen, but moved: {shown(changed)}" if changed else "frozen stages stay as they are",
+        why=f"frozen, but moved: {some_of(changed, NAMED)}" if changed else "frozen stages stay as they are",
         fix="freeze by finetune=...: gradients, batch statistics and dropout, set anew in every epoch"
         if changed
         else "",

@@ -6,7 +6,7 @@ Whatever a check does, it does to a copy: the parts themselves stay as they were
 import time
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -133,7 +133,7 @@ class Subject:
         """A copy of the module with parameters, groups and draws of its own, in which all stages move."""
         copy = deepcopy(self.classifier)
         if isinstance(copy, TransferClassifier):
-            copy.moves = [replace(move, start=None if move.start is None else 0) for move in copy.moves]
+            copy.move_at_once()
         return copy
 
     def plain(self) -> Classifier:

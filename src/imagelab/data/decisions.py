@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from imagelab.data.listing import some
 from imagelab.data.named import Named, folder_of
-from imagelab.problem import Problem, nearest
+from imagelab.problem import Problem, nearest, some_of
 
 KEEP, DROP, RELABEL = "keep", "drop", "relabel"
 DECISIONS = (KEEP, DROP, RELABEL)
@@ -85,7 +84,7 @@ def read_decisions(path: Path, classes: list[str]) -> list[Decision]:
             raise Problem(f"{where}: the decision {one.decision!r} is none of {', '.join(DECISIONS)}{hint}")
         if one.decision == RELABEL and one.label not in classes:
             hint = nearest(one.label, classes)
-            raise Problem(f"{where}: there is no class {one.label!r} among {some(classes)}{hint}")
+            raise Problem(f"{where}: there is no class {one.label!r} among {some_of(classes)}{hint}")
     return found
 
 

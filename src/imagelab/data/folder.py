@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from imagelab.data.files import Files
-from imagelab.data.listing import Listing, listed, some
+from imagelab.data.listing import Listing, listed
 from imagelab.data.manifest import read_manifest
 from imagelab.data.scan import refuse_or_skip, scan
-from imagelab.problem import Problem, nearest
+from imagelab.problem import Problem, nearest, some_of
 
 
 class Folder:
@@ -81,7 +81,7 @@ def _classes(listing: Listing, origin: str, least: int) -> list[str]:
     for split, found in sorted(listing.items()):
         if strange := sorted(found.keys() - listing["train"].keys()):
             raise Problem(
-                f"{origin}: there are classes in {split} that training never shows: {some(strange)}; "
+                f"{origin}: there are classes in {split} that training never shows: {some_of(strange)}; "
                 f"give train pictures of them, or remove them from {split}"
             )
     if len(classes) < least:
@@ -106,5 +106,5 @@ def _refuse_empty(splits: Mapping[str, Files], classes: list[str], record: Path)
     present = set(splits["train"].labels.tolist())
     if empty := [name for label, name in enumerate(classes) if label not in present]:
         raise Problem(
-            f"no picture of {some(empty)} in train can be read: mend them or drop the class ({record})"
+            f"no picture of {some_of(empty)} in train can be read: mend them or drop the class ({record})"
         )

@@ -2,10 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from imagelab.problem import Problem
+from imagelab.problem import Problem, some_of
 
 Listing = dict[str, dict[str, list[str]]]
 """split -> class -> paths of its pictures."""
@@ -44,16 +44,6 @@ def listed(root: Path, *, labelled: bool) -> Listing:
     return {name: _classes(folder, labelled) for folder, name in splits.items()}
 
 
-def some(told: Sequence[str], between: str = ", ", most: int = 20) -> str:
-    """The first of many, and how many more there are.
-
-    >>> some(["a", "b", "c"], most=2)
-    'a, b, and 1 more'
-    """
-    more = [f"and {len(told) - most} more"] if len(told) > most else []
-    return between.join([*told[:most], *more])
-
-
 def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
     """Class -> pictures; raises a Problem that names the classes without any."""
     found = {inner.name: sorted(_pictures(str(inner), ())) for inner in _folders(folder)}
@@ -65,7 +55,7 @@ def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
     if not found:
         raise Problem(f"{folder} has no class folders ({_contents(folder)}): {_layouts()}")
     if empty := [name for name, paths in found.items() if not paths]:
-        told = some([f"{name} ({_contents(folder / name)})" for name in empty])
+        told = some_of([f"{name} ({_contents(folder / name)})" for name in empty])
         raise Problem(f"class folders without pictures in {folder}: {told}; fill or remove them")
     return found
 
@@ -113,7 +103,7 @@ def _contents(folder: Path) -> str:
         for entry in os.scandir(folder)
         if not entry.name.startswith(".") and entry.is_file()
     )
-    told = some([f"{times} {kind} files" for kind, times in kinds.most_common()], most=3)
+    told = some_of([f"{times} {kind} files" for kind, times in kinds.most_common()], most=3)
     return f"it holds {told}" if told else "it is empty"
 
 

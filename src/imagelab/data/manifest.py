@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from imagelab.data.listing import SPLITS, Listing, some
-from imagelab.problem import Problem
+from imagelab.data.listing import SPLITS, Listing
+from imagelab.problem import Problem, some_of
 
 
 class Row(NamedTuple):
@@ -76,5 +76,5 @@ def _found(file: str, beside: Path, root: Path) -> str:
 
 def _refuse(table: Path, what: str, rows: list[Row], column: str) -> None:
     if rows:
-        told = some([f"{getattr(row, column) or '(empty)'} (line {row.line})" for row in rows])
+        told = some_of([f"{getattr(row, column) or '(empty)'} (line {row.line})" for row in rows])
         raise Problem(f"{table} has {what}: {told}")

@@ -11,9 +11,8 @@ import numpy as np
 
 from imagelab.data.cache import cache_folder, read_record, write_record
 from imagelab.data.decode import Unreadable, verify
-from imagelab.data.listing import some
 from imagelab.data.parallel import each
-from imagelab.problem import Problem
+from imagelab.problem import Problem, some_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def refuse_or_skip(found: Scan, count: int, on_bad_image: Literal["error", "skip
     """
     if not found.faults:
         return
-    told = some([f"{path}: {reason}" for path, reason in found.faults.items()], "\n  ")
+    told = some_of([f"{path}: {reason}" for path, reason in found.faults.items()], between="\n  ")
     told += f"\n(the whole list: {found.record})"
     if on_bad_image == "error":
         raise Problem(

@@ -8,9 +8,8 @@ import numpy as np
 from imagelab.contracts import Images, Source
 from imagelab.data.decisions import Decided, decide
 from imagelab.data.folds import Folds, pooled
-from imagelab.data.listing import some
 from imagelab.data.named import Named, named
-from imagelab.problem import Problem, nearest
+from imagelab.problem import Problem, nearest, some_of
 from imagelab.randomness import stream
 
 Splits = dict[str, Images]
@@ -114,7 +113,7 @@ def choose_classes(
     for name in chosen:
         if name not in names:
             raise Problem(
-                f"data.classes: there is no class {name!r} among {some(names)}{nearest(name, names)}"
+                f"data.classes: there is no class {name!r} among {some_of(names)}{nearest(name, names)}"
             )
         if chosen.count(name) > 1:
             raise Problem(f"data.classes: {name!r} is named {chosen.count(name)} times; name each class once")
@@ -131,7 +130,7 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
     missing = np.flatnonzero(np.bincount(splits["train"].labels, minlength=len(names)) == 0)
     if len(missing) == 0:
         return
-    gone = some([names[k] for k in missing])
+    gone = some_of([names[k] for k in missing])
     if limit is not None and limit < len(names):
         raise Problem(
             f"data.limit: {limit} images cannot hold all {len(names)} classes; say at least {len(names)}"

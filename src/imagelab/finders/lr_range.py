@@ -140,8 +140,7 @@ def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
     classifier.losses, classifier.correct = LossRecord(window=window), CorrectCount()
     classifier.terms = LossTerms(penalties=classifier.terms.penalties, window=window)
     if isinstance(classifier, TransferClassifier):
-        moves = classifier.moves
-        classifier.moves = [replace(move, start=None if move.start is None else 0) for move in moves]
+        classifier.move_at_once()
 
 
 @dataclass(frozen=True, kw_only=True)

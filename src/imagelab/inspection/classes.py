@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
-from imagelab.data.listing import some
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
 from imagelab.pages.charts import bars
 from imagelab.pages.page import Section
 from imagelab.pages.table import table
-from imagelab.problem import nearest
+from imagelab.problem import nearest, some_of
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -108,7 +107,7 @@ def _enough(counts: Counts) -> Finding:
     return Finding(
         name="images to measure a class with",
         status="WARN" if few else "OK",
-        value={split: some(names) for split, names in few.items()} or "10 or more each",
+        value={split: some_of(names) for split, names in few.items()} or "10 or more each",
         expected="10 or more of each class in val and test",
         why="one image more or less changes the accuracy of such a class by over 10 points" if few else "",
         fix="hold out more: data.val_fraction, data.test_fraction, or more files" if few else "",

@@ -16,6 +16,7 @@ from imagelab.inspection.scan import Seen
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
+from imagelab.problem import few
 
 SHOWN = 60  # pairs in the page
 NAMED = 20  # pairs in a record
@@ -146,9 +147,9 @@ def _named(seen: Seen, pairs: list[Pair]) -> list[str]:
     images = seen.images
     told = [
         " = ".join(f"{images.names[i]} ({images.classes[images.labels[i]]})" for i in pair[:2])
-        for pair in pairs[:NAMED]
+        for pair in pairs
     ]
-    return told + ([f"and {len(pairs) - NAMED:,} more"] if len(pairs) > NAMED else [])
+    return few(told, NAMED)
 
 
 def _section(seen: Seen, pairs: list[Pair]) -> Section:

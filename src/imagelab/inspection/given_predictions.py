@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imagelab.data.listing import some
-from imagelab.problem import Problem, nearest
+from imagelab.problem import Problem, nearest, some_of
 
 OFF = 0.02  # by which a row of probabilities may miss 1
 
@@ -40,7 +39,8 @@ def given_predictions(table: str, *, names: list[str], splits: list[str], classe
     unknown = [row["file"] for row in rows if row["file"] not in number]
     if unknown:
         raise Problem(
-            f"labels: {path} names {some(unknown, most=3)}, no image of the data{nearest(unknown[0], names)}"
+            f"labels: {path} names {some_of(unknown, most=3)}, no image of the data"
+            f"{nearest(unknown[0], names)}"
         )
     places = np.array([number[row["file"]] for row in rows], dtype=np.int64)
     fold = [row["fold"].strip() for row in rows]
@@ -73,7 +73,7 @@ def _refuse_columns(path: Path, columns: Sequence[str], classes: Sequence[str]) 
     if missing := [name for name in ("file", *classes) if name not in columns]:
         raise Problem(
             f"labels: {path} has no column {missing[0]!r}: expected file, fold and a probability for each of "
-            f"{some(classes)}{nearest(missing[0], columns)}"
+            f"{some_of(classes)}{nearest(missing[0], columns)}"
         )
 
 

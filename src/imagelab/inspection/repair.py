@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
-from imagelab.data.listing import some
 from imagelab.finding import Finding
 from imagelab.inspection.collection import Collection
 from imagelab.inspection.command import on_folder
 from imagelab.inspection.scan import Seen
-from imagelab.problem import Problem
+from imagelab.problem import Problem, some_of
 from imagelab.randomness import stream
 
 REPAIRED = "repaired split"
@@ -29,7 +28,7 @@ LEFT_OUT = ""
 def refuse_strange_names(images: Collection) -> None:
     """Raise a Problem where the name of a file cannot be written in a table."""
     if strange := [ascii(name) for name in images.names.tolist() if not name.isprintable()]:
-        raise Problem(f"split=repaired: no table can hold these names: {some(strange)}; rename the files")
+        raise Problem(f"split=repaired: no table can hold these names: {some_of(strange)}; rename the files")
 
 
 def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Finding:

@@ -15,10 +15,10 @@ from imagelab.model.pool import set_pool
 from imagelab.model.stem import small_stem
 from imagelab.model.stochastic_depth import set_stochastic_depth
 from imagelab.model.weights import load_weights
-from imagelab.problem import Problem
+from imagelab.problem import Problem, some_of
 
 LOOKED_AT = 64  # images: the paper sees no difference between few and many
-SHOWN = 3  # names in a sentence
+NAMED = 3  # names in a sentence
 log = logging.getLogger(__name__)
 
 
@@ -95,8 +95,7 @@ def _lsuv(net: nn.Module, sample: Callable[[int], Tensor] | None) -> None:
         raise Problem("model.init=lsuv looks at training images, and there are none here; say another init.")
     left = lsuv(net, sample(LOOKED_AT))
     if left:
-        names = ", ".join(left[:SHOWN]) + ", ..." * (len(left) > SHOWN)
         log.warning(
             f"model.init=lsuv: {len(left)} layers of {type(net).__name__} keep orthogonal weights: what "
-            f"leaves them cannot be measured, or does not follow them ({names})."
+            f"leaves them cannot be measured, or does not follow them ({some_of(left, NAMED)})."
         )

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from imagelab.checkpoints.content import CLASSIFY, module_state, task_of
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.model.head import last_layer
-from imagelab.problem import Problem, nearest
+from imagelab.problem import Problem, nearest, some_of
 
-SHOWN = 3  # names in a sentence: enough to see what is different
+NAMED = 3  # names in a sentence: enough to see what is different
 log = logging.getLogger(__name__)
 
 
@@ -91,7 +91,7 @@ def _another_head(content: dict[str, Any], classes: list[str] | None) -> str:
     known = content.get("imagelab", {}).get("classes", classes)
     if classes is None or known == classes or len(known) != len(classes):  # the shape tells of their number
         return ""
-    return f"that run knows other classes ({', '.join(known[:SHOWN])}, not {', '.join(classes[:SHOWN])})"
+    return f"that run knows other classes ({', '.join(known[:NAMED])}, not {', '.join(classes[:NAMED])})"
 
 
 def _ends(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
@@ -126,5 +126,4 @@ def _differences(saved: Mapping[str, Tensor], own: Mapping[str, Tensor], misfits
 
 
 def _some(what: str, names: list[str]) -> str:
-    more = ", ..." if len(names) > SHOWN else ""
-    return f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})" if names else ""
+    return f"{len(names)} {what} ({some_of(names, NAMED)})" if names else ""

@@ -8,9 +8,9 @@ from imagelab.config.rules.combinations import watchers
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.metrics.classification import FEW
-from imagelab.problem import Problem
+from imagelab.problem import Problem, some_of
 
-SHOWN = 10  # classes in a sentence
+NAMED = 10  # classes in a sentence
 
 
 def refuse_impossible(cfg: Node, *, classes: list[str], warmup: int, total_steps: int) -> None:
@@ -77,4 +77,4 @@ def _warmup(steps: int, total_steps: int) -> Iterator[str]:
 
 def _short(fact: Any) -> str:
     words = [f"{key} {value}" for key, value in fact.items()] if isinstance(fact, dict) else fact
-    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
+    return some_of(words, NAMED)

@@ -8,9 +8,19 @@ from imagelab.config.schema import Node
 OWN = "imagelab."  # of these networks it is known where their weights come from
 
 
+def tuning(cfg: Node) -> bool:
+    """Whether stages of a trained network move as a strategy says."""
+    return bool(cfg["finetune"]) and not from_scratch(cfg)
+
+
+def from_scratch(cfg: Node) -> bool:
+    """Whether `finetune=scratch` leaves out the weights that the model asks for."""
+    return bool(cfg["finetune"]) and target(cfg["finetune"]) == "Scratch"
+
+
 def _there_is_something_to_tune(cfg: Node) -> Iterator[str]:
     model = cfg["model"]
-    if _tuning(cfg) and not _starts_trained(model) and str(model["_target_"]).startswith(OWN):
+    if tuning(cfg) and not _starts_trained(model) and str(model["_target_"]).startswith(OWN):
         name = target(cfg["finetune"])
         more = "model.pretrained=true or " if "pretrained" in model else ""
         yield (
@@ -20,7 +30,7 @@ def _there_is_something_to_tune(cfg: Node) -> Iterator[str]:
 
 
 def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
-    if _tuning(cfg) and target(cfg["optimizer"]) == "LBFGS":
+    if tuning(cfg) and target(cfg["optimizer"]) == "LBFGS":
         yield (
             "finetune: LBFGS has one rate for all weights, and a memory of gradients that does not outlive "
             "a change of what moves; say optimizer=adamw or nesterov"
@@ -29,12 +39,8 @@ def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
 
 def _weights_are_whole(cfg: Node) -> Iterator[str]:
     strategy = str(cfg["trainer"].get("strategy"))
-    if _tuning(cfg) and ("fsdp" in strategy or "deepspeed" in strategy):
+    if tuning(cfg) and ("fsdp" in strategy or "deepspeed" in strategy):
         yield f"trainer.strategy: finetune moves stages, which {strategy} has cut up; say trainer=ddp"
-
-
-def _tuning(cfg: Node) -> bool:
-    return bool(cfg["finetune"]) and target(cfg["finetune"]) != "Scratch"
 
 
 def _starts_trained(model: Node) -> bool:

@@ -72,6 +72,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
         facts = json.loads(path.read_bytes())
         whole = isinstance(facts, dict) and facts.pop(CHECKSUM, None) == _checksum(facts)
     except (OSError, ValueError):
+        facts = None
         whole = False
     if not whole:
         logger.warning("%s is damaged: it is made again", path)

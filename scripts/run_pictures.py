@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COLUMNS = 104  # width of the terminal, in characters
 SHOWN = 3  # epochs before those that are left out
-WINDOW = (1280, 1240)  # size of the browser window, in pixels
+WINDOW = (1280, 830)  # size of the browser window, in pixels
 COLOURS = 128  # palette of the screenshot; keeps it small
 
 

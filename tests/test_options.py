@@ -39,6 +39,10 @@ NEEDS = {
 }
 
 
+def experiment(choice: str) -> str:
+    return (menu.folder() / "experiment" / f"{choice}.yaml").read_text(encoding="utf-8")
+
+
 def config_words(key: str) -> list[str]:
     """The values that a key of every network takes, as its type names them."""
     hints = {field.name: field.type for field in fields(schema.ModelKnobs)}
@@ -115,14 +119,33 @@ def test_every_trainer_is_known_and_says_what_it_lacks(choice, tmp_path):
         assert built([f"trainer={choice}", *BRIEF], tmp_path).trainer.strategy.root_device.type != "cpu"
 
 
+SMALLER = {"resnet50d": "resnet18d", "resnet50": "resnet18"}
+
+
 @pytest.mark.parametrize("choice", menu.choices("experiment"))
 def test_every_experiment_trains(choice, tmp_path, photos):
+    name = re.search(r"^  name: (resnet50d?)$", experiment(choice), re.MULTILINE)
+    smaller = [f"model.name={SMALLER[name[1]]}"] if name else []
+    learnt(fitted([*experiment_words(choice, photos), *smaller], tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "choice", [c for c in menu.choices("experiment") if "name: resnet50" in experiment(c)]
+)
+def test_every_experiment_with_a_large_network_trains_as_it_is(choice, tmp_path, photos):
+    learnt(fitted(experiment_words(choice, photos), tmp_path))
+
+
+def experiment_words(choice: str, photos) -> list[str]:
+    """A brief run of an experiment, on the CPU, without a download."""
     words = [f"experiment={choice}", "trainer=cpu", *BRIEF, "data.size=32"]
     words += [f"data.root={photos}"] if "data: folder" in experiment(choice) else []
     words += ["model.pretrained=false"] if "pretrained: true" in experiment(choice) else []
     words += ["~finetune"] if "override /finetune" in experiment(choice) else []
-    words += ["trainer.accumulate_grad_batches=1"] if "accumulate_grad_batches" in experiment(choice) else []
-    learnt(fitted(words, tmp_path))
+    return words + (
+        ["trainer.accumulate_grad_batches=1"] if "accumulate_grad_batches" in experiment(choice) else []
+    )
 
 
 @pytest.mark.parametrize("choice", menu.choices("experiment"))
@@ -130,10 +153,6 @@ def test_every_experiment_says_how_to_start_it_and_where_its_values_come_from(ch
     head = experiment(choice).partition("defaults:")[0]
     assert f"imagelab train experiment={choice}" in head
     assert re.search(r"^# Values: .*\d{4}", head, re.MULTILINE)
-
-
-def experiment(choice: str) -> str:
-    return (menu.folder() / "experiment" / f"{choice}.yaml").read_text(encoding="utf-8")
 
 
 TINY = {

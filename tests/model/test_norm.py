@@ -69,9 +69,13 @@ RESNETS = [
 ]
 
 
-@pytest.mark.parametrize(("place", "library", "name"), [(i, *choice) for i, choice in enumerate(RESNETS)])
+# Every third by default, all in `make test-slow`.
+SOME = [pytest.param(i, *one, marks=[pytest.mark.slow] if i % 3 else []) for i, one in enumerate(RESNETS)]
+
+
+@pytest.mark.parametrize(("place", "library", "name"), SOME)
 def test_group_leaves_no_batch_norm_in_any_resnet(place, library, name):
-    """All are built without memory for weights; every fifth is tried on images, too."""
+    """They are built without memory for weights; every fifth is tried on images, too."""
     with torch.device("meta"):
         made = timm.create_model if library is timm_model else models.get_model
         net = made(name, num_classes=7)

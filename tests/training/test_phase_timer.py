@@ -1,36 +1,45 @@
 """Seconds by phase are where a training was made slow, add up to all of it, and go on after a stop."""
 
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from lightning import Callback
 
+from imagelab import classifier
+from imagelab.training import phase_timer
 from imagelab.training.phase_timer import PHASES, TimeSpent, shares
 from tests.fitting import SHORT, built
 
 SLEPT = 0.05  # seconds a batch
 
 
-class Slow(Callback):
-    """Sleeps where asked to."""
+class Clock:
+    """A clock that only sleeping moves."""
 
-    def __init__(self, where: str) -> None:
-        setattr(self, where, lambda *_, **__: time.sleep(SLEPT))
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, *_: object, **__: object) -> None:
+        self.now += SLEPT
 
 
-def spent(folder, *, slow: str) -> tuple[dict[str, float], int]:
+def spent(folder, monkeypatch, *, slow: str) -> tuple[dict[str, float], int]:
+    clock, called = Clock(), Callback()
+    for module in (phase_timer, classifier):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     parts = built([*SHORT, "trainer.max_epochs=4"], folder)
     watch = parts.trainer.callbacks[0]  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(watch, TimeSpent)
     if slow == "loading":
         fetch: Any = parts.data.on_after_batch_transfer
-        pause = lambda: time.sleep(SLEPT) if parts.trainer.training else None  # noqa: E731
+        pause = lambda: clock.sleep() if parts.trainer.training else None  # noqa: E731
         parts.data.on_after_batch_transfer = lambda *args: pause() or fetch(*args)  # pyright: ignore
     else:
-        parts.trainer.callbacks.append(Slow(slow))  # pyright: ignore[reportAttributeAccessIssue]
+        setattr(called, slow, clock.sleep)
+        parts.trainer.callbacks.append(called)  # pyright: ignore[reportAttributeAccessIssue]
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
-    return watch.shares(parts.saver.seconds), watch.batches
+    return watch.shares(clock.now), watch.batches
 
 
 # A callback that comes after the watch counts to what comes next.
@@ -40,11 +49,11 @@ PLACES |= {"on_validation_batch_end": "validation"}
 
 
 @pytest.mark.parametrize(("slow", "phase"), PLACES.items())
-def test_what_was_made_slow_has_the_seconds(slow, phase, tmp_path):
-    found, batches = spent(tmp_path, slow=slow)
+def test_what_was_made_slow_has_the_seconds(slow, phase, tmp_path, monkeypatch):
+    found, batches = spent(tmp_path, monkeypatch, slow=slow)
     assert batches == 12
-    assert found[phase] > batches * SLEPT
-    assert max(value for name, value in found.items() if name != phase) < batches * SLEPT
+    assert found[phase] >= batches * SLEPT - 1e-9
+    assert [value for name, value in found.items() if name != phase] == [0] * len(PHASES)
 
 
 def test_the_phases_add_up_to_the_whole_training(tmp_path):

@@ -16,8 +16,9 @@ from imagelab.checkpoints.durable import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.config import schema
 from imagelab.config.make import make, make_optimizer
+from imagelab.config.monitor import headline, lower_is_better_of, monitored
 from imagelab.config.rules.finetune import from_scratch, tuning
-from imagelab.config.rules.tasks import monitored, task_name
+from imagelab.config.rules.tasks import task_name
 from imagelab.config.rules.tricks import FINETUNING
 from imagelab.config.schema import Node
 from imagelab.contracts import Penalty, Rewire, Task
@@ -80,14 +81,14 @@ def build(
     elif from_scratch(cfg):
         cfg = cfg | {"model": without_weights(cfg["model"])}
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
-    monitor = monitored(cfg)
-    saver = Saver(folder=folder / "checkpoints", monitor=monitor, every=cfg["save_every"], stop=stop)
+    saver = build_saver(cfg, folder, stop)
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
     pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
-    together = [TimeSpent(every=log.every), *called, log, pictures, ProgressBar(), *callbacks, saver]
+    bar = ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])
+    together = [TimeSpent(every=log.every), *called, log, pictures, bar, *callbacks, saver]
     trainer = build_trainer(cfg, folder, callbacks=together, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
     classifier.card |= {"finetune": choice} if choice else {}
@@ -98,6 +99,18 @@ def build(
         cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
     )
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
+
+
+def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:
+    """What writes the checkpoints, and knows the best epoch."""
+    monitor = monitored(cfg)
+    return Saver(
+        folder=folder / "checkpoints",
+        monitor=monitor,
+        lower=lower_is_better_of(cfg, monitor),
+        every=cfg["save_every"],
+        stop=stop,
+    )
 
 
 def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:

@@ -42,7 +42,8 @@ def main() -> None:
 
 
 def start(cfg: Node, _: Path) -> float:
-    """Write evaluation.json, beside the run where it is one; the accuracy is what a sweep compares."""
+    """Write evaluation.json, beside the run where it is one; its first metric is what a sweep compares."""
+    from imagelab.config.monitor import headline
     from imagelab.evaluation.average import average
     from imagelab.evaluation.members import asked
     from imagelab.evaluation.once import once
@@ -60,7 +61,7 @@ def start(cfg: Node, _: Path) -> float:
     if outcome.table is not None:
         files.write_text(folder / TABLE, outcome.table)
     screen.say(*outcome.shown, f"Written to {folder / RESULT}")
-    return outcome.content["metrics"]["accuracy"]
+    return outcome.content["metrics"][headline(files.read_config(pairs[0][0]))]
 
 
 def place(cfg: Node, folders: list[Path]) -> Path:

@@ -11,7 +11,6 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config import validate
-from imagelab.config.rules.tasks import monitored
 from imagelab.config.schema import Node
 from imagelab.config.trust import take_words
 from imagelab.problem import Problem
@@ -100,7 +99,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
             screen.keep(attempt.folder / "console.log")
         known = card(checkpoint) if checkpoint else None
         watchers: list[Any] = []
-        watchers += entry.pruning(monitored(cfg), cfg["trainer"]["max_epochs"])  # room: sweep
+        watchers += entry.pruning(cfg)  # room: sweep
         attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=watchers)
         if known:
             refuse_other_data(known, parts.classifier.card, attempt.folder)

@@ -49,7 +49,7 @@ def fit(monkeypatch, net, *, terminal, **knobs):
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=EPOCHS,
-        callbacks=[ProgressBar()],
+        callbacks=[ProgressBar(shown=["val/accuracy"])],
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,
@@ -87,7 +87,10 @@ def test_a_pipe_gets_no_control_characters(monkeypatch):
 def test_the_time_left_is_the_pace_since_the_first_batch_times_the_batches_to_come(monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: 1000.0)
     monkeypatch.setattr(progress, "time", clock)
-    bar, trainer = ProgressBar(), SimpleNamespace(current_epoch=1, num_training_batches=50, max_epochs=4)
+    bar, trainer = (
+        ProgressBar(shown=["val/accuracy"]),
+        SimpleNamespace(current_epoch=1, num_training_batches=50, max_epochs=4),
+    )
     trainer.world_size = 1
     bar.on_train_batch_end(trainer, None, None, [torch.zeros(4, 1)], 9)  # type: ignore[arg-type] - resumed here
     assert bar._left(trainer, 9) is None  # type: ignore[arg-type]
@@ -126,7 +129,7 @@ def test_further_ranks_are_silent(monkeypatch):
 
 
 def test_a_step_without_redrawing_costs_less_than_10_microseconds():
-    bar, batch = ProgressBar(), [torch.zeros(4, 1)]
+    bar, batch = ProgressBar(shown=["val/accuracy"]), [torch.zeros(4, 1)]
     trainer = SimpleNamespace(world_size=1, current_epoch=0, num_training_batches=500)
     costs = []
     for _ in range(20):

@@ -10,7 +10,9 @@ FEW, MANY = [str(k) for k in range(10)], [str(k) for k in range(11)]
 
 
 def cfg(monitor: str) -> dict:
-    return {"monitor": monitor, "schedule": {}, "trick": {"stop": {"monitor": monitor}, "other": {}}}
+    task = {"_target_": "imagelab.task.classify.Classify"}
+    tricks = {"stop": {"monitor": monitor}, "other": {}}
+    return {"monitor": monitor, "task": task, "schedule": {}, "trick": tricks}
 
 
 def test_all_that_cannot_come_true_is_told_at_once():

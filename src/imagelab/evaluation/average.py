@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from imagelab.config.make import make
+from imagelab.config.monitor import headline
 from imagelab.config.schema import Node
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
@@ -52,7 +53,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     shown = [f"Note: {note}" for note in content["notes"]]
     if len(members) > 1:
         content |= _compared(members, said, labels, make(first.cfg["loss"], classes=data.classes))
-        shown += [members_table(content), disagreement_sentence(content)]
+        shown += [members_table(content, headline(first.cfg)), disagreement_sentence(content)]
     else:
         shown += [metrics_table(content)]
     content["seconds"] = round(time.perf_counter() - start, 3)

@@ -5,8 +5,8 @@ from rich import box
 from rich.table import Table
 
 from imagelab.config.schema import Node
+from imagelab.metrics.table import LOSS
 
-FIGURES = {"accuracy": "metrics", "loss": "metrics", "nll": "calibration", "ece": "calibration"}
 MEAN = "mean of all"
 
 
@@ -22,14 +22,20 @@ def metrics_table(content: Node) -> Table:
     return shown
 
 
-def members_table(content: Node) -> Table:
-    """A row for each member, and one for their mean."""
+def members_table(content: Node, headline: str) -> Table:
+    """A row for each member, and one for their mean.
+
+    Args:
+        content: Of evaluation.json.
+        headline: Name of the metric that members are judged by.
+    """
+    figures = {headline: "metrics", LOSS: "metrics", "nll": "calibration", "ece": "calibration"}
     views = f", mean of {content['tta']['views']} views each" if content["tta"] else ""
     shown = _table(f"{len(content['members'])} members on {content['split']}{views}")
-    for name in ("", *FIGURES):
+    for name in ("", *figures):
         shown.add_column(name, justify="right" if name else "left")
     for row in [*content["members"], content | {"name": MEAN}]:
-        numbers = [(row[place] or {}).get(name) for name, place in FIGURES.items()]
+        numbers = [(row[place] or {}).get(name) for name, place in figures.items()]
         last = row["name"] == MEAN
         shown.add_row(
             row["name"], *("" if n is None else f"{n:.4f}" for n in numbers), style="bold" if last else ""

@@ -1,4 +1,6 @@
-"""The metrics of a split, computed once from all its logits, so that they are the same for any batch size.
+"""Computes the metrics of a split once, from all its logits, so that they are the same for any batch size.
+
+A metric maps logits (N, K) float and hard labels (N,) int64 to a scalar; `table.py` lists them.
 
 Source: torchmetrics, https://lightning.ai/docs/torchmetrics/stable/; expected calibration error with 15 bins:
 Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 2.
@@ -13,28 +15,45 @@ from torchmetrics.functional.classification import (
     multiclass_f1_score,
 )
 
+from imagelab.metrics.measure import measure
+from imagelab.metrics.table import LOSS, rows_of
+
 BINS = 15  # of the calibration error
-FEW = 10  # classes: above, the five likeliest are looked at too
 
 
 def split_metrics(
     logits: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
 ) -> dict[str, Tensor]:
-    """Logits (N, K) float and hard labels (N,) int64 -> metric by name; `accuracy` is micro-averaged."""
-    classes = logits.shape[1]
-    probabilities = logits.softmax(dim=1)
-    confidence, predicted = probabilities.max(dim=1)
-    metrics = {
-        "loss": loss(logits, labels),
-        "accuracy": (logits.argmax(dim=1) == labels).float().mean(),
-        "accuracy_macro": multiclass_accuracy(probabilities, labels, classes, "macro", validate_args=False),
-        "f1_macro": multiclass_f1_score(probabilities, labels, classes, average="macro", validate_args=False),
-        "ece": calibration_error(confidence, predicted == labels),
-    }
-    if classes > FEW:
-        metrics["accuracy_top5"] = (logits.topk(5).indices == labels[:, None]).any(dim=1).float().mean()
-    # torchmetrics averages in float32, which can exceed 1 by a rounding.
-    return {name: value if name == "loss" else value.clamp(max=1) for name, value in metrics.items()}
+    """Logits (N, K) float and hard labels (N,) int64 -> metric by name, those of the table and the loss."""
+    return {LOSS: loss(logits, labels)} | measure(rows_of("classes"), logits, labels, classes=logits.shape[1])
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The share of images that are right."""
+    return (logits.argmax(dim=1) == labels).float().mean()
+
+
+def accuracy_macro(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean over classes of the share of their images that are right."""
+    scores = multiclass_accuracy(logits, labels, logits.shape[1], "macro", validate_args=False)
+    return scores.clamp(max=1)  # torchmetrics averages in float32, which can exceed 1 by a rounding
+
+
+def f1_macro(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean over classes of the harmonic mean of precision and recall."""
+    scores = multiclass_f1_score(logits, labels, logits.shape[1], average="macro", validate_args=False)
+    return scores.clamp(max=1)
+
+
+def ece(logits: Tensor, labels: Tensor) -> Tensor:
+    """The expected calibration error."""
+    confidence, predicted = logits.softmax(dim=1).max(dim=1)
+    return calibration_error(confidence, predicted == labels).clamp(max=1)
+
+
+def accuracy_top5(logits: Tensor, labels: Tensor) -> Tensor:
+    """The share of images whose label is among the five likeliest classes."""
+    return (logits.topk(5).indices == labels[:, None]).any(dim=1).float().mean()
 
 
 def calibration_error(confidence: Tensor, right: Tensor) -> Tensor:

@@ -1,26 +1,6 @@
-"""Names of metrics and of sets of weights, and which direction is better; needs no torch."""
-
-METRICS = (
-    "val/loss",
-    "val/accuracy",
-    "val/accuracy_macro",
-    "val/f1_macro",
-    "val/ece",
-    "val/accuracy_top5",
-    "train/loss",
-)
-
+"""Names the metrics of each set of weights of a run; needs no torch."""
 
 RAW = "raw"  # the weights as the optimizer leaves them, beside which there may be averaged ones
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of a metric is the better one.
-
-    >>> lower_is_better("val/loss"), lower_is_better("val/accuracy")
-    (True, False)
-    """
-    return metric.rpartition("/")[2] in ("loss", "ece")
 
 
 def metric_of(metric: str, weights: str) -> str:

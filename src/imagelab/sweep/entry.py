@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from imagelab.config.monitor import lower_is_better_of, monitored
 from imagelab.sweep import started
 from imagelab.sweep.trial import VARIABLE
 
@@ -48,16 +49,17 @@ def resuming(words: list[str]) -> list[str]:
     return started.again(Path(name), [word for word in words if word not in resumed])
 
 
-def pruning(monitor: str, epochs: int) -> list[Any]:
+def pruning(cfg: dict[str, Any]) -> list[Any]:
     """The callback that ends a hopeless trial; none for any other run: Optuna is imported only for trials.
 
     Args:
-        monitor: The metric that trials are compared by.
-        epochs: Number of epochs in the run.
+        cfg: The config of the run.
     """
     trial = os.environ.get(VARIABLE)
     if not trial:
         return []
     from imagelab.sweep.prune import Prune
 
-    return [Prune(trial=trial, monitor=monitor, epochs=epochs)]
+    monitor = monitored(cfg)
+    lower = lower_is_better_of(cfg, monitor)
+    return [Prune(trial=trial, monitor=monitor, lower=lower, epochs=cfg["trainer"]["max_epochs"])]

@@ -38,9 +38,9 @@ def failure(row: Row, fixed: Sequence[str]) -> str:
     return f"{words}: {row.error}" if row.error else words
 
 
-def closing(rows: Sequence[Row], folder: Path, plan: Plan, lower: bool) -> RenderableType:
+def closing(rows: Sequence[Row], folder: Path, plan: Plan) -> RenderableType:
     """The best trials, how many ended in which way, and what to type next."""
-    best = table.ranked(rows, lower)
+    best = table.ranked(rows, plan.lower)
     counts = {status: sum(row.status == status for row in rows) for status in {row.status for row in rows}}
     facts: dict[str, str] = {
         "trials": ", ".join(f"{counts[status]} {status}" for status in sorted(counts, key=_order))
@@ -62,7 +62,9 @@ def last_line(said: Path) -> str:
 def _board(best: Sequence[Row], monitor: str) -> Text:
     """The best trials in columns; text, since a table would cut them to the terminal's width."""
     keys = list(dict.fromkeys(key for row in best for key in row.overrides))
-    tests = [name for name in ("test/accuracy", "test/loss") if any(name in row.test for row in best)][:1]
+    tested = list(dict.fromkeys(name for row in best for name in row.test))
+    same = monitor.replace("val/", "test/")
+    tests = [same] if same in tested else tested[:1]
     cells = [["trial", monitor, *tests, *keys, "status"]]
     for row in best:
         values = [number(row.value), *(number(row.test.get(name)) for name in tests)]

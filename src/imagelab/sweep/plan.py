@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from imagelab.config.compose import compose, jobs, key
 from imagelab.config.make import make
-from imagelab.config.rules.tasks import monitored
+from imagelab.config.monitor import lower_is_better_of, monitored
 from imagelab.sweep import space, started
 from imagelab.sweep.grid import Grid
 from imagelab.sweep.launcher import Launcher
@@ -29,6 +29,7 @@ class Plan:
         search: What was chosen.
         launcher: Where trials run.
         monitor: The metric that trials are compared by.
+        lower: Whether a smaller value of it is the better one.
     """
 
     typed: list[str]
@@ -37,6 +38,7 @@ class Plan:
     search: Search
     launcher: Launcher
     monitor: str
+    lower: bool
 
 
 def named(words: list[str]) -> list[str]:
@@ -87,4 +89,5 @@ def planned(words: list[str]) -> Plan:
         search=search,
         launcher=make(cfg["launcher"]),
         monitor=monitored(cfg),
+        lower=lower_is_better_of(cfg, monitored(cfg)),
     )

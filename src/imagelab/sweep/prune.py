@@ -11,7 +11,6 @@ import optuna
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from imagelab.metrics.names import lower_is_better
 from imagelab.sweep.bayes import study
 from imagelab.terminal import screen
 from imagelab.training.stop import Pruned
@@ -23,13 +22,14 @@ class Prune(Callback):
     Args:
         trial: What `IMAGELAB_TRIAL` says: number, pruner, patience and the file of the study.
         monitor: The metric that trials are compared by.
+        lower: Whether a smaller value of it is the better one.
         epochs: Of the whole run.
     """
 
-    def __init__(self, *, trial: str, monitor: str, epochs: int) -> None:
+    def __init__(self, *, trial: str, monitor: str, lower: bool, epochs: int) -> None:
         number, name, patience, file = trial.split(":", 3)
         self.monitor, self.hopeless = monitor, False
-        found = study(Path(file), lower_is_better(monitor), pruner_of(name, int(patience), epochs))
+        found = study(Path(file), lower, pruner_of(name, int(patience), epochs))
         self.trial = optuna.trial.Trial(found, found.get_trials(deepcopy=False)[int(number)]._trial_id)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagelab.metrics.names import lower_is_better
 from imagelab.problem import Problem
 from imagelab.sweep import started, table
 from imagelab.sweep.random_search import Random
@@ -43,9 +42,9 @@ class Refine(Random):
         return [f"trainer.max_epochs={self.epochs}"]
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
-        content, (rows, monitor) = started.read(self.coarse), table.read(self.coarse)
+        content, (rows, _) = started.read(self.coarse), table.read(self.coarse)
         finished = [row for row in rows if row.status == FINISHED]
-        good = table.ranked(finished, lower_is_better(monitor))
+        good = table.ranked(finished, content["lower"])
         if len(good) < LEAST:
             raise Problem(
                 f"from={self.coarse}: {len(good)} of its trials have finished, and a region takes {LEAST}; "

@@ -14,7 +14,6 @@ from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from imagelab.metrics.names import lower_is_better
 from imagelab.runs import claim
 from imagelab.sweep import leaderboard, space, started, table
 from imagelab.sweep.launcher import Running, begun
@@ -74,7 +73,6 @@ class Sweep:
                 self.ranges[name] = found
         self.rows: dict[int, Row] = {}
         self.running: dict[int, tuple[Trial, dict[str, str], Running]] = {}
-        self.lower = lower_is_better(plan.monitor)
 
     def run(self) -> list[Row]:
         """Run all trials that have not ended; the rows of all."""
@@ -89,14 +87,14 @@ class Sweep:
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         rows = [self.rows[number] for number in sorted(self.rows)]
-        screen.say(leaderboard.closing(rows, self.folder, self.plan, self.lower))
+        screen.say(leaderboard.closing(rows, self.folder, self.plan))
         return rows
 
     def _begin(self) -> None:
         plan, shown = self.plan, {name.lstrip("+"): found.text() for name, found in self.ranges.items()}
         content = {"typed": plan.typed, "choice": plan.choice, "fixed": self.fixed, "space": shown}
-        started.begin(self.folder, content | {"monitor": plan.monitor})
-        plan.search.begin(self.folder, self.ranges, self.lower)
+        started.begin(self.folder, content | {"monitor": plan.monitor, "lower": plan.lower})
+        plan.search.begin(self.folder, self.ranges, plan.lower)
         if (self.folder / table.FILE).is_file():
             self.rows = {row.number: row for row in table.read(self.folder)[0]}
         screen.say(leaderboard.opening(plan, self.folder, shown))

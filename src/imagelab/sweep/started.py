@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from imagelab.config.trust import refuse_untrusted, refuse_untrusted_words
+from imagelab.metrics.table import lower_is_better
 from imagelab.problem import Problem, nearest
 from imagelab.runs import files
 
@@ -47,14 +48,16 @@ def read(folder: Path) -> dict[str, Any]:
     """What a sweep does.
 
     `typed`: its words. `choice`: the keys of its `sweep=`, or None. `fixed`: words of all trials. `space`:
-    what is searched, by key, in Hydra's words. `monitor`: what trials are compared by.
+    what is searched, by key, in Hydra's words. `monitor`: what trials are compared by. `lower`: whether a
+    smaller value of it is the better one.
     """
     content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise Problem(f"{folder / FILE} holds nothing: the sweep was killed before it began.")
     refuse_untrusted(content, folder / FILE)
     refuse_untrusted_words([*content["typed"], *content["fixed"]], folder / FILE)
-    return content
+    # One from before it was kept watches a metric of the table.
+    return content if "lower" in content else content | {"lower": lower_is_better(content["monitor"])}
 
 
 def begin(folder: Path, content: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The progress bar: epoch, loss, validation metrics, rate and time left; one line an epoch to keep."""
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,16 +12,20 @@ from rich.text import Text
 from imagelab.terminal import screen
 
 PAUSE = 0.25  # seconds between two looks at the loss, which lies on the device
-SHOWN = ("val/loss", "val/accuracy")
+LOSS = "val/loss"
 
 
 class ProgressBar(Callback):
     """Redraw a bar by the clock, not by the step, and say a line after each epoch; the first rank only.
 
     A terminal shows both, a pipe or a file only the lines. The module tells its loss by `running_loss()`.
+
+    Args:
+        shown: Names of the metrics to show, "val/accuracy"; a line also has the validation loss.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown: Sequence[str]) -> None:
+        self.shown = tuple(name for name in dict.fromkeys(shown) if name != LOSS)
         self.live: Live | None = None
         self.due = float("inf")  # when the bar is redrawn next
         self.warm: tuple[float, int] | None = None  # clock and batches done after the first batch here
@@ -49,7 +54,8 @@ class ProgressBar(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            screen.say(self._words(trainer, pl_module, int(trainer.num_training_batches) - 1))
+            last = int(trainer.num_training_batches) - 1
+            screen.say(self._words(trainer, pl_module, last, (LOSS, *self.shown)))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop()
@@ -60,7 +66,7 @@ class ProgressBar(Callback):
     def _draw(self, trainer: Trainer, module: LightningModule, batch_idx: int) -> None:
         if self.live is None:
             return
-        words = self._words(trainer, module, batch_idx, ("val/accuracy",))
+        words = self._words(trainer, module, batch_idx, self.shown)
         room = screen.terminal.width - 1
         width = max(0, room - len(words) - 2)  # the words matter more than the bar
         shown = bar((batch_idx + 1) / int(trainer.num_training_batches), width)
@@ -68,9 +74,7 @@ class ProgressBar(Callback):
         self.live.update(shown, refresh=True)
         self.due = time.monotonic() + PAUSE
 
-    def _words(
-        self, trainer: Trainer, module: LightningModule, batch_idx: int, shown: tuple[str, ...] = SHOWN
-    ) -> str:
+    def _words(self, trainer: Trainer, module: LightningModule, batch_idx: int, shown: Sequence[str]) -> str:
         loss = module.running_loss()  # pyright: ignore[reportCallIssue] - ours has it
         found = trainer.callback_metrics
         return line(

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
+from imagelab.config.monitor import headline, metrics_of
 from imagelab.config.rules.combinations import watchers
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
-from imagelab.metrics.classification import FEW
 from imagelab.problem import Problem, some_of
 
 NAMED = 10  # classes in a sentence
@@ -59,11 +59,13 @@ def label_marks(data: ImageData) -> dict[str, int]:
 
 
 def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:
+    least = {row.name: row.above_classes for row in metrics_of(cfg)}
     for path, node in watchers(cfg).items():
-        if "monitor" in node and str(node["monitor"]).endswith("_top5") and len(classes) <= FEW:
+        above = least.get(str(node.get("monitor")).rpartition("/")[2], 0)
+        if len(classes) <= above:
             yield (
-                f"{path}monitor: {node['monitor']} is measured above {FEW} classes, these data have "
-                f"{len(classes)}; say {path}monitor=val/accuracy"
+                f"{path}monitor: {node['monitor']} is measured above {above} classes, these data have "
+                f"{len(classes)}; say {path}monitor=val/{headline(cfg)}"
             )
 
 

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from imagelab.checkpoints.durable import BEST, LAST, copy_durably, keep_previous
 from imagelab.logger.csv import CsvLogger
-from imagelab.metrics.names import RAW, lower_is_better, metric_of
+from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Seen
 from imagelab.problem import Problem
 from imagelab.training.step_plan import closes_epoch, closes_step
@@ -28,12 +28,14 @@ class Saver(Checkpoint):
     Args:
         folder: The checkpoints' folder.
         monitor: The metric that names the best epoch.
+        lower: Whether a smaller value of it is the better one.
         every: Seconds between checkpoints inside an epoch.
         stop: Asked after every step.
     """
 
-    def __init__(self, *, folder: Path, monitor: str, every: float, stop: StopRequest) -> None:
-        self.folder, self.monitor, self.every, self.stop = folder, monitor, every, stop
+    def __init__(self, *, folder: Path, monitor: str, lower: bool, every: float, stop: StopRequest) -> None:
+        self.folder, self.monitor, self.lower = folder, monitor, lower
+        self.every, self.stop = every, stop
         self.best: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}  # outputs for val in the best epoch, where it was in this process
         self.weights = RAW  # the name of those that were better when last validated, raw or averaged
@@ -125,7 +127,7 @@ class Saver(Checkpoint):
             raise Problem(
                 f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}"
             )
-        sign = -1 if lower_is_better(self.monitor) else 1
+        sign = -1 if self.lower else 1
         values = {name: metrics[metric_of(self.monitor, name)] for name in (RAW, *averages)}
         numbers = {name: sign * value for name, value in values.items() if not math.isnan(value)}
         self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # of equals, the raw ones

@@ -4,7 +4,7 @@ import pytest
 
 from imagelab.config import validate
 from imagelab.config.compose import compose, plain
-from imagelab.config.rules.tasks import monitored
+from imagelab.config.monitor import monitored
 
 SIMCLR = ["task=simclr", "augment=[crop]"]
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, lower_is_better_of
 from imagelab.config.rules.finetune import FINETUNE_RULES
-from imagelab.config.rules.tasks import AUTO, METRICS_WITHOUT_LABELS, MIXES, TASK_RULES, without_labels
+from imagelab.config.rules.tasks import MIXES, TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
 from imagelab.config.rules.tricks import target as _target
 from imagelab.config.rules.values import RANGES
 from imagelab.config.schema import Node
-from imagelab.metrics.names import METRICS, lower_is_better, metric_of
+from imagelab.metrics.names import RAW
 from imagelab.problem import nearest
 
 Rule = Callable[[Node], Iterator[str]]
@@ -59,8 +60,7 @@ def watchers(cfg: Node) -> dict[str, Node]:
 def _metrics_exist(cfg: Node) -> Iterator[str]:
     for path, node in watchers(cfg).items():
         metric = node.get("monitor")
-        known = METRICS_WITHOUT_LABELS if without_labels(cfg) else METRICS
-        known += _averaged_metrics(cfg) if path else (AUTO,)
+        known = _watchable(cfg) + (_averaged_metrics(cfg) if path else (AUTO,))
         if metric is not None and metric not in known:
             hint = nearest(metric, known) or f"; there are {', '.join(known)}"
             yield f"{path}monitor: there is no metric {metric!r}{hint}"
@@ -73,7 +73,7 @@ def _averages_are_alone(cfg: Node) -> Iterator[str]:
     if names and cfg["monitor"] == "train/loss":
         yield (
             f"monitor: train/loss is known of the raw weights only, and {names[0]} averages them; "
-            "say monitor=val/loss or val/accuracy, which is looked at for both"
+            f"say monitor=val/loss or val/{headline(cfg)}, which is looked at for both"
         )
 
 
@@ -89,8 +89,10 @@ def _mixing_needs_two(cfg: Node) -> Iterator[str]:
 def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
     for path, node in watchers(cfg).items():
         metric, mode = str(node.get("monitor")), node.get("mode")
-        right = "min" if lower_is_better(metric) else "max"
-        if metric in METRICS + _averaged_metrics(cfg) and mode in ("min", "max") and mode != right:
+        if metric not in _watchable(cfg) + _averaged_metrics(cfg) or mode not in ("min", "max"):
+            continue
+        right = "min" if lower_is_better_of(cfg, metric) else "max"
+        if mode != right:
             yield f"{path}mode: wants {right} for {metric}, got {mode}"
 
 
@@ -195,7 +197,11 @@ def _device_is_there(cfg: Node) -> Iterator[str]:
 def _averaged_metrics(cfg: Node) -> tuple[str, ...]:
     # Of the average that is there from the first epoch on; SWA's begins late.
     there = any(_target(node) == "EMA" for node in cfg["trick"].values())
-    return tuple(metric_of(metric, "ema") for metric in METRICS if metric.startswith("val/") and there)
+    return known_metrics(cfg, "ema") if there else ()
+
+
+def _watchable(cfg: Node) -> tuple[str, ...]:
+    return (*known_metrics(cfg, RAW), TRAIN_LOSS)
 
 
 RULES: list[Rule] = [

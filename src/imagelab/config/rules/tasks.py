@@ -6,9 +6,7 @@ from imagelab.config import menu
 from imagelab.config.rules.tricks import target
 from imagelab.config.schema import Node
 
-AUTO = "auto"
 WITHOUT_LABELS = ("Autoencoder", "SimCLR")
-METRICS_WITHOUT_LABELS = ("val/loss", "train/loss")
 MIXES = ("Mixup", "CutMix", "CopyPaste")
 
 
@@ -24,13 +22,6 @@ def task_name(cfg: Node) -> str:
 def without_labels(cfg: Node) -> bool:
     """Whether the task is one that needs no labels."""
     return target(cfg["task"]) in WITHOUT_LABELS
-
-
-def monitored(cfg: Node) -> str:
-    """The metric that names the best epoch: where the config says `auto`, the one that fits the task."""
-    if cfg["monitor"] != AUTO:
-        return str(cfg["monitor"])
-    return "val/accuracy" if target(cfg["task"]) == "Classify" else "val/loss"
 
 
 def _labels_are_not_mixed(cfg: Node) -> Iterator[str]:

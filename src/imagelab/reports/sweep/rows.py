@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from imagelab.metrics.names import lower_is_better
 from imagelab.sweep import started, table
 from imagelab.sweep.space import Interval, Range, parsed
 from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, Row
@@ -85,14 +84,13 @@ def read_sweep(folder: Path) -> Sweep:
         Problem: No trial of it has ended yet.
     """
     content, (rows, monitor) = started.read(folder), table.read(folder)
-    lower = lower_is_better(monitor)
-    first = table.ranked(rows, lower)
+    first = table.ranked(rows, content["lower"])
     target = str((content["choice"] or {"_target_": ""})["_target_"])
     return Sweep(
         folder=folder,
         rows=[*first, *(row for row in rows if row.value is None)],
         monitor=monitor,
-        lower=lower,
+        lower=content["lower"],
         ranges={name: parsed(name, text, name) for name, text in content["space"].items()},
         fixed=[word.lstrip("+") for word in content["fixed"]],
         typed=[word for word in content["typed"] if not word.startswith("hydra.")],

@@ -1,0 +1,39 @@
+"""Which metrics a run has, by its task, and which of them names its best epoch; needs no torch."""
+
+from imagelab.config.rules.tasks import without_labels
+from imagelab.config.schema import Node
+from imagelab.metrics.names import metric_of
+from imagelab.metrics.table import LOSS, Metric, lower_is_better, rows_of
+
+AUTO = "auto"
+TRAIN_LOSS = f"train/{LOSS}"
+
+
+def metrics_of(cfg: Node) -> tuple[Metric, ...]:
+    """The rows of the task's metrics, the most telling one first."""
+    return rows_of("" if without_labels(cfg) else "classes")
+
+
+def headline(cfg: Node) -> str:
+    """The name of the metric that a run is judged by unless the config names another one."""
+    return metrics_of(cfg)[0].name
+
+
+def monitored(cfg: Node) -> str:
+    """The metric that names the best epoch; `auto` stands for the most telling one of the task."""
+    return f"val/{headline(cfg)}" if cfg["monitor"] == AUTO else str(cfg["monitor"])
+
+
+def lower_is_better_of(cfg: Node, metric: str) -> bool:
+    """Whether a smaller value of one of the task's metrics is the better one."""
+    return lower_is_better(metric, metrics_of(cfg))
+
+
+def known_metrics(cfg: Node, weights: str) -> tuple[str, ...]:
+    """The names of the metrics that can be watched.
+
+    Args:
+        cfg: The config of the run.
+        weights: The set of weights that is validated.
+    """
+    return tuple(metric_of(f"val/{row.name}", weights) for row in metrics_of(cfg))

@@ -1,0 +1,81 @@
+"""Lists all metrics: name, which direction is better, when there is one, what computes it; needs no torch.
+
+A row is all that a metric takes besides its function: `monitor`, the progress bar, `evaluate`, reports and
+sweeps read their names from here. A task outside this package brings rows of its own (`contracts.Task`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+LOSS = "loss"  # the metric that every task has, and computes itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A row of the table.
+
+    Args:
+        name: Name of the metric, without that of the split.
+        better: Which direction is better.
+        of: What the network predicts (`Task.predicts`) where there is this metric; empty: every task has it.
+        function: Dotted path of the function that computes it; empty: the task does.
+        above_classes: Number of classes above which there is this metric.
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+    of: str = field(default="")
+    function: str = field(default="")
+    above_classes: int = field(default=0)
+
+
+OF_CLASSES = "imagelab.metrics.classification"
+METRICS = (
+    Metric(name="accuracy", better="higher", of="classes", function=f"{OF_CLASSES}.accuracy"),
+    Metric(name="accuracy_macro", better="higher", of="classes", function=f"{OF_CLASSES}.accuracy_macro"),
+    Metric(name="f1_macro", better="higher", of="classes", function=f"{OF_CLASSES}.f1_macro"),
+    Metric(name="ece", better="lower", of="classes", function=f"{OF_CLASSES}.ece"),
+    Metric(
+        name="accuracy_top5",
+        better="higher",
+        of="classes",
+        function=f"{OF_CLASSES}.accuracy_top5",
+        above_classes=10,
+    ),
+    Metric(name=LOSS, better="lower"),
+)
+
+
+def rows_of(predicts: str, own: Iterable[Metric] = ()) -> tuple[Metric, ...]:
+    """The metrics of a task, the most telling one first, the loss last.
+
+    Args:
+        predicts: What its network predicts: "classes"; empty: nothing.
+        own: Rows that the task brings itself.
+
+    >>> [row.name for row in rows_of("")], rows_of("classes")[0].name
+    (['loss'], 'accuracy')
+    """
+    return (*own, *(row for row in METRICS if row.of in ("", predicts)))
+
+
+def row_of(metric: str, rows: Iterable[Metric] = METRICS) -> Metric:
+    """The row of a metric, with or without the name of a split before it.
+
+    >>> row_of("val/accuracy_top5").above_classes
+    10
+
+    Raises:
+        KeyError: There is none.
+    """
+    return {row.name: row for row in rows}[metric.rpartition("/")[2]]
+
+
+def lower_is_better(metric: str, rows: Iterable[Metric] = METRICS) -> bool:
+    """Whether a smaller value of a metric is the better one.
+
+    >>> lower_is_better("val/loss"), lower_is_better("val/accuracy")
+    (True, False)
+    """
+    return row_of(metric, rows).better == "lower"

@@ -44,7 +44,7 @@ from imagelab.config.compose import compose
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
-from imagelab.data.memory import fits_in_memory, in_memory
+from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.data.parallel import cores
 from imagelab.data.storage import Storage
 
@@ -110,7 +110,7 @@ def ours(
 
     def epoch() -> Iterator[int]:
         loader.sampler.set_epoch(next(epochs))  # pyright: ignore[reportAttributeAccessIssue]
-        return (len(data.inputs(batch, train=True, rank=0).images) for batch in loader)
+        return (len(data.prepare_batch(batch, train=True, rank=0).images) for batch in loader)
 
     return epoch
 
@@ -119,7 +119,7 @@ def cifar10(root: Path) -> dict[str, tuple[Epoch, int]]:
     """The sides by name, and how many batches of each are timed."""
     folder = ImageFolder(str(root / "cifar10" / "train"))
     files = Files([path for path, _ in folder.samples], np.array(folder.targets))
-    images = in_memory(files, size=None).images.permute(0, 2, 3, 1).contiguous().numpy()
+    images = decode_once(files, size=None).images.permute(0, 2, 3, 1).contiguous().numpy()
     transform = v2.Compose([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip(), *to_float()])
     crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
     dataset = PilImages(images, files.labels, transform)

@@ -41,7 +41,7 @@ def test_accumulated_batches_step_as_one_batch_also_in_the_short_last_window(tmp
     parts = built([*words, "data.batch_size=24", "trainer.accumulate_grad_batches=2"], tmp_path / "ours")
     before = {name: value.clone() for name, value in parts.classifier.net.named_parameters()}
     batches = [
-        parts.data.inputs(batch, train=True, rank=0)
+        parts.data.prepare_batch(batch, train=True, rank=0)
         for batch in parts.data.train_loader(epoch=0, start=0, rank=0, ranks=1)
     ]
     assert len(batches) == 5
@@ -117,7 +117,7 @@ def test_metrics_of_mixed_batches_are_of_hard_labels(tmp_path):
     right = count = 0
     with torch.inference_mode():
         for batch in images:
-            inputs = parts.data.inputs(batch, train=False, rank=0)
+            inputs = parts.data.prepare_batch(batch, train=False, rank=0)
             right += int((parts.classifier.eval()(inputs.images).argmax(1) == batch.labels).sum())
             count += len(batch.labels)
     assert float(parts.trainer.callback_metrics["val/accuracy"]) == pytest.approx(right / count)

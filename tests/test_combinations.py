@@ -152,13 +152,13 @@ def test_no_group_of_ours_carries_a_scale_that_nobody_reads(tmp_path):
 def test_accuracy_is_of_hard_labels_and_perfect_for_perfect_predictions(tmp_path):
     data = built([*SHORT, "augment=[mixup,cutmix]"], tmp_path).data
     (batch, *_) = data.eval_loader("val", rank=0, ranks=1)
-    inputs = data.inputs(batch, train=False, rank=0)
+    inputs = data.prepare_batch(batch, train=False, rank=0)
     assert inputs.targets.dtype == torch.int64
     perfect = 20.0 * torch.nn.functional.one_hot(inputs.targets, 10)
     metrics = split_metrics(perfect, inputs.targets, torch.nn.functional.cross_entropy)
     assert {float(metrics[name]) for name in ("accuracy", "accuracy_macro", "f1_macro")} == {1.0}
     (mixed, *_) = data.train_loader(epoch=0, start=0, rank=0, ranks=1)
-    assert data.inputs(mixed, train=True, rank=0).targets.is_floating_point()
+    assert data.prepare_batch(mixed, train=True, rank=0).targets.is_floating_point()
 
 
 def test_accuracy_is_micro_and_the_macro_average_says_so_in_its_name():

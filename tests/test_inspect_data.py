@@ -87,7 +87,7 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
     ("words", "sentence"),
     [
         (["data=folder", "data.root=PHOTOS/trian"], "did you mean 'train'"),
-        (["data=folder", "data.root=PHOTOS/val/b/copy.jpg"], "is a file: expected a folder"),
+        (["data=folder", "data.root=PHOTOS/val/b/copy.jpg"], "is a file; set it to a folder"),
         (["data=folder"], "data.root: Folder needs it; say data.root=DIR"),
         (["data=folder", "data.root=EMPTY"], "has no class folders"),
         (["data=folder", "data.root=PHOTOS", "data.classes=[a,c]"], "there is no class 'c'"),

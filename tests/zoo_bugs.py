@@ -154,14 +154,14 @@ def preprocessed_by(kind: type[Preprocess]) -> Plant:
 
 
 class ValRaw(ImageData):
-    def inputs(self, batch, *, train, rank):
-        found = super().inputs(batch, train=train, rank=rank)
+    def prepare_batch(self, batch, *, train, rank):
+        found = super().prepare_batch(batch, train=train, rank=rank)
         return found if train else found._replace(images=batch.images.float().expand_as(found.images) / 255)
 
 
 class ValAugmented(ImageData):
-    def inputs(self, batch, *, train, rank):
-        found = super().inputs(batch, train=train, rank=rank)
+    def prepare_batch(self, batch, *, train, rank):
+        found = super().prepare_batch(batch, train=train, rank=rank)
         if train:
             return found
         shifts = torch.randint(-2, 3, (len(found.images),)).tolist()
@@ -170,8 +170,8 @@ class ValAugmented(ImageData):
 
 
 class ValUnordered(ImageData):
-    def inputs(self, batch, *, train, rank):
-        found = super().inputs(batch, train=train, rank=rank)
+    def prepare_batch(self, batch, *, train, rank):
+        found = super().prepare_batch(batch, train=train, rank=rank)
         return found if train else found._replace(labels=found.labels.roll(1), targets=found.targets.roll(1))
 
 

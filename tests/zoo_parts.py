@@ -87,8 +87,8 @@ class NeverEvaluates(Classifier):
 
 
 class Scrambled(ImageData):
-    def inputs(self, batch, *, train, rank):
-        found = super().inputs(batch, train=train, rank=rank)
+    def prepare_batch(self, batch, *, train, rank):
+        found = super().prepare_batch(batch, train=train, rank=rank)
         order = torch.rand(found.images.shape).flatten(2).argsort(2)
         return found._replace(images=found.images.flatten(2).gather(2, order).reshape(found.images.shape))
 

@@ -22,7 +22,7 @@ from imagelab.config.rules.tasks import task_name
 from imagelab.config.rules.tricks import FINETUNING
 from imagelab.config.schema import Node
 from imagelab.contracts import Penalty, Rewire, Task
-from imagelab.data.decisions import wording
+from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import reader_of
@@ -124,7 +124,7 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
         source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, views=task.views, **knobs
     )
     if data.decided:
-        screen.say(f"data.decisions: {wording(data.decided)} ({knobs['decisions']}).")
+        screen.say(f"data.decisions: {summarise(data.decided)} ({knobs['decisions']}).")
     return data
 
 

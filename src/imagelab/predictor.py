@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.data.decode import Unreadable
-from imagelab.data.parallel import each
+from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
 
@@ -41,7 +41,7 @@ class TakesPictures:
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
         """The probabilities of each picture file, in order; the error of those that cannot be read."""
-        pictures = list(each(self._read, paths))
+        pictures = list(map_in_threads(self._read, paths))
         readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
         found = iter(self._probabilities(readable))
         return [picture if isinstance(picture, Unreadable) else next(found) for picture in pictures]

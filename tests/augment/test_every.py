@@ -69,7 +69,7 @@ def epochs(data: ImageData, count: int) -> Iterator[tuple[int, Inputs]]:
     for epoch in range(count):
         loader.sampler.set_epoch(epoch)
         for batch in loader:
-            yield epoch, data.inputs(batch, train=True, rank=0)
+            yield epoch, data.prepare_batch(batch, train=True, rank=0)
 
 
 def by_place(data: ImageData, count: int = 2) -> dict[tuple[int, int], Tensor]:
@@ -120,13 +120,13 @@ def test_a_mix_is_the_same_for_the_same_seed_epoch_step_and_rank_only(choice: st
     data = data_of(in_memory(3), choice, batch_size=16)
     again, other = (data_of(in_memory(3), choice, batch_size=16, seed=seed) for seed in (0, 1))
     (batch,) = [one for one in data.train_loader(epoch=0, start=0, rank=0, ranks=1) if one.step == 1]
-    found = data.inputs(batch, train=True, rank=0)
-    same = again.inputs(batch, train=True, rank=0)
+    found = data.prepare_batch(batch, train=True, rank=0)
+    same = again.prepare_batch(batch, train=True, rank=0)
     assert found.images.equal(same.images)
     assert found.targets.equal(same.targets)
     changes = [(data, batch._replace(epoch=1), 0), (data, batch._replace(step=2), 0), (data, batch, 1)]
     for which, address, rank in [*changes, (other, batch, 0)]:
-        different = which.inputs(address, train=True, rank=rank)
+        different = which.prepare_batch(address, train=True, rank=rank)
         assert not found.images.equal(different.images)
         assert not found.targets.equal(different.targets)
 

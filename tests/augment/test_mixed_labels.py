@@ -69,10 +69,10 @@ def test_metrics_of_a_run_that_mixes_are_those_of_the_hard_labels(tmp_path, monk
 def test_training_batches_keep_their_hard_labels_beside_the_mixed_ones(tmp_path) -> None:
     data = built([*SHORT, "augment=[mixup,cutmix]"], tmp_path).data
     for batch in data.train_loader(epoch=0, start=0, rank=0, ranks=1):
-        inputs = data.inputs(batch, train=True, rank=0)
+        inputs = data.prepare_batch(batch, train=True, rank=0)
         assert inputs.targets.is_floating_point()
         assert inputs.labels.equal(batch.labels)
-        assert data.inputs(batch, train=False, rank=0).targets.equal(batch.labels)
+        assert data.prepare_batch(batch, train=False, rank=0).targets.equal(batch.labels)
 
 
 def test_torchmetrics_would_take_mixed_labels_in_silence_and_be_wrong() -> None:

@@ -35,9 +35,9 @@ def test_other_labels_leave_the_images_alone():
     [
         (torch.zeros(2, 3, 4, 4), [0, 1], "uint8"),
         (torch.zeros(2, 4, 4, dtype=torch.uint8), [0, 1], r"\(2, 4, 4\)"),
-        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), [0], "got 1 and 2"),
+        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), [0], "got 1 labels for 2 images"),
     ],
 )
-def test_what_does_not_fit_is_refused(images, labels, told):
+def test_images_and_labels_that_do_not_fit_are_refused(images, labels, told):
     with pytest.raises(ValueError, match=told):
         Arrays(images, np.array(labels))

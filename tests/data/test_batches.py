@@ -15,7 +15,7 @@ def places(sampler):
     return np.concatenate([address.index for address in sampler])
 
 
-def test_an_epoch_shows_each_sample_once_and_leaves_out_other_ones_each_time():
+def test_an_epoch_shows_each_sample_once_and_drops_different_ones_each_time():
     left_out = set()
     for epoch in range(30):
         seen = places(train_batches(epoch=epoch))
@@ -30,7 +30,7 @@ def test_the_order_follows_from_seed_and_epoch():
     assert not np.array_equal(places(train_batches()), places(train_batches(seed=1)))
 
 
-def test_starting_inside_an_epoch_gives_the_rest_of_it():
+def test_starting_within_an_epoch_gives_the_rest_of_it():
     whole = list(train_batches(epoch=4))
     rest = list(train_batches(epoch=4, start=7))
     assert [address.step for address in rest] == [7, 8, 9]
@@ -65,7 +65,7 @@ def test_balance_shows_every_class_equally_often():
     assert rare.min() >= 3, "all images of rare classes take turns"
 
 
-def test_an_image_that_comes_twice_in_an_epoch_has_other_draws_each_time():
+def test_an_image_that_appears_twice_in_an_epoch_has_different_draws():
     labels = np.repeat([0, 1], [95, 5])
     sampler = train_batches(labels=labels, balance=True)
     keys = np.concatenate([address.keys for address in sampler])
@@ -74,7 +74,7 @@ def test_an_image_that_comes_twice_in_an_epoch_has_other_draws_each_time():
 
 
 @pytest.mark.parametrize(("count", "ranks"), [(103, 1), (103, 2), (41, 2), (40, 4), (5, 2), (8, 3)])
-def test_evaluation_sees_every_sample_once_in_as_many_batches_on_every_rank(count, ranks):
+def test_evaluation_sees_every_sample_once_with_equally_many_batches_per_rank(count, ranks):
     samplers = [EvalBatches(count, batch_size=10, rank=rank, ranks=ranks) for rank in range(ranks)]
     seen = np.concatenate([places(sampler) for sampler in samplers])
     assert sorted(seen) == list(range(count))

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagelab.data.cache import cache_folder, content_key, intact, read_record, whole_file
+from imagelab.data.cache import cache_folder, content_key, intact, read_record, write_atomically
 from imagelab.data.files import Files
 from imagelab.data.folder import Folder
-from imagelab.data.memory import in_memory
+from imagelab.data.memory import decode_once
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.shrunk import shrink_once
 from imagelab.data.statistics import photo_statistics
 from imagelab.problem import Problem
 
 
-def test_the_environment_says_where_the_cache_is(monkeypatch, tmp_path):
+def test_an_environment_variable_sets_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("IMAGELAB_CACHE", str(tmp_path))
     assert cache_folder("scan") == tmp_path / "scan"
     monkeypatch.setenv("IMAGELAB_CACHE", "~/there")
@@ -48,27 +48,28 @@ def test_the_key_changes_with_every_file_their_order_and_the_facts(tmp_path):
     assert len(set(keys)) == 6
 
 
-def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
+def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path):
     target = tmp_path / "new" / "file"
-    with whole_file(target, 3) as file:
+    with write_atomically(target, 3) as file:
         file.write(b"abc")
         assert not target.exists()
     assert target.read_bytes()[:3] == b"abc"
     assert intact(target)
-    with pytest.raises(ZeroDivisionError), whole_file(target, 3) as file:
+    with pytest.raises(ZeroDivisionError), write_atomically(target, 3) as file:
         file.write(bytes([1, 1 // 0]))
     assert target.read_bytes()[:3] == b"abc"
     assert intact(target)
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_disk_with_too_little_space_is_refused_before_the_work(tmp_path, monkeypatch):
+def test_a_disk_with_too_little_space_is_refused_before_work_begins(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 5, 5_000_000))
     refusal = pytest.raises(
-        Problem, match=r"7\.0 MB \(not enough space left on the disk\): free some space, or name"
+        Problem,
+        match=r"7\.0 MB \(not enough space left on the disk\): free some space.*IMAGELAB_CACHE",
     )
-    with refusal, whole_file(tmp_path / "file", 7_000_000):
+    with refusal, write_atomically(tmp_path / "file", 7_000_000):
         pytest.fail("began to work")
     assert list(tmp_path.iterdir()) == []
 
@@ -82,17 +83,19 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
     return content[:place] if kind == 1 else content + b"\0" * int(rng.integers(1, 9))
 
 
-def test_each_of_200_damages_is_noticed_and_what_is_whole_is_not(tmp_path, caplog):
+def test_each_of_200_damages_is_noticed_without_false_alarms(tmp_path, caplog):
     file, rng = tmp_path / "store", np.random.default_rng(0)
     for _ in range(200):
-        with whole_file(file, 5000) as out:
+        with write_atomically(file, 5000) as out:
             out.write(rng.bytes(1000))
             out.write(rng.bytes(4000))
         assert intact(file)
         assert not caplog.records
         file.write_bytes(damaged(file.read_bytes(), rng))
         assert not intact(file)
-        assert [record.getMessage() for record in caplog.records] == [f"{file} is damaged: it is made again"]
+        assert [record.getMessage() for record in caplog.records] == [
+            f"{file} is damaged and will be rebuilt"
+        ]
         caplog.clear()
 
 
@@ -120,7 +123,7 @@ def test_a_damaged_store_gives_the_same_pixels_as_before_it_was_damaged(kind, tm
             size=8, channels=3, mean=[0.0] * 3, std=[1.0] * 3, resize=8, interpolation="bilinear"
         )
         return [
-            in_memory(files, size=None).images.numpy().copy(),
+            decode_once(files, size=None).images.numpy().copy(),
             np.stack([photos.photo(place, None) for place in range(len(photos))]),
             np.array(photo_statistics(photos, files.paths, geometry)),
         ]

@@ -54,7 +54,7 @@ def test_photos_are_decoded_no_larger_than_needed():
     assert photos.asked == [10, 10]
 
 
-def test_photos_come_as_the_device_likes_them():
+def test_photos_come_channels_last():
     images = PhotoBatches(Recorder(2), preprocess=PLAIN, augment=None)[address(0, 1)].images
     assert images.is_contiguous(memory_format=torch.channels_last)
 

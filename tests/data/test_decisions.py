@@ -67,7 +67,7 @@ def test_pixels_go_with_their_labels(pets, tmp_path):
     assert values == [10 * int(Path(name).stem) for name in found.named["train"].names]
 
 
-def test_images_without_files_go_by_their_place_in_the_source_whatever_is_held_out(tmp_path):
+def test_images_without_files_are_named_by_their_place_in_the_source(tmp_path):
     before = data(["data=digits"])
     names = before.named["train"].names[:2] + before.named["test"].names[:1]
     lines = [f"{names[0]},drop,", f"{names[1]},relabel,7", f"{names[2]},drop,"]
@@ -92,7 +92,7 @@ def test_files_may_be_named_by_their_path_too(pets, tmp_path, monkeypatch):
         (
             ["train/cat/0.png,drp,"],
             "",
-            "line 2: the decision 'drp' is none of keep, drop, relabel; .* 'drop'",
+            "line 2: wants one of keep, drop, relabel, got 'drp'; did you mean 'drop'",
         ),
         (["train/cat/0.png,relabel,dgo"], "", "no class 'dgo' among cat, dog; did you mean 'dog'"),
         (
@@ -100,20 +100,24 @@ def test_files_may_be_named_by_their_path_too(pets, tmp_path, monkeypatch):
             "",
             "no image 'train/cat/00.png' in the data; did you mean 'train/cat/0.png'",
         ),
-        (["train/cat/0.png,keep,", "./train/cat/0.png,drop,"], "", "decided on line 2 already"),
+        (
+            ["train/cat/0.png,keep,", "./train/cat/0.png,drop,"],
+            "",
+            "has a decision on line 2; keep one",
+        ),
         (
             ["train/cat/0.png,keep,"],
             "name,what,label",
-            "has the columns name,what,label: expected file,decision",
+            r"must have the columns file,decision\[,label\], got name,what,label; .*labels=true",
         ),
     ],
 )
-def test_what_is_not_understood_is_one_sentence(pets, tmp_path, lines, head, sentence):
+def test_a_bad_table_is_reported_in_one_sentence(pets, tmp_path, lines, head, sentence):
     with pytest.raises(Problem, match=sentence):
         data([*folder(pets), table(tmp_path, *lines, head=head or "file,decision,label")])
 
 
-def test_a_table_that_is_not_there_is_one_sentence(pets):
+def test_a_missing_table_is_reported_in_one_sentence(pets):
     with pytest.raises(Problem, match=r"data.decisions: no\.csv cannot be read .No such file"):
         data([*folder(pets), "data.decisions=no.csv"])
 

@@ -104,7 +104,7 @@ def test_sixteen_bits_a_channel_are_scaled_in_colour_too(tmp_path):
         (np.array([[-1.0, np.nan, 1.0]], np.float32), [0, 0, 255]),
     ],
 )
-def test_wide_greys_find_their_white(tmp_path, values, expected):
+def test_wide_greys_are_scaled_to_their_white(tmp_path, values, expected):
     assert decode(saved(tmp_path, values, "a.tif"))[0, :, 0].tolist() == expected
 
 
@@ -122,7 +122,7 @@ def test_one_bit_is_black_and_white(tmp_path):
         ("LA", (0, 255), (0, 0, 0)),
     ],
 )
-def test_alpha_lies_on_white(tmp_path, mode, colour, expected):
+def test_transparency_is_put_on_white(tmp_path, mode, colour, expected):
     assert near(decode(saved(tmp_path, Image.new(mode, (8, 8), colour), "a.png"))[4, 4], expected, by=1)
 
 
@@ -217,7 +217,7 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, name, options, share):
             read(path)
 
 
-def test_a_damaged_jpeg_is_refused_where_pillow_and_opencv_hand_it_out(tmp_path):
+def test_a_damaged_jpeg_is_refused_although_pillow_and_opencv_accept_it(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     path = saved(tmp_path, noise, "a.jpg")
     data = bytearray(path.read_bytes())
@@ -247,7 +247,7 @@ def test_a_png_with_a_wrong_checksum_is_refused(tmp_path):
         (b"\xff\xd8\xff\xe0", "not a picture|truncated|Truncated"),
     ],
 )
-def test_what_is_no_picture_is_refused_with_the_reason(tmp_path, content, reason):
+def test_a_file_that_is_not_a_picture_is_refused_with_the_reason(tmp_path, content, reason):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(Unreadable, match=reason):
         decode(tmp_path / "a.jpg")
@@ -260,7 +260,7 @@ def test_missing_files_and_folders_are_refused_with_the_reason(tmp_path):
         decode(tmp_path)
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused_before_it_does(tmp_path):
+def test_a_picture_that_would_exhaust_memory_is_refused_in_advance(tmp_path):
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -278,7 +278,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_does(tmp_path
             decode(tmp_path / name)
 
 
-def test_the_ending_says_nothing(tmp_path):
+def test_the_extension_does_not_matter(tmp_path):
     path = saved(tmp_path, quarters(), "a.png")
     wrong = path.rename(tmp_path / "a.jpg")
     assert (decode(wrong) == quarters()).all()

@@ -40,6 +40,6 @@ def test_a_broken_photo_is_named(files, tmp_path):
         files.photo(1, None)
 
 
-def test_as_many_labels_as_paths_are_needed():
-    with pytest.raises(ValueError, match="got 1 and 2"):
+def test_each_path_needs_a_label():
+    with pytest.raises(ValueError, match="got 1 labels for 2 paths"):
         Files(["a", "b"], np.array([0]))

@@ -33,7 +33,7 @@ def test_images_in_memory_keep_their_size_and_give_the_constants():
     assert found.mean == pytest.approx([0.2])
 
 
-def test_a_size_that_is_asked_for_wins():
+def test_a_given_size_takes_precedence():
     assert fit_preprocess(None, 64, arrays(), arrays()).size == 64
     assert fit_preprocess(OF_WEIGHTS, 64, arrays(3), arrays(3)).resize == 64
 
@@ -43,7 +43,7 @@ def test_weights_bring_their_constants_but_not_their_size_to_images_in_memory():
     assert (found.size, found.channels, found.mean) == (8, 3, OF_WEIGHTS.mean)
 
 
-def test_photos_are_cut_as_the_weights_want_them(files):
+def test_photos_are_cropped_as_the_weights_expect(files):
     assert fit_preprocess(OF_WEIGHTS, None, files, files) is OF_WEIGHTS
     other = fit_preprocess(OF_WEIGHTS, 112, files, files)
     assert (other.size, other.resize, other.std) == (112, 116, OF_WEIGHTS.std)
@@ -62,7 +62,7 @@ def test_fitting_again_changes_nothing(files):
         assert fit_preprocess(once, 16, images, images) == once
 
 
-def test_images_of_no_known_kind_are_refused():
+def test_images_of_an_unknown_type_are_refused():
     class Strange:
         labels = np.zeros(1)
 

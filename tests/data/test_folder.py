@@ -86,7 +86,7 @@ def test_a_class_may_be_called_train(tmp_path, write_classes):
     assert source.classes == ["plane", "train"]
 
 
-def test_endings_count_in_any_case_and_strays_do_not(tmp_path, write_classes, write_picture):
+def test_extensions_match_in_any_case_and_other_files_are_ignored(tmp_path, write_classes, write_picture):
     write_classes(tmp_path, 1, "cat", "dog")
     write_picture(tmp_path / "cat" / "a.PNG")
     write_picture(tmp_path / "cat" / "deeper" / "b.JPeG")
@@ -104,7 +104,7 @@ def test_endings_count_in_any_case_and_strays_do_not(tmp_path, write_classes, wr
     ]
 
 
-def test_links_to_folders_are_followed_but_not_in_a_ring(tmp_path, write_classes):
+def test_links_to_folders_are_followed_but_not_in_a_circle(tmp_path, write_classes):
     write_classes(tmp_path / "far", 2, "cat")
     write_classes(tmp_path / "root", 1, "dog")
     (tmp_path / "root" / "cat").symlink_to(tmp_path / "far" / "cat")
@@ -113,7 +113,7 @@ def test_links_to_folders_are_followed_but_not_in_a_ring(tmp_path, write_classes
     assert source.splits["train"].labels.tolist() == [0, 0, 1]
 
 
-def test_the_labels_of_a_table_are_taken_where_there_is_one(tmp_path, write_picture):
+def test_a_table_of_labels_takes_precedence(tmp_path, write_picture):
     for k in range(4):
         write_picture(tmp_path / "all" / f"{k}.png", seed=k)
     table = tmp_path / "labels.csv"
@@ -146,10 +146,10 @@ def test_the_real_photos_come_with_their_sizes(hymenoptera):
     ("files", "root", "said"),
     [
         (["datasets/a.png"], "dataset/birds", "has no folder 'dataset'; did you mean 'datasets'"),
-        (["a.png"], "a.png", "is a file: expected a folder"),
+        (["a.png"], "a.png", "is a file; set it to a folder"),
         ([".hidden"], "", r"no class folders \(it is empty\)"),
         (["a.png"], "", r"no class folders \(it holds 1 \.png files\).*labels\.csv"),
-        (["cat/1.png"], "", r"one class only \(cat\)"),
+        (["cat/1.png"], "", r"only one class \(cat\): add"),
         (
             ["a/1.png", "b/1.png", "c/.x", "d/.x"],
             "",
@@ -159,12 +159,12 @@ def test_the_real_photos_come_with_their_sizes(hymenoptera):
         (
             ["train/a/1.png", "train/b/1.png", "val/z/1.png"],
             "",
-            "classes in val that training never shows: z",
+            "val has classes that train does not have: z; add .*, or remove",
         ),
         (
             ["train/a/1.png", "train/b/1.png", "test/c/1.png"],
             "",
-            "classes in test that training never shows: c",
+            "test has classes that train does not have: c; add .*, or remove",
         ),
         (["train/a/1.png", "train/b/1.png", "val/a/.x"], "", r"without pictures in .*val: a"),
         (["val/a/1.png", "val/b/1.png"], "", "has val/ but no train/"),
@@ -177,7 +177,7 @@ def test_the_real_photos_come_with_their_sizes(hymenoptera):
         (["train/a/1.png", "val/a/1.png", "valid/a/1.png"], "", "val and valid, which mean the same split"),
     ],
 )
-def test_what_is_wrong_with_a_folder_is_said_in_one_sentence(tmp_path, files, root, said, write_picture):
+def test_a_bad_folder_is_reported_in_one_sentence(tmp_path, files, root, said, write_picture):
     for name in files:
         if name.endswith(".png"):
             write_picture(tmp_path / name)
@@ -208,7 +208,7 @@ def test_unreadable_pictures_are_all_listed_or_left_out_with_a_warning(tmp_path,
     assert "cat/1.png: the file is empty" in caplog.text
 
 
-def test_a_split_of_which_nothing_can_be_read_is_named(tmp_path, write_classes):
+def test_an_unreadable_split_is_named(tmp_path, write_classes):
     for split in ("train", "val"):
         write_classes(tmp_path / split, 1, "cat", "dog")
     for name in ("cat", "dog"):
@@ -226,7 +226,7 @@ def test_a_table_without_training_pictures_is_refused(tmp_path, write_picture):
             folder(tmp_path)
 
 
-def test_a_class_of_which_nothing_can_be_read_is_named(tmp_path, write_classes):
+def test_an_unreadable_class_is_named(tmp_path, write_classes):
     write_classes(tmp_path, 2, "cat", "dog")
     for k in range(2):
         (tmp_path / "dog" / f"{k}.png").write_bytes(b"")

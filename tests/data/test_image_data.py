@@ -54,7 +54,7 @@ def epochs(data, count, *, epoch=0, start=0):
     loader = data.train_loader(epoch=epoch, start=start, rank=0, ranks=1)
     for number in range(epoch, epoch + count):
         loader.sampler.set_epoch(number)
-        yield from (data.inputs(batch, train=True, rank=0) for batch in loader)
+        yield from (data.prepare_batch(batch, train=True, rank=0) for batch in loader)
 
 
 class Watch(lightning.LightningModule):
@@ -131,9 +131,9 @@ def test_a_full_batch_holds_all_training_images():
         (
             512,
             1,
-            r"data\.batch_size: 512 is more than the 108 training images; say data.*=full, .* up to 108",
+            r"data\.batch_size: 512 is more than the 108 training images; .*full.* 108 or less",
         ),
-        (60, 2, "60 on each of 2 devices is more than the 108 training images; .* up to 54"),
+        (60, 2, "60 on each of 2 devices is more than the 108 training images; .*full.* 54 or less"),
     ],
 )
 def test_a_batch_that_is_larger_than_the_set_is_refused(batch_size, ranks, told):
@@ -150,22 +150,22 @@ def test_what_the_first_step_would_refuse_is_refused_at_once():
 def test_training_images_are_augmented_and_others_are_not():
     data = image_data(augment=[Flip(p=1.0)])
     batch = next(iter(data.train_loader(epoch=0, start=0, rank=0, ranks=1)))
-    plain = data.inputs(batch, train=False, rank=0)
-    assert torch.equal(data.inputs(batch, train=True, rank=0).images, plain.images.flip(-1))
+    plain = data.prepare_batch(batch, train=False, rank=0)
+    assert torch.equal(data.prepare_batch(batch, train=True, rank=0).images, plain.images.flip(-1))
     assert torch.equal(data.preprocess.denormalise(plain.images), data.splits["train"].images[batch.index])
     assert torch.equal(plain.targets, plain.labels)
 
 
-def test_mixing_is_another_one_in_every_batch_epoch_and_rank_and_can_be_had_again():
+def test_mixing_differs_by_batch_epoch_and_rank_and_is_reproducible():
     data = image_data(augment=[Mixup(alpha=1.0, p=1.0)])
     first, again = ([seen.targets for seen in epochs(data, 3)] for _ in range(2))
     shares = {float(targets.max(1).values.min()) for targets in first}
     assert len(shares) == 30
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
     batch = next(iter(data.train_loader(epoch=0, start=0, rank=0, ranks=2)))
-    mixed = [data.inputs(batch, train=True, rank=rank).targets for rank in range(2)]
+    mixed = [data.prepare_batch(batch, train=True, rank=rank).targets for rank in range(2)]
     assert not torch.equal(*mixed)
-    assert not data.inputs(batch, train=False, rank=0).targets.is_floating_point()
+    assert not data.prepare_batch(batch, train=False, rank=0).targets.is_floating_point()
 
 
 def test_mixed_targets_are_those_of_the_labels():
@@ -183,7 +183,7 @@ def test_no_draw_is_ever_repeated(photos, workers, own_cache):
     assert len(set(drawn)) == len(drawn)
 
 
-def test_pixels_do_not_depend_on_the_workers_nor_on_where_a_run_started(photos, own_cache):
+def test_pixels_depend_neither_on_the_workers_nor_on_where_a_run_resumes(photos, own_cache):
     expected = list(epochs(photo_data(photos), 3))
     for workers in (1, 2, 3):
         data = photo_data(photos, workers=workers)
@@ -197,7 +197,7 @@ def test_transforms_of_a_library_work_on_images_in_memory_too():
     data = image_data(augment=[Flip(p=1.0), albumentations.InvertImg(p=1), Flip(p=1.0)], workers=2)
     batch = next(iter(data.train_loader(epoch=0, start=0, rank=0, ranks=1)))
     assert torch.equal(batch.images, 255 - data.splits["train"].images[batch.index])
-    assert torch.equal(data.inputs(batch, train=True, rank=0).images, data.preprocess(batch.images))
+    assert torch.equal(data.prepare_batch(batch, train=True, rank=0).images, data.preprocess(batch.images))
 
 
 def test_evaluation_shows_every_image_once():
@@ -239,7 +239,7 @@ def test_a_trainer_gets_what_the_network_needs(tmp_path):
         ((1, 2), (1, 3), {"limit_train_batches": 6}),
     ],
 )
-def test_a_trainer_goes_on_where_it_was(tmp_path, stop_at, then, settings, workers):
+def test_a_trainer_resumes_where_it_was(tmp_path, stop_at, then, settings, workers):
     augment = [Flip(p=0.5), albumentations.GaussNoise(p=1), Mixup(alpha=1.0, p=1.0)]
     whole = fit(image_data(augment=augment, workers=workers), tmp_path, stop_at=stop_at, **settings)
     data = image_data(augment=augment, workers=workers)

@@ -27,7 +27,7 @@ def test_order_of_columns_quotes_blanks_and_the_mark_of_excel_do_not_matter(tabl
     }
 
 
-def test_files_are_looked_for_beside_the_table_and_then_in_root(table, tmp_path):
+def test_files_are_searched_beside_the_table_and_then_in_root(table, tmp_path):
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "b.png").write_bytes(b"x")
     inner = tmp_path / "tables" / "t.csv"
@@ -39,9 +39,9 @@ def test_files_are_looked_for_beside_the_table_and_then_in_root(table, tmp_path)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name,label\na.png,x\n", r"has the columns name,label: expected file,label\[,split\]"),
-        ("file;label\na.png;x\n", "has the columns file;label: expected"),
-        ("", r"has the columns \(none\)"),
+        ("name,label\na.png,x\n", r"must have the columns file,label\[,split\], got name,label"),
+        ("file;label\na.png;x\n", r"must have the columns file,label\[,split\], got file;label"),
+        ("", r"must have the columns .*, got \(none\)"),
         (
             "file,label,split\na.png,x,train\nb.png,y,trian\n",
             r"unknown splits .*train, val or test.*: trian \(line 3\)",
@@ -55,14 +55,14 @@ def test_files_are_looked_for_beside_the_table_and_then_in_root(table, tmp_path)
         ("file,label\na.png,x\n./a.png,y\n", r"more than once: .*a\.png \(line 2\), .*a\.png \(line 3\)"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_said_with_its_line(table, text, said):
+def test_a_mistake_in_a_table_is_reported_with_its_line(table, text, said):
     table.write_text(text)
     with pytest.raises(Problem, match=said) as problem:
         read_manifest(table, table.parent)
     assert str(table) in str(problem.value)
 
 
-def test_a_table_that_is_no_text_is_refused(table):
+def test_a_table_that_is_not_text_is_refused(table):
     table.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Problem, match="cannot be read as a table"):
         read_manifest(table, table.parent)

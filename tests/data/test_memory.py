@@ -11,7 +11,7 @@ from imagelab.data.cache import cache_folder
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.folder import Folder
-from imagelab.data.memory import fits_in_memory, in_memory
+from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.problem import Problem
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -33,7 +33,7 @@ def files(write_picture):
 
 def test_pictures_of_one_size_keep_every_pixel(tmp_path, files):
     pictures = files(tmp_path, [(12, 10)] * 5)
-    arrays = in_memory(pictures, size=None)
+    arrays = decode_once(pictures, size=None)
     assert arrays.images.shape == (5, 3, 10, 12)
     assert arrays.images.dtype == torch.uint8
     assert arrays.labels.tolist() == [0, 1, 2, 3, 4]
@@ -42,11 +42,11 @@ def test_pictures_of_one_size_keep_every_pixel(tmp_path, files):
 
 
 def test_small_pictures_of_one_size_are_not_enlarged(tmp_path, files):
-    assert in_memory(files(tmp_path, [(12, 10)] * 2), size=64).images.shape == (2, 3, 10, 12)
+    assert decode_once(files(tmp_path, [(12, 10)] * 2), size=64).images.shape == (2, 3, 10, 12)
 
 
 @pytest.mark.parametrize("sizes", [[(40, 20), (20, 30), (10, 10)], [(40, 20), (40, 20)]])
-def test_other_pictures_are_resized_and_their_centre_is_kept(tmp_path, sizes):
+def test_other_pictures_are_resized_and_centre_cropped(tmp_path, sizes):
     paths = [tmp_path / f"{k}.png" for k in range(len(sizes))]
     for path, (width, height) in zip(paths, sizes, strict=True):
         ramp = np.add.outer(np.arange(height), np.arange(width)).astype(np.float64)
@@ -54,39 +54,39 @@ def test_other_pictures_are_resized_and_their_centre_is_kept(tmp_path, sizes):
             100 + 100 * (ramp - ramp.mean()) / max(width, height)
         )  # 100 in the centre, even slopes
         Image.fromarray(ramp.clip(0, 255).astype(np.uint8)).save(path)
-    images = in_memory(Files(paths, np.zeros(len(paths), np.int64)), size=16).images.float()
+    images = decode_once(Files(paths, np.zeros(len(paths), np.int64)), size=16).images.float()
     assert images.shape == (len(sizes), 3, 16, 16)
     assert images.mean(dim=(1, 2, 3)).sub(100).abs().max() < 2
     assert (images.diff(dim=2) >= 0).all()
     assert (images.diff(dim=3) >= 0).all()
 
 
-def test_different_sizes_need_one_to_be_named(tmp_path, files):
+def test_pictures_of_different_sizes_need_a_size(tmp_path, files):
     with pytest.raises(Problem, match=r"different sizes \(10 x 10 to 20 x 30 pixels\).*data\.size=SIDE"):
-        in_memory(files(tmp_path, [(10, 30), (20, 10)]), size=None)
+        decode_once(files(tmp_path, [(10, 30), (20, 10)]), size=None)
 
 
 def test_the_second_time_nothing_is_decoded_until_a_file_changes(tmp_path, monkeypatch, files, write_picture):
     pictures = files(tmp_path, [(12, 10)] * 3)
-    first = in_memory(pictures, size=None).images.clone()
+    first = decode_once(pictures, size=None).images.clone()
     decoded = []
     monkeypatch.setattr(module, "decode", lambda *given: decoded.append(given) or decode(*given))
-    assert torch.equal(in_memory(pictures, size=None).images, first)
+    assert torch.equal(decode_once(pictures, size=None).images, first)
     assert not decoded
     write_picture(tmp_path / "1.png", seed=77)
-    again = in_memory(pictures, size=None).images
+    again = decode_once(pictures, size=None).images
     assert len(decoded) == 3
     assert (again != first).flatten(1).any(1).tolist() == [False, True, False]
 
 
 def test_writing_to_the_images_does_not_reach_the_cache(tmp_path, files):
     pictures = files(tmp_path, [(12, 10)] * 2)
-    expected = in_memory(pictures, size=None).images.clone()
-    in_memory(pictures, size=None).images.zero_()
-    assert torch.equal(in_memory(pictures, size=None).images, expected)
+    expected = decode_once(pictures, size=None).images.clone()
+    decode_once(pictures, size=None).images.zero_()
+    assert torch.equal(decode_once(pictures, size=None).images, expected)
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, files):
+def test_a_full_disk_is_reported_in_one_sentence_and_leaves_nothing_behind(tmp_path, files):
     pictures = files(tmp_path, [(40, 40)] * 40)  # 192,000 bytes
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
@@ -94,26 +94,26 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, files):
         with pytest.raises(
             Problem, match=r"cannot take a file of 0\.2 MB \(File too large\).*IMAGELAB_CACHE"
         ):
-            in_memory(pictures, size=None)
+            decode_once(pictures, size=None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(cache_folder("memory").iterdir()) == []
-    assert len(in_memory(pictures, size=None)) == 40
+    assert len(decode_once(pictures, size=None)) == 40
 
 
-def test_a_picture_that_breaks_meanwhile_leaves_nothing_behind(tmp_path, files):
+def test_a_picture_that_breaks_in_the_meantime_leaves_nothing_behind(tmp_path, files):
     pictures = files(tmp_path, [(12, 10)] * 3)
     pictures.sizes = np.full((3, 2), (12, 10), np.int32)
     (tmp_path / "2.png").write_bytes(b"")
     with pytest.raises(Problem, match=r"2\.png: the file is empty"):
-        in_memory(pictures, size=None)
+        decode_once(pictures, size=None)
     assert list(cache_folder("memory").iterdir()) == []
 
 
 def _decode_in_a_process(pictures, start, results):
     torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
     start.wait()
-    results.put(int(in_memory(pictures, size=None).images.sum()))
+    results.put(int(decode_once(pictures, size=None).images.sum()))
 
 
 def test_processes_that_decode_at_once_agree(tmp_path, files):
@@ -153,7 +153,7 @@ def test_the_real_small_pictures_are_decoded_exactly(cifar10):
     source = Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error", labelled=True)
     pictures = source.splits["train"]
     assert fits_in_memory(pictures)
-    arrays = in_memory(pictures, size=None)
+    arrays = decode_once(pictures, size=None)
     assert arrays.images.shape == (10_000, 3, 32, 32)
     for place in range(0, 10_000, 997):
         assert (arrays.images[place].permute(1, 2, 0).numpy() == pictures.photo(place, None)).all()

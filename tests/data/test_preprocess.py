@@ -23,14 +23,14 @@ def noise(*shape):
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_pixels_are_normalised_as_the_formula_says():
+def test_pixels_are_normalised_by_the_formula():
     images = noise(4, 3, 32, 32)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     expected = (images.double() / 255 - mean[:, None, None].double()) / std[:, None, None].double()
     assert torch.allclose(preprocess()(images).double(), expected, atol=1e-6)
 
 
-def test_pictures_come_back_exactly():
+def test_denormalising_gives_back_the_pictures_exactly():
     every_value = torch.arange(256, dtype=torch.uint8).expand(2, 3, 256).reshape(2, 3, 16, 16)
     plain = preprocess(size=16, resize=16)
     assert torch.equal(plain.denormalise(plain(every_value)), every_value)
@@ -59,7 +59,7 @@ def test_grey_and_colour_fit_either_network():
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
-def test_other_sizes_are_brought_to_size_with_their_aspect_kept(interpolation):
+def test_other_sizes_are_resized_and_keep_their_aspect_ratio(interpolation):
     half = torch.zeros(1, 3, 40, 80, dtype=torch.uint8)
     half[..., 40:] = 255  # the right half is white
     plain = preprocess(interpolation=interpolation)
@@ -83,7 +83,7 @@ def test_the_centre_of_a_photo_is_what_lies_between_the_borders_of_resize_and_si
     assert centre[0, [0, -1], 0].tolist() == [45, 114]
 
 
-def test_it_travels_as_plain_data():
+def test_it_converts_to_plain_data_and_back():
     plain = preprocess()
     assert Preprocess.from_dict(json.loads(json.dumps(plain.to_dict()))) == plain
 
@@ -100,11 +100,11 @@ def test_a_constant_channel_cannot_be_normalised():
         preprocess(std=[0.2, 0.0, 0.2])(noise(1, 3, 32, 32))
 
 
-def test_seven_eighths_of_the_short_side_are_used():
+def test_the_crop_is_seven_eighths_of_the_short_side():
     assert [resize_of(size) for size in (32, 160, 224, 288)] == [37, 183, 256, 329]
 
 
-def test_what_evaluation_normalised_first_can_be_trained_on():
+def test_training_can_use_constants_that_evaluation_cached():
     plain = preprocess(mean=[0.1, 0.2, 0.3])
     with torch.inference_mode():
         plain(noise(1, 3, 32, 32))

@@ -43,7 +43,7 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     reader = Reader(**reader_of(data.splits["train"], data.preprocess).to_dict())
     pixels = np.stack([reader.file(path, data.preprocess) for path in files["test"].paths])  # type: ignore[attr-defined]
     read = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return data.inputs(batch, train=False, rank=0).images, data.preprocess(read)
+    return data.prepare_batch(batch, train=False, rank=0).images, data.preprocess(read)
 
 
 @pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
@@ -62,13 +62,13 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
         (MIXED, "files", None),
     ],
 )
-def test_pixels_are_the_same_to_the_bit(tmp_path, sizes, storage, size, grey):
+def test_pixels_are_bit_identical(tmp_path, sizes, storage, size, grey):
     evaluated, read = both(image_data(tmp_path, sizes, grey=grey, storage=storage, size=size), tmp_path)
     assert evaluated.shape == read.shape
     assert torch.equal(evaluated, read)
 
 
-def test_photos_that_were_shrunk_differ_by_the_rounding_of_their_long_side_only(tmp_path):
+def test_shrunk_photos_differ_only_by_the_rounding_of_their_long_side(tmp_path):
     data = image_data(tmp_path, MIXED, storage="shrunk", size=32)
     evaluated, read = both(data, tmp_path)
     std = float(np.mean(data.preprocess.std))

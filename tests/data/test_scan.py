@@ -41,7 +41,7 @@ def test_sizes_and_faults_are_found(tmp_path, pictures):
     assert found.faults == {paths[1]: "the file is empty"}
 
 
-def test_the_second_scan_looks_only_at_what_is_new_or_has_changed(tmp_path, pictures, write_picture, looked):
+def test_the_second_scan_checks_only_new_and_changed_files(tmp_path, pictures, write_picture, looked):
     paths = pictures(tmp_path, 4)
     first = scan(paths, str(tmp_path))
     assert sorted(looked) == [f"0{k}.png" for k in range(4)]
@@ -55,7 +55,7 @@ def test_the_second_scan_looks_only_at_what_is_new_or_has_changed(tmp_path, pict
     assert second.sizes.tolist() == [[10, 10], [11, 10], [12, 10], [30, 10], [12, 10]]
 
 
-def test_unreadable_files_are_looked_at_each_time(tmp_path, pictures, looked, monkeypatch):
+def test_unreadable_files_are_checked_each_time(tmp_path, pictures, looked, monkeypatch):
     paths = pictures(tmp_path, 3)
     healthy = module.verify
     monkeypatch.setattr(module, "verify", refuse)  # as if the rights to read were missing
@@ -90,7 +90,7 @@ def test_all_faults_are_in_the_record_and_twenty_in_the_message(tmp_path, pictur
     assert list(json.loads(found.record.read_text())["unreadable"]) == paths[5:]
 
 
-def test_a_damaged_record_is_made_again(tmp_path, pictures):
+def test_a_damaged_record_is_replaced(tmp_path, pictures):
     paths = pictures(tmp_path, 2)
     record = scan(paths, str(tmp_path)).record
     for damage in ("", "{", "[]", '{"files": 3, "unreadable": {}}'):
@@ -114,7 +114,7 @@ def test_nothing_is_written_into_the_data_folder(tmp_path, pictures):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00.png", "01.png"]
 
 
-def test_ten_thousand_real_pictures_are_looked_at_once(cifar10, looked):
+def test_ten_thousand_real_pictures_are_checked_once(cifar10, looked):
     def read():
         source = Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error", labelled=True)
         return source.splits["train"]

@@ -59,7 +59,7 @@ def test_the_second_time_nothing_is_decoded(files, monkeypatch):
     assert (shrink_once(files, short=20).photo(1, None) == first).all()
 
 
-def test_a_worker_gets_the_place_of_the_pixels_not_the_pixels(files):
+def test_a_worker_gets_the_path_of_the_pixels_not_the_pixels(files):
     photos = shrink_once(files, short=20)
     expected = photos.photo(3, None)
     sent = pickle.dumps(photos)

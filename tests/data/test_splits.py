@@ -42,7 +42,7 @@ def test_one_split_becomes_three_that_share_no_image():
     assert sum(len(part) for part in parts) == 1000
 
 
-def test_every_split_holds_each_class_in_its_share():
+def test_every_split_is_stratified():
     _, splits = prepare({"train": images(500, 300, 200)})
     for name, expected in [("test", [100, 60, 40]), ("val", [40, 24, 16]), ("train", [360, 216, 144])]:
         assert np.abs(shares(splits[name]) - expected).max() <= 1, name
@@ -66,7 +66,7 @@ def test_splits_that_a_source_has_stay_as_they_are():
     assert len(kept["train"]) == 100
 
 
-def test_every_beginning_of_the_order_is_stratified():
+def test_every_prefix_of_the_order_is_stratified():
     labels = np.repeat([0, 1, 2], [600, 300, 100])
     order = stratified_order(labels, "test")
     assert sorted(order) == list(range(1000))
@@ -121,19 +121,19 @@ def test_classes_that_are_called_by_numbers_can_be_chosen():
         (
             {"train": (50, 30, 20)},
             {"limit": 2},
-            "data.limit: 2 images cannot hold all 3 classes; say at least 3",
+            "data.limit: 2 images cannot cover all 3 classes; set 3 or more",
         ),
         (
             {"train": (50, 30, 20)},
             {"val_fraction": 1.5},
-            "data.val_fraction: a share between 0 and 1.*got 1.5",
+            "data.val_fraction must lie between 0 and 1, got 1.5",
         ),
-        ({"train": (50, 30, 20)}, {"test_fraction": 0.0}, "data.test_fraction: .*got 0.0"),
+        ({"train": (50, 30, 20)}, {"test_fraction": 0.0}, "data.test_fraction must .*got 0.0"),
         ({"train": (50, 30), "test": (5, 5, 5)}, {}, r"no training images of cat \(there are some in test\)"),
         ({"train": (50, 30)}, {}, "no training images of cat; add some"),
         ({"train": (50, 30, 20), "val": ()}, {}, "the val split has no images"),
     ],
 )
-def test_what_cannot_be_trained_on_is_told(splits, changes, told):
+def test_data_that_cannot_be_trained_on_is_refused(splits, changes, told):
     with pytest.raises(Problem, match=told):
         prepare({name: images(*counts) for name, counts in splits.items()}, **changes)

@@ -27,7 +27,7 @@ class Greys:
         return np.full((10, 12, 3), place % 256, np.uint8)
 
 
-def test_they_are_those_of_all_pixels():
+def test_statistics_are_those_of_all_pixels():
     pixels = torch.randint(0, 256, (5000, 3, 4, 4), dtype=torch.uint8)
     found = array_statistics(Arrays(pixels, np.zeros(5000, np.int64)))
     channels = pixels.double().permute(1, 0, 2, 3).flatten(1) / 255
@@ -41,7 +41,7 @@ def test_a_channel_of_one_value_can_still_be_divided_by():
     assert found.std == [1e-3]
 
 
-def test_photos_are_looked_at_all_over_the_set_but_not_all_of_them():
+def test_statistics_sample_photos_from_the_whole_set():
     photos = Greys(10_000)
     photo_statistics(photos, None, GEOMETRY)
     places = sorted(place for place, _ in photos.looked)
@@ -60,7 +60,7 @@ def test_only_the_centre_that_the_network_sees_counts(tmp_path, write_picture):
     assert found.std == pytest.approx(centres.std((0, 1, 2)).tolist())
 
 
-def test_they_are_remembered_until_a_file_or_the_size_changes(tmp_path, own_cache):
+def test_statistics_are_cached_until_a_file_or_the_size_changes(tmp_path, own_cache):
     paths = np.array([str(tmp_path / f"{k}") for k in range(3)])
     for path in paths:
         (tmp_path / path).write_bytes(b"1")

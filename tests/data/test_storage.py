@@ -4,7 +4,7 @@ import pytest
 from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
 from imagelab.data.shrunk import Shrunk
-from imagelab.data.storage import stored
+from imagelab.data.storage import store_splits
 from imagelab.problem import Problem
 
 
@@ -20,15 +20,17 @@ def make(tmp_path, write_picture, own_cache):
 
 
 def kinds(splits, storage, size=None):
-    return [type(images) for images in stored(splits, storage, size=size, short=20, train_short=20).values()]
+    return [
+        type(images) for images in store_splits(splits, storage, size=size, short=20, train_short=20).values()
+    ]
 
 
-def test_small_pictures_of_one_size_go_to_memory_by_themselves(make):
+def test_small_pictures_of_one_size_are_kept_in_memory_by_default(make):
     assert kinds({"train": make(32, 32), "val": make(32, 32)}, "auto") == [Arrays, Arrays]
     assert kinds({"train": make(32, 32), "val": make(100, 100)}, "auto") == [Files, Files]
 
 
-def test_they_stay_in_files_where_asked_to(make):
+def test_they_stay_in_files_on_request(make):
     assert kinds({"train": make(32, 32)}, "files") == [Files]
 
 
@@ -41,18 +43,20 @@ def test_photos_in_memory_need_one_size(make):
 
 
 def test_shrunk_photos_have_the_short_side_asked_for(make):
-    images = stored({"train": make(40, 60)}, "shrunk", size=None, short=20, train_short=20)["train"]
+    images = store_splits({"train": make(40, 60)}, "shrunk", size=None, short=20, train_short=20)["train"]
     assert isinstance(images, Shrunk)
     assert images.photo(2, None).shape == (30, 20, 3)
 
 
 def test_what_is_in_memory_stays_as_it_is(make):
-    arrays = stored({"train": make(8, 8)}, "auto", size=None, short=20, train_short=20)["train"]
+    arrays = store_splits({"train": make(8, 8)}, "auto", size=None, short=20, train_short=20)["train"]
     for storage in ("auto", "files", "shrunk"):
-        assert stored({"train": arrays}, storage, size=None, short=20, train_short=20)["train"] is arrays
+        assert (
+            store_splits({"train": arrays}, storage, size=None, short=20, train_short=20)["train"] is arrays
+        )
 
 
 def test_training_photos_can_be_kept_larger_than_the_others(make):
     splits = {"train": make(40, 60), "val": make(40, 60)}
-    kept = stored(splits, "shrunk", size=None, short=20, train_short=30)
+    kept = store_splits(splits, "shrunk", size=None, short=20, train_short=30)
     assert [images.photo(0, None).shape for images in kept.values()] == [(45, 30, 3), (30, 20, 3)]

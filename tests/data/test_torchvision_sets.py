@@ -67,7 +67,7 @@ def write_mnist(root):
     return images
 
 
-def test_cifar10_is_read_as_it_lies(tmp_path, monkeypatch, no_network):
+def test_cifar10_is_read_exactly(tmp_path, monkeypatch, no_network):
     images = write_cifar10(tmp_path, monkeypatch)
     source = TorchvisionSet(name="CIFAR10", root=str(tmp_path), download=True)
     train, test = source.splits["train"], source.splits["test"]
@@ -78,7 +78,7 @@ def test_cifar10_is_read_as_it_lies(tmp_path, monkeypatch, no_network):
     assert no_network == [], "what is there is not downloaded again"
 
 
-def test_mnist_is_read_as_it_lies(tmp_path, no_network):
+def test_mnist_is_read_exactly(tmp_path, no_network):
     images = write_mnist(tmp_path)
     source = TorchvisionSet(name="MNIST", root=str(tmp_path), download=True)
     assert np.array_equal(source.splits["train"].images.numpy(), images[:20, None])
@@ -89,7 +89,7 @@ def test_mnist_is_read_as_it_lies(tmp_path, no_network):
 
 
 @pytest.mark.parametrize("name", ["CIFAR10", "CIFAR100", "MNIST", "FashionMNIST"])
-def test_without_a_network_the_problem_says_which_set_where_and_what_to_do(name, tmp_path, no_network):
+def test_without_internet_the_message_names_the_set_its_folder_and_the_remedy(name, tmp_path, no_network):
     root = tmp_path / "new" / "data"
     with pytest.raises(Problem) as caught:
         TorchvisionSet(name=name, root=str(root), download=True)
@@ -99,7 +99,7 @@ def test_without_a_network_the_problem_says_which_set_where_and_what_to_do(name,
         name,
         str(root),
         "Temporary failure in name resolution",
-        "connect to the network",
+        "connect to the internet",
         "data.root",
     ):
         assert part in told
@@ -135,7 +135,7 @@ def test_a_finished_download_arrives_whole_and_without_its_archives(tmp_path, mo
     assert not [name for name in found if name.endswith(".gz") or name.startswith(".download")]
 
 
-def test_a_damaged_file_is_no_data_set(tmp_path, monkeypatch, no_network):
+def test_a_damaged_file_is_refused(tmp_path, monkeypatch, no_network):
     write_cifar10(tmp_path, monkeypatch)
     damaged = tmp_path / "cifar-10-batches-py" / "data_batch_3"
     damaged.write_bytes(damaged.read_bytes()[:-100])
@@ -143,7 +143,7 @@ def test_a_damaged_file_is_no_data_set(tmp_path, monkeypatch, no_network):
         TorchvisionSet(name="CIFAR10", root=str(tmp_path), download=True)
 
 
-def test_nobody_downloads_who_was_not_asked_to(tmp_path, no_network):
-    with pytest.raises(Problem, match=r"MNIST is not in .*; say data.download=true, or data.root="):
+def test_nothing_is_downloaded_unless_asked_for(tmp_path, no_network):
+    with pytest.raises(Problem, match=r"MNIST is not in .*; set data.download=true, or data.root="):
         TorchvisionSet(name="MNIST", root=str(tmp_path), download=False)
     assert no_network == []

@@ -20,7 +20,7 @@ class Asked(Dataset):
         return address
 
 
-def test_a_view_is_all_images_again_with_other_keys():
+def test_a_view_is_all_images_again_with_new_keys():
     epoch, step, index, keys = Views(Asked(), count=3)[ADDRESS]
     assert (epoch, step, index.tolist()) == (3, 5, [7, 2, 9] * 3)
     assert keys[:3].tolist() == [11, 12, 13]
@@ -34,12 +34,12 @@ def data_of(photos, folder, *words: str) -> ImageData:
 
 
 @pytest.mark.parametrize("storage", ["memory", "files", "shrunk"])
-def test_the_views_of_an_image_differ_and_come_again_with_the_epoch(storage, photos, tmp_path):
+def test_the_views_of_an_image_differ_and_are_reproducible_per_epoch(storage, photos, tmp_path):
     data = data_of(photos, tmp_path, f"data.storage={storage}")
 
     def shown(epoch: int) -> list[torch.Tensor]:
         loader = data.train_loader(epoch=epoch, start=0, rank=0, ranks=1)
-        return [data.inputs(batch, train=True, rank=0).images for batch in loader]
+        return [data.prepare_batch(batch, train=True, rank=0).images for batch in loader]
 
     first, again, later = shown(0), shown(0), shown(1)
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
@@ -51,16 +51,16 @@ def test_the_views_of_an_image_differ_and_come_again_with_the_epoch(storage, pho
 
 
 @pytest.mark.parametrize("storage", ["memory", "files", "shrunk"])
-def test_val_is_shown_in_views_too_always_the_same(storage, photos, tmp_path):
+def test_val_has_views_too_always_the_same(storage, photos, tmp_path):
     data = data_of(photos, tmp_path, f"data.storage={storage}")
     (first, again) = (next(iter(data.eval_loader("val", rank=0, ranks=1))) for _ in range(2))
-    one, other = data.inputs(first, train=False, rank=0).images.chunk(2)
-    assert torch.equal(data.inputs(again, train=False, rank=0).images, torch.cat([one, other]))
+    one, other = data.prepare_batch(first, train=False, rank=0).images.chunk(2)
+    assert torch.equal(data.prepare_batch(again, train=False, rank=0).images, torch.cat([one, other]))
     assert not torch.equal(one, other)
     assert torch.equal(*first.index.chunk(2))
 
 
-def test_what_looks_at_plain_images_still_sees_them(photos, tmp_path):
+def test_code_that_wants_plain_images_still_gets_them(photos, tmp_path):
     sample = data_of(photos, tmp_path / "a", "data.storage=memory").sample(6)
     plain = data_of(photos, tmp_path / "b", "data.storage=memory", "task=classify").sample(6)
     assert torch.equal(sample, plain)

@@ -32,11 +32,11 @@ def loader(workers):
         (3, True, 2, 2),
     ],
 )
-def test_as_many_workers_as_help(wanted, one_by_one, batches, count):
+def test_the_number_of_workers_fits_the_data_and_the_machine(wanted, one_by_one, batches, count):
     assert worker_count(wanted, one_by_one=one_by_one, batches=batches) == count
 
 
-def test_workers_outlive_the_signals_that_stop_a_run():
+def test_workers_ignore_the_signals_that_stop_a_run():
     batches = iter(loader(2))
     next(batches), next(batches)  # one of each: both have started
     for process in batches._workers:

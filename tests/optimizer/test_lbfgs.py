@@ -54,7 +54,7 @@ def test_it_finds_the_optimum_of_logistic_regression(tmp_path):
     words = ["trainer=cpu", *LBFGS, *SOFTMAX, "trick=[l2]", f"trick.l2.strength={strength}"]
     parts = fitted([*words, "trainer.max_epochs=8"], tmp_path)
     (batch,) = parts.data.train_loader(epoch=0, start=0, rank=0, ranks=1)
-    inputs = parts.data.inputs(batch, train=True, rank=0)
+    inputs = parts.data.prepare_batch(batch, train=True, rank=0)
     images, labels = inputs.images.flatten(1).double(), inputs.labels
     assert len(labels) == parts.data.counts["train"]
 

@@ -90,7 +90,7 @@ def test_val_is_judged_by_the_same_views_in_every_epoch(tmp_path):
 def first_views(data: ImageData, place: int = 0) -> torch.Tensor:
     """One view of each val image."""
     batches = data.eval_loader("val", rank=0, ranks=1)
-    shown = [data.inputs(batch, train=False, rank=0).images.chunk(2)[place] for batch in batches]
+    shown = [data.prepare_batch(batch, train=False, rank=0).images.chunk(2)[place] for batch in batches]
     return torch.cat(shown)
 
 

@@ -100,7 +100,7 @@ def test_a_grown_step_is_that_of_one_large_batch_also_the_short_last_one(tmp_pat
     )  # fmt: skip
     net = built([*words, "data.batch_size=10"], tmp_path / "plain").classifier.net
     batches = [
-        grown.data.inputs(batch, train=True, rank=0)
+        grown.data.prepare_batch(batch, train=True, rank=0)
         for epoch in (0, 1)
         for batch in grown.data.train_loader(epoch=epoch, start=0, rank=0, ranks=1)
     ]

@@ -93,7 +93,7 @@ def looked_at(parts: Parts, epochs: int) -> list[tuple[float, float]]:
     module.train()
     for epoch in range(epochs):
         for batch in data.train_loader(epoch=epoch, start=0, rank=0, ranks=1):
-            inputs = data.inputs(batch, train=True, rank=0)
+            inputs = data.prepare_batch(batch, train=True, rank=0)
             halves = half_gradients(parts.trainer, module, inputs)
             found.append(signal_and_noise(*halves, images=len(inputs.images)))
     return found

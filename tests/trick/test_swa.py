@@ -44,7 +44,7 @@ def statistics(net: nn.Module, data: ImageData, batches: int, epoch: int, ranks:
     for rank in range(ranks):
         loader = data.train_loader(epoch=epoch, start=0, rank=rank, ranks=ranks)
         for batch in list(loader)[:batches]:
-            net(data.inputs(batch, train=True, rank=rank).images)
+            net(data.prepare_batch(batch, train=True, rank=rank).images)
     for hook in hooks:
         hook.remove()
     return {name: torch.stack(values).mean(0) for name, values in found.items()}

@@ -111,7 +111,7 @@ def test_the_loss_in_the_log_is_that_of_the_data_and_the_term_stands_beside_it(t
     parts = fitted([*SHORT, "data.batch_size=full", "trick=[l1,l2]", "trick.l1.strength=1e-3"], tmp_path)
     start = built([*SHORT, "data.batch_size=full"], tmp_path / "start").classifier
     (batch,) = parts.data.train_loader(epoch=0, start=0, rank=0, ranks=1)
-    inputs = parts.data.inputs(batch, train=True, rank=0)
+    inputs = parts.data.prepare_batch(batch, train=True, rank=0)
     weights = torch.cat([weight.flatten() for weight in decaying(start.net).values()]).detach()
     rows = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
     step = next(row for row in rows if row["train/l1"])

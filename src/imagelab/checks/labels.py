@@ -4,7 +4,7 @@ import numpy as np
 
 from imagelab.checks.findings import NAMED, NO_LABELS, fact, found
 from imagelab.checks.subject import Subject
-from imagelab.data.label_signal import label_signal, signal_record
+from imagelab.data.label_signal import label_signal, signal_finding
 from imagelab.finding import Finding
 from imagelab.problem import some_of
 
@@ -61,7 +61,7 @@ def labels_follow_images(subject: Subject) -> Finding:
     if subject.task is None:
         return fact(None, NO_LABELS)
     pixels, labels, _ = subject.small["train"]
-    return signal_record(_signal(subject), min(len(labels), len(pixels)))
+    return signal_finding(_signal(subject), min(len(labels), len(pixels)))
 
 
 def val_labels(subject: Subject) -> Finding:

@@ -158,7 +158,7 @@ def _with_keys(subject: Subject, index: np.ndarray, keys: np.ndarray) -> Inputs:
     from imagelab.data.batches import Address
 
     dataset = subject.data.train_loader(epoch=0, start=0, rank=0, ranks=1).dataset
-    return subject.data.inputs(dataset[Address(0, 0, index, keys)], train=True, rank=0)
+    return subject.data.prepare_batch(dataset[Address(0, 0, index, keys)], train=True, rank=0)
 
 
 def _from_source(subject: Subject, read: Inputs, index: np.ndarray) -> float | None:

@@ -98,7 +98,7 @@ class Subject:
         index = np.concatenate([address.index for address in addresses])[:count]
         keys = np.concatenate([address.keys for address in addresses])[:count]
         batch = loader.dataset[Address(epoch, 0, index, keys)]
-        return self.data.inputs(batch, train=True, rank=0)
+        return self.data.prepare_batch(batch, train=True, rank=0)
 
     def read(self, split: str, index: np.ndarray) -> Inputs:
         """Images of a split by their places, as evaluation sees them."""
@@ -107,7 +107,7 @@ class Subject:
             dataset = self.data.dataset(split, augmented=False)
         else:
             dataset = self.data.eval_loader(split, rank=0, ranks=1).dataset
-        return self.data.inputs(dataset[Address(0, 0, index, keys)], train=False, rank=0)
+        return self.data.prepare_batch(dataset[Address(0, 0, index, keys)], train=False, rank=0)
 
     @cached_property
     def small(self) -> dict[str, tuple[Tensor, np.ndarray, np.ndarray]]:

@@ -1,1 +1,1 @@
-"""Data sets: where images come from, how they are split, decoded, kept and batched."""
+"""Data sets: where images come from, and how they are split, decoded, stored and batched."""

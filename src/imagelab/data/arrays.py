@@ -1,4 +1,4 @@
-"""Labelled images held in memory: a whole batch is gathered at once."""
+"""Hold labelled images in memory, where a whole batch is gathered at once."""
 
 from dataclasses import dataclass, replace
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images of one size, decoded.
+    """Decoded images of one size.
 
     Args:
         images: (N, C, H, W) uint8.
-        labels: (N,) int64, the place of each image's class in the source's `classes`.
+        labels: (N,) int64, index of each image's class in the source's `classes`.
 
     >>> three = Arrays(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), np.array([0, 1, 1]))
     >>> three.select(np.array([2, 0])).labels.tolist()
@@ -30,7 +30,7 @@ class Arrays:
             )
         if len(self.images) != len(self.labels):
             raise ValueError(
-                f"as many labels as images are needed, got {len(self.labels)} and {len(self.images)}"
+                f"each image needs a label, got {len(self.labels)} labels for {len(self.images)} images"
             )
 
     def __len__(self) -> int:

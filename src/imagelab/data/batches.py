@@ -1,4 +1,4 @@
-"""Which samples form which batch: one global order per epoch, dealt to the ranks, that can start anywhere."""
+"""Assign samples to batches: one global order per epoch, shared by the ranks, resumable anywhere."""
 
 import math
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Address(NamedTuple):
-    """Where a batch comes from.
+    """The samples of a batch.
 
-    epoch: The epoch its draws belong to. step: its place among the batches of the epoch.
-    index: (B,) int64, the samples' places in the split. keys: (B,) int64, the samples' random keys.
+    epoch: Epoch of the random draws. step: Place of the batch in the epoch.
+    index: (B,) int64, places of the samples in the split. keys: (B,) int64, random keys of the samples.
     """
 
     epoch: int
@@ -28,18 +28,18 @@ class Address(NamedTuple):
 
 
 class TrainBatches(Sampler[Address]):
-    """Shuffled batches of one rank; the last partial batch is left out, a different one each epoch.
+    """Shuffled batches of one rank; the last partial batch, a different one each epoch, is dropped.
 
     Batch b of rank r is the r-th part of the b-th global batch of `batch_size * ranks` samples, so that two
     ranks together see what one process with the doubled batch sees.
 
     Args:
         labels: (N,) int64.
-        batch_size: Samples a rank and batch.
-        balance: Draw every class equally often; images of rare classes then come several times an epoch, each
-            time with other draws.
-        epoch: The epoch of the first pass; `set_epoch` changes it.
-        start: The first batch of that epoch: where a resumed run goes on. Later epochs are whole.
+        batch_size: Samples per rank and batch.
+        balance: Whether to draw every class equally often; images of rare classes then appear several times
+            per epoch, each time with different random draws.
+        epoch: Epoch of the first pass; `set_epoch` changes it.
+        start: First batch of that epoch, at which a resumed run continues. Later epochs are whole.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TrainBatches(Sampler[Address]):
             self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
-        """Batches in a whole epoch, also where the first pass starts inside one."""
+        """Batches in a whole epoch, even if the first pass starts within one."""
         return len(self.labels) // (self.batch_size * self.ranks)
 
     def __iter__(self) -> Iterator[Address]:
@@ -90,8 +90,8 @@ class TrainBatches(Sampler[Address]):
 class EvalBatches(Sampler[Address]):
     """Every sample once, in order; the ranks take turns and nothing is padded, so metrics are exact.
 
-    Every rank has the same number of batches, of sizes that differ by one at most: where networks exchange
-    their buffers in each forward pass, no rank may run one more than the others.
+    Every rank has the same number of batches, whose sizes differ by at most one: networks that exchange
+    buffers in each forward pass would hang if one rank ran one batch more than the others.
     """
 
     def __init__(self, count: int, *, batch_size: int, rank: int, ranks: int) -> None:
@@ -110,10 +110,10 @@ def _keys(seed: int, epoch: int, draws: np.ndarray) -> np.ndarray:
     return sample_keys(seed, epoch, torch.from_numpy(draws)).numpy()
 
 
-def position(trainer: "Trainer", steps: int) -> tuple[int, int]:
-    """The epoch and the batch with which a trainer goes on, of so many batches an epoch.
+def resume_position(trainer: "Trainer", steps: int) -> tuple[int, int]:
+    """The epoch and the batch at which a trainer resumes, with `steps` batches per epoch.
 
-    The loader is asked for before the sampler is told its epoch, and workers read ahead at once.
+    Lightning makes the loader before it sets the sampler's epoch, and workers prefetch at once.
     """
     loop = trainer.fit_loop
     epochs: Any = loop.epoch_progress.current

@@ -1,4 +1,4 @@
-"""Where what was worked out once is kept for the next run: outside of the data and of the runs' folders."""
+"""Cache results between runs, outside the data and the folders of runs."""
 
 import hashlib
 import json
@@ -15,19 +15,19 @@ from zlib import crc32
 from imagelab.problem import Problem
 
 CHUNK = 2**24  # bytes read at a time
-TRAILER = 10  # bytes: the checksum in a line of its own
-CHECKSUM = "checksum"  # its key in a record
+TRAILER = 10  # bytes: the checksum, in its own line
+CHECKSUM = "checksum"  # key of the checksum in a record
 logger = logging.getLogger(__name__)
 
 
 def cache_folder(kind: str) -> Path:
-    """The folder for one kind of remembered things, below $IMAGELAB_CACHE or else ~/.cache/imagelab."""
+    """The folder for one kind of cached results, below $IMAGELAB_CACHE or else ~/.cache/imagelab."""
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(os.environ.get("IMAGELAB_CACHE") or Path(home) / "imagelab").expanduser() / kind
 
 
 def content_key(paths: Iterable[str], *facts: object) -> str:
-    """A short name for what files hold (path, size, time of last change) and what is made of it."""
+    """A short hash of files (path, size, time of last change) and of how they are processed."""
     digest = hashlib.blake2b(repr(facts).encode(), digest_size=16)
     for path in paths:
         found = os.stat(path)  # noqa: PTH116 - a Path object for each of 60,000 files costs more than the call
@@ -36,11 +36,12 @@ def content_key(paths: Iterable[str], *facts: object) -> str:
 
 
 def intact(path: Path) -> bool:
-    """Whether a file that `whole_file` wrote is there and has every byte as it was written."""
+    """Whether a file that `write_atomically` wrote exists and is unchanged."""
     if not path.exists():
         return False
     try:
-        left, found = path.stat().st_size - TRAILER, 0
+        left = path.stat().st_size - TRAILER
+        found = 0
         with path.open("rb") as file:
             while left > 0 and (chunk := file.read(min(CHUNK, left))):
                 found = crc32(chunk, found)
@@ -49,25 +50,26 @@ def intact(path: Path) -> bool:
     except OSError:
         whole = False
     if not whole:
-        logger.warning("%s is damaged: it is made again", path)
+        logger.warning("%s is damaged and will be rebuilt", path)
     return whole
 
 
 def write_record(path: Path, facts: dict[str, Any]) -> None:
-    """Write facts as JSON with their checksum, whole or not at all.
+    """Write facts as JSON with their checksum, completely or not at all.
 
     Raises:
-        Problem: The folder cannot be written, or the disk is full.
+        Problem: The folder is not writable, or the disk is full.
     """
     text = json.dumps(facts | {CHECKSUM: _checksum(facts)}).encode()
-    with whole_file(path, len(text), trailer=False) as file:
+    with write_atomically(path, len(text), trailer=False) as file:
         file.write(text)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """The facts that `write_record` wrote; None if there are none, or they are damaged."""
+    """Read the facts that `write_record` wrote; None if the file is missing or damaged."""
     if not path.exists():
         return None
+    facts: Any = None
     try:
         facts = json.loads(path.read_bytes())
         whole = isinstance(facts, dict) and facts.pop(CHECKSUM, None) == _checksum(facts)
@@ -75,37 +77,37 @@ def read_record(path: Path) -> dict[str, Any] | None:
         facts = None
         whole = False
     if not whole:
-        logger.warning("%s is damaged: it is made again", path)
+        logger.warning("%s is damaged and will be rebuilt", path)
     return facts if whole else None
 
 
 class Summed:
-    """A binary file that keeps the CRC-32 of all that is written.
+    """A binary file that computes the CRC-32 of everything written to it.
 
     Args:
-        file: Open for writing.
+        file: File opened for writing.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.crc = file, 0
 
     def write(self, content: bytes) -> int:
-        """Write bytes; their number."""
+        """Write bytes; returns their number."""
         self.crc = crc32(content, self.crc)
         return self.file.write(content)
 
 
 @contextmanager
-def whole_file(path: Path, size: int, *, trailer: bool = True) -> Iterator[Summed]:
-    """Write a file that appears under its name only when it is complete, also when two processes write it.
+def write_atomically(path: Path, size: int, *, trailer: bool = True) -> Iterator[Summed]:
+    """Write a file that appears under its name only when it is complete, even if two processes write it.
 
     Args:
-        path: Its name.
-        size: Bytes that will be written at least; refused at once where the disk has less left.
-        trailer: Whether the file ends in its checksum, for `intact`.
+        path: Final path of the file.
+        size: Least number of bytes to be written; an error at once if the disk has less left.
+        trailer: Whether to append the checksum, for `intact`.
 
     Raises:
-        Problem: The folder cannot be written, or the disk is full.
+        Problem: The folder is not writable, or the disk is full.
     """
     scratch = None
     try:
@@ -123,11 +125,11 @@ def whole_file(path: Path, size: int, *, trailer: bool = True) -> Iterator[Summe
     except OSError as error:
         raise Problem(
             f"{path.parent} cannot take a file of {size / 1e6:.1f} MB ({error.strerror or error}): "
-            "free some space, or name another folder by the environment variable IMAGELAB_CACHE"
+            "free some space, or set the environment variable IMAGELAB_CACHE to another folder"
         ) from error
     finally:
         if scratch is not None:
-            Path(scratch.name).unlink(missing_ok=True)  # after the rename there is none
+            Path(scratch.name).unlink(missing_ok=True)  # already gone after the rename
 
 
 def _trailer(crc: int) -> bytes:

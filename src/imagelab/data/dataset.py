@@ -1,4 +1,4 @@
-"""From a batch's address to its pixels: gathered at once from memory, or decoded one by one from files."""
+"""Turn the address of a batch into pixels: gathered at once from memory, or decoded one by one from files."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ class ArrayBatches(Dataset[Batch]):
     """Whole batches of images in memory.
 
     Args:
-        steps: Augmentations that are done here, on the CPU; empty where the device does them.
+        steps: Augmentations to apply here, on the CPU; empty if the device applies them.
     """
 
     def __init__(self, images: Arrays, *, steps: Sequence[BatchStep]) -> None:
@@ -34,8 +34,8 @@ class PhotoBatches(Dataset[Batch]):
     """Batches of photos, each decoded no larger than needed and augmented.
 
     Args:
-        augment: Of one photo. Where it does not bring all photos to one shape by itself, it gets their
-            centres; None: their centres as they are.
+        augment: Augmentation of one photo. If it does not bring all photos to one shape by itself, it gets
+            their centre squares. None: centre squares without augmentation.
     """
 
     def __init__(self, photos: Photos, *, preprocess: Preprocess, augment: PhotoAugment | None) -> None:
@@ -53,7 +53,7 @@ class PhotoBatches(Dataset[Batch]):
         return _batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), self.photos, address)
 
     def pixels(self, index: int, key: int) -> np.ndarray:
-        """One photo, (H, W, 3) uint8, the same H and W for all."""
+        """One photo, (H, W, 3) uint8, with the same H and W for all."""
         photo = self.photos.photo(index, self.least)
         if self.centred:
             photo = self.preprocess.centre(photo)

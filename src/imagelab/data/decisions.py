@@ -1,4 +1,4 @@
-"""What a person decided about single images: keep them, drop them, or give them another label."""
+"""Apply a person's decisions about single images: keep, drop, or relabel."""
 
 import csv
 import os
@@ -18,7 +18,7 @@ COLUMNS = ("file", "decision", "label")
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """One line of a table; `line` counts from 1, the header. label: the new class, or empty."""
+    """One line of a table. line: Its number, the header being 1. label: The new class, or empty."""
 
     line: int
     file: str
@@ -28,50 +28,48 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """What became of a split.
-
-    dropped, relabelled, kept: Images that a decision names.
-    """
+    """Numbers of images of a split that decisions dropped, relabelled and kept."""
 
     dropped: int
     relabelled: int
     kept: int
 
 
-def decide(
+def apply_decisions(
     splits: Mapping[str, Named], table: str, classes: list[str]
 ) -> tuple[dict[str, Named], dict[str, Decided]]:
-    """The splits without the dropped images and with the new labels, and what became of each split.
+    """Drop and relabel images; returns the new splits and the number of changes in each.
 
     Args:
-        splits: Of the data set, whichever of them an image lies in.
-        table: A CSV file with the columns file,decision[,label]. A file is named as `inspect` does: relative
-            to the folder of all images, or by split and place; or by its path.
-        classes: Names, in the order of the labels.
+        splits: Splits of the data set; an image may lie in any of them.
+        table: A CSV file with the columns file,decision[,label]. A file is named as in `inspect` (relative
+            to the common folder, or split/place), or by its path.
+        classes: Class names, in the order of the labels.
 
     Raises:
-        Problem: The table cannot be read, or says what cannot be done.
+        Problem: The table cannot be read, or a decision cannot be applied.
     """
     path = Path(table).expanduser()
     decisions = read_decisions(path, classes)
-    where = _found(splits, decisions, path)
+    where = _locate(splits, decisions, path)
     out: dict[str, Named] = {}
-    told: dict[str, Decided] = {}
+    decided: dict[str, Decided] = {}
     for split, images in splits.items():
         mine = {place: one for (name, place), one in where.items() if name == split}
-        labels, stays = images.labels.copy(), np.ones(len(images), dtype=bool)
+        labels = images.labels.copy()
+        stays = np.ones(len(images), dtype=bool)
         for place, one in mine.items():
             stays[place] = one.decision != DROP
             labels[place] = classes.index(one.label) if one.decision == RELABEL else labels[place]
         changed = int((labels != images.labels).sum())
         out[split] = images.relabel(labels).select(np.flatnonzero(stays)) if mine else images
         dropped = int((~stays).sum())
-        told[split] = Decided(dropped=dropped, relabelled=changed, kept=len(mine) - dropped - changed)
-    return out, told
+        decided[split] = Decided(dropped=dropped, relabelled=changed, kept=len(mine) - dropped - changed)
+    return out, decided
 
 
 def read_decisions(path: Path, classes: list[str]) -> list[Decision]:
-    """The lines of a table of decisions.
+    """Read the lines of a table of decisions.
 
     Raises:
         Problem: A column is missing, or a line is not understood.
@@ -81,21 +79,21 @@ def read_decisions(path: Path, classes: list[str]) -> list[Decision]:
         where = f"data.decisions: {path} line {one.line}"
         if one.decision not in DECISIONS:
             hint = nearest(one.decision, DECISIONS)
-            raise Problem(f"{where}: the decision {one.decision!r} is none of {', '.join(DECISIONS)}{hint}")
+            raise Problem(f"{where}: wants one of {', '.join(DECISIONS)}, got {one.decision!r}{hint}")
         if one.decision == RELABEL and one.label not in classes:
             hint = nearest(one.label, classes)
             raise Problem(f"{where}: there is no class {one.label!r} among {some_of(classes)}{hint}")
     return found
 
 
-def wording(told: Mapping[str, Decided]) -> str:
-    """What became of the splits, in a few words."""
+def summarise(decided: Mapping[str, Decided]) -> str:
+    """The number of decisions per split, in words."""
     parts = [
         f"{split}: {one.dropped:,} dropped, {one.relabelled:,} relabelled, {one.kept:,} kept"
-        for split, one in told.items()
+        for split, one in decided.items()
         if one.dropped + one.relabelled + one.kept
     ]
-    return "; ".join(parts) or "no image is named"
+    return "; ".join(parts) or "no decisions"
 
 
 def _rows(path: Path) -> list[Decision]:
@@ -105,8 +103,8 @@ def _rows(path: Path) -> list[Decision]:
             columns = [(name or "").strip() for name in reader.fieldnames or []]
             if not {"file", "decision"} <= set(columns):
                 raise Problem(
-                    f"data.decisions: {path} has the columns {','.join(columns) or '(none)'}: expected "
-                    "file,decision[,label], as the decisions.csv of `imagelab inspect labels=true`"
+                    f"data.decisions: {path} must have the columns file,decision[,label], got "
+                    f"{','.join(columns) or '(none)'}; `imagelab inspect labels=true` writes an example"
                 )
             reader.fieldnames = columns
             return [_row(reader.line_num, cells) for cells in reader]
@@ -120,10 +118,10 @@ def _row(line: int, cells: dict[str, str | None]) -> Decision:
     return Decision(line=line, file=file, decision=decision.lower(), label=label)
 
 
-def _found(
+def _locate(
     splits: Mapping[str, Named], decisions: list[Decision], table: Path
 ) -> dict[tuple[str, int], Decision]:
-    """Split and place of each image that a decision names."""
+    """Find the split and place of each image that a decision names."""
     known = {
         name: (split, place) for split, images in splits.items() for place, name in enumerate(images.names)
     }
@@ -131,22 +129,22 @@ def _found(
     above = folder_of(source)
     found: dict[tuple[str, int], Decision] = {}
     for one in decisions:
-        place = next((known[name] for name in _ways(one.file, above, table) if name in known), None)
+        place = next((known[name] for name in _spellings(one.file, above, table) if name in known), None)
         where = f"data.decisions: {table} line {one.line}"
         if place is None:
             if one.decision == DROP and _on_disk(one.file, above):
-                continue  # one that cannot be read, which data.on_bad_image=skip has left out
+                continue  # an unreadable file that data.on_bad_image=skip has already left out
             raise Problem(f"{where}: there is no image {one.file!r} in the data{nearest(one.file, known)}")
         if place in found:
             raise Problem(
-                f"{where}: {one.file} is decided on line {found[place].line} already; keep one of them"
+                f"{where}: {one.file} already has a decision on line {found[place].line}; keep one of them"
             )
         found[place] = one
     return found
 
 
-def _ways(file: str, above: str, table: Path) -> list[str]:
-    """The names that a file may go by: as written, or its path from here, the table or above the images."""
+def _spellings(file: str, above: str, table: Path) -> list[str]:
+    """Possible names of a file: as written, or as a path from here, the table, or above the images."""
     folders = [Path.cwd(), table.absolute().parent, *Path(above).parents[:2]]
     paths = [os.path.abspath(Path(folder, file)) for folder in folders]  # noqa: PTH100
     as_written = [file, os.path.normpath(file), file.replace("\\", "/")]

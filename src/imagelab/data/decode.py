@@ -1,6 +1,6 @@
-"""Any picture file -> upright RGB uint8, or an error that names the file.
+"""Decode any picture file to upright RGB uint8, or raise an error that names the file.
 
-Damaged files never come out half grey: simplejpeg is strict where OpenCV and Pillow fill in what is missing.
+Damaged files never come out half grey: simplejpeg is strict, while OpenCV and Pillow fill in missing parts.
 
 Source: EXIF 2.32, tag 0x0112; scaled decoding as in libjpeg-turbo, https://libjpeg-turbo.org.
 """
@@ -16,25 +16,25 @@ from PIL import ExifTags, Image
 from imagelab.problem import Problem
 
 START_OF_SCAN = 0xDA
-LARGEST = 178_956_970  # pixels: where Pillow too suspects a file made to fill the memory
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # it begins at half of that
+LARGEST = 178_956_970  # pixels: Pillow's own limit, against files made to exhaust memory
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # warns from half of that
 
 
 class Unreadable(Problem):
-    """A file that is no picture, or a damaged one; the message names it and says why."""
+    """The file is not a picture, or is damaged; the message names the file and says why."""
 
 
 def decode(path: str | Path, least: int | None = None) -> np.ndarray:
-    """A picture of any kind -> (H, W, 3) uint8, upright; first frame, transparency on white.
+    """Decode a picture of any kind to (H, W, 3) uint8, upright: first frame, transparency on white.
 
     Args:
-        path: The file; its ending says nothing.
-        least: The smallest short side still needed, in pixels: a JPEG is decoded at the smallest of 1/8, 1/4,
-            1/2 and all of its size that is no smaller, which takes less time. None: full size. Resized to
-            `least` by areas it is typically within 33 dB of a full decode, to half of that within 40 dB.
+        path: Path of the file; its extension does not matter.
+        least: Smallest short side still needed, in pixels. To save time, a JPEG is decoded at 1/8, 1/4, 1/2
+            or all of its size, whichever is the smallest that is large enough. Resized to `least` by areas
+            it is typically within 33 dB of a full decode, to half of that within 40 dB. None: full size.
 
     Raises:
-        Unreadable: The file is missing, empty, truncated, damaged, no picture or too large.
+        Unreadable: The file is missing, empty, truncated, damaged, too large, or not a picture.
     """
     return _read(path, least)[0]
 
@@ -43,7 +43,7 @@ def verify(path: str | Path) -> tuple[int, int]:
     """Decode the whole file as cheaply as possible -> width and height in pixels, upright.
 
     Raises:
-        Unreadable: As `decode`.
+        Unreadable: As in `decode`.
     """
     return _read(path, 1)[1]
 
@@ -62,13 +62,13 @@ def _read(path: str | Path, least: int | None) -> tuple[np.ndarray, tuple[int, i
 
 
 def _plain_jpeg(data: bytes) -> tuple[int, int] | None:
-    """Height and width of a grey or RGB JPEG; None for everything else."""
+    """Height and width of a grey or RGB JPEG; None for any other file."""
     if data[:3] != b"\xff\xd8\xff":
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
-        return None  # Pillow knows more kinds of JPEG, and better words for what is wrong
+        return None  # Pillow knows more kinds of JPEG, and has clearer error messages
     return None if colours in ("CMYK", "YCCK") else (int(height), int(width))
 
 
@@ -86,7 +86,7 @@ def _jpeg(data: bytes, shape: tuple[int, int], least: int | None) -> tuple[np.nd
 
 
 def _scaled(shape: tuple[int, int], least: int | None) -> tuple[int, int]:
-    """Height and width halved while the short side stays at least `least`; 7/8 and the like would be slower.
+    """Height and width, halved while the short side stays at least `least`; other scales would be slower.
 
     >>> _scaled((375, 500), 224), _scaled((1500, 2001), 224), _scaled((1500, 2001), None)
     ((375, 500), (375, 501), (1500, 2001))
@@ -98,7 +98,7 @@ def _scaled(shape: tuple[int, int], least: int | None) -> tuple[int, int]:
 
 
 def _header_end(data: bytes) -> int:
-    """Where the compressed pixels of a JPEG start; before that are segments, each with its length."""
+    """The first byte of a JPEG's compressed pixels; before it lie segments, each with its length."""
     place = 2
     while data[place : place + 1] == b"\xff" and data[place + 1] != START_OF_SCAN:
         padding = data[place + 1] == 0xFF
@@ -110,12 +110,12 @@ def _pillow(data: bytes) -> np.ndarray:
     with Image.open(BytesIO(data)) as image:
         _refuse_huge(image.width, image.height)
         image.load()
-        return _upright(_rgb(image), _orientation(image))  # in this order: loading a TIFF turns it upright
+        return _upright(_rgb(image), _orientation(image))  # orientation last: loading turns a TIFF upright
 
 
 def _refuse_huge(width: int, height: int) -> None:
     if width * height > LARGEST:
-        raise ValueError(f"{width} x {height} pixels are more than the {LARGEST} that are taken")
+        raise ValueError(f"{width} x {height} pixels are more than the limit of {LARGEST}")
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
@@ -128,7 +128,7 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(grey: np.ndarray, mode: str) -> np.ndarray:
-    """16 bits, 32 bits or floats -> uint8; where nothing says how large white is, the next usual value.
+    """16 bits, 32 bits or floats -> uint8; if the value of white is unknown, the next usual value is taken.
 
     >>> _eight_bits(np.array([0, 32768, 65535]), "I;16").tolist()
     [0, 128, 255]
@@ -164,7 +164,7 @@ def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not a picture, or of a kind that Pillow does not know"
+        return "not a picture, or of a kind that Pillow cannot read"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Scikit-learn's handwritten digits: 1,797 grey images of 8 x 8 pixels, real and without a download.
+"""Load scikit-learn's handwritten digits: 1,797 real grey images of 8 x 8 pixels, without a download.
 
 Source: Alpaydin & Kaynak 1998, https://archive.ics.uci.edu/dataset/80, the test part; scikit-learn ships it.
 """

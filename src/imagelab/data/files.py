@@ -1,4 +1,4 @@
-"""Labelled pictures in files, decoded when they are asked for."""
+"""Hold labelled pictures in files, decoded when they are requested."""
 
 import os
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from imagelab.data.decode import decode
 
 
 class Files:
-    """Pictures of any size and kind, each in a file of its own.
+    """Pictures of any size and kind, each in its own file.
 
     Args:
-        paths: Where the N files are.
-        labels: (N,) int64, the place of each picture's class in the source's `classes`.
-        sizes: (N, 2) int32, width and height in pixels, upright; None where nobody has looked.
+        paths: Paths of the N files.
+        labels: (N,) int64, index of each picture's class in the source's `classes`.
+        sizes: (N, 2) int32, width and height in pixels, upright; None if not known yet.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class Files:
         labels: np.ndarray,
         sizes: np.ndarray | None = None,
     ) -> None:
-        # One array, not N objects: counting references to those would copy their memory into every worker.
+        # One array, not N objects: their reference counts would copy their memory into every worker.
         self.paths = (
             paths
             if isinstance(paths, np.ndarray)
@@ -33,7 +33,7 @@ class Files:
         self.labels = labels
         self.sizes = sizes
         if len(self.paths) != len(labels):
-            raise ValueError(f"as many labels as paths are needed, got {len(labels)} and {len(self.paths)}")
+            raise ValueError(f"each path needs a label, got {len(labels)} labels for {len(self.paths)} paths")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,8 +42,8 @@ class Files:
         """The picture at this place, (H, W, 3) uint8, upright.
 
         Args:
-            place: From 0 to N - 1.
-            least: The smallest short side still needed, in pixels; see `decode`.
+            place: Index of the picture, from 0 to N - 1.
+            least: Smallest short side still needed, in pixels; see `decode`.
         """
         return decode(self.paths[place], least)
 

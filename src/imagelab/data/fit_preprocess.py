@@ -1,4 +1,4 @@
-"""Which preprocessing fits a data set: its size, and how it is normalised."""
+"""Choose the preprocessing of a data set: input size and normalisation."""
 
 from dataclasses import replace
 
@@ -8,18 +8,18 @@ from imagelab.data.files import Files
 from imagelab.data.preprocess import Preprocess, resize_of
 from imagelab.data.statistics import Statistics, array_statistics, photo_statistics
 
-PHOTO_SIZE = 224  # pixels: what most networks for photos were made for
+PHOTO_SIZE = 224  # pixels: the input size of most networks for photos
 
 
 def fit_preprocess(given: Preprocess | None, size: int | None, train: Images, origin: Images) -> Preprocess:
-    """The preprocessing of a run.
+    """Choose the preprocessing of a run.
 
     Args:
-        given: That of the weights which training starts from; its normalisation is kept.
-        size: Side of the network's input in pixels; None: of images in memory their short side, of photos as
-            given, or 224.
-        train: The training images, as they are kept.
-        origin: The same as they came.
+        given: Preprocessing of the initial weights, if any; its normalisation is kept.
+        size: Side of the network's input in pixels. None: the short side of images in memory; for photos the
+            given size, or 224.
+        train: Training images as they are stored.
+        origin: Training images as they came from the source.
     """
     if isinstance(train, Arrays):
         geometry = _array_geometry(given, size, train)
@@ -34,7 +34,7 @@ def fit_preprocess(given: Preprocess | None, size: int | None, train: Images, or
 
 
 def photo_geometry(given: Preprocess | None, size: int | None) -> Preprocess:
-    """What is cut out of photos; not normalising yet where nothing is given."""
+    """How photos are resized and cropped; without normalisation if no preprocessing is given."""
     if given is None:
         return _plain(size or PHOTO_SIZE, resize_of(size or PHOTO_SIZE), channels=3)
     if size is None or size == given.size:

@@ -1,4 +1,4 @@
-"""Any folder of pictures: class folders, split folders with class folders, a table of labels, or none."""
+"""Read any folder of pictures: class folders, split folders of class folders, a table of labels, or none."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -8,24 +8,24 @@ from typing import Literal
 import numpy as np
 
 from imagelab.data.files import Files
-from imagelab.data.listing import Listing, listed
+from imagelab.data.listing import Listing, list_pictures
 from imagelab.data.manifest import read_manifest
 from imagelab.data.scan import refuse_or_skip, scan
 from imagelab.problem import Problem, nearest, some_of
 
 
 class Folder:
-    """A source of pictures in files; every one is decoded once before it is used, and that is remembered.
+    """Pictures in files, each test-decoded once before it is used; the result is cached.
 
     Args:
-        root: The folder, with `train/`, `val/` (or `valid/`, `validation/`) and `test/` that hold a folder
-            for each class, or with these class folders alone, or with a `labels.csv`.
-        manifest: A CSV file with the columns file,label[,split], read in place of the folders' names; files
-            are looked for beside it, then in `root`. None: `labels.csv` in `root`, where there is one.
-        on_bad_image: What becomes of pictures that cannot be read: all are listed, then "error" stops and
-            "skip" leaves them out.
-        labelled: Whether the labels are wanted: then there are two classes or more. Otherwise pictures may
-            lie in `root`, or in its `train/`, `val/` and `test/`, without a class folder.
+        root: Folder with `train/`, `val/` (or `valid/`, `validation/`) and `test/`, each holding a folder
+            per class; or with only such class folders; or with a `labels.csv`.
+        manifest: CSV file with the columns file,label[,split], which replaces the folder names; files are
+            searched beside it, then in `root`. None: `labels.csv` in `root`, if there is one.
+        on_bad_image: What to do about unreadable pictures: list them all, then stop ("error") or leave them
+            out ("skip").
+        labelled: Whether labels are needed, of at least two classes. Otherwise pictures may lie directly in
+            `root`, or in its `train/`, `val/` and `test/`, without a class folder.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Folder:
     ) -> None:
         top = _existing(Path(root).expanduser().absolute(), "data.root")
         table = _table(top, manifest)
-        listing = listed(top, labelled=labelled) if table is None else read_manifest(table, top)
+        listing = list_pictures(top, labelled=labelled) if table is None else read_manifest(table, top)
         origin = str(table or top)
         self.classes = _classes(listing, origin, least=2 if labelled else 1)
         paths = [path for classes in listing.values() for path in chain.from_iterable(classes.values())]
@@ -52,7 +52,7 @@ def _existing(path: Path, key: str) -> Path:
     if path.is_dir():
         return path
     if path.exists():
-        raise Problem(f"{key}={path} is a file: expected a folder")
+        raise Problem(f"{key}={path} is a file; set it to a folder")
     parent = next(above for above in path.parents if above.is_dir())
     missing = path.relative_to(parent).parts[0]
     near = nearest(missing, [inner.name for inner in parent.iterdir() if inner.is_dir()])
@@ -68,12 +68,12 @@ def _table(root: Path, manifest: str | None) -> Path | None:
     if table.is_file() or inside.is_file():
         return table if table.is_file() else inside
     if table.exists() or inside.exists():
-        raise Problem(f"data.manifest={manifest} is a folder: expected a CSV file")
-    raise Problem(f"data.manifest={manifest} does not exist: expected a CSV file at {table} or {inside}")
+        raise Problem(f"data.manifest={manifest} is a folder; set it to a CSV file")
+    raise Problem(f"data.manifest={manifest} does not exist: there is no CSV file {table} or {inside}")
 
 
 def _classes(listing: Listing, origin: str, least: int) -> list[str]:
-    """All classes by name: one that is missing from a split never shifts the labels of the others."""
+    """All classes by name, so that a class missing from a split never shifts the labels of the others."""
     if "train" not in listing:
         others = f", only for {' and '.join(sorted(listing))}" if listing else ""
         raise Problem(f"{origin} has no pictures for train{others}")
@@ -81,16 +81,16 @@ def _classes(listing: Listing, origin: str, least: int) -> list[str]:
     for split, found in sorted(listing.items()):
         if strange := sorted(found.keys() - listing["train"].keys()):
             raise Problem(
-                f"{origin}: there are classes in {split} that training never shows: {some_of(strange)}; "
-                f"give train pictures of them, or remove them from {split}"
+                f"{origin}: {split} has classes that train does not have: {some_of(strange)}; "
+                f"add pictures of them to train, or remove them from {split}"
             )
     if len(classes) < least:
-        raise Problem(f"{origin} has one class only ({classes[0]}): at least two are needed to tell apart")
+        raise Problem(f"{origin} has only one class ({classes[0]}): add a second one")
     return classes
 
 
 def _files(listing: dict[str, list[str]], classes: list[str], sizes: dict[str, np.ndarray]) -> Files:
-    """The pictures whose size is known, in the order of their classes."""
+    """The readable pictures, in the order of their classes."""
     kept = [
         (path, label) for label, name in enumerate(classes) for path in listing.get(name, []) if path in sizes
     ]
@@ -102,9 +102,9 @@ def _files(listing: dict[str, list[str]], classes: list[str], sizes: dict[str, n
 def _refuse_empty(splits: Mapping[str, Files], classes: list[str], record: Path) -> None:
     for split, files in splits.items():
         if not len(files):
-            raise Problem(f"no picture in {split} can be read: mend them or remove {split} ({record})")
+            raise Problem(f"no picture in {split} can be read: fix them or remove {split} ({record})")
     present = set(splits["train"].labels.tolist())
     if empty := [name for label, name in enumerate(classes) if label not in present]:
         raise Problem(
-            f"no picture of {some_of(empty)} in train can be read: mend them or drop the class ({record})"
+            f"no picture of {some_of(empty)} in train can be read: fix them or drop the class ({record})"
         )

@@ -1,4 +1,4 @@
-"""Folds for cross-validation: every image of train and val is held out once, each class in its share.
+"""Make stratified folds for cross-validation: every image of train and val is held out exactly once.
 
 Source: Kohavi 1995, "A Study of Cross-Validation and Bootstrap for Accuracy Estimation and Model Selection",
 https://www.ijcai.org/Proceedings/95-2/Papers/016.pdf, section 2.2.
@@ -16,11 +16,11 @@ from imagelab.randomness import stream
 
 
 class Folds:
-    """The fold of each image of a pool, whatever becomes of other images afterwards.
+    """The fold of each image of a pool; dropping other images later does not change it.
 
     Args:
-        pool: All that is trained on or validated with, before anything is left out.
-        count: How many folds.
+        pool: All images of train and val, before any are left out.
+        count: Number of folds.
     """
 
     def __init__(self, pool: Named, count: int) -> None:
@@ -29,23 +29,23 @@ class Folds:
         self.numbers = {name: numbers[pool.origins == name] for name in self.places}
 
     def of(self, images: Named) -> np.ndarray:
-        """(N,) int64: the folds of N images of the pool."""
+        """The folds of N images of the pool, (N,) int64."""
         found = np.empty(len(images), dtype=np.int64)
         for name, places in self.places.items():
             mine, order = images.origins == name, np.argsort(places)
             found[mine] = self.numbers[name][order][np.searchsorted(places[order], images.places[mine])]
         return found
 
-    def held_out(self, pool: Named, fold: int, *, anew: bool) -> dict[str, Named]:
-        """One fold of what is left of the pool as "val", all others as "train".
+    def hold_out(self, pool: Named, fold: int, *, refold: bool) -> dict[str, Named]:
+        """Take one fold of the remaining images as "val", all others as "train".
 
         Args:
-            pool: What is left.
-            fold: From 0.
-            anew: Whether the folds are made of just these images: of a few, folds of all images would be of
-                different sizes.
+            pool: The remaining images of the pool.
+            fold: Number of the fold, from 0.
+            refold: Whether to make new folds of just these images. If few remain, their folds within the
+                whole pool would differ in size.
         """
-        numbers = fold_numbers(pool.labels, self.count) if anew else self.of(pool)
+        numbers = fold_numbers(pool.labels, self.count) if refold else self.of(pool)
         return {
             "train": pool.select(np.flatnonzero(numbers != fold)),
             "val": pool.select(np.flatnonzero(numbers == fold)),
@@ -53,7 +53,7 @@ class Folds:
 
 
 def fold_numbers(labels: np.ndarray, count: int) -> np.ndarray:
-    """The fold of each of (N,) labels, the same each time; folds differ by 1 image, in each class too.
+    """The fold of each of (N,) labels, the same each time; fold sizes differ by at most 1, per class too.
 
     >>> np.bincount(fold_numbers(np.repeat([0, 1], [7, 3]), 5)).tolist()
     [2, 2, 2, 2, 2]
@@ -65,10 +65,10 @@ def fold_numbers(labels: np.ndarray, count: int) -> np.ndarray:
 
 
 def pooled(parts: Mapping[str, Named]) -> Named:
-    """The images of train and, where there is one, val.
+    """The images of train and, if there is one, val.
 
     Raises:
-        Problem: They cannot be put together.
+        Problem: They cannot be merged.
     """
     train, val = parts["train"], parts.get("val")
     if val is None:
@@ -86,7 +86,7 @@ def joined(parts: Sequence[Images]) -> Images:
     """The images of several splits as one.
 
     Raises:
-        Problem: They are of different sizes in memory, or of a kind of their own.
+        Problem: They differ in size in memory, or are of some other type than Arrays and Files.
     """
     import torch
 
@@ -100,8 +100,8 @@ def joined(parts: Sequence[Images]) -> Images:
     if len(files) < len(parts):
         kinds = " and ".join(sorted({type(part).__name__ for part in parts}))
         raise Problem(
-            f"data.folds: the images of train and val cannot be put together ({kinds}, perhaps of different "
-            "sizes); give them as one split"
+            f"data.folds: the images of train and val cannot be merged ({kinds}, perhaps of different "
+            "sizes); put them into one split"
         )
     sizes = [part.sizes for part in files]
     known = [one for one in sizes if one is not None]

@@ -1,4 +1,4 @@
-"""The data of a run: split, kept where it is fast, augmented, loaded batch by batch, mixed."""
+"""Provide the data of a run: split, stored for speed, loaded batch by batch, augmented and mixed."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -19,12 +19,12 @@ from imagelab.augment.apply import (
 )
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
-from imagelab.data.batches import Address, EvalBatches, TrainBatches, position
+from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position
 from imagelab.data.dataset import ArrayBatches, PhotoBatches
 from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.splits import Splits, prepare_splits
-from imagelab.data.storage import Storage, stored
+from imagelab.data.storage import Storage, store_splits
 from imagelab.data.views import Views
 from imagelab.data.workers import make_loader, worker_count
 from imagelab.problem import Problem
@@ -34,29 +34,29 @@ Loader = DataLoader[Batch]
 
 
 class ImageData(lightning.LightningDataModule):
-    """A data set made ready; after construction everything about it is known.
+    """A data set that is ready for training; after construction everything about it is known.
 
     Args:
-        source: The data set.
-        augment: What happens to training images, in this order; mixing comes after normalisation.
-        seed: Every draw follows from it; what is held out does not.
-        preprocess: Of the weights that training starts from; None: made to fit the training images.
-        batch_size: Images a device and step, or "full": all training images in one step.
-        workers: Processes that make batches, or "auto": none for images in memory, up to 8 for photos.
-        size: Side of the network's input in pixels; None: as the data set says.
-        limit: Images a split, or all folds, at most, the same share of each class.
-        classes: Only these, by name.
-        balance: Draw every class equally often.
-        val_fraction: Of the training images, where the source has no val split; in (0, 1).
-        test_fraction: Of all images, where the source has one split only; in (0, 1).
-        folds: So many parts of what is not for testing, one of them the val split; None: see `val_fraction`.
-        fold: Which of them, from 0.
-        decisions: A table of images to drop or to relabel, in whichever split they are.
-        storage: Where pictures that come in files are kept.
-        views: How often a batch shows each image. Above 1 all splits are augmented, val and test alike.
+        source: Data set.
+        augment: Augmentations of training images, in this order; mixing comes after normalisation.
+        seed: Seed of every random draw, except of the choice of held-out images.
+        preprocess: Preprocessing of the initial weights; None: fitted to the training images.
+        batch_size: Images per step and device, or "full": all training images in one step.
+        workers: Number of processes that make batches; "auto": 0 for images in memory, up to 8 for photos.
+        size: Side of the network's input in pixels; None: chosen by the data set.
+        limit: Most images per split (of all folds together), the same share of each class.
+        classes: Names of the classes to use; None: all.
+        balance: Whether to draw every class equally often.
+        val_fraction: Share of the training images for "val", if the source has none; in (0, 1).
+        test_fraction: Share of all images for "test", if the source has only one split; in (0, 1).
+        folds: Number of equal parts of all images but "test", one of which is "val"; None: no folds.
+        fold: Fold that becomes "val", from 0.
+        decisions: Table of images to drop or relabel, in whichever split they are.
+        storage: Where pictures from files are kept.
+        views: Number of views of each image in a batch. Above 1, val and test are augmented too.
 
     Raises:
-        Problem: What cannot be trained on.
+        Problem: The images cannot be trained on.
     """
 
     def __init__(
@@ -99,16 +99,16 @@ class ImageData(lightning.LightningDataModule):
         self._try_first_step()
 
     def _store(self, splits: Splits, storage: Storage, size: int | None, given: Preprocess | None) -> None:
-        """Keep the splits where they are fast, no larger than needed, and fit the preprocessing to them."""
+        """Store the splits for speed, no larger than needed, and fit the preprocessing to them."""
         square = size or (given and given.size)
         geometry = photo_geometry(given, size)
         train_short = max(geometry.resize, least_side(self.single, geometry.size))
         short = train_short if self.views > 1 else geometry.resize
-        self.splits = stored(splits, storage, size=square, short=short, train_short=train_short)
+        self.splits = store_splits(splits, storage, size=square, short=short, train_short=train_short)
         self.preprocess = fit_preprocess(given, size, self.splits["train"], splits["train"])
 
     def _divide_augmentation(self) -> None:
-        """Augment whole batches on the device if images lie in memory, else single ones in workers."""
+        """Augment whole batches on the device if images are in memory, else single images in workers."""
         in_memory = isinstance(self.splits["train"], Arrays)
         whole = in_memory and not any(is_library(one) for one in self.single)
         self.on_device = batch_steps(self.single) if whole else []
@@ -126,23 +126,23 @@ class ImageData(lightning.LightningDataModule):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Images of each split."""
+        """The number of images in each split."""
         return {split: len(images) for split, images in self.splits.items()}
 
     @property
     def has_test(self) -> bool:
-        """Whether there are images to test with."""
+        """Whether there is a test split."""
         return "test" in self.splits
 
     def batch(self, ranks: int) -> int:
-        """Images of a training batch on each of so many devices."""
+        """The number of images in a training batch on each of `ranks` devices."""
         return max(1, self.counts["train"] // ranks) if self.full_batch else self.batch_size
 
     def steps(self, ranks: int) -> int:
-        """Batches of an epoch on each of so many devices.
+        """The number of batches per epoch on each of `ranks` devices.
 
         Raises:
-            Problem: There is not one for each.
+            Problem: There are not enough images for one batch on each device.
         """
         count = self.counts["train"]
         if steps := len(self.train_batches(epoch=0, start=0, rank=0, ranks=ranks)):
@@ -150,11 +150,11 @@ class ImageData(lightning.LightningDataModule):
         each = f"{self.batch_size} on each of {ranks} devices" if ranks > 1 else str(self.batch_size)
         raise Problem(
             f"data.batch_size: {each} is more than the {count} training images; "
-            f"say data.batch_size=full, or a number up to {count // ranks}"
+            f"set it to full, or to {count // ranks} or less"
         )
 
     def train_batches(self, *, epoch: int, start: int, rank: int, ranks: int) -> TrainBatches:
-        """Which images form the training batches of a rank, from one batch of an epoch on."""
+        """The sampler of a rank's training batches, from batch `start` of an epoch on."""
         return TrainBatches(
             self.splits["train"].labels,
             batch_size=self.batch(ranks),
@@ -167,7 +167,7 @@ class ImageData(lightning.LightningDataModule):
         )
 
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
-        """The batches of a split by address, where asked for augmented as far as not done on the device."""
+        """The batches of a split by address; `augmented`: with the augmentations that workers apply."""
         images = self.splits[split]
         here = self.in_workers if augmented else []
         if isinstance(images, Arrays):
@@ -177,26 +177,26 @@ class ImageData(lightning.LightningDataModule):
         return PhotoBatches(images, preprocess=self.preprocess, augment=changes)
 
     def sample(self, count: int) -> Tensor:
-        """Up to so many training images as the network sees them, not augmented; the same for a seed."""
+        """Up to `count` training images as the network sees them, not augmented; chosen by the seed."""
         index = stream(self.seed, "sample").permutation(self.counts["train"])[:count]
         return self.preprocess(self.dataset("train", augmented=False)[Address(0, 0, index, index)].images)
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
-        """Every image of a split once, as it is; where there are several views, all of them."""
+        """Load every image of a split once, as it is; with several views, all views of it."""
         sampler = EvalBatches(self.counts[split], batch_size=self.batch_size, rank=rank, ranks=ranks)
         augmented = self.views > 1
         slow = self._decoded(split) or (augmented and bool(self.in_workers))
         return self._loader(self._viewed(split, augmented=augmented), sampler, slow)
 
     def train_loader(self, *, epoch: int, start: int, rank: int, ranks: int) -> Loader:
-        """The training batches of a rank, from one batch of an epoch on."""
+        """Load the training batches of a rank, from batch `start` of an epoch on."""
         sampler = self.train_batches(epoch=epoch, start=start, rank=rank, ranks=ranks)
         return self._loader(self.train_set, sampler, self._decoded("train") or bool(self.in_workers))
 
     def train_dataloader(self) -> Loader:
         assert self.trainer is not None
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        epoch, start = position(self.trainer, self.steps(ranks))
+        epoch, start = resume_position(self.trainer, self.steps(ranks))
         return self.train_loader(epoch=epoch, start=start, rank=rank, ranks=ranks)
 
     def val_dataloader(self) -> Loader:
@@ -207,12 +207,12 @@ class ImageData(lightning.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Inputs:
         assert self.trainer is not None
-        inputs = self.inputs(batch, train=self.trainer.training, rank=self.trainer.global_rank)
+        inputs = self.prepare_batch(batch, train=self.trainer.training, rank=self.trainer.global_rank)
         convert = self.trainer.precision_plugin.convert_input  # bf16-true wants bf16
         return inputs._replace(images=convert(inputs.images), targets=convert(inputs.targets))
 
-    def inputs(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
-        """What the network sees of a batch: augmented on its device, normalised and, in training, mixed."""
+    def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
+        """Augment a batch on its device, normalise it and, in training, mix it."""
         images, targets = batch.images, batch.labels
         if train or self.views > 1:
             images = augment_batch(images, batch.keys, self.on_device)
@@ -228,7 +228,7 @@ class ImageData(lightning.LightningDataModule):
         return Views(batches, count=self.views) if self.views > 1 else batches
 
     def _decoded(self, split: str) -> bool:
-        """Whether the images are decoded when they are asked for, one by one."""
+        """Whether the images are decoded on request, one by one."""
         return not isinstance(self.splits[split], Arrays)
 
     def _eval_dataloader(self, split: str) -> Loader:
@@ -243,7 +243,7 @@ class ImageData(lightning.LightningDataModule):
         return make_loader(dataset, sampler, workers=workers, pin_memory=on_cuda)
 
     def _try_first_step(self) -> None:
-        """Raise now, before anything is made, the Problem that the first step would raise."""
+        """Raise the Problem that the first step would raise, before the run begins."""
         self.steps(ranks=1)
         images = self.splits["train"]
         if isinstance(images, Arrays):

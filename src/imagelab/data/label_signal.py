@@ -1,9 +1,9 @@
-"""Do the labels follow the images? A permutation test on neighbours, without any training.
+"""Test whether labels follow the images: a permutation test on nearest neighbours, without any training.
 
-Images that look alike share their label more often than chance; where labels were shuffled or shifted on the
-way they do not. The statistic is the share of equal labels among the nearest neighbours, by colours in their
-places and by colours alone; its null distribution is that of the same neighbours under permuted labels. Of
-the two the stronger counts, against the null distribution of the stronger.
+Similar images share their label more often than chance, unless labels were shuffled or shifted on the way.
+The statistic is the share of equal labels among nearest neighbours; its null distribution comes from the same
+neighbours with permuted labels. Neighbours are found by thumbnails and by colour histograms; the larger
+of the two statistics counts, against the null distribution of the larger.
 
 Source: Friedman & Rafsky 1983, https://doi.org/10.1214/aos/1176346153: neighbours of one set of measurements
 compared with those of another, by permutation; Westfall & Young 1993: the maximum of several such tests.
@@ -18,68 +18,68 @@ from imagelab.data.resize import resized
 from imagelab.finding import Finding
 from imagelab.randomness import stream
 
-MOST = 2000  # images: more say nothing new
+MOST = 2000  # images: more add nothing
 NEIGHBOURS = 10
 PERMUTATIONS = 200
 SIDE = 8  # pixels of a thumbnail
-LEVELS = 4  # of each colour in the histogram
-FAIL, WARN = 3.0, 4.0  # z: shuffled labels stay below the one, true ones lie above the other
-FEWEST = 100  # images: of fewer a low z says nothing
+LEVELS = 4  # per colour in the histogram
+FAIL, WARN = 3.0, 4.0  # z: shuffled labels stay below FAIL, true ones lie above WARN
+FEWEST = 100  # images: with fewer, a low z means nothing
 
 
 def label_signal(images: Any, labels: np.ndarray, *, seed: int) -> float:
-    """How far beyond chance neighbours share their labels, in standard deviations.
+    """How far above chance neighbours share their labels, in standard deviations.
 
     Args:
-        images: (N, H, W, C) or (N, C, H, W) uint8, C 1 or 3, an array or a tensor; or
-            features (N, F) float. Of more than 2,000 a sample is looked at.
+        images: (N, H, W, C) or (N, C, H, W) uint8, C 1 or 3, an array or a tensor; or features (N, F) float.
+            Above 2,000 images a sample is used.
         labels: (N,) int64.
-        seed: Of the sample and of the permutations.
+        seed: Seed of the sample and of the permutations.
     """
     return strongest(list(label_signals(images, labels, seed=seed).values()))
 
 
 def label_signals(images: Any, labels: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
-    """By what neighbours are found by: z of the labels, then z of each permutation, (1 + PERMUTATIONS,)."""
+    """Description of images -> z of the labels, then z of each permutation, (1 + PERMUTATIONS,)."""
     rng = stream(seed, "label signal")
     places = np.sort(rng.permutation(len(labels))[:MOST])
-    some = np.asarray(images[places])
+    sample = np.asarray(images[places])
     labels = np.unique(np.asarray(labels)[places], return_inverse=True)[1]
     if len(labels) < 3 or labels.max() < 1:
         return {"nothing to compare": np.zeros(1 + PERMUTATIONS)}
     orders = [np.arange(len(labels)), *(rng.permutation(len(labels)) for _ in range(PERMUTATIONS))]
-    return {name: _agreement(features, labels, orders) for name, features in _descriptions(some).items()}
+    return {name: _agreement(features, labels, orders) for name, features in _descriptions(sample).items()}
 
 
 def strongest(signals: Sequence[np.ndarray]) -> float:
-    """Z of the largest of several statistics against the null distribution of the largest.
+    """The z of the largest of several statistics against the null distribution of the largest.
 
     Args:
-        signals: Of each statistic what `label_signals` gives.
+        signals: Result of `label_signals` for each statistic.
     """
     largest = np.max(signals, axis=0)
     null = largest[1:]
     return float((largest[0] - null.mean()) / null.std()) if null.std() > 0 else 0.0
 
 
-def signal_record(z: float, count: int) -> Finding:
-    """The verdict on a z among so many images."""
-    status = "OK" if z > WARN else "WARN" if z >= FAIL or count < FEWEST else "FAIL"
-    few = f"; of {count} images a low z says little" if count < FEWEST else ""
-    found = {
-        "OK": "images that look alike share their labels far more often than chance",
-        "WARN": "images that look alike hardly share their labels" + few,
-        "FAIL": "images that look alike share their labels as often as chance has it: are they shuffled?",
+def signal_finding(z: float, count: int) -> Finding:
+    """The finding for a z of `count` images."""
+    doubtful = z >= FAIL or count < FEWEST
+    below = "WARN" if doubtful else "FAIL"
+    status = "OK" if z > WARN else below
+    few = f"; with {count} images a low z means little" if count < FEWEST else ""
+    why = {
+        "OK": "similar images share their labels far more often than by chance",
+        "WARN": "similar images share their labels hardly more often than by chance" + few,
+        "FAIL": "similar images share their labels no more often than by chance: are the labels shuffled?",
     }
-    fix = (
-        "look at the pictures with their labels; check how files and labels are paired, and the order of both"
-    )
+    fix = "look at pictures and their labels; check how files and labels are paired, and the order of both"
     return Finding(
         name="labels follow the images",
         status=status,
         value=round(z, 2),
         expected=f"z > {WARN:g}; shuffled labels stay below {FAIL:g}",
-        why=found[status],
+        why=why[status],
         fix="" if status == "OK" else fix,
     )
 
@@ -100,7 +100,7 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def _histogram(image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 -> (64,): roots of the shares of colours, whose distance is Hellinger's."""
+    """(H, W, 3) uint8 -> (64,): square roots of colour shares, whose distances are Hellinger distances."""
     level = image.astype(np.int64) * LEVELS // 256
     colour = (level[..., 0] * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
     counts = np.bincount(colour.ravel(), minlength=LEVELS**3)
@@ -115,7 +115,7 @@ def _agreement(features: np.ndarray, labels: np.ndarray, orders: Sequence[np.nda
 
 
 def _neighbours(features: np.ndarray) -> np.ndarray:
-    """(N, F) -> the places of each one's nearest others, (N, k)."""
+    """(N, F) -> places of the nearest neighbours of each row, (N, k)."""
     flat = features - features.mean(axis=0)
     lengths = (flat * flat).sum(axis=1)
     away = lengths[:, None] + lengths - 2 * flat @ flat.T

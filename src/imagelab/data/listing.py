@@ -13,7 +13,7 @@ Listing = dict[str, dict[str, list[str]]]
 UNLABELLED = "unlabelled"  # the class of pictures that lie in no class folder
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
-# The last line is not read everywhere: better named as unreadable than passed over.
+# Not every machine reads the kinds in the last line: better to report them as unreadable than to skip them.
 # fmt: off
 ENDINGS = frozenset([
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff",
@@ -23,15 +23,16 @@ ENDINGS = frozenset([
 # fmt: on
 
 
-def listed(root: Path, *, labelled: bool) -> Listing:
-    """The pictures below a folder, by split and class, in the order of their names.
+def list_pictures(root: Path, *, labelled: bool) -> Listing:
+    """List the pictures below a folder by split and class, sorted by name.
 
     Args:
-        root: The folder.
-        labelled: Whether they lie in class folders; otherwise those beside such are of class `unlabelled`.
+        root: Folder to search.
+        labelled: Whether all pictures must lie in class folders; otherwise those outside are of the class
+            `unlabelled`.
 
     Raises:
-        Problem: There are none, or a folder is not what its place says.
+        Problem: There are no pictures, or the layout of the folder is not understood.
     """
     folders = _folders(root)
     splits = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
@@ -39,13 +40,13 @@ def listed(root: Path, *, labelled: bool) -> Listing:
     if not folders or (not has_train and len(splits) < len(folders)):
         return {"train": _classes(root, labelled)}
     if "train" not in splits.values():
-        raise Problem(f"{root} has {_names(splits)} but no train/ to learn from: {_layouts()}")
+        raise Problem(f"{root} has {_names(splits)} but no train/: {_layouts()}")
     _refuse_doubles(root, splits)
     return {name: _classes(folder, labelled) for folder, name in splits.items()}
 
 
 def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
-    """Class -> pictures; raises a Problem that names the classes without any."""
+    """Class -> pictures; raises a Problem that names the empty classes."""
     found = {inner.name: sorted(_pictures(str(inner), ())) for inner in _folders(folder)}
     if not labelled:
         found[UNLABELLED] = found.get(UNLABELLED, []) + _beside(folder)
@@ -55,8 +56,8 @@ def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
     if not found:
         raise Problem(f"{folder} has no class folders ({_contents(folder)}): {_layouts()}")
     if empty := [name for name, paths in found.items() if not paths]:
-        told = some_of([f"{name} ({_contents(folder / name)})" for name in empty])
-        raise Problem(f"class folders without pictures in {folder}: {told}; fill or remove them")
+        names = some_of([f"{name} ({_contents(folder / name)})" for name in empty])
+        raise Problem(f"class folders without pictures in {folder}: {names}; fill or remove them")
     return found
 
 
@@ -66,7 +67,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _pictures(folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    """Follows links to folders, but never around a ring."""
+    """Yield all pictures below a folder; links to folders are followed, but never in a circle."""
     here = os.path.realpath(folder)
     if here in above:
         return
@@ -80,7 +81,7 @@ def _pictures(folder: str, above: tuple[str, ...]) -> Iterator[str]:
 
 
 def _beside(folder: Path) -> list[str]:
-    """The pictures that lie in a folder itself."""
+    """The pictures directly in a folder."""
     files = (entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
     return sorted(entry.path for entry in files if _ending(entry.name) in ENDINGS)
 
@@ -97,14 +98,14 @@ def _names(folders: dict[Path, str]) -> str:
 
 
 def _contents(folder: Path) -> str:
-    """What is there instead of what was looked for."""
+    """What a folder holds instead of pictures, in words."""
     kinds = Counter(
         _ending(entry.name) or "other"
         for entry in os.scandir(folder)
         if not entry.name.startswith(".") and entry.is_file()
     )
-    told = some_of([f"{times} {kind} files" for kind, times in kinds.most_common()], most=3)
-    return f"it holds {told}" if told else "it is empty"
+    found = some_of([f"{times} {kind} files" for kind, times in kinds.most_common()], most=3)
+    return f"it holds {found}" if found else "it is empty"
 
 
 def _layouts() -> str:

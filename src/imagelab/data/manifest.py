@@ -11,7 +11,7 @@ from imagelab.problem import Problem, some_of
 
 
 class Row(NamedTuple):
-    """One line of the table; `line` counts from 1, the header."""
+    """One line of the table. line: Its number, the header being 1."""
 
     line: int
     file: str
@@ -20,16 +20,16 @@ class Row(NamedTuple):
 
 
 def read_manifest(table: Path, root: Path) -> Listing:
-    """The pictures of a table, by split and class; all are "train" where there is no column `split`.
+    """Read the pictures of a table, by split and class; without a column `split`, all are "train".
 
     Args:
-        table: The CSV file.
-        root: Where a file is looked for that is not beside the table.
+        table: CSV file.
+        root: Folder to search for files that are not beside the table.
 
     Raises:
-        Problem: Columns, labels or files are missing, a split is unknown or a file comes twice.
+        Problem: Columns, labels or files are missing, a split is unknown or a file is listed twice.
     """
-    rows = [row._replace(file=_found(row.file, table.parent, root)) for row in _rows(table)]
+    rows = [row._replace(file=_locate(row.file, table.parent, root)) for row in _rows(table)]
     _refuse(
         table,
         "unknown splits (expected train, val or test)",
@@ -55,12 +55,12 @@ def _rows(table: Path) -> list[Row]:
             columns = [(name or "").strip() for name in reader.fieldnames or []]
             if not {"file", "label"} <= set(columns):
                 raise Problem(
-                    f"{table} has the columns {','.join(columns) or '(none)'}: expected file,label[,split]"
+                    f"{table} must have the columns file,label[,split], got {','.join(columns) or '(none)'}"
                 )
             reader.fieldnames = columns
             return [_row(reader.line_num, cells, "split" in columns) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Problem(f"{table} cannot be read as a table ({error}): expected CSV in UTF-8") from error
+        raise Problem(f"{table} cannot be read as a table ({error}): save it as CSV in UTF-8") from error
 
 
 def _row(line: int, cells: dict[str, str | None], has_split: bool) -> Row:
@@ -68,7 +68,7 @@ def _row(line: int, cells: dict[str, str | None], has_split: bool) -> Row:
     return Row(line, file, label, split if has_split else "train")
 
 
-def _found(file: str, beside: Path, root: Path) -> str:
+def _locate(file: str, beside: Path, root: Path) -> str:
     near = os.path.normpath(os.path.join(beside, file))  # noqa: PTH118 - for each of 60,000 files
     far = os.path.normpath(os.path.join(root, file))  # noqa: PTH118
     return far if not os.path.isfile(near) and os.path.isfile(far) else near  # noqa: PTH113
@@ -76,5 +76,5 @@ def _found(file: str, beside: Path, root: Path) -> str:
 
 def _refuse(table: Path, what: str, rows: list[Row], column: str) -> None:
     if rows:
-        told = some_of([f"{getattr(row, column) or '(empty)'} (line {row.line})" for row in rows])
-        raise Problem(f"{table} has {what}: {told}")
+        listing = some_of([f"{getattr(row, column) or '(empty)'} (line {row.line})" for row in rows])
+        raise Problem(f"{table} has {what}: {listing}")

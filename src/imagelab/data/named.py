@@ -1,4 +1,4 @@
-"""Images that keep their names while a data set is split: their file, or their place in the source."""
+"""Keep track of each image while a data set is split: by its file, or by its place in the source."""
 
 import os
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ Source = Mapping[str, Images]
 
 
 class Named:
-    """Images, each with the place that it has in the source.
+    """Images that know their place in the source.
 
     Args:
         images: N images.
-        origins: (N,) str, the source's split that each is from.
-        places: (N,) int64, in that split.
+        origins: (N,) str, the source split of each image.
+        places: (N,) int64, the place of each image in that split.
         source: All images of the source, by split.
     """
 
@@ -34,7 +34,7 @@ class Named:
 
     @property
     def names(self) -> list[str]:
-        """Of each image its file, relative to the folder of all; else its split and place: train/17."""
+        """The name of each image: its file relative to the common folder, or else split/place (train/17)."""
         if isinstance(self.images, Files):
             above = folder_of(self.source)
             return [str(path).removeprefix(above).replace(os.sep, "/") for path in self.images.paths]
@@ -50,7 +50,7 @@ class Named:
 
 
 def named(source: Source) -> dict[str, Named]:
-    """The images of a source, as they come."""
+    """The images of a source with their names, by split."""
     return {
         split: Named(images, np.full(len(images), split), np.arange(len(images)), source)
         for split, images in source.items()
@@ -58,8 +58,8 @@ def named(source: Source) -> dict[str, Named]:
 
 
 def folder_of(source: Source) -> str:
-    """The folder that all files of a source lie in, a separator at its end; empty where there is none."""
+    """The common folder of all files of a source, with a separator at its end; "" if there is none."""
     found = [images.paths for images in source.values() if isinstance(images, Files)]
     ends = [str(end(paths.tolist())) for paths in found for end in (min, max) if len(paths)]
-    # What the first and the last share in the order of the alphabet, all between them share.
+    # The first and the last path in alphabetical order share what all paths share.
     return os.path.join(os.path.commonpath(map(os.path.dirname, ends)), "") if ends else ""  # noqa: PTH118

@@ -1,4 +1,4 @@
-"""Work on many files at once, in threads: decoders let go of the interpreter while they decode."""
+"""Process many files at once in threads, since decoders release the interpreter lock."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,14 +9,14 @@ import numpy as np
 
 Result = TypeVar("Result")
 
-CHUNK = 16  # items a thread takes at once: handing over single small files costs more than decoding them
-GROUP = 16  # chunks under way: bounds the memory held by results that are not yet fetched
+CHUNK = 16  # items per task: handing over single small files costs more than decoding them
+GROUP = 16  # tasks in flight: bounds the memory of results that are not fetched yet
 
 
-def each(function: Callable[[Any], Result], items: Sequence[Any] | np.ndarray) -> Iterator[Result]:
-    """The function of each item, in the order of the items.
+def map_in_threads(function: Callable[[Any], Result], items: Sequence[Any] | np.ndarray) -> Iterator[Result]:
+    """Apply a function to each item in threads; the results keep the order of the items.
 
-    >>> list(each(abs, [-1, 2, -3]))
+    >>> list(map_in_threads(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
 
@@ -31,5 +31,5 @@ def each(function: Callable[[Any], Result], items: Sequence[Any] | np.ndarray) -
 
 
 def cores() -> int:
-    """The processors that this process may use."""
+    """The number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""From decoded pixels to what a network takes: size, channels, normalisation; it travels with the weights."""
+"""Turn decoded pixels into the network's input: size, channels, normalisation. Stored with the weights."""
 
 import math
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: grey as the eye sees it
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocess:
-    """What happens to an image between the decoder and the network, in training and ever after.
+    """What happens to an image between the decoder and the network, in training and in inference.
 
     Args:
         size: Side of the network's input, in pixels.
-        channels: Of the network's input, 1 or 3.
-        mean: Of each channel, in [0, 1].
-        std: Of each channel, in [0, 1].
-        resize: The short side before the centre square of `size` pixels is cut out, >= size.
-        interpolation: Between the pixels of images that are resized on the device.
+        channels: Channels of the network's input, 1 or 3.
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel, in [0, 1].
+        resize: Short side before the centre square of `size` pixels is cut out, in pixels, >= size.
+        interpolation: Interpolation of images that are resized on the device.
 
     >>> grey = Preprocess(size=1, channels=1, mean=[0.5], std=[0.25], resize=1, interpolation="bilinear")
     >>> grey(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
@@ -45,15 +45,15 @@ class Preprocess:
         return self.normalise(self._square(_with_channels(images.float(), self.channels)))
 
     def scaled(self, images: Tensor, short: int) -> Tensor:
-        """(B, C, H, W) uint8 -> (B, channels, H', W') float32 in [0, 255], `short` pixels the short side."""
+        """(B, C, H, W) uint8 -> (B, channels, H', W') float32 in [0, 255]; min(H', W') is `short`."""
         return _scaled(_with_channels(images.float(), self.channels), short, self.interpolation).clamp(0, 255)
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(B, channels, H, W) float in [0, 255] -> normalised, in the same memory."""
+        """(B, channels, H, W) float in [0, 255] -> normalised, in place."""
         scale, shift = _affine(tuple(self.mean), tuple(self.std), pixels.device)
         height, width = pixels.shape[-2:]
         if self.channels > 1 and pixels.is_contiguous(memory_format=torch.channels_last):
-            # As photos come. By whole rows, which a processor does four times as fast as by pixels.
+            # The layout of photos. Whole rows are four times as fast on a CPU as single pixels.
             rows = pixels.permute(0, 2, 3, 1).view(len(pixels), height, -1)
             rows.mul_(scale.repeat(width)).add_(shift.repeat(width))
         else:
@@ -61,13 +61,13 @@ class Preprocess:
         return pixels
 
     def denormalise(self, images: Tensor) -> Tensor:
-        """(B, channels, size, size) float -> uint8, to look at."""
+        """(B, channels, size, size) float -> uint8, for display."""
         scale, shift = _affine(tuple(self.mean), tuple(self.std), images.device)
         pixels = (images.float() - shift[:, None, None]) / scale[:, None, None]
         return pixels.round_().clamp_(0, 255).to(torch.uint8)
 
     def centre(self, photo: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 -> (size, size, 3) uint8: the short side to `resize`, then the centre."""
+        """(H, W, 3) uint8 -> (size, size, 3) uint8: resize the short side to `resize`, crop the centre."""
         first = (self.resize - self.size) // 2
         return covered(photo, self.resize, self.resize)[first : first + self.size, first : first + self.size]
 
@@ -89,7 +89,7 @@ class Preprocess:
 
 
 def resize_of(size: int) -> int:
-    """The short side that goes with a centre square of `size` pixels, 7/8 of it as is the custom for photos.
+    """The short side before a centre crop of `size` pixels: as usual for photos, the crop is 7/8 of it.
 
     >>> resize_of(224)
     256
@@ -122,6 +122,6 @@ def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.devic
         raise ValueError(f"std must be > 0 for every channel, got {std}")
     scale = 1 / (255 * np.array(std))
     shift = -np.array(mean) / np.array(std)
-    with torch.inference_mode(False):  # remembered: must serve training too when evaluation asked first
+    with torch.inference_mode(False):  # cached: training must be able to use it after evaluation made it
         made = torch.tensor(np.stack([scale, shift]), dtype=torch.float32, device=device)
     return made[0], made[1]

@@ -1,4 +1,4 @@
-"""From a picture file to pixels, just as the images of a run were made that its network was evaluated on."""
+"""Read a picture file into pixels exactly as a run read the images that its network was evaluated on."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from imagelab.data.shrunk import Shrunk
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Brings every picture into the form of the images of a run.
+    """Brings every picture into the form of a run's images.
 
     Args:
-        least: The smallest short side that a file is decoded to, in pixels.
-        shape: Height and width in pixels of the run's images in memory; None: they were photos of any size,
-            cut to the size of the network's input.
+        least: Smallest short side that a file is decoded to, in pixels.
+        shape: Height and width of the run's images in memory, in pixels; None: photos of any size, cropped
+            to the size of the network's input.
     """
 
     least: int
@@ -32,7 +32,7 @@ class Reader:
         """The pixels of a picture file, (H, W, 3) uint8, the same H and W for all.
 
         Raises:
-            Unreadable: It is no picture, or damaged.
+            Unreadable: The file is not a picture, or damaged.
         """
         return self.image(decode(path, self.least), preprocess)
 
@@ -46,7 +46,7 @@ class Reader:
 
 
 def reader_of(images: Images, preprocess: Preprocess) -> Reader:
-    """What makes pictures of the same form as a run's images, as they are kept."""
+    """The reader that gives pictures the form of a run's stored images."""
     if isinstance(images, Arrays):
         height, width = (int(side) for side in images.images.shape[-2:])
         return Reader(least=SPARE * min(height, width), shape=[height, width])

@@ -1,35 +1,35 @@
-"""Make pictures smaller without aliasing, or larger, on the CPU.
+"""Shrink pictures without aliasing, or enlarge them, on the CPU.
 
-`cv2.INTER_AREA` averages all the pixels that fall into one; `cv2.INTER_LINEAR` looks at four of them only.
+`cv2.INTER_AREA` averages all pixels that fall into one; `cv2.INTER_LINEAR` reads only four of them.
 """
 
 import numpy as np
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> (height, width, 3) uint8; the very same image where it has that size."""
+    """(H, W, 3) uint8 -> (height, width, 3) uint8; the same object if it already has that size."""
     if image.shape[:2] == (height, width):
         return image
     import cv2
 
-    cv2.setNumThreads(
-        0
-    )  # pictures are resized side by side; and forked workers hang in the threads of their parent
+    cv2.setNumThreads(0)  # callers use threads already, and forked workers hang in those of their parent
 
     shrinks = height * width < image.shape[0] * image.shape[1]
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def covered(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> (height, width, 3) uint8: resized with its aspect kept, then the centre cut out."""
+    """(H, W, 3) uint8 -> (height, width, 3) uint8: resized at a fixed aspect ratio, then centre-cropped."""
     scale = max(height / image.shape[0], width / image.shape[1])
-    tall, wide = max(height, round(image.shape[0] * scale)), max(width, round(image.shape[1] * scale))
-    top, left = (tall - height) // 2, (wide - width) // 2
+    tall = max(height, round(image.shape[0] * scale))
+    wide = max(width, round(image.shape[1] * scale))
+    top = (tall - height) // 2
+    left = (wide - width) // 2
     return resized(image, tall, wide)[top : top + height, left : left + width]
 
 
 def shrunk_size(width: int, height: int, short: int) -> tuple[int, int]:
-    """Width and height when the short side is shrunk to `short` pixels; smaller ones stay.
+    """Width and height after the short side is shrunk to `short` pixels; smaller pictures stay as they are.
 
     >>> shrunk_size(600, 400, 200), shrunk_size(100, 50, 200)
     ((300, 200), (100, 50))

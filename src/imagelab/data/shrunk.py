@@ -1,4 +1,4 @@
-"""Photos shrunk once to what training needs, kept as uint8 in one file, and read from it by slicing."""
+"""Shrink photos once to the size that training needs, and read them as slices of one uint8 file."""
 
 import logging
 from functools import cached_property
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from imagelab.data.cache import cache_folder, content_key, intact, whole_file
+from imagelab.data.cache import cache_folder, content_key, intact, write_atomically
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
-from imagelab.data.memory import SPARE, measured
-from imagelab.data.parallel import each
+from imagelab.data.memory import SPARE, read_sizes
+from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import resized, shrunk_size
 
 logger = logging.getLogger(__name__)
@@ -21,10 +21,10 @@ class Shrunk:
     """Labelled photos in one file of pixels.
 
     Args:
-        store: The file: the pixels of one photo after the other, (H, W, 3) each.
+        store: File with the pixels of one photo after another, (H, W, 3) each.
         sizes: (N, 2) int32, width and height of each photo in that file, in pixels.
-        offsets: (N,) int64, where each photo starts, in bytes.
-        labels: (N,) int64, the place of each photo's class in the source's `classes`.
+        offsets: (N,) int64, first byte of each photo.
+        labels: (N,) int64, index of each photo's class in the source's `classes`.
     """
 
     def __init__(self, store: Path, sizes: np.ndarray, offsets: np.ndarray, labels: np.ndarray) -> None:
@@ -34,7 +34,7 @@ class Shrunk:
         return len(self.labels)
 
     def photo(self, place: int, least: int | None) -> np.ndarray:
-        """A copy of the photo at this place, (H, W, 3) uint8; `least` was decided when it was shrunk."""
+        """A copy of the photo at this place, (H, W, 3) uint8; `least` is ignored, the size is fixed."""
         width, height = (int(side) for side in self.sizes[place])
         start = int(self.offsets[place])
         return np.array(self._pixels[start : start + 3 * width * height]).reshape(height, width, 3)
@@ -52,7 +52,7 @@ class Shrunk:
         return np.memmap(self.store, dtype=np.uint8, mode="r")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Workers open the file themselves: a pickled memory map would be a copy of all of it."""
+        """Leave out the memory map, whose pickle would be a full copy: workers open the file themselves."""
         return {name: value for name, value in self.__dict__.items() if name != "_pixels"}
 
 
@@ -60,14 +60,14 @@ def shrink_once(files: Files, *, short: int) -> Shrunk:
     """Shrink all photos, once for all runs.
 
     Args:
-        files: What to shrink.
-        short: The short side of the result in pixels; smaller photos stay as they are.
+        files: Photos to shrink.
+        short: Short side of the result in pixels; smaller photos stay as they are.
 
     Raises:
         Problem: The disk is full.
     """
     sizes = np.array(
-        [shrunk_size(int(w), int(h), short) for w, h in measured(files)], dtype=np.int32
+        [shrunk_size(int(w), int(h), short) for w, h in read_sizes(files)], dtype=np.int32
     ).reshape(-1, 2)
     lengths = 3 * sizes.prod(axis=1, dtype=np.int64)
     store = cache_folder("shrunk") / f"{content_key(files.paths, short, SPARE)}.pixels"
@@ -83,6 +83,6 @@ def _shrink_all(files: Files, sizes: np.ndarray, short: int, store: Path) -> Non
 
     size = 3 * int(sizes.prod(axis=1, dtype=np.int64).sum())
     logger.info("shrinking %d photos, once: %.1f GB in %s", len(files), size / 1e9, store)
-    with whole_file(store, size) as file:
-        for photo in each(pixels, range(len(files))):
+    with write_atomically(store, size) as file:
+        for photo in map_in_threads(pixels, range(len(files))):
             file.write(photo)

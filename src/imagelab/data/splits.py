@@ -1,4 +1,4 @@
-"""Train, val and test: stratified, the same each time whatever the seed; subsets of classes and images."""
+"""Split a data set into train, val and test, stratified and independent of the seed; choose classes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar, cast
@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar, cast
 import numpy as np
 
 from imagelab.contracts import Images, Source
-from imagelab.data.decisions import Decided, decide
+from imagelab.data.decisions import Decided, apply_decisions
 from imagelab.data.folds import Folds, pooled
 from imagelab.data.named import Named, named
 from imagelab.problem import Problem, nearest, some_of
@@ -17,7 +17,7 @@ Part = TypeVar("Part", bound=Images)
 
 
 class Prepared(NamedTuple):
-    """The classes and the splits that a run uses, the latter with names too, and what was decided on them."""
+    """The classes and splits of a run, the splits with names too, and what the decisions changed."""
 
     classes: list[str]
     splits: Splits
@@ -36,39 +36,39 @@ def prepare_splits(
     fold: int | None,
     decisions: str | None,
 ) -> Prepared:
-    """The classes and the splits "train", "val" and, where there is one, "test" that a run uses.
+    """Prepare the classes of a run and its splits "train", "val" and, if there is one, "test".
 
     Args:
-        source: The data set.
-        classes: Only these, by name.
-        limit: Images a split, or all folds, at most, the same share of each class.
-        val_fraction: Of the training images, where the source has no "val" and there are no folds; in (0, 1).
-        test_fraction: Of all images, where the source has "train" only; in (0, 1).
-        folds: Parts of equal size of what is not for testing, one of which is "val"; None: no such parts.
-        fold: Which of them, from 0.
-        decisions: A table of images to drop or to relabel. It never changes which images are held out.
+        source: Data set.
+        classes: Names of the classes to use; None: all.
+        limit: Most images per split (of all folds together), the same share of each class.
+        val_fraction: Share of the training images for "val", if there is none and no folds; in (0, 1).
+        test_fraction: Share of all images for "test", if the source has only "train"; in (0, 1).
+        folds: Number of equal parts of all images but "test"; None: no folds.
+        fold: Number of the part that becomes "val", from 0.
+        decisions: Table of images to drop or relabel; held-out images stay the same.
 
     Raises:
-        Problem: What cannot be trained on.
+        Problem: The images cannot be trained on.
     """
-    names, told, splits = list(source.classes), dict[str, Decided](), named(source.splits)
+    names, splits, decided = list(source.classes), named(source.splits), dict[str, Decided]()
     splits = pool(splits, test_fraction) if folds else carve(splits, val_fraction, test_fraction)
     parts = Folds(splits["train"], folds) if folds else None
     if decisions is not None:
-        splits, told = decide(splits, decisions, names)
+        splits, decided = apply_decisions(splits, decisions, names)
     if classes is not None:
         chosen = [str(name) for name in classes]  # YAML reads 3 as a number
         names, splits = choose_classes(names, splits, chosen)
     if limit is not None:
         splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
     if parts is not None:
-        splits |= parts.held_out(splits["train"], fold or 0, anew=limit is not None)
+        splits |= parts.hold_out(splits["train"], fold or 0, refold=limit is not None)
     refuse_empty(names, splits, limit)
-    return Prepared(names, {split: part.images for split, part in splits.items()}, splits, told)
+    return Prepared(names, {split: part.images for split, part in splits.items()}, splits, decided)
 
 
 def carve(splits: Mapping[str, Part], val_fraction: float, test_fraction: float) -> dict[str, Part]:
-    """Add what a source has not: "test" where it has "train" only, "val" where it has none."""
+    """Add the splits that a source lacks: "test" if it has only "train", and "val" if it has none."""
     carved = _with_test(splits, test_fraction)
     if "val" not in carved:
         carved["train"], carved["val"] = _divide(carved["train"], "val", val_fraction)
@@ -76,13 +76,13 @@ def carve(splits: Mapping[str, Part], val_fraction: float, test_fraction: float)
 
 
 def pool(splits: Mapping[str, Named], test_fraction: float) -> dict[str, Named]:
-    """Train and val as one "train", and "test": as `carve` has it, whatever the folds."""
+    """Merge train and val into one "train"; "test" is that of `carve`, whatever the folds."""
     parts = _with_test(splits, test_fraction)
     return {"train": pooled(parts)} | ({"test": parts["test"]} if "test" in parts else {})
 
 
 def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
-    """An order of (N,) labels, the same each time, whose every beginning holds each class in its share.
+    """An order of (N,) labels, the same each time, in which every prefix is stratified.
 
     >>> labels = np.repeat([0, 1], [75, 25])
     >>> np.bincount(labels[stratified_order(labels, "test")[:20]]).tolist()
@@ -98,7 +98,7 @@ def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
 
 
 def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Places of `limit` images, each class in its share and at least once; a larger limit adds to them."""
+    """Places of `limit` images, stratified, each class at least once; a larger limit only adds images."""
     order = stratified_order(labels, "limit")
     _, firsts = np.unique(labels[order], return_index=True)
     if len(firsts) <= limit:
@@ -109,7 +109,7 @@ def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
 def choose_classes(
     names: list[str], splits: Mapping[str, Part], chosen: list[str]
 ) -> tuple[list[str], dict[str, Part]]:
-    """Only the images of the chosen classes, their labels numbered in the order of the choice."""
+    """Keep only the images of the chosen classes; labels are renumbered in the order of the choice."""
     for name in chosen:
         if name not in names:
             raise Problem(
@@ -123,7 +123,7 @@ def choose_classes(
 
 
 def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | None) -> None:
-    """Raise a Problem where a split is empty or a class has no training image."""
+    """Raise a Problem if a split is empty or a class has no training image."""
     for split, images in splits.items():
         if len(images) == 0:
             raise Problem(f"data: the {split} split has no images")
@@ -133,12 +133,12 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
     gone = some_of([names[k] for k in missing])
     if limit is not None and limit < len(names):
         raise Problem(
-            f"data.limit: {limit} images cannot hold all {len(names)} classes; say at least {len(names)}"
+            f"data.limit: {limit} images cannot cover all {len(names)} classes; set {len(names)} or more"
         )
     elsewhere = [split for split, images in splits.items() if np.isin(images.labels, missing).any()]
     where = f" (there are some in {' and '.join(elsewhere)})" if elsewhere else ""
     raise Problem(
-        f"data: no training images of {gone}{where}; add some, or leave the class out by data.classes=[...]"
+        f"data: no training images of {gone}{where}; add some, or leave the class out with data.classes=[...]"
     )
 
 
@@ -151,7 +151,7 @@ def _with_test(splits: Mapping[str, Part], fraction: float) -> dict[str, Part]:
 
 def _divide(images: Part, part: str, fraction: float) -> tuple[Part, Part]:
     if not 0 < fraction < 1:
-        raise Problem(f"data.{part}_fraction: a share between 0 and 1 is expected, got {fraction}")
+        raise Problem(f"data.{part}_fraction must lie between 0 and 1, got {fraction}")
     order = stratified_order(images.labels, part)
     count = max(1, round(fraction * len(order)))
     halves = images.select(np.sort(order[count:])), images.select(np.sort(order[:count]))

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each channel of the training images, remembered for files."""
+"""Compute mean and standard deviation of each channel of the training images; cached for files."""
 
 from typing import NamedTuple
 
@@ -9,24 +9,24 @@ from torch import Tensor
 from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.cache import cache_folder, content_key, read_record, write_record
-from imagelab.data.parallel import each
+from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.shrunk import Shrunk
 
-MOST = 2000  # photos that are looked at: spread over the whole set, and read in seconds
+MOST = 2000  # photos to read: spread over the whole set, and read in seconds
 CHUNK = 4096  # images counted at once
-LEAST_STD = 1e-3  # where a channel holds one value only
+LEAST_STD = 1e-3  # for a channel with a single value
 
 
 class Statistics(NamedTuple):
-    """Of each channel, in [0, 1]."""
+    """Mean and standard deviation of each channel, in [0, 1]."""
 
     mean: list[float]
     std: list[float]
 
 
 def array_statistics(images: Arrays) -> Statistics:
-    """Of all images."""
+    """Statistics of all images."""
     channels = images.images.shape[1]
     counts = torch.zeros(channels, 256, dtype=torch.int64)
     for chunk in images.images.split(CHUNK):
@@ -35,21 +35,21 @@ def array_statistics(images: Arrays) -> Statistics:
 
 
 def photo_statistics(photos: Photos, paths: np.ndarray | None, geometry: Preprocess) -> Statistics:
-    """Of the centres of at most 2,000 photos, as the network sees them.
+    """Statistics of the centres of at most 2,000 photos, as the network sees them.
 
     Args:
-        photos: The training images.
-        paths: Their files: what was counted is remembered until they change. None: it is not.
-        geometry: How the centres are cut out.
+        photos: Training images.
+        paths: Their files: the result is cached until they change. None: no cache.
+        geometry: Preprocessing that crops the centres.
     """
     places = np.unique(np.linspace(0, len(photos) - 1, MOST).round().astype(np.int64))
     if paths is None:
-        return _counted(photos, places, geometry)
-    key = content_key(paths[places], _kept(photos), geometry.size, geometry.resize)
+        return _count(photos, places, geometry)
+    key = content_key(paths[places], _storage_name(photos), geometry.size, geometry.resize)
     record = cache_folder("statistics") / f"{key}.json"
     known = read_record(record)
     if known is None:
-        known = _counted(photos, places, geometry)._asdict()
+        known = _count(photos, places, geometry)._asdict()
         write_record(record, known)
     return Statistics(**known)
 
@@ -72,14 +72,14 @@ def from_counts(counts: Tensor) -> Statistics:
     return Statistics(mean.tolist(), variance.sqrt().clamp(min=LEAST_STD).tolist())
 
 
-def _kept(photos: Photos) -> str:
-    """In which form, as far as it shows in the pixels: shrunk to more or to less."""
+def _storage_name(photos: Photos) -> str:
+    """The way the photos are stored, as far as it changes pixels: for shrunk photos, the file."""
     return photos.store.name if isinstance(photos, Shrunk) else type(photos).__name__
 
 
-def _counted(photos: Photos, places: np.ndarray, geometry: Preprocess) -> Statistics:
+def _count(photos: Photos, places: np.ndarray, geometry: Preprocess) -> Statistics:
     def counts(place: int) -> Tensor:
         centre = geometry.centre(photos.photo(place, geometry.resize))
         return count_values(torch.from_numpy(np.ascontiguousarray(centre)).permute(2, 0, 1)[None])
 
-    return from_counts(torch.stack(list(each(counts, places.tolist()))).sum(0))
+    return from_counts(torch.stack(list(map_in_threads(counts, places.tolist()))).sum(0))

@@ -1,25 +1,28 @@
-"""Where the pictures of files are kept while a run goes on: in memory, in their files, or shrunk on disk."""
+"""Choose where pictures are kept during a run: in memory, in their files, or shrunk on disk."""
 
 from typing import Literal
 
 from imagelab.contracts import Images
 from imagelab.data.files import Files
-from imagelab.data.memory import fits_in_memory, in_memory
+from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.data.shrunk import shrink_once
 from imagelab.data.splits import Splits
 
 Storage = Literal["auto", "memory", "files", "shrunk"]
 
 
-def stored(splits: Splits, storage: Storage, *, size: int | None, short: int, train_short: int) -> Splits:
-    """The splits with their files as `storage` says; images that are in memory already stay there.
+def store_splits(
+    splits: Splits, storage: Storage, *, size: int | None, short: int, train_short: int
+) -> Splits:
+    """Store the pictures of all splits as `storage` says; images that are already in memory stay there.
 
     Args:
-        splits: What a source holds.
+        splits: The splits of a source.
         storage: "auto" keeps small pictures of one size in memory, and others in their files.
-        size: Side in pixels of the square that pictures in memory are cut to if larger, or of many sizes.
-        short: The short side in pixels that photos are shrunk to.
-        train_short: The same of the training images, which may be looked at more closely.
+        size: Side in pixels of the square that pictures in memory are cropped to if they are larger or
+            differ in size.
+        short: Short side in pixels that photos are shrunk to.
+        train_short: The same for training images, which augmentation may zoom into.
     """
     if storage == "auto":
         small = all(isinstance(images, Files) and fits_in_memory(images) for images in splits.values())
@@ -28,6 +31,6 @@ def stored(splits: Splits, storage: Storage, *, size: int | None, short: int, tr
     def put(images: Images, short: int) -> Images:
         if not isinstance(images, Files) or storage == "files":
             return images
-        return in_memory(images, size=size) if storage == "memory" else shrink_once(images, short=short)
+        return decode_once(images, size=size) if storage == "memory" else shrink_once(images, short=short)
 
     return {name: put(images, train_short if name == "train" else short) for name, images in splits.items()}

@@ -1,4 +1,4 @@
-"""The classic small sets that torchvision downloads: CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST."""
+"""Load the classic small data sets that torchvision downloads: CIFAR-10, CIFAR-100, MNIST, Fashion-MNIST."""
 
 import contextlib
 import tempfile
@@ -15,12 +15,12 @@ from imagelab.problem import Problem
 
 
 class TorchvisionSet:
-    """A set that comes with "train" and "test".
+    """A data set that comes with "train" and "test".
 
     Args:
-        name: Its name in torchvision.datasets.
-        root: The folder that holds its files, in torchvision's layout.
-        download: Fetch the files where they are absent or damaged.
+        name: Name of the data set in torchvision.datasets.
+        root: Folder of its files, in torchvision's layout.
+        download: Whether to download missing or damaged files.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class TorchvisionSet:
             if not download:
                 where = folder.absolute()
                 raise Problem(
-                    f"data: {name} is not in {where}; say data.download=true, or data.root=<its folder>"
+                    f"data: {name} is not in {where}; set data.download=true, or data.root=FOLDER"
                 ) from error
             fetch(kind, folder)
             train, test = _load(kind, folder)
@@ -45,10 +45,10 @@ class TorchvisionSet:
 
 
 def fetch(kind: Any, root: Path) -> None:
-    """Download a set beside its place, then move it there: a broken download leaves nothing behind.
+    """Download a data set into a temporary folder, then move it: a broken download leaves nothing behind.
 
     Raises:
-        Problem: There is no network, or the server does not answer.
+        Problem: There is no internet connection, or the server does not answer.
     """
     if root.exists() and not root.is_dir():
         raise Problem(f"data.root={root} is a file: expected a folder")
@@ -62,10 +62,10 @@ def fetch(kind: Any, root: Path) -> None:
     except (OSError, RuntimeError) as error:
         for folder in made:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # only where it is empty
+                folder.rmdir()  # only works if it is empty
         raise Problem(
             f"data: {kind.__name__} is not in {root.absolute()} and cannot be downloaded ({_reason(error)}); "
-            "connect to the network, or point data.root to a folder that has it"
+            "connect to the internet, or set data.root to a folder that has it"
         ) from error
 
 

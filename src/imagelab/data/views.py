@@ -1,4 +1,4 @@
-"""Several views of each image in one batch: all images, then all anew with draws of their own.
+"""Put several views of each image into one batch: all images, then all again with different draws.
 
 Source: Chen et al. 2020, https://arxiv.org/abs/2002.05709, section 2.1: two views of each image.
 """
@@ -13,11 +13,11 @@ from imagelab.randomness import sample_keys
 
 
 class Views(Dataset[Batch]):
-    """The batches of a data set, each image as often as there are views.
+    """The batches of a data set with several views of each image.
 
     Args:
-        batches: What is asked for the images, view after view; the first has the keys of the address.
-        count: Views of an image, >= 1.
+        batches: Data set that provides the images, view after view; the first view uses the address's keys.
+        count: Number of views per image, >= 1.
     """
 
     def __init__(self, batches: Dataset[Batch], *, count: int) -> None:

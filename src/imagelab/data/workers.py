@@ -1,4 +1,4 @@
-"""Processes that decode photos: how many, and how they start and end."""
+"""Set up the worker processes that decode photos: how many, and how they start and end."""
 
 import atexit
 import signal
@@ -13,7 +13,7 @@ from imagelab.contracts import Batch
 from imagelab.data.batches import Address
 from imagelab.data.parallel import cores
 
-MOST = 8  # more wait for the disk or the device, and each takes memory
+MOST = 8  # more would only wait for the disk or the device, and each takes memory
 
 _loaders: "weakref.WeakSet[DataLoader[Batch]]" = weakref.WeakSet()
 
@@ -21,7 +21,7 @@ _loaders: "weakref.WeakSet[DataLoader[Batch]]" = weakref.WeakSet()
 def make_loader(
     dataset: Dataset[Batch], sampler: Sampler[Address] | Sequence[Address], *, workers: int, pin_memory: bool
 ) -> "DataLoader[Batch]":
-    """A loader of whole batches: the dataset gets a batch's address, not one sample's."""
+    """Make a loader of whole batches: the dataset gets the address of a batch, not of one sample."""
     loader = DataLoader(
         dataset,
         batch_size=None,
@@ -36,14 +36,14 @@ def make_loader(
 
 
 def worker_count(wanted: int | Literal["auto"], *, one_by_one: bool, batches: int) -> int:
-    """How many processes make batches: none where one is gathered at once, never more than batches."""
+    """The number of worker processes: none if batches are gathered at once, never more than batches."""
     if wanted == "auto":
         wanted = min(cores(), MOST) if one_by_one else 0
     return min(wanted, batches)
 
 
 def start_worker(worker: int) -> None:
-    """One thread a worker; the main process alone decides when a run stops, and workers end with it."""
+    """Give a worker one thread and ignore signals: only the main process decides when a run stops."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
@@ -54,7 +54,7 @@ def start_worker(worker: int) -> None:
 
 @atexit.register
 def _end_workers() -> None:
-    # Before multiprocessing's own exit sends them the SIGTERM that they ignore, and waits for ever.
+    # Must run before multiprocessing's own exit handler, which sends a SIGTERM (ignored) and waits forever.
     for loader in list(_loaders):
         iterator: Any = loader._iterator
         if iterator is not None:

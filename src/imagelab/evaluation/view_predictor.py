@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.data.decode import Unreadable, decode
-from imagelab.data.parallel import each
+from imagelab.data.parallel import map_in_threads
 from imagelab.evaluation.networks import Networks
 from imagelab.evaluation.one_pass import form_of, mean
 from imagelab.evaluation.tta import Tta
@@ -38,7 +38,7 @@ class ViewPredictor:
         return [reading for part in parts for reading in self._some(part)]
 
     def _some(self, paths: Sequence[str | Path]) -> list[Reading]:
-        pictures = list(each(self._read, paths))
+        pictures = list(map_in_threads(self._read, paths))
         readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
         if not readable:
             return [picture for picture in pictures if isinstance(picture, Unreadable)]

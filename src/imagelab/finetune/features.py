@@ -101,7 +101,9 @@ class FeatureCache(Callback):
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         found, precision = [], trainer.precision_plugin
         for batch in every_batch(data, split, view):
-            inputs = data.inputs(move_data_to_device(batch, module.device), train=view is not None, rank=0)
+            inputs = data.prepare_batch(
+                move_data_to_device(batch, module.device), train=view is not None, rank=0
+            )
             with precision.forward_context():
                 module(precision.convert_input(inputs.images))
             found.append(seen.pop().cpu())

@@ -13,7 +13,7 @@ import numpy as np
 from imagelab.config import schema
 from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
-from imagelab.data.decisions import decide
+from imagelab.data.decisions import apply_decisions
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.folds import Folds
@@ -99,13 +99,13 @@ def collect(cfg: Node) -> Collection:
         parts = pool(parts, knobs["test_fraction"]) if knobs["folds"] else carve(parts, **fractions)
         folds = Folds(parts["train"], knobs["folds"]) if knobs["folds"] else None
     if knobs["decisions"] is not None:
-        parts, _ = decide(parts, knobs["decisions"], names)
+        parts, _ = apply_decisions(parts, knobs["decisions"], names)
     if knobs["classes"] is not None:
         names, parts = choose_classes(names, parts, [str(name) for name in knobs["classes"]])
     if knobs["limit"] is not None:
         parts = {s: one.select(first_of_each(one.labels, knobs["limit"])) for s, one in parts.items()}
     if folds is not None:
-        parts |= folds.held_out(parts["train"], knobs["fold"], anew=knobs["limit"] is not None)
+        parts |= folds.hold_out(parts["train"], knobs["fold"], refold=knobs["limit"] is not None)
     return _collection(parts, names, found)
 
 

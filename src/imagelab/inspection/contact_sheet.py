@@ -88,7 +88,7 @@ def entering(data: ImageData) -> Iterator[Inputs]:
     """What the first training steps of a run on one device get, without starting any workers."""
     batches = data.train_batches(epoch=0, start=0, rank=0, ranks=1)
     for _, address in zip(range(STEPS), batches, strict=False):
-        yield data.inputs(data.train_set[address], train=True, rank=0)
+        yield data.prepare_batch(data.train_set[address], train=True, rank=0)
 
 
 def _sheet(data: ImageData, inputs: Inputs) -> Sheet:

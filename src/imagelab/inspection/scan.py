@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from imagelab.data.parallel import each
+from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import resized
 from imagelab.inspection.collection import Collection
 from imagelab.inspection.likeness import SIDE
@@ -92,7 +92,7 @@ def scan(images: Collection, folder: Path) -> Seen:
         small=np.zeros((count, 8, 8, 3), dtype=np.uint8),
         thumbnails=Thumbnails(tempfile.TemporaryFile(dir=folder), 0),  # noqa: SIM115
     )
-    for first, looks in _together(each(partial(_look, images), range(count))):
+    for first, looks in _together(map_in_threads(partial(_look, images), range(count))):
         _note(seen, first, looks)
         _measure(seen, first, [one.pixels for one in looks])
     return seen

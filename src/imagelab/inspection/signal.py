@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagelab.config.schema import Node
-from imagelab.data.label_signal import MOST, label_signal, signal_record
+from imagelab.data.label_signal import MOST, label_signal, signal_finding
 from imagelab.inspection.answer import Answer
 from imagelab.randomness import stream
 
@@ -22,4 +22,4 @@ def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
     if len(np.unique(labels)) < 2:
         return Answer(records=[])
     z = label_signal(seen.thumbnails.take(some), labels, seed=cfg["seed"])
-    return Answer(records=[signal_record(z, len(some))])
+    return Answer(records=[signal_finding(z, len(some))])

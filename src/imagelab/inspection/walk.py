@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from imagelab.data.folder import _classes, _existing, _table
-from imagelab.data.listing import ENDINGS, SPLITS, UNLABELLED, Listing, listed
+from imagelab.data.listing import ENDINGS, SPLITS, UNLABELLED, Listing, list_pictures
 from imagelab.data.manifest import read_manifest
 from imagelab.problem import Problem
 
@@ -43,7 +43,7 @@ def walk(root: str, manifest: str | None) -> Walk:
         listing = read_manifest(table, top)
         return Walk(top, listing=listing, refusal=_refusal(partial(_classes, listing, str(table), least=2)))
     found = Walk(top)
-    found.refusal = _refusal(lambda: _classes(listed(top, labelled=True), str(top), least=2))
+    found.refusal = _refusal(lambda: _classes(list_pictures(top, labelled=True), str(top), least=2))
     for split, folder in _split_folders(top):
         _collect(found, split, folder)
     if not any(paths for classes in found.listing.values() for paths in classes.values()):

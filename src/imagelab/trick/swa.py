@@ -69,7 +69,7 @@ class SWA(WeightAverage):
         epoch, rank = trainer.current_epoch, trainer.global_rank
         loader = data.train_loader(epoch=epoch, start=0, rank=rank, ranks=trainer.world_size)
         for step, batch in enumerate(islice(loader, self.bn_batches)):
-            inputs = data.inputs(move_data_to_device(batch, module.device), train=True, rank=rank)
+            inputs = data.prepare_batch(move_data_to_device(batch, module.device), train=True, rank=rank)
             seed_step(self.seed, epoch, step, rank)
             yield trainer.precision_plugin.convert_input(inputs.images)
 

@@ -12,6 +12,7 @@ import pytest
 from imagelab import finding, report
 from imagelab.problem import Problem
 from imagelab.reports import of_run
+from imagelab.reports import of_run
 from imagelab.runs import files, find
 from tests import in_process
 from tests.browser import load
@@ -126,6 +127,69 @@ def test_a_browser_shows_the_pages_of_report_and_check_without_an_error(digits, 
         assert page["paths"] > 5
 
 
+READ = """
+const page = document, text = one => one.textContent;
+const charts = [...page.querySelectorAll("#curves-0 svg, #steps-1 svg")];
+const chart = name => charts.find(one => text(one.querySelector("title")) === name);
+const places = charts.map(one => one.getBoundingClientRect());
+const fold = page.querySelector("section:last-of-type > details");
+const folded = !fold.open;
+page.querySelector("nav li:last-child a").click();
+await new Promise(done => setTimeout(done, 200));
+return {
+  parts: [...page.querySelectorAll("h2")].map(text),
+  verdict: text(page.querySelector(".verdict .badge")),
+  next: text(page.querySelector("header code")),
+  figures: Object.fromEntries([...page.querySelectorAll(".figures > div")].map(
+    one => [text(one.querySelector("dt")), text(one.querySelector("dd"))])),
+  lines: [...chart("Accuracy").querySelectorAll("polyline title")].map(text),
+  right: [...chart("Accuracy").querySelectorAll("circle title")].map(text),
+  epochs: [...chart("Loss").querySelectorAll("path[d$=v5] + text")].map(text),
+  rows: new Set(places.map(one => Math.round(one.top))).size,
+  letters: Math.min(...charts.map(one => one.getBoundingClientRect().width / one.getAttribute("width"))),
+  folded, opened: fold.open,
+  numbers: [...fold.querySelector("tbody").rows].map(one => text(one.cells[0])),
+  first: [...page.querySelectorAll("main svg, main table")].slice(0, 2).map(one => one.tagName),
+  wide: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+}
+"""
+
+
+def test_a_reader_sees_verdict_figures_and_curves_first_and_the_rules_numbers_last(digits):
+    seen = load(digits / "report.html", READ, "--window-size=1600,1000")
+    assert seen.errors == []
+    page, results = seen.returned, json.loads((digits / "results.json").read_text())
+    assert page["verdict"] == value_of(digits, "verdict").value
+    assert page["next"] in value_of(digits, "verdict").fix
+    history = list(csv.DictReader((digits / "metrics.csv").open()))
+    train = [float(row["train/accuracy"]) for row in history if row["train/accuracy"]]
+    assert page["figures"]["accuracy on train"] == f"{train[-1]:.1%}"
+    assert page["figures"]["accuracy on val"] == f"{results['val']['accuracy']:.1%}"
+    assert page["figures"]["accuracy on test"] == f"{results['test']['accuracy']:.1%}"
+    assert page["parts"][:4] == ["Curves", "Steps", "Confusion", "Classes"]
+    assert page["parts"][4] == "Top losses"
+    assert page["parts"][-3:] == ["Calibration", "Time", "Numbers behind the verdict"]
+    assert page["first"] == ["svg", "svg"]
+    assert (page["folded"], page["opened"]) == (True, True)  # by the link of the page's list
+    assert page["numbers"] == list(value_of(digits, "numbers of the verdict").value)
+
+
+def test_training_accuracy_stands_beside_that_of_val_over_whole_epochs(digits):
+    page = load(digits / "report.html", READ).returned
+    history = list(csv.DictReader((digits / "metrics.csv").open()))
+    train = [float(row["train/accuracy"]) for row in history if row["train/accuracy"]]
+    assert page["lines"] == ["train", "val"]
+    assert page["right"][:3] == [f"train: {epoch}, {share:.3g}" for epoch, share in enumerate(train, 1)]
+    assert page["epochs"] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1600, 2), (700, 5)])
+def test_charts_stand_side_by_side_on_a_wide_window_and_one_by_one_on_a_narrow_one(digits, width, rows):
+    page = load(digits / "report.html", READ, f"--window-size={width},1000").returned
+    assert (page["rows"], page["wide"]) == (rows, 0)
+    assert page["letters"] > 0.9  # of their size: they can be read
+
+
 def test_the_split_and_the_weights_can_be_chosen(copy):
     said(copy, "split=test", "checkpoint=last")
     assert (copy / "test_predictions.csv").is_file()
@@ -175,6 +239,9 @@ def test_a_run_that_diverged_gets_its_report_too(tmp_path):
     assert found.status == 1
     verdict = value_of(run, "verdict")
     assert (verdict.value, verdict.status) == ("diverged", "FAIL")
+    top = (run / "report.html").read_text().partition("<main>")[0]
+    assert "Run: failed. " in top
+    assert "Diverged: The training loss became NaN or infinite at step 1" in top
     assert "optimizer.lr=1e+29 trainer.gradient_clip_val=1" in verdict.fix
 
 

@@ -95,6 +95,20 @@ def test_ticks_are_round(low, high, log, ticks):
     assert Axis(low, high, 0, 100, log).ticks() == pytest.approx(ticks, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [([1, 2, 3], [1, 2, 3]), ([1, 8], [2, 4, 6, 8]), ([4], [4]), ([1, 200], [50, 100, 150, 200])],
+)
+def test_values_that_are_all_whole_have_no_ticks_between_them(values, ticks):
+    assert Axis.around(values, 0, 100).ticks() == ticks
+    assert Axis.around([1, 1.5, 3], 0, 100).ticks() == [1, 1.5, 2, 2.5, 3]
+
+
+def test_a_constant_rate_has_an_axis_of_its_own_size():
+    axis = Axis.around([0.03, 0.03], 0, 100)
+    assert (axis.low, axis.high) == pytest.approx((0.015, 0.045))
+
+
 def test_a_single_point_has_axes_around_it():
     ((x, y),) = lines(drawn({"a": ([3], [7])}))["a"]
     assert 64 < x < 700

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import Curves
 from imagelab.reports.verdict import Facts, verdict
 from tests.reports import made_to_test, made_to_tune
@@ -42,6 +43,17 @@ def test_the_numbers_are_those_of_the_curves_and_stand_in_the_sentence():
     assert found.numbers["val_best_epoch"] == 3
     assert found.numbers["val_rise"] == pytest.approx(0.5 / (CHANCE - 1), abs=1e-4)
     assert "lowest (1) in epoch 3 of 8 and rose to 1.5, while the training loss fell to 0.01" in found.why
+
+
+def test_every_number_of_a_verdict_has_a_meaning():
+    val = {"loss": np.array([2.0, 1.0]), "accuracy": np.array([0.1, 0.2])}
+    made = Curves(
+        epochs=np.arange(1.0, 3),
+        train=np.array([2.0, 1.0]),
+        train_accuracy=np.array([0.1, 0.3]),
+        val={"val": val},
+    )
+    assert verdict(made, Facts(entropy=CHANCE)).numbers.keys() == MEANINGS.keys()
 
 
 def test_what_training_learns_and_validation_hardly_is_overfitting_whatever_the_number_of_classes():

@@ -5,14 +5,14 @@ Source: colours of Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, told apar
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagelab.pages.wording import html
 
 WIDTH, HEIGHT = 760, 440  # pixels of a chart
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ("", "7 3", "2 3")  # where there are more lines than colours
-LEFT, TOP, BOTTOM = 64, 34, 46  # pixels around the axes
+LEFT, TOP, BOTTOM = 68, 34, 46  # pixels around the axes
 LETTER = 6.7  # pixels: mean width of one at this size
 
 
@@ -26,6 +26,7 @@ class Axis:
         start: The pixel of `low`.
         end: The pixel of `high`.
         log: Whether equal ratios are equally far apart.
+        whole: Whether only whole numbers are written at it: there is no epoch 2.5.
     """
 
     low: float
@@ -33,10 +34,11 @@ class Axis:
     start: float
     end: float
     log: bool
+    whole: bool = field(default=False)
 
     @classmethod
     def around(cls, values: Sequence[float], start: float, end: float, log: bool = False) -> "Axis":
-        """The axis that just holds some values.
+        """The axis that just holds some values; where all are whole numbers, its ticks are, too.
 
         Raises:
             ValueError: There are none.
@@ -44,9 +46,11 @@ class Axis:
         if not values:
             raise ValueError("a plot wants at least one point that can be drawn, got none")
         low, high = min(values), max(values)
+        whole = all(float(value).is_integer() for value in values)
         if low == high:
-            low, high = (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
-        return cls(low, high, start, end, log)
+            room = 0.5 if whole else abs(low) / 2
+            low, high = (low / 2, high * 2) if log else (low - room, high + room)
+        return cls(low, high, start, end, log, whole)
 
     @property
     def middle(self) -> float:
@@ -68,7 +72,8 @@ class Axis:
         if self.log and high - low < 1:
             rounds = [m * 10.0**k for k in range(math.floor(low), math.floor(high) + 1) for m in (1, 2, 5)]
             return [value for value in rounds if self.low <= value <= self.high]
-        step = max(1, round_step((high - low) / 6)) if self.log else round_step((high - low) / 6)
+        step = round_step((high - low) / 6)
+        step = max(1, step) if self.log or self.whole else step
         places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
         return [10.0 ** round(place * step) if self.log else place * step for place in places]
 
@@ -92,7 +97,7 @@ def labels(title: str, x_label: str, y_label: str, x: Axis, y: Axis) -> list[str
     return [
         words_at(title, x.middle, 20, size=14),
         words_at(x_label, x.middle, y.start + BOTTOM - 10),
-        words_at(y_label, 15, y.middle, turned=True),
+        words_at(y_label, 13, y.middle, turned=True),
     ]
 
 

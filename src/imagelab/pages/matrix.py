@@ -34,7 +34,7 @@ def matrix(
     counts = np.asarray(values, dtype=float)
     cell = min(CELL, SIDE / max(1, len(labels)))
     short = [words(printable(label), LONGEST) for label in labels]
-    room = 26 + (LETTER * max(map(len, short), default=0) if cell >= 9 else 20)
+    room = 32 + (LETTER * max(map(len, short), default=0) if cell >= 9 else 20)
     left, top, side = room, 34 + room, cell * len(labels)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
     order = np.argsort(-counts, axis=None, kind="stable")[:MANY]

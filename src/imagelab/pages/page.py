@@ -7,7 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -26,14 +26,18 @@ class Section:
         title: Its heading, in a few words; the page begins with a list of them.
         about: What is to be seen and how to read it; what stands in backticks is code.
         body: HTML of `table`, `gallery`, `thumbnail`, or SVG of a chart, in any number.
+        folded: Whether only the heading shows until a reader opens the part.
     """
 
     title: str
     about: str
     body: str
+    folded: bool = field(default=False)
 
 
-def page(*, title: str, summary: str, records: Sequence[Finding], sections: Sequence[Section]) -> str:
+def page(
+    *, title: str, summary: str, records: Sequence[Finding], sections: Sequence[Section], lead: str = ""
+) -> str:
     """The text of an HTML file.
 
     Args:
@@ -41,8 +45,10 @@ def page(*, title: str, summary: str, records: Sequence[Finding], sections: Sequ
         summary: What came out, in a sentence or two; what stands in backticks is code.
         records: The findings, which are its first table.
         sections: What follows.
+        lead: HTML in place of the summary and the table of findings; empty: these are shown.
     """
-    found = [Section("Findings", "", record_table(records))] if records else []
+    found = [Section("Findings", "", record_table(records))] if records and not lead else []
+    top = lead or f"<p>{prose(summary)}</p>{_counts(records)}"
     parts = [*found, *sections]
     links = "".join(
         f'<li><a href="#{_anchor(i, part)}">{html(part.title)}</a></li>' for i, part in enumerate(parts)
@@ -53,16 +59,31 @@ def page(*, title: str, summary: str, records: Sequence[Finding], sections: Sequ
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(script)}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f"<header><h1>{html(title)}</h1><p>{prose(summary)}</p>{_counts(records)}</header>\n"
+        f"<header><h1>{html(title)}</h1>{top}</header>\n"
         f"<nav><ul>{links}</ul></nav>\n<main>\n{bodies}\n</main>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
     return text.encode("utf-8", "backslashreplace").decode()  # a body may hold the bytes of a file's name
 
 
+def row(*parts: str) -> str:
+    """Charts or tables side by side, below each other where the window is narrow; empty ones are left out."""
+    cells = "\n".join(f"<div>{part}</div>" for part in parts if part)
+    return f'<div class="row">\n{cells}\n</div>'
+
+
+def fold(heading: str, body: str) -> str:
+    """What a reader opens with a click on its heading, both HTML."""
+    return f"<details>\n<summary>{heading}</summary>\n{body}\n</details>"
+
+
 def _section(anchor: str, part: Section) -> str:
     about = f'<p class="about">{prose(part.about)}</p>\n' if part.about else ""
-    return f'<section id="{anchor}">\n<h2>{html(part.title)}</h2>\n{about}{part.body}\n</section>'
+    heading = f"<h2>{html(part.title)}</h2>"
+    if part.folded:  # a link to what is inside makes a browser open it
+        inside = f'<div id="{anchor}">\n{about}{part.body}\n</div>'
+        return f"<section>\n{fold(heading, inside)}\n</section>"
+    return f'<section id="{anchor}">\n{heading}\n{about}{part.body}\n</section>'
 
 
 def _anchor(place: int, part: Section) -> str:

@@ -29,6 +29,7 @@ def publish(
     summary: str,
     records: Sequence[Finding],
     sections: Sequence[Section],
+    lead: str = "",
     loggers: Iterable[object] = (),
     quiet: bool = False,
 ) -> Path:
@@ -41,10 +42,11 @@ def publish(
         summary: What came out, in a sentence or two.
         records: The findings.
         sections: The rest of the page.
+        lead: HTML in place of the summary and the table of findings on the page.
         loggers: Of the run; those that take no reports are passed over.
         quiet: Whether the terminal is spared the table.
     """
-    text = page(title=title, summary=summary, records=records, sections=sections)
+    text = page(title=title, summary=summary, records=records, sections=sections, lead=lead)
     path = folder / f"{stem}.html"
     files.write_json(folder / f"{stem}.json", finding.plain(records))
     files.write_text(path, text)

@@ -6,6 +6,30 @@ import numpy as np
 
 from imagelab.reports.curves import Curves, smoothed
 
+MEANINGS = {
+    "epochs": "epochs that have ended",
+    "chance": "loss of a model that gives every class the same probability",
+    "bad": "logged losses that are NaN or infinite",
+    "train_first": "training loss of the first epoch",
+    "train_end": "training loss of the last epoch",
+    "train_gain": "share of the total fall of the training loss that the last fifth of the run brought",
+    "train_speed": "speed of that fall in the last fifth, over its mean speed",
+    "train_jitter": "how far the training losses of late epochs scatter around their trend, over their level",
+    "val_best": "lowest validation loss",
+    "val_best_epoch": "its epoch",
+    "val_best_at": "the same as a share of the run",
+    "val_end": "validation loss of the last epoch",
+    "val_median": "median validation loss of all epochs",
+    "val_rise": "rise of the validation loss since its lowest, as a share of its total fall",
+    "val_gain": "share of the fall of the validation loss below chance level that the last fifth brought",
+    "val_jitter": "how far the validation losses of late epochs scatter around their trend, over their level",
+    "train_accuracy": "training accuracy of the last epoch",
+    "train_accuracy_then": "training accuracy of the epoch with the highest validation accuracy",
+    "val_accuracy": "validation accuracy of the last epoch",
+    "val_accuracy_best": "highest validation accuracy",
+    "val_accuracy_best_epoch": "its epoch",
+    "val_accuracy_noise": "standard deviation of validation accuracy around its trend in late epochs",
+}
 LATE = 5  # epochs: of fewer nobody can say that they jump back and forth
 TURNS = 0.2  # of the late epochs that are worse than the one before; fewer are a fall with bends
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,14 @@ from imagelab.pages.publish import publish
 from imagelab.problem import Problem
 from imagelab.reports import run_records as of
 from imagelab.reports.advice import Advice, advice, typed
-from imagelab.reports.curves import from_history, read_curves
+from imagelab.reports.curves import Curves, from_history, read_curves
+from imagelab.reports.lead import key_figures, lead
 from imagelab.reports.run_records import failed_record
 from imagelab.reports.run_sections import (
     calibration_section,
     class_sections,
     curve_sections,
+    numbers_section,
     picture_sections,
     time_section,
 )
@@ -86,19 +88,23 @@ def write(
         loggers: Of the run, to show the report.
         quiet: Whether the terminal is spared the records.
     """
-    judged, step, records, sections = on_curves(folder, results, classes_of(folder, found))
-    if found is not None and len(found.labels) > 1:
-        more = on_images(folder, found)
-        records, sections = records + more[0], sections + more[1]
-    elif why_not:
-        records.append(failed_record("predictions", why_not))
+    curves, seconds = curves_of(folder), seconds_of(folder, results)
+    judged, step, records = on_curves(folder, results, curves, seconds, classes_of(folder, found))
+    more, pictures = on_images(folder, found, why_not)
+    records += more
     publish(
         folder,
         STEM,
         title=f"Report on {folder.name}",
-        summary=f"{judged.state}: {judged.why} {step.sentence} `{step.command}`",
+        summary="",
         records=records,
-        sections=sections,
+        sections=[
+            *curve_sections(curves),
+            *pictures,
+            *time_section(seconds),
+            numbers_section(judged, [one for one in records if one.name != of.NUMBERS]),
+        ],
+        lead=lead(judged, step, key_figures(results, curves, found), records),
         loggers=loggers,
         quiet=quiet,
     )
@@ -106,19 +112,21 @@ def write(
 
 
 def on_curves(
-    folder: Path, results: Node, classes: int
-) -> tuple[Verdict, Advice, list[Finding], list[Section]]:
-    """The verdict on a run's curves, what to try next, and records and sections on both and on the time."""
-    cfg, curves, seconds = files.read_config(folder), curves_of(folder), seconds_of(folder, results)
+    folder: Path, results: Node, curves: Curves, seconds: Mapping[str, float], classes: int
+) -> tuple[Verdict, Advice, list[Finding]]:
+    """The verdict on a run's curves, what to try next, and findings on both and on the time."""
+    cfg = files.read_config(folder)
     judged = verdict(curves, facts(cfg, classes, results))
     step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
     records = [of.verdict_record(judged, step), of.facts_of(results), of.numbers_record(judged)]
-    records += of.gradient_record(curves) + ([time_record(seconds, cfg)] if seconds else [])
-    return judged, step, records, curve_sections(curves) + time_section(seconds)
+    records += of.gradient_record(curves) + ([time_record(dict(seconds), cfg)] if seconds else [])
+    return judged, step, records
 
 
-def on_images(folder: Path, found: Predictions) -> tuple[list[Finding], list[Section]]:
-    """Records and sections on a split's images; their table is written beside."""
+def on_images(folder: Path, found: Predictions | None, why_not: str) -> tuple[list[Finding], list[Section]]:
+    """Findings and sections on a split's images, whose table is written beside; or why there are none."""
+    if found is None or len(found.labels) < 2:
+        return [failed_record(of.PREDICTIONS, why_not)] if why_not else [], []
     counts = confusion(found.labels, found.predicted, len(found.classes))
     calibrated = calibration(found.logits, found.labels, seed=0)
     files.write_text(csv_path(folder, found.split), found.table())
@@ -145,7 +153,7 @@ def results_of(folder: Path) -> Node:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def curves_of(folder: Path) -> Any:
+def curves_of(folder: Path) -> Curves:
     """From metrics.csv, or, of a run that wrote none, from its last checkpoint."""
     file = folder / "metrics.csv"
     if file.exists():

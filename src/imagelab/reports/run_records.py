@@ -22,6 +22,7 @@ STATUS: dict[str, Status] = {
     "too early to say": "INFO",
     "no validation": "INFO",
 }  # of all other states: WARN
+VERDICT, NUMBERS, RUN, PREDICTIONS = "verdict", "numbers of the verdict", "run", "predictions"
 SPIKE = 20.0  # times the median gradient norm
 MISCALIBRATED = 0.05  # expected calibration error, above which a probability misleads
 
@@ -29,7 +30,7 @@ MISCALIBRATED = 0.05  # expected calibration error, above which a probability mi
 def verdict_record(found: Verdict, next_step: Advice) -> Finding:
     """The state of the curves, and what to try next."""
     return Finding(
-        name="verdict",
+        name=VERDICT,
         status=STATUS.get(found.state, "WARN"),
         value=found.state,
         expected="healthy",
@@ -41,7 +42,7 @@ def verdict_record(found: Verdict, next_step: Advice) -> Finding:
 def numbers_record(found: Verdict) -> Finding:
     """What the verdict rests on."""
     return Finding(
-        name="numbers of the verdict",
+        name=NUMBERS,
         status="INFO",
         value=found.numbers,
         expected="",
@@ -145,5 +146,5 @@ def facts_of(results: dict[str, Any]) -> Finding:
     epoch, value, told = best.get("epoch"), best.get("value"), str(results.get("error") or "")
     if epoch is not None and value is not None:
         told = f"Best epoch {epoch + 1} of {results['epochs']}: {best['monitor']} {value:.4f}. {told}".strip()
-    status = results.get("status", "going on, or killed")
-    return Finding(name="run", status="INFO", value=status, expected="", why=told, fix="")
+    status = results.get("status", "still running, or killed")
+    return Finding(name=RUN, status="INFO", value=status, expected="", why=told, fix="")

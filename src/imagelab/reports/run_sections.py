@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,19 +11,29 @@ from imagelab.evaluation.confusion import busiest, most_confused
 from imagelab.evaluation.mistakes import confident_mistakes, losses, top_losses
 from imagelab.evaluation.per_class import ClassRow, per_class
 from imagelab.evaluation.predictions import Predictions
+from imagelab.finding import Finding
 from imagelab.pages.charts import bars
+from imagelab.pages.finding_table import record_table
 from imagelab.pages.line_plot import Points, line_plot
 from imagelab.pages.matrix import matrix
-from imagelab.pages.page import Section
+from imagelab.pages.page import Section, fold, row
 from imagelab.pages.picture import Picture, gallery
 from imagelab.pages.table import table
-from imagelab.reports.curves import Curves, smoothed
+from imagelab.reports.curve_numbers import MEANINGS
+from imagelab.reports.curves import SMOOTH, Curves, smoothed
+from imagelab.reports.verdict import Verdict
 
 SHOWN_CLASSES = 30  # of a confusion matrix
 SHOWN_ROWS = 300  # of a table of classes
 SHOWN_PAIRS = 20
 SHOWN_IMAGES = 24  # of each kind
 THUMBNAIL = 96  # pixels
+LONG = 2 * SMOOTH  # points of a curve, up to which each is drawn as it is
+CLASS_COLUMNS = (
+    *("class", "images", "predicted", "precision", "95% interval of precision"),
+    *("recall", "95% interval of recall", "F1"),
+)
+LARGE, SMALL = (640, 360), (440, 280)  # pixels of a chart
 
 
 def curve_sections(curves: Curves) -> list[Section]:
@@ -30,23 +41,35 @@ def curve_sections(curves: Curves) -> list[Section]:
     loss = {name: part["loss"] for name, part in curves.val.items() if "loss" in part}
     loss = {"train": curves.train} | loss
     right = {name: part["accuracy"] for name, part in curves.val.items() if "accuracy" in part}
+    right = ({"train": curves.train_accuracy} if len(curves.train_accuracy) else {}) | right
     drawn = [
         _plot(curves.epochs, loss, title="Loss", x_label="epoch", y_label="loss"),
         _plot(curves.epochs, right, title="Accuracy", x_label="epoch", y_label="accuracy"),
     ]
-    about = "Each epoch pale, a moving average over a twentieth of the run in full colour."
-    found = [Section("Curves", about, "\n".join(filter(None, drawn)))] if any(drawn) else []
-    steps = {"train": curves.losses}
-    rates = {f"lr/{name}": values for name, values in curves.rates.items()}
+    about = "Train: mean over the augmented batches of the epoch. Val: at the end of the epoch."
+    if len(curves.epochs) > LONG:
+        about += " Lines are moving averages over a twentieth of the run; single epochs are pale."
+    found = [Section("Curves", about, row(*drawn))] if any(drawn) else []
+    return found + _step_section(curves)
+
+
+def _step_section(curves: Curves) -> list[Section]:
+    draw = partial(_plot, curves.steps, x_label="step", size=SMALL)
     moved = [
-        _plot(curves.steps, steps, title="Training loss by step", x_label="step", y_label="loss"),
-        _plot(curves.steps, rates, title="Learning rate", x_label="step", y_label="rate", mean=False),
-        _plot(curves.steps, {"gradient": curves.norms}, title="Gradient norm", x_label="step", y_label="norm")
-        if len(curves.norms)
-        else "",
+        draw({"train": curves.losses}, title="Training loss", y_label="loss"),
+        draw(_merged(curves.rates), title="Learning rate", y_label="rate", mean=False),
+        draw({"norm": curves.norms}, title="Gradient norm", y_label="norm") if len(curves.norms) else "",
     ]
-    about = "The norm is that of the whole gradient before clipping, at the logged steps."
-    return found + ([Section("Steps", about, "\n".join(filter(None, moved)))] if any(moved) else [])
+    about = "At the logged steps. The norm is that of the whole gradient, before clipping."
+    return [Section("Steps", about, row(*moved))] if any(moved) else []
+
+
+def _merged(rates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rates by the names of all groups that share them."""
+    found: dict[bytes, list[str]] = {}
+    for name, values in rates.items():
+        found.setdefault(values.tobytes(), []).append(name)
+    return {", ".join(names): rates[names[0]] for names in found.values()}
 
 
 def time_section(seconds: Mapping[str, float]) -> list[Section]:
@@ -55,15 +78,25 @@ def time_section(seconds: Mapping[str, float]) -> list[Section]:
     if not total:
         return []
     shown = {phase: {"seconds": value} for phase, value in seconds.items()}
-    about = "Loading is what the training waited for; the rest is logging, checkpoints and what is between."
-    chart = bars(shown, title=f"{total:.1f} s of training", y_label="seconds", height=300)
-    return [Section("Time", about, chart)]
+    about = "Loading: waiting for the next batch. Rest: logging, checkpoints and the loop itself."
+    width, height = LARGE
+    chart = bars(shown, title=f"{total:.1f} s of training", y_label="seconds", width=width, height=height)
+    rows = [(phase, value, value / total) for phase, value in seconds.items()]
+    return [Section("Time", about, row(chart, table(("phase", "seconds", "share"), rows)))]
+
+
+def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
+    """Everything that was found, and the numbers that the rules of the verdict looked at."""
+    rows = [(name, value, MEANINGS[name]) for name, value in judged.numbers.items()]
+    about = "From curves smoothed over a twentieth of the run; losses count from the lowest possible one."
+    body = (table(("number", "value", "meaning"), rows) if rows else "") + record_table(findings)
+    return Section("Numbers behind the verdict", about, body, folded=True)
 
 
 def class_sections(found: Predictions, counts: np.ndarray) -> list[Section]:
     """Which classes are found how well, and which are taken for which."""
     part = busiest(counts, SHOWN_CLASSES)
-    about = f"Images of {found.split}, {found.weights} weights: a row for each given class."
+    about = f"Images of {found.split}, {found.weights} weights; a row for each given class."
     if len(part) < len(counts):
         about += f" Of {len(counts):,} classes the {len(part)} with the most mistakes."
     names = [found.classes[label] for label in part]
@@ -73,16 +106,16 @@ def class_sections(found: Predictions, counts: np.ndarray) -> list[Section]:
         for pair in most_confused(counts, SHOWN_PAIRS)
     ]
     columns = ("given", "predicted", "images", "share of given")
-    confused = table(columns, pairs) if pairs else ""
+    confused = table(columns, pairs) if pairs else "<p>No image is misclassified.</p>"
     rows = sorted(per_class(counts), key=lambda row: (math.isnan(row.f1), row.f1))
     each = table(
-        ("class", "images", "predicted", "precision", "95% interval", "recall", "95% interval ", "F1"),
+        CLASS_COLUMNS,
         [_class_cells(row, found.classes) for row in rows[:SHOWN_ROWS]],
         of=len(rows),
     )
     return [
-        Section("Confusion", about, picture + confused),
-        Section("Classes", "Weakest first; intervals after Wilson.", each),
+        Section("Confusion", about, row(picture, confused)),
+        Section("Classes", "Weakest first. Intervals are 95% Wilson intervals.", each),
     ]
 
 
@@ -91,20 +124,22 @@ def calibration_section(found: Calibration) -> Section:
     confidence = [one.confidence for one in found.bins]
     series = {
         "perfect": ((0.0, 1.0), (0.0, 1.0)),
-        "found": (confidence, [one.accuracy for one in found.bins]),
+        "measured": (confidence, [one.accuracy for one in found.bins]),
     }
     plot = line_plot(
         series,
         title="Calibration",
-        x_label="mean probability of the prediction",
-        y_label="share that is right",
+        x_label="mean probability of the predicted class",
+        y_label="accuracy",
+        width=LARGE[0],
+        height=400,
     )
     rows = [(one.images, one.confidence, one.accuracy) for one in found.bins]
     about = (
         f"Expected calibration error {found.ece:.3f}, 95% interval [{found.interval[0]:.3f}, "
-        f"{found.interval[1]:.3f}], of {found.images:,} images; below the line: too sure."
+        f"{found.interval[1]:.3f}], of {found.images:,} images. Below the line the model is overconfident."
     )
-    return Section("Calibration", about, plot + table(("images", "mean probability", "share right"), rows))
+    return Section("Calibration", about, row(plot, table(("images", "mean probability", "accuracy"), rows)))
 
 
 def picture_sections(found: Predictions) -> list[Section]:
@@ -113,7 +148,9 @@ def picture_sections(found: Predictions) -> list[Section]:
     sure = confident_mistakes(found.probabilities, found.labels, SHOWN_IMAGES)
     parts = [
         Section(
-            "Top losses", "The images whose given class got the lowest probability.", _images(found, worst)
+            "Top losses",
+            "The images whose given class got the lowest probability, which stands in brackets.",
+            _images(found, worst),
         )
     ]
     if len(sure):
@@ -128,9 +165,10 @@ def _images(found: Predictions, places: np.ndarray) -> str:
         pixels = found.pixels(place, THUMBNAIL)
         if pixels is not None:
             given, predicted = found.labels[place], found.predicted[place]
-            row = found.probabilities[place]
-            words = f"{found.classes[given]} ({row[given]:.2g}), predicted {found.classes[predicted]}"
-            pictures.append(Picture(pixels, f"{found.name(place)}: {words} ({row[predicted]:.2g})"))
+            shares = found.probabilities[place]
+            words = f"{found.name(place)}: {found.classes[given]} ({shares[given]:.0%})"
+            wrong = f", predicted {found.classes[predicted]} ({shares[predicted]:.0%})"
+            pictures.append(Picture(pixels, words + (wrong if given != predicted else "")))
     rows = [
         (
             found.name(place),
@@ -143,7 +181,8 @@ def _images(found: Predictions, places: np.ndarray) -> str:
         for place in places.tolist()
     ]
     columns = ("image", "given", "predicted", "probability of given", "of predicted", "loss")
-    return (gallery(pictures, side=THUMBNAIL) if pictures else "") + table(columns, rows)
+    listed = table(columns, rows)
+    return gallery(pictures, side=THUMBNAIL) + fold("As a table", listed) if pictures else listed
 
 
 def _class_cells(row: ClassRow, classes: Sequence[str]) -> tuple[str | int | float | None, ...]:
@@ -151,7 +190,7 @@ def _class_cells(row: ClassRow, classes: Sequence[str]) -> tuple[str | int | flo
     right = [
         cell
         for share, (low, high) in ((row.precision, row.precision_interval), (row.recall, row.recall_interval))
-        for cell in ((None, None) if math.isnan(share) else (share, f"{low:.1%} to {high:.1%}"))
+        for cell in ((None, None) if math.isnan(share) else (share, f"{low:.3f} to {high:.3f}"))
     ]
     f1 = None if math.isnan(row.f1) else row.f1
     return classes[row.label], row.images, row.predicted, *right, f1
@@ -164,14 +203,22 @@ def _plot(
     title: str,
     x_label: str,
     y_label: str,
+    size: tuple[int, int] = LARGE,
     mean: bool = True,
 ) -> str:
-    """Lines with their moving averages; empty where there is nothing to draw."""
+    """Lines, of many points with their moving averages; empty where there is nothing to draw."""
     known = {name: values for name, values in series.items() if np.isfinite(values).any()}
     if not known:
         return ""
-    lines: dict[str, Points] = {
-        name: (x.tolist(), (smoothed(values) if mean else values).tolist()) for name, values in known.items()
-    }
-    pale = {name: (x.tolist(), values.tolist()) for name, values in known.items()} if mean else None
-    return line_plot(lines, title=title, x_label=x_label, y_label=y_label, behind=pale, height=340)
+    plain: dict[str, Points] = {name: (x.tolist(), values.tolist()) for name, values in known.items()}
+    mean = mean and len(x) > LONG
+    means = {name: (x.tolist(), smoothed(values).tolist()) for name, values in known.items()}
+    return line_plot(
+        means if mean else plain,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        behind=plain if mean else None,
+        width=size[0],
+        height=size[1],
+    )

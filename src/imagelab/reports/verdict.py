@@ -173,10 +173,11 @@ def _apart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if fall > (1 - LEARNT) * e["chance"] and e["chance"] - e["val_end"] < CARRIED * fall:
         limit = min(limit, GOOD)
     apart = e["val_end"] > limit * e["chance"] and e["val_gain"] < STILL / 2
+    share = f"{ratio:.0%}" if ratio >= 0.01 else "less than 1%"
     if apart and e["epochs"] >= FEW and not facts.mixed:
         return "overfitting", (
             f"The validation loss stays at {e['val_end']:.3g} while the training loss fell to "
-            f"{e['train_end']:.3g}, {ratio:.0%} of it: the network memorises the training images."
+            f"{e['train_end']:.3g}, {share} of it: the network memorises the training images."
         )
     return None
 

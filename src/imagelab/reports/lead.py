@@ -1,0 +1,106 @@
+"""Put first what a reader wants to know of a run: verdict, next step, its key figures and warnings."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from imagelab.evaluation.per_class import wilson
+from imagelab.evaluation.predictions import Predictions
+from imagelab.finding import Finding
+from imagelab.pages.wording import html, prose, words
+from imagelab.reports.advice import Advice
+from imagelab.reports.curves import Curves
+from imagelab.reports.run_records import PREDICTIONS, RUN, STATUS, VERDICT
+from imagelab.reports.verdict import Verdict
+from imagelab.terminal.summary import spent
+
+Node = dict[str, Any]
+
+
+class Figure(NamedTuple):
+    """A number that a reader looks for first: its name, its value in words, and what to know about it."""
+
+    name: str
+    value: str
+    note: str
+
+
+def lead(judged: Verdict, step: Advice, figures: Sequence[Figure], findings: Sequence[Finding]) -> str:
+    """The top of the page, as HTML.
+
+    Args:
+        judged: The verdict on the curves.
+        step: What to try next.
+        figures: The key figures.
+        findings: All that was found; those that a reader has to know of are named.
+    """
+    shown = "".join(
+        f"<div><dt>{html(one.name)}</dt><dd>{html(one.value)}</dd><dd>{html(one.note)}</dd></div>"
+        for one in figures
+    )
+    notes = "".join(_note(one) for one in findings if _matters(one))
+    badge = f'<span class="badge {STATUS.get(judged.state, "WARN")}">{html(judged.state)}</span>'
+    parts = [
+        f'<p class="verdict">{badge}{prose(judged.why)}</p>',
+        f"<p><strong>Next:</strong> {prose(f'{step.sentence} `{step.command}`')}</p>",
+        f'<dl class="figures">{shown}</dl>' if shown else "",
+        f'<ul class="notes">{notes}</ul>' if notes else "",
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def key_figures(results: Node, curves: Curves, found: Predictions | None) -> list[Figure]:
+    """How good the run is and what it took, as far as it is known.
+
+    Args:
+        results: The content of results.json; empty where there is none.
+        curves: Of the run.
+        found: What it says of the images of a split; None: nothing.
+    """
+    figures = [*_of_training(curves), *_of_split(found), *_of_test(results)]
+    best, seconds = results.get("best") or {}, results.get("train_seconds")
+    if best.get("epoch") is not None:
+        value = f"{best['monitor']} {best['value']:.4g}"
+        figures.append(Figure("best epoch", f"{best['epoch'] + 1} of {results['epochs']}", value))
+    if seconds:
+        speed = f"{results['images_per_second']:,.0f} images per second"
+        figures.append(Figure("training time", spent(seconds), speed))
+    return figures
+
+
+def _matters(finding: Finding) -> bool:
+    """Whether a reader has to know of it: what is wrong, what is missing, and a run that did not finish."""
+    if finding.name == RUN:
+        return finding.value != "finished"
+    return finding.name == PREDICTIONS or (finding.status in ("FAIL", "WARN") and finding.name != VERDICT)
+
+
+def _note(finding: Finding) -> str:
+    badge = f'<span class="badge {finding.status}">{finding.status}</span>'
+    value = f"{words(finding.value)}. " if isinstance(finding.value, str | int | float) else ""
+    name = html(finding.name[:1].upper() + finding.name[1:])
+    return f"<li>{badge} {name}: {prose(f'{value}{finding.why} {finding.fix}'.strip())}</li>"
+
+
+def _of_split(found: Predictions | None) -> list[Figure]:
+    if found is None or not len(found.labels):
+        return []
+    right, images = int((found.predicted == found.labels).sum()), len(found.labels)
+    low, high = wilson(right, images)
+    note = f"{right:,} of {images:,} images; 95% interval {low:.1%} to {high:.1%}"
+    return [Figure(f"accuracy on {found.split}", f"{right / images:.1%}", note)]
+
+
+def _of_training(curves: Curves) -> list[Figure]:
+    known = curves.train_accuracy[np.isfinite(curves.train_accuracy)]
+    note = "last epoch, augmented images"
+    return [Figure("accuracy on train", f"{known[-1]:.1%}", note)] if len(known) else []
+
+
+def _of_test(results: Node) -> list[Figure]:
+    test = results.get("test") or {}
+    note = f"{results.get('weights', '')} weights of the best epoch"
+    if "accuracy" in test:
+        return [Figure("accuracy on test", f"{test['accuracy']:.1%}", note)]
+    return [Figure("loss on test", f"{test['loss']:.4g}", note)] if "loss" in test else []

@@ -12,7 +12,6 @@ import pytest
 from imagelab import finding, report
 from imagelab.problem import Problem
 from imagelab.reports import of_run
-from imagelab.reports import of_run
 from imagelab.runs import files, find
 from tests import in_process
 from tests.browser import load

@@ -276,6 +276,18 @@ def test_one_function_builds_what_a_target_names() -> None:
     assert users == ["src/imagelab/config/make.py"]
 
 
+@pytest.mark.parametrize(
+    ("private", "home"),
+    [
+        (r"hydra\._internal|hydra\.core\.(utils|override_parser)", "config/hydra_internals.py"),
+        (r"\b_trial_id\b|_study_id\b|optuna\.\S*\._", "sweep/study.py"),
+    ],
+)
+def test_what_a_library_does_not_promise_is_used_in_one_file(private: str, home: str) -> None:
+    users = [path for path in PACKAGE.rglob("*.py") if re.search(private, path.read_text(encoding="utf-8"))]
+    assert users == [PACKAGE / home]
+
+
 def test_each_rule_finds_what_it_is_for(tmp_path: Path) -> None:
     code, option, ema = tmp_path / "bad.py", tmp_path / "bad.yaml", tmp_path / "trick" / "ema.yaml"
     code.write_text("import torch\ndef f():\n" + "    pass\n" * 300)

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from imagelab.config import help_text, menu, schema, trust, validate
 from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
+from imagelab.config.hydra_internals import parse_flags, parse_word
 from imagelab.problem import Problem
 from imagelab.runs import claim
 from imagelab.terminal import refusal
@@ -79,7 +78,7 @@ def run_hydra(
 
 
 def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan | None) -> None:
-    args, unknown = get_args_parser().parse_known_intermixed_args()
+    args, unknown = parse_flags()
     if unknown:
         refusal.refuse(
             [
@@ -146,16 +145,14 @@ def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
     named = [word for word in words if key_of(word) == RUN_DIR]
     if not named:
         return None, words
-    return str(OverridesParser.create().parse_override(named[-1]).value()), [
-        word for word in words if word not in named
-    ]
+    return str(parse_word(named[-1]).value()), [word for word in words if word not in named]
 
 
 def _held_back(words: list[str], command: str) -> tuple[schema.Node, list[str]]:
     """Keys that bear the name of another command's group, which Hydra would take for it; the other words."""
     plain = menu.root_keys(command).keys() - menu.questions(command).keys()
     mine = [word for word in words if key_of(word) in plain and (menu.folder() / key_of(word)).is_dir()]
-    values = {key_of(word): OverridesParser.create().parse_override(word).value() for word in mine}
+    values = {key_of(word): parse_word(word).value() for word in mine}
     return values, [word for word in words if word not in mine]
 
 

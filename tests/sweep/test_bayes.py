@@ -5,8 +5,9 @@ import math
 import pytest
 from optuna.trial import TrialState
 
-from imagelab.sweep.bayes import FILE, Bayes, study
+from imagelab.sweep.bayes import FILE, Bayes
 from imagelab.sweep.space import parsed
+from imagelab.sweep.study import open_study
 from imagelab.sweep.trial import Row
 
 RANGES = {
@@ -65,7 +66,7 @@ def test_a_diverged_trial_keeps_the_sampler_away_and_a_failed_one_teaches_nothin
     found = search(tmp_path)
     for number, status in enumerate(["finished", "pruned", "diverged", "failed", "killed"]):
         found.told(row(number, found.overrides(number), status))
-    states = [trial.state for trial in study(tmp_path / FILE, lower=False).trials]
+    states = [trial.state for trial in open_study(tmp_path / FILE, lower=False).trials]
     assert states == [TrialState.COMPLETE, *[TrialState.PRUNED] * 2, *[TrialState.FAIL] * 2]
 
 

@@ -5,7 +5,8 @@ import json
 
 import optuna
 
-from imagelab.sweep.bayes import FILE, study
+from imagelab.sweep.bayes import FILE
+from imagelab.sweep.study import open_study
 from tests.in_process import imagelab
 from tests.sweep.test_bayes import RANGES, row, search
 
@@ -17,7 +18,7 @@ def test_a_trial_that_is_worse_than_earlier_ones_ends_early_and_the_table_says_s
     folder.mkdir()
     words = ["-m", "sweep=bayes", "sweep.trials=6", "sweep.space=null", "optimizer.lr=interval(0.001,0.002)"]
     words += ["sweep.patience=1", "hydra.sweep.dir=here", *SHORT]
-    earlier = study(folder / FILE, lower=False)
+    earlier = open_study(folder / FILE, lower=False)
     for _ in range(5):  # as good as it gets, from the first epoch on
         asked = earlier.ask()
         asked.suggest_float("optimizer.lr", 0.001, 0.002)
@@ -35,7 +36,7 @@ def test_a_trial_that_is_worse_than_earlier_ones_ends_early_and_the_table_says_s
     results = json.loads((folder / "5/results.json").read_text())
     assert (results["status"], results["epochs"]) == ("pruned", 2)
     assert (folder / "5/checkpoints/last.ckpt").is_file()
-    found = study(folder / FILE, lower=False).trials[5]
+    found = open_study(folder / FILE, lower=False).trials[5]
     assert found.state == optuna.trial.TrialState.PRUNED
     assert sorted(found.intermediate_values) == [0, 1]
 

@@ -8,13 +8,12 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from imagelab.config import menu
+from imagelab.config.hydra_internals import Glob, IntervalSweep, Override, parse_word
 from imagelab.problem import nearest
 
 ABSENT = object()
@@ -104,7 +103,7 @@ def _parse(word: str, command: str) -> tuple[Override | None, list[str]]:
     if "=" not in word and not word.startswith("~"):
         return None, [f"{word}: the words of a command are group=choice or key=value; this one has no ="]
     try:
-        override = OverridesParser.create().parse_override(word)
+        override = parse_word(word)
     except HydraException:
         quoted = "=".join((key(word), f'"{word.partition("=")[2]}"'))
         return None, [f"{word}: cannot be read; special characters need quotes in quotes: '{quoted}'"]
@@ -143,7 +142,7 @@ def _set(cfg: DictConfig, override: Override, result: Composed) -> None:
 def _options(word: str) -> list[str]:
     """A word with several values as one word for each."""
     try:
-        override = OverridesParser.create().parse_override(word)
+        override = parse_word(word)
     except HydraException:
         return [word]
     name, value = override.get_key_element(), override.value()

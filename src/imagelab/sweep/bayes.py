@@ -50,11 +50,15 @@ class Bayes(Random):
 
     def begin(self, folder: Path, ranges: Ranges, lower: bool) -> None:
         super().begin(folder, ranges, lower)
-        self.study = study(folder / FILE, lower)
+        from imagelab.sweep.study import open_study
+
+        self.study = open_study(folder / FILE, lower)
 
     def overrides(self, number: int) -> dict[str, str] | None:
         """The values of a trial, also of one that a kill has cut off: those it had."""
         import optuna
+
+        from imagelab.sweep.study import known_trial
 
         if number >= self.trials:
             return None
@@ -67,11 +71,7 @@ class Bayes(Random):
         known = self.study.get_trials(deepcopy=False)
         if number < len(known) and known[number].state.is_finished():
             return {name: shown(found, known[number].params[name]) for name, found in self.ranges.items()}
-        asked = (
-            optuna.trial.Trial(self.study, known[number]._trial_id)
-            if number < len(known)
-            else self.study.ask()
-        )
+        asked = known_trial(self.study, number) if number < len(known) else self.study.ask()
         return {name: shown(found, suggested(asked, name, found)) for name, found in self.ranges.items()}
 
     def environment(self, number: int) -> dict[str, str]:
@@ -89,26 +89,6 @@ class Bayes(Random):
         else:  # the sampler keeps away from what was pruned or diverged, and learns nothing of failures
             bad = row.status in (PRUNED, DIVERGED)
             self.study.tell(row.number, state=TrialState.PRUNED if bad else TrialState.FAIL)
-
-
-def study(file: Path, lower: bool, pruner: Any = None) -> "optuna.Study":
-    """The study in a file, which several processes may write.
-
-    Args:
-        file: Made where there is none.
-        lower: Whether a smaller value is the better one.
-        pruner: What decides on an early end.
-    """
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    direction = "minimize" if lower else "maximize"
-    storage = JournalStorage(JournalFileBackend(str(file)))
-    return optuna.create_study(
-        study_name="sweep", storage=storage, pruner=pruner, direction=direction, load_if_exists=True
-    )
 
 
 def suggested(asked: "optuna.trial.Trial", name: str, found: Range) -> Any:

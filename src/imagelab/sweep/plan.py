@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
 from imagelab.config.compose import compose, jobs, key
+from imagelab.config.hydra_internals import parse_word
 from imagelab.config.make import make
 from imagelab.config.monitor import lower_is_better_of, monitored
 from imagelab.sweep import space, started
@@ -73,7 +72,7 @@ def planned(words: list[str]) -> Plan:
     """
     cfg = compose("train", jobs(words)[0]).cfg or {}
     trial = [word for word in words if key(word).partition(".")[0] not in GROUPS]
-    overrides = OverridesParser.create().parse_overrides(trial)
+    overrides = [parse_word(word) for word in trial]
     found = {override.key_or_group: space.range_of(override, override.key_or_group) for override in overrides}
     typed = {name: searched for name, searched in found.items() if searched is not None}
     choice = cfg["sweep"]

@@ -11,7 +11,7 @@ import optuna
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from imagelab.sweep.bayes import study
+from imagelab.sweep.study import known_trial, open_study
 from imagelab.terminal import screen
 from imagelab.training.stop import Pruned
 
@@ -29,8 +29,8 @@ class Prune(Callback):
     def __init__(self, *, trial: str, monitor: str, lower: bool, epochs: int) -> None:
         number, name, patience, file = trial.split(":", 3)
         self.monitor, self.hopeless = monitor, False
-        found = study(Path(file), lower, pruner_of(name, int(patience), epochs))
-        self.trial = optuna.trial.Trial(found, found.get_trials(deepcopy=False)[int(number)]._trial_id)
+        pruner = pruner_of(name, int(patience), epochs)
+        self.trial = known_trial(open_study(Path(file), lower, pruner), int(number))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         value = trainer.callback_metrics.get(self.monitor)

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
+from imagelab.config.hydra_internals import parse_word, run_trial
 from imagelab.runs import claim
 from imagelab.sweep import leaderboard, space, started, table
 from imagelab.sweep.launcher import Running, begun
@@ -64,7 +63,7 @@ class Sweep:
         self.plan, self.folder, self.here = plan, folder, here
         self.ranges: dict[str, space.Range] = {}
         self.fixed: list[str] = []
-        for override in OverridesParser.create().parse_overrides(words):
+        for override in map(parse_word, words):
             name = override.get_key_element()
             found = space.range_of(override, name)
             if found is None:
@@ -179,7 +178,8 @@ def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -
         try:
             if begun(trial.folder):
                 return task.resume(str(trial.folder), [])  # pyright: ignore[reportFunctionMemberAccess]
-            return _job(trial)
+            run_trial(context, task, config, trial.words, trial.number)
+            return 0
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(bool(end.code))
         finally:
@@ -187,21 +187,6 @@ def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -
             for name in trial.environment:
                 os.environ.pop(name, None)
             os.environ.update({name: before[name] for name in trial.environment if name in before})
-
-    def _job(trial: Trial) -> int:
-        setup_globals()
-        state: Any = context.config_loader.load_sweep_config(config, list(trial.words))
-        with open_dict(state):
-            state.hydra.job.id = state.hydra.job.num = trial.number
-        done = run_job(
-            hydra_context=context,
-            task_function=task,
-            config=state,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
-        _ = done.return_value  # raises what a task raised that is no training run
-        return 0
 
     return here
 

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 
 from imagelab.config import menu
+from imagelab.config.hydra_internals import Glob, IntervalSweep, Override, parse_word
 from imagelab.problem import Problem
 
 DIGITS = 4  # of drawn numbers: what one can read, type again and compare
@@ -112,7 +111,7 @@ def parsed(key: str, text: Any, where: str) -> Range:
         Problem: They are no range.
     """
     try:
-        override = OverridesParser.create().parse_override(f"{key}={text}")
+        override = parse_word(f"{key}={text}")
     except HydraException as error:
         raise Problem(f"{where}: {text} cannot be read as a range; say {FORMS}") from error
     found = range_of(override, where)

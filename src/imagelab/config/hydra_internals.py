@@ -1,0 +1,54 @@
+"""Everything that Hydra does not document, in one place: its grammar, its flags, one job of a sweep."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
+from hydra.core.utils import run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+__all__ = ["Glob", "IntervalSweep", "Override", "parse_flags", "parse_word", "run_trial"]
+
+
+def parse_flags() -> tuple[Namespace, list[str]]:
+    """Read the command line: Hydra's flags, with the words as `overrides`, and the flags unknown to it."""
+    return get_args_parser().parse_known_intermixed_args()
+
+
+def parse_word(word: str) -> Override:
+    """Read group=choice, key=value or a range of values.
+
+    Raises:
+        HydraException: The word breaks the grammar.
+    """
+    return OverridesParser.create().parse_override(word)
+
+
+def run_trial(
+    context: HydraContext, task: TaskFunction, config: DictConfig, words: Sequence[str], number: int
+) -> None:
+    """Run one job of a sweep in this process as Hydra's own launcher does; raises what the task raises.
+
+    Args:
+        context: Hydra's.
+        task: Runs a config.
+        config: Of the sweep, with Hydra's own keys.
+        words: Of the trial.
+        number: Of the trial, which also names its folder.
+    """
+    setup_globals()
+    state: Any = context.config_loader.load_sweep_config(config, list(words))
+    with open_dict(state):
+        state.hydra.job.id = state.hydra.job.num = number
+    done = run_job(
+        hydra_context=context,
+        task_function=task,
+        config=state,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    _ = done.return_value  # raises what a task raised that is no training run

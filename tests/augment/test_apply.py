@@ -154,9 +154,9 @@ def test_it_is_known_which_lists_cut_photos_to_one_shape():
 def test_what_cannot_be_applied_is_told():
     with pytest.raises(Problem, match="augment: it cannot be applied to a photo of 96 x 64"):
         PhotoAugment([albumentations.RandomCrop(100, 100)], size=32).output_shape(32)
-    with pytest.raises(Problem, match="made float32 of uint8 pixels"):
+    with pytest.raises(Problem, match="must return uint8 pixels, got float32; remove"):
         PhotoAugment([albumentations.ToFloat()], size=32)(PHOTO, 0)
-    with pytest.raises(Problem, match="ToDtype made float32"):
+    with pytest.raises(Problem, match="ToDtype must return uint8 pixels, got float32"):
         PhotoAugment([v2.ToDtype(torch.float32, scale=True)], size=32)(PHOTO, 0)
 
 

@@ -1,1 +1,1 @@
-"""Augmentations: one idea a file, named like its choice in `configs/augment/`."""
+"""Augmentations: one idea per file, named like its choice in `configs/augment/`."""

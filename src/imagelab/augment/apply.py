@@ -1,4 +1,4 @@
-"""Run a list of augmentations: on whole batches, or in workers on one photo after the other."""
+"""Run a list of augmentations: on whole batches, or in workers on one photo after another."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -18,19 +18,19 @@ BatchStep = Callable[[Tensor, Tensor], Tensor]
 
 
 def is_library(augmentation: object) -> bool:
-    """Whether this is a transform of albumentations or torchvision, that takes one image at a time."""
+    """Whether this is a transform of albumentations or torchvision, which takes one image at a time."""
     return not isinstance(augmentation, (Augment, Mix))
 
 
 def batch_steps(augment: Sequence[object]) -> list[BatchStep]:
-    """What each augmentation of single images does to a batch (B, C, H, W) uint8 with keys (B,), in turn."""
+    """The batch function of each augmentation of single images, in order: (B, C, H, W) uint8, keys (B,)."""
     single = [one for one in augment if not isinstance(one, Mix)]
     steps = [one.batch if isinstance(one, Augment) else _OneByOne(one) for one in single]
     return [partial(_at, place, step) if place else step for place, step in enumerate(steps)]
 
 
 def augment_batch(images: Tensor, keys: Tensor, steps: Sequence[BatchStep]) -> Tensor:
-    """Each step in turn: (B, C, H, W) uint8 -> (B, C, H', W') uint8."""
+    """Apply the steps in order: (B, C, H, W) uint8 -> (B, C, H', W') uint8."""
     for step in steps:
         images = step(images, keys)
     return images
@@ -39,24 +39,24 @@ def augment_batch(images: Tensor, keys: Tensor, steps: Sequence[BatchStep]) -> T
 def mix_batch(
     images: Tensor, targets: Tensor, mixing: Sequence[Mix], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend normalised images (B, C, H, W) and targets (B, K) by one of the augmentations, drawn anew."""
+    """Mix normalised images (B, C, H, W) and targets (B, K) with one augmentation, drawn at random."""
     one = mixing[int(rng.integers(len(mixing)))] if len(mixing) > 1 else mixing[0]
     return one.mix(images, targets, rng)
 
 
 def least_side(augment: Sequence[object], size: int) -> int:
-    """The short side in pixels that photos need for a network's input of `size`; 0: whatever it is."""
+    """The short side in pixels that photos need for a network input of `size`; 0: any."""
     return max((one.least(size) for one in augment if isinstance(one, Zoom)), default=0)
 
 
 class PhotoAugment:
-    """The augmentations of single images for one (H, W, C) uint8 photo, in their order.
+    """The augmentations of single images, applied in order to one (H, W, C) uint8 photo.
 
-    Every draw is a function of the photo's key. Left to itself, albumentations repeats its draws in every
+    Every random draw is a function of the photo's key. By default, albumentations repeats its draws in every
     worker and every epoch.
 
     Args:
-        augment: Own augmentations and those of libraries; mixing ones are passed over.
+        augment: Augmentations of this package and of libraries; mixing ones are ignored.
         size: Side of the network's input, in pixels.
     """
 
@@ -75,13 +75,13 @@ class PhotoAugment:
         return photo
 
     def output_shape(self, size: int) -> tuple[int, ...] | None:
-        """The (H, W, C) that photos of every shape come out with, or None where it depends on the photo.
+        """The (H, W, C) that photos of all shapes are brought to, or None if it depends on the photo.
 
         Args:
-            size: Side of the network's input in pixels; what is tried is somewhat larger.
+            size: Side of the network's input in pixels; the photos tried are somewhat larger.
 
         Raises:
-            Problem: An augmentation refuses photos.
+            Problem: An augmentation cannot be applied to photos.
         """
         tried = [(2 * size, 3 * size, 3), (3 * size, size, 3)]
         try:
@@ -119,7 +119,7 @@ class _OnTensors:
 
 class _OneByOne:
     def __init__(self, transform: object) -> None:
-        self.apply = PhotoAugment([transform], size=0)  # own augmentations alone ask for the size
+        self.apply = PhotoAugment([transform], size=0)  # transforms of libraries ignore the size
 
     def __call__(self, images: Tensor, keys: Tensor) -> Tensor:
         photos = images.permute(0, 2, 3, 1).contiguous().numpy()
@@ -136,7 +136,7 @@ def _is_albumentations(transform: object) -> bool:
 
 
 def _at(place: int, step: BatchStep, images: Tensor, keys: Tensor) -> Tensor:
-    # By its place in the list, so that one augmentation listed twice does not draw the same twice.
+    # The keys depend on the place in the list: an augmentation listed twice draws differently each time.
     return step(images, keys + sample_keys(place, 0, torch.zeros_like(keys)))
 
 
@@ -147,7 +147,7 @@ def _seed(key: int, number: int) -> int:
 def _checked(image: np.ndarray, transform: object) -> np.ndarray:
     if image.dtype != np.uint8:
         raise Problem(
-            f"augment: {type(transform).__name__} made {image.dtype} of uint8 pixels; leave out what "
-            "converts or normalises: that happens on the device"
+            f"augment: {type(transform).__name__} must return uint8 pixels, got {image.dtype}; remove "
+            "transforms that convert or normalise, the device does both"
         )
     return image

@@ -1,4 +1,4 @@
-"""The fourteen changes that `randaugment` and `trivial` draw from, of each image in a strength of its own.
+"""Apply the fourteen changes that `randaugment` and `trivial` draw from, with one strength per image.
 
 Source: Cubuk et al. 2019, https://arxiv.org/abs/1909.13719, section 3; each equals torchvision's (bilinear),
 https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.RandAugment.html.
@@ -16,10 +16,10 @@ from imagelab.augment.warp import places, warp
 
 
 class Widest(NamedTuple):
-    """What the strongest level means.
+    """The changes at the strongest level.
 
-    shear: Tangent of the angle. translate: pixels, or a share of the side if below 1. rotate: degrees.
-    blend: Share of brightness, colour, contrast and sharpness added or taken. bits: fewer a channel.
+    shear: Tangent of the angle. translate: Pixels, or a share of the side if below 1. rotate: Degrees.
+    blend: Share of brightness, colour, contrast and sharpness added or removed. bits: Dropped per channel.
     """
 
     shear: float
@@ -34,13 +34,13 @@ Change = Callable[[Tensor, Tensor, Widest], Tensor]
 
 
 def changed(images: Tensor, which: Tensor, level: Tensor, widest: Widest) -> Tensor:
-    """Each image by the change of its own.
+    """Change each image by its own change and level.
 
     Args:
         images: (B, C, H, W) uint8, grey or RGB.
-        which: (B,) int64, places in `CHANGES`.
-        level: (B,) int64 from -30 to 30, the strength; its sign counts where there are two directions.
-        widest: What the levels -30 and 30 mean.
+        which: (B,) int64, indices into `CHANGES`.
+        level: (B,) int64 from -30 to 30, the strength; its sign matters for changes with two directions.
+        widest: Changes at the levels -30 and 30.
     """
     result = images.clone()
     for number, change in enumerate(CHANGES):
@@ -128,7 +128,7 @@ def _equalize(images: Tensor, level: Tensor, widest: Widest) -> Tensor:
 
 
 def _away_from(anchor: Tensor, images: Tensor, level: Tensor, widest: Widest) -> Tensor:
-    """Move images away from the anchor, or towards it where the level is below 0."""
+    """Move images away from the anchor, or towards it if the level is below 0."""
     more = _amount(level, widest.blend)[:, None]
     return (images * (1 + more) - anchor * more).clamp_(0, 255).byte()
 

@@ -1,4 +1,4 @@
-"""Colour jitter: other light and other cameras, so that the network does not rely on exact colours.
+"""Colour jitter: imitate other light and cameras, so that the network does not rely on exact colours.
 
 Source: torchvision's ColorJitter, https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ColorJitter.html
 (each image gets its own four factors and its own order of the four changes).
@@ -14,13 +14,13 @@ BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 
 
 class ColorJitter:
-    """Change brightness, contrast, saturation and hue; of images that are not RGB only the first two.
+    """Change brightness, contrast, saturation and hue; only the first two if an image is not RGB.
 
     Args:
-        brightness: The image is multiplied by a factor from [1 - brightness, 1 + brightness]; from 0 to 1.
-        contrast: The same for the distance from the mean grey.
-        saturation: The same for the distance from each pixel's own grey.
-        hue: Largest turn of the colour circle, in whole turns; from 0 to 0.5.
+        brightness: Strength in [0, 1]: pixels are scaled by a factor in [1 - brightness, 1 + brightness].
+        contrast: The same for the factor on the distance from the mean grey.
+        saturation: The same for the factor on the distance from each pixel's own grey.
+        hue: Largest shift around the colour circle, in turns, in [0, 0.5].
     """
 
     def __init__(self, *, brightness: float, contrast: float, saturation: float, hue: float) -> None:
@@ -58,7 +58,7 @@ class ColorJitter:
 
 
 def _blend(pixels: Tensor, which: Tensor, amounts: Tensor) -> Tensor:
-    """Move each image away from black, its mean grey or its own grey, or towards it: (B,) and (B, 4)."""
+    """Move each image away from or towards black, its mean grey or its own grey; (B,) and (B, 4)."""
     grey = _grey(pixels)
     anchor = grey * _column(which == SATURATION)
     anchor += grey.mean((1, 2, 3), keepdim=True) * _column(which == CONTRAST)
@@ -67,7 +67,7 @@ def _blend(pixels: Tensor, which: Tensor, amounts: Tensor) -> Tensor:
 
 
 def shift_hue(pixels: Tensor, turn: Tensor) -> Tensor:
-    """Turn the hue of (B, 3, H, W) RGB, keeping value and saturation; turn is (B,) in whole turns."""
+    """Shift the hue of (B, 3, H, W) RGB, keeping value and saturation; turn is (B,), in turns."""
     red, green, blue = pixels.unbind(1)
     value, smallest = pixels.amax(1), pixels.amin(1)
     chroma = value - smallest

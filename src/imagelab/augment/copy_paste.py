@@ -1,10 +1,10 @@
 """Copy-paste: cut a patch out of another image and paste it elsewhere, larger or smaller, with soft borders.
 
-CutMix keeps a patch where it was; here its place, size and border change, so that an object is learnt without
+CutMix keeps a patch in its place; here its place, size and border change, so that an object is learnt without
 its surroundings.
 Source: Ghiasi et al. 2021, https://arxiv.org/abs/2012.07177, section 3 (scale jitter, labels follow);
 Dwibedi et al. 2017, https://arxiv.org/abs/1708.01642, section 5.2 (blended borders). Objects have masks
-there; images with one label each have none, so that patches are rectangles.
+there; images with only a label have none, so patches are rectangles.
 """
 
 import numpy as np
@@ -17,13 +17,13 @@ from imagelab.problem import Problem
 
 
 class CopyPaste:
-    """Paste a patch of another image of the batch into every image; places and sizes are drawn once a batch.
+    """Paste a patch of another image of the batch into every image; place and size are drawn once per batch.
 
     Args:
         area: Smallest and largest area of the pasted patch, as a share of the image, in (0, 1].
-        scale: Smallest and largest side of the pasted patch over that of the patch cut out, drawn evenly.
-        feather: Pixels at the border of the patch over which it fades in, in even steps; 0: a hard edge.
-        p: Share of batches that are pasted into, in [0, 1].
+        scale: Smallest and largest side of the pasted patch over that of the cut patch, drawn uniformly.
+        feather: Width of the border in which the patch fades in linearly, in pixels; 0: a hard edge.
+        p: Share of batches that are changed, in [0, 1].
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class CopyPaste:
         visible = self._fading(paste[0], images)[:, None] * self._fading(paste[1], images)
         mixed = images.clone()
         mixed[(..., *paste)] = images[(..., *paste)].lerp(patch, visible)
-        # By what is seen of each: where the border fades, a pixel counts for both.
+        # Labels follow the visible shares: in the fading border, a pixel counts for both.
         share = visible.sum() / images[0, 0].numel()
         return mixed, targets.lerp(targets[partner], share)
 
     def _fading(self, span: slice, like: Tensor) -> Tensor:
-        """How far the patch covers each place along one axis, in (0, 1]: (length,)."""
+        """Opacity of the patch at each place along one axis, in (0, 1]: (length,)."""
         length = span.stop - span.start
         place = torch.arange(length, device=like.device, dtype=like.dtype)
         inside = torch.minimum(place, length - 1 - place) + 1
@@ -64,7 +64,7 @@ class CopyPaste:
 
 
 def _spans(rng: np.random.Generator, side: float, zoom: float, length: int) -> tuple[slice, slice]:
-    """Along one axis: where a patch is cut out, and where it is pasted."""
+    """The places along one axis where a patch is cut out and where it is pasted."""
     pasted = max(1, round(side * length))
     taken = min(max(1, round(pasted / zoom)), length)
     starts = [int(rng.integers(length - size + 1)) for size in (taken, pasted)]

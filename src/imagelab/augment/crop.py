@@ -1,4 +1,4 @@
-"""Crop: a random window, so that the network does not rely on where an object is, nor on how large.
+"""Crop: take a random window, so that the network relies neither on the place nor on the size of an object.
 
 Source: batches: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2 (pad, then crop back);
 photos: Szegedy et al. 2015, https://arxiv.org/abs/1409.4842, section 6 (random area and aspect, then resize).
@@ -16,12 +16,13 @@ from imagelab.randomness import uniform
 
 
 class Crop:
-    """Take a random window: shifted, of images in memory; of random area and aspect, of photos.
+    """Take a random window: a shifted one of images in memory, one of random area and aspect of photos.
 
     Args:
         pad: Border added on each side of images in memory: pixels, or a share of the side if below 1.
-        border: What that border shows: the image mirrored at its edge, or zeros.
-        size: Side of the window in pixels; None: the image's own in memory, the network's input for photos.
+        border: Content of that border: the mirrored image, or zeros.
+        size: Side of the window in pixels; None: that of the image in memory, that of the network's input
+            for photos.
         scale: Smallest and largest area of the window as a share of the photo, in (0, 1].
         ratio: Smallest and largest width / height of the window in the photo.
     """
@@ -44,7 +45,7 @@ class Crop:
         self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
 
     def fits(self, size: int) -> str | None:
-        """The sentence that says why images of this side, in pixels, cannot be cropped so, or None."""
+        """Why images of this side (in pixels) cannot be cropped, as a sentence; None if they can."""
         pad = pixels(self.pad, size)
         if self.size is not None and self.size > size + 2 * pad:
             return (
@@ -53,8 +54,8 @@ class Crop:
             )
         if self.border == "reflect" and pad >= size:
             return (
-                f"augment.crop.pad={self.pad:g} mirrors {pad} pixels of an image of {size}; it must be less "
-                "than the image, or use augment.crop.border=zero"
+                f"augment.crop.pad={self.pad:g} mirrors {pad} pixels of an image of {size}; use less than "
+                "the image, or augment.crop.border=zero"
             )
         return None
 
@@ -94,7 +95,7 @@ def _windows(images: Tensor, top: Tensor, left: Tensor, height: int, width: int)
     """A window of each image, (B, C, H, W) -> (B, C, height, width); top and left are (B,) int64."""
     images = images.contiguous()
     count, channels, rows, columns = images.shape
-    # A view that holds every run of `width` pixels: copying rows is five times as fast as copying pixels.
+    # A view of every run of `width` pixels: copying rows is five times as fast as copying pixels.
     runs = images.as_strided((images.numel() - width + 1, width), (1, 1))
     planes = torch.arange(count * channels, device=images.device).view(count, channels, 1) * (rows * columns)
     lines = torch.arange(height, device=images.device) * columns

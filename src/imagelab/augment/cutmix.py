@@ -1,4 +1,4 @@
-"""CutMix: train on images with a rectangle pasted from another, labelled by area.
+"""CutMix: train on images with a rectangle from another image, with labels mixed by area.
 
 Source: Yun et al. 2019, https://arxiv.org/abs/1905.04899, section 3.1.
 """
@@ -15,7 +15,7 @@ class CutMix:
     """Paste a rectangle of another image of the batch into every image.
 
     Args:
-        alpha: Strength, above 0; the share that is kept is drawn from Beta(alpha, alpha), once a batch.
+        alpha: Strength, > 0; the share that is kept is drawn from Beta(alpha, alpha), once per batch.
         p: Share of batches that are mixed, in [0, 1].
     """
 
@@ -38,7 +38,7 @@ class CutMix:
         partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
         mixed = images.clone()
         mixed[..., rows, columns] = images[partner, :, rows, columns]
-        # By the pasted pixels, not by the draw: a rectangle at the edge is cut off.
+        # The share of pasted pixels, not the draw: a rectangle at the edge is cut off.
         pasted = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
         return mixed, targets.lerp(targets[partner], pasted)
 

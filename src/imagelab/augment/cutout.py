@@ -1,6 +1,6 @@
 """Cutout: hide a square, so that the network learns from the rest of the object too.
 
-Source: DeVries and Taylor 2017, https://arxiv.org/abs/1708.04552, section 3. There the square may hang over
+Source: DeVries and Taylor 2017, https://arxiv.org/abs/1708.04552, section 3. There the square may cross
 the edge; here it lies inside, so that every image loses the same area.
 """
 
@@ -13,7 +13,7 @@ from imagelab.randomness import uniform
 
 
 class Cutout:
-    """Paint one square of an image over.
+    """Hide one square of an image.
 
     Args:
         size: Side of the square: pixels, or a share of the image's side if below 1.
@@ -28,7 +28,7 @@ class Cutout:
         self.size, self.p, self.fill = size, p, fill
 
     def fits(self, size: int) -> str | None:
-        """The sentence that says why images of this side, in pixels, have no room for the square, or None."""
+        """Why the square does not fit images of this side (in pixels), as a sentence; None if it does."""
         if pixels(self.size, size) < size:
             return None
         return (
@@ -45,7 +45,7 @@ class Cutout:
         rows, columns = self._covered(draws[:, :1], height), self._covered(draws[:, 1:2], width)
         rows &= draws[:, 2:] < self.p
         hole = rows.byte()[:, None, :, None] * columns.byte()[:, None, None, :]
-        # Arithmetic on bytes: three times as fast as masked_fill.
+        # Byte arithmetic is three times as fast as masked_fill.
         return images * (1 - hole) + hole * self.fill
 
     def transform(self, size: int) -> object:

@@ -1,4 +1,4 @@
-"""Flip: mirror left and right, where a mirrored object is still the same object.
+"""Flip: mirror left to right, if a mirrored object is still the same object.
 
 Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1.
 """
@@ -11,7 +11,7 @@ from imagelab.randomness import uniform
 
 
 class Flip:
-    """Mirror an image left-right.
+    """Mirror an image left to right.
 
     Args:
         p: Share of images that are mirrored, in [0, 1].
@@ -25,7 +25,7 @@ class Flip:
         """(B, C, H, W) uint8 -> the same shape."""
         count = len(images)
         mirrored = uniform(keys, "flip", 1)[:, 0] < self.p
-        # Whole images are copied from one of two places: twice as fast as torch.where pixel by pixel.
+        # Copy whole images from one of two places: twice as fast as torch.where on pixels.
         place = torch.arange(count, device=images.device) + mirrored * count
         return torch.cat([images, images.flip(-1)]).index_select(0, place)
 

@@ -1,4 +1,4 @@
-"""Lens: bend straight lines as wide-angle and telephoto lenses do.
+"""Lens: bend straight lines like wide-angle and telephoto lenses do.
 
 Source: Brown 1966, Decentering Distortion of Lenses, Photogrammetric Engineering 32(3), the first term of
 radial distortion; photos: the fisheye mode of
@@ -15,14 +15,14 @@ from imagelab.randomness import uniform
 
 
 class Lens:
-    """Draw an image together at its edges (barrel), or apart (pincushion); its centre and size stay.
+    """Distort an image like a lens, as a barrel or a pincushion; its centre and size stay.
 
-    A pixel at radius r, of which 1 reaches the corners, shows what was at r * (1 + k * r^2).
+    A pixel at radius r, where 1 is the radius of the corners, shows what was at r * (1 + k * r^2).
 
     Args:
-        strength: Largest k, in [0, 0.3]; uniform in [-strength, strength], > 0 a barrel. From 1/3 on
+        strength: Largest k, in [0, 0.3]; k is uniform in [-strength, strength], > 0 for a barrel. From 1/3 on
             the image would fold over.
-        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+        border: Content from beyond the edge: the mirrored image, or zeros.
     """
 
     def __init__(self, *, strength: float, border: Literal["reflect", "zero"]) -> None:

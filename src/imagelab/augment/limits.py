@@ -1,10 +1,10 @@
-"""What the settings of an augmentation may be: lengths in pixels or as a share of the side, and bounds."""
+"""Check the settings of augmentations: bounds, and lengths in pixels or as a share of the side."""
 
 from imagelab.problem import Problem
 
 
 def pixels(length: float, side: int) -> int:
-    """A length below 1 is a share of the side, rounded down; from 1 on it is in pixels already.
+    """A length in pixels; below 1 it is given as a share of the side, and rounded down.
 
     >>> pixels(0.125, 32), pixels(4, 32)
     (4, 4)
@@ -13,13 +13,13 @@ def pixels(length: float, side: int) -> int:
 
 
 def check_length(name: str, length: float) -> None:
-    """Refuse what is neither a share nor whole pixels."""
+    """Refuse a length that is neither a share nor a whole number of pixels."""
     if length < 0 or (length >= 1 and length != int(length)):
-        raise Problem(f"{name} must be a share of the side in [0, 1) or whole pixels from 1 on, got {length}")
+        raise Problem(f"{name} must be a share of the side in [0, 1) or whole pixels >= 1, got {length}")
 
 
 def check_alpha(mix: str, alpha: float) -> None:
-    """Refuse a Beta(alpha, alpha) that there is not."""
+    """Refuse an alpha for which Beta(alpha, alpha) does not exist."""
     if alpha <= 0:
         raise Problem(f"augment.{mix}.alpha must be above 0, got {alpha:g}; to turn it off, leave {mix} out")
 

@@ -12,10 +12,10 @@ from imagelab.problem import Problem
 
 
 class Mixup:
-    """Blend every image of a batch with another of it.
+    """Blend every image of a batch with another image of the batch.
 
     Args:
-        alpha: Strength, above 0; the share of the first image is drawn from Beta(alpha, alpha), once a batch.
+        alpha: Strength, > 0; the share of the first image is drawn from Beta(alpha, alpha), once per batch.
         p: Share of batches that are blended, in [0, 1].
     """
 

@@ -1,4 +1,4 @@
-"""Noise: add Gaussian noise, as of a camera in the dark, so that single pixels matter less.
+"""Noise: add Gaussian noise, like a camera in poor light, so that single pixels matter less.
 
 Source: Bishop 1995, https://doi.org/10.1162/neco.1995.7.1.108 (training with noise is Tikhonov
 regularisation); normal draws: Box and Muller 1958, https://doi.org/10.1214/aoms/1177706645.
@@ -13,14 +13,14 @@ from imagelab.augment.limits import check_range
 from imagelab.augment.warp import between
 from imagelab.randomness import uniform
 
-CACHED = 2**18  # values drawn at once: their 64-bit words stay in a processor's cache, which is twice as fast
+CACHED = 2**18  # values drawn at once: their 64-bit words stay in the CPU cache, which is twice as fast
 
 
 class Noise:
-    """Add to every value of every pixel its own normal draw, of an image's own strength.
+    """Add independent normal noise to every value of every pixel, with one strength per image.
 
     Args:
-        std: Smallest and largest standard deviation in grey levels of 255; an image's is uniform between.
+        std: Smallest and largest standard deviation, in grey levels out of 255; drawn uniformly per image.
     """
 
     def __init__(self, *, std: tuple[float, float]) -> None:
@@ -47,8 +47,8 @@ class Noise:
 
 
 def normal(draws: Tensor) -> Tensor:
-    """Uniform draws in [0, 1), (B, an even number) -> as many standard normal ones."""
+    """Uniform draws in [0, 1), (B, an even number) -> as many standard normal draws."""
     radius, turn = draws.chunk(2, dim=1)
-    radius = (1 - radius).log_().mul_(-2).sqrt_()  # of 1 - draw, since the logarithm of 0 is none
+    radius = (1 - radius).log_().mul_(-2).sqrt_()  # 1 - draw, since draws can be 0 and log(0) is infinite
     turn = turn * (2 * math.pi)
     return torch.cat([turn.cos().mul_(radius), turn.sin().mul_(radius)], dim=1)

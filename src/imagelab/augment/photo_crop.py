@@ -1,4 +1,4 @@
-"""Random-resized-crop of one photo, resized as Pillow does it: smoothly, and in a third of the time.
+"""Crop a random window of one photo and resize it with Pillow's antialiasing, in a third of the time.
 
 Source: the antialiased resize of uint8 images in torch, after Pillow-SIMD, https://github.com/uploadcare/pillow-simd.
 """
@@ -21,7 +21,7 @@ class PhotoCrop(albumentations.RandomResizedCrop):
 
 
 def smoothly_resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W, C) uint8 -> (height, width, C) uint8, without aliasing where it shrinks."""
+    """(H, W, C) uint8 -> (height, width, C) uint8, without aliasing when it shrinks."""
     pixels = torch.from_numpy(image)[None].permute(0, 3, 1, 2)
     resized = functional.interpolate(pixels, (height, width), mode="bilinear", antialias=True)
     return resized[0].permute(1, 2, 0).numpy()

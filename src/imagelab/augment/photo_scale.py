@@ -1,6 +1,6 @@
-"""Resize one photo to a short side drawn from a list, as Pillow does it: smoothly, and fast.
+"""Resize one photo to a short side drawn from a list, fast and with Pillow's antialiasing.
 
-Source: albumentations.SmallestMaxSize 2.0.8, which draws; see `photo_crop` for the resizing.
+Source: albumentations.SmallestMaxSize 2.0.8 for the draws, `photo_crop` for the resizing.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""RandAugment: several random changes in turn, all of one strength, so that two numbers tune them all.
+"""RandAugment: apply several random changes of equal strength, so that two numbers tune them all.
 
 Source: Cubuk et al. 2019, https://arxiv.org/abs/1909.13719, section 3.
 """
@@ -14,11 +14,11 @@ WIDEST = Widest(shear=0.3, translate=150 / 331, rotate=30, blend=0.9, bits=4)
 
 
 class RandAugment:
-    """Change an image several times, each time by one of fourteen changes in one of its directions.
+    """Change an image several times, each time by one of fourteen changes in a random direction.
 
     Args:
-        num_ops: Changes an image, >= 1.
-        magnitude: Strength of each, 0 to 30.
+        num_ops: Number of changes per image, >= 1.
+        magnitude: Strength of each change, 0 to 30.
     """
 
     def __init__(self, *, num_ops: int, magnitude: int) -> None:
@@ -36,7 +36,7 @@ class RandAugment:
         return images
 
     def transform(self, size: int) -> object:
-        """The transform of torchvision; any size."""
+        """The torchvision transform; any size."""
         from torchvision.transforms.v2 import InterpolationMode, RandAugment
 
         return RandAugment(

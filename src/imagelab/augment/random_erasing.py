@@ -1,4 +1,4 @@
-"""Random erasing: paint a rectangle of random size and shape over, so that no single part decides.
+"""Random erasing: hide a rectangle of random size and shape, so that no single part decides.
 
 Source: Zhong et al. 2017, https://arxiv.org/abs/1708.04896, section 3.2 and algorithm 1; sides are drawn as
 in torchvision's RandomErasing: the first of ten tries that fits into the image.
@@ -17,14 +17,14 @@ TRIES = 10
 
 
 class RandomErasing:
-    """Paint a rectangle of an image over.
+    """Erase a rectangle of an image.
 
     Args:
         p: Share of images that lose a rectangle, in [0, 1].
         scale: Smallest and largest area of the rectangle as a share of the image, in (0, 1].
-        ratio: Smallest and largest width / height of the rectangle; drawn evenly on a log scale.
-        fill: What it shows: each pixel and channel its own random value, the mean colour of the image, zero,
-            or this grey value from 0 to 255.
+        ratio: Smallest and largest width / height of the rectangle, drawn uniformly on a log scale.
+        fill: Content of the rectangle: a random value per pixel and channel, the mean colour of the image,
+            zero, or a grey value from 0 to 255.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RandomErasing:
         return self.batch(photo[None], key)[0]
 
     def _sides(self, keys: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Height and width of each rectangle, (B,) int64; zero where none of the tries fits."""
+        """Height and width of each rectangle, (B,) int64; zero if none of the tries fits."""
         area, shape = uniform(keys, "random_erasing sides", 2 * TRIES).chunk(2, dim=1)
         area = height * width * (self.scale[0] + area * (self.scale[1] - self.scale[0]))
         low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
@@ -76,7 +76,7 @@ class RandomErasing:
         return tall, wide
 
     def _painted(self, images: Tensor, keys: Tensor) -> Tensor:
-        """What the rectangles show: uint8 that can be broadcast to (B, C, H, W)."""
+        """Content of the rectangles: uint8, broadcastable to (B, C, H, W)."""
         if self.fill == "noise":
             return _noise(keys, images[0].numel()).reshape(images.shape)
         if self.fill == "mean":
@@ -85,9 +85,9 @@ class RandomErasing:
 
 
 def _noise(keys: Tensor, count: int) -> Tensor:
-    """Even random bytes: (B,) -> (B, count) uint8."""
+    """Uniform random bytes: (B,) -> (B, count) uint8."""
     draws = uniform(keys, "random_erasing noise", -(-count // 3)) * 2**24
-    # Each draw has 24 bits, the lower three bytes of an integer: a third of the time of a draw for each.
+    # Each draw has 24 bits, the lower three bytes of an integer: three times as fast as a draw per byte.
     return draws.int().view(torch.uint8).view(len(keys), -1, 4)[..., :3].flatten(1)[:, :count]
 
 

@@ -1,4 +1,4 @@
-"""ResNet's crop: the whole image at a random scale, then a window of it; gentler than areas down to 8%.
+"""ResNet's crop: resize the image to a random scale, then cut out a window; gentler than areas down to 8%.
 
 Source: He et al. 2016, https://arxiv.org/abs/1512.03385, section 3.4, after Simonyan and Zisserman 2015,
 https://arxiv.org/abs/1409.1556, section 3.1 (the short side from [256, 512]).
@@ -11,18 +11,18 @@ from imagelab.augment.warp import places, warp
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
 
-WINDOW = 224  # pixels: the side of the window that the papers' numbers go with
+WINDOW = 224  # pixels: side of the window in the papers
 
 
 class ResNet:
-    """Resize an image so that its short side has a random length, then cut a random window out.
+    """Resize an image so that its short side has a random length, then cut out a random window.
 
-    The window is the network's input, of images in memory the image itself. Where it is not 224 pixels, both
-    lengths shrink or grow with it: for an input of 112 pixels the short side is drawn from [128, 240].
+    The window has the size of the network's input, or of the image if it is in memory. If that is not 224
+    pixels, both lengths scale with it: for an input of 112 pixels the short side is drawn from [128, 240].
 
     Args:
-        shortest: Smallest short side that is drawn, in pixels for a window of 224; from 224 on.
-        longest: Largest short side, likewise; every whole number between is as likely as any other.
+        shortest: Smallest short side, in pixels for a window of 224, >= 224.
+        longest: Largest short side, likewise; all whole numbers in between are equally likely.
     """
 
     def __init__(self, *, shortest: int, longest: int) -> None:
@@ -35,7 +35,7 @@ class ResNet:
         self.shortest, self.longest = shortest, longest
 
     def lengths(self, size: int) -> range:
-        """All lengths of the short side that go with a window of `size` pixels.
+        """All lengths of the short side for a window of `size` pixels.
 
         >>> ResNet(shortest=256, longest=480).lengths(224), ResNet(shortest=256, longest=480).lengths(112)
         (range(256, 481), range(128, 241))
@@ -43,7 +43,7 @@ class ResNet:
         return range(round(self.shortest * size / WINDOW), round(self.longest * size / WINDOW) + 1)
 
     def least(self, size: int) -> int:
-        """The short side in pixels that a photo has to have, so that none is enlarged without need."""
+        """The short side in pixels that a photo must be decoded to, so that none is enlarged needlessly."""
         return self.lengths(size)[-1]
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
@@ -65,12 +65,12 @@ class ResNet:
 
 
 def zoomed(images: Tensor, length: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Resize each of the images (B, C, H, W) uint8 and cut a window of (H, W) out.
+    """Resize each of the images (B, C, H, W) uint8 and cut out a window of (H, W).
 
     Args:
         images: (B, C, H, W) uint8.
         length: Short side in pixels after resizing, (B,) int64, no smaller than that of the image.
-        down: Where the window starts, (B,) in [0, 1): first to last possible row.
+        down: Start of the window, (B,) in [0, 1): from the first to the last possible row.
         right: The same for the columns.
     """
     short = min(images.shape[-2:])
@@ -81,7 +81,7 @@ def zoomed(images: Tensor, length: Tensor, down: Tensor, right: Tensor) -> Tenso
 
 
 def _taken_from(place: Tensor, side: int, length: Tensor, short: int, draw: Tensor) -> Tensor:
-    """Where pixels of the window lie in the image, along one axis, both counted from their centres."""
+    """Positions in the image of the window's pixels along one axis, both relative to their centres."""
     resized = (side * length / short).round()
     first = (draw * (resized - side + 1)).floor()
     return (place + (first - (resized - side) / 2)[:, None, None]) * (side / resized)[:, None, None]

@@ -1,4 +1,4 @@
-"""Rotate: turn the image about its centre, where an object turned a little is still the same object.
+"""Rotate: turn the image about its centre, if a slightly rotated object is still the same object.
 
 Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
 """
@@ -14,11 +14,11 @@ from imagelab.randomness import uniform
 
 
 class Rotate:
-    """Turn an image by an angle of its own; its size stays.
+    """Rotate each image by its own angle; its size stays.
 
     Args:
         degrees: Largest angle, in [0, 180]; the angle is uniform in [-degrees, degrees], > 0 anticlockwise.
-        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+        border: Content from beyond the edge: the mirrored image, or zeros.
     """
 
     def __init__(self, *, degrees: float, border: Literal["reflect", "zero"]) -> None:
@@ -39,6 +39,6 @@ class Rotate:
 
 
 def rotated(images: Tensor, degrees: Tensor, border: Border) -> Tensor:
-    """Turn images (B, C, H, W) uint8 anticlockwise by angles (B,)."""
+    """Rotate images (B, C, H, W) uint8 anticlockwise by angles (B,) in degrees."""
     cos, sin = torch.cos(degrees.deg2rad()), torch.sin(degrees.deg2rad())
     return warp_linear(images, matrices(cos, sin, -sin, cos), border)

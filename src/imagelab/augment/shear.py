@@ -1,4 +1,4 @@
-"""Shear: slant the image, as italics are slanted, where a slanted object is still the same object.
+"""Shear: slant the image like italics, if a slanted object is still the same object.
 
 Source: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801, section 2 (affine distortions).
 """
@@ -16,13 +16,13 @@ LARGEST = 44  # degrees: two shears of 45 squeeze the image into a line
 
 
 class Shear:
-    """Slant an image about its centre, its upright lines and its level ones; its size stays.
+    """Slant the vertical and horizontal lines of an image about its centre; its size stays.
 
     Args:
-        horizontal: Largest angle by which upright lines lean, in degrees, in [0, 44]; uniform to either
-            side, > 0 to the right.
-        vertical: Largest angle by which level lines rise, likewise; > 0 to the right.
-        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+        horizontal: Largest lean of vertical lines, in degrees, in [0, 44]; uniform to either side, > 0 to the
+            right.
+        vertical: Largest tilt of horizontal lines, likewise; > 0: rising to the right.
+        border: Content from beyond the edge: the mirrored image, or zeros.
     """
 
     def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:

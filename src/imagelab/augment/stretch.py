@@ -14,12 +14,12 @@ from imagelab.randomness import uniform
 
 
 class Stretch:
-    """Scale width and height of what an image shows by a factor each, about its centre; its size stays.
+    """Scale the content of an image about its centre, by one factor per axis; the size of the image stays.
 
     Args:
-        width: Smallest and largest factor of the width, within [0.1, 10]; 2: twice as wide. Uniform between.
+        width: Smallest and largest factor of the width, within [0.1, 10], drawn uniformly; 2: twice as wide.
         height: The same for the height.
-        border: What comes in from beyond the edge when it shrinks: the image mirrored there, or zeros.
+        border: Content from beyond the edge when the image shrinks: the mirrored image, or zeros.
     """
 
     def __init__(

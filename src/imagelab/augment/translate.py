@@ -13,12 +13,12 @@ from imagelab.randomness import uniform
 
 
 class Translate:
-    """Shift an image by whole pixels, so that it stays as sharp as it is.
+    """Shift an image by whole pixels, which keeps it sharp.
 
     Args:
         horizontal: Largest shift as a share of the width, in [0, 1); uniform to either side.
         vertical: The same as a share of the height.
-        border: What comes in from beyond the edge: the image mirrored there, or zeros.
+        border: Content from beyond the edge: the mirrored image, or zeros.
     """
 
     def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
@@ -46,6 +46,6 @@ class Translate:
 
 
 def translated(images: Tensor, right: Tensor, down: Tensor, border: Border) -> Tensor:
-    """Shift images (B, C, H, W) uint8 by pixels (B,)."""
+    """Shift images (B, C, H, W) uint8 by (B,) pixels."""
     x, y = places(images)
     return warp(images, x - right[:, None, None], y - down[:, None, None], border)

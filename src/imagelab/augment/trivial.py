@@ -1,4 +1,4 @@
-"""TrivialAugment: one random change of random strength; nothing to tune, and as good as what is tuned.
+"""TrivialAugment: apply one random change of random strength; as good as tuned policies, without tuning.
 
 Source: Müller and Hutter 2021, https://arxiv.org/abs/2103.10158, section 3, with its wide strengths.
 """
@@ -13,7 +13,7 @@ WIDEST = Widest(shear=0.99, translate=32, rotate=135, blend=0.99, bits=6)
 
 
 class TrivialAugment:
-    """Change an image by one of fourteen changes, in one of its directions, by one of 31 strengths."""
+    """Change an image by one of fourteen changes, in a random direction, with one of 31 strengths."""
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8, grey or RGB -> the same shape."""
@@ -22,7 +22,7 @@ class TrivialAugment:
         return changed(images, (which * len(CHANGES)).long(), level, WIDEST)
 
     def transform(self, size: int) -> object:
-        """The transform of torchvision; any size."""
+        """The torchvision transform; any size."""
         from torchvision.transforms.v2 import InterpolationMode, TrivialAugmentWide
 
         return TrivialAugmentWide(num_magnitude_bins=STRONGEST + 1, interpolation=InterpolationMode.BILINEAR)

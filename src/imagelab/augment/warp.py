@@ -1,4 +1,4 @@
-"""Look every pixel of an image up elsewhere in it: what turning, shifting, stretching and lenses share.
+"""Warp images: take each pixel from elsewhere in the image, as rotations, shifts, stretches and lenses do.
 
 Places are (x, y) in pixels from the centre of the image, x to the right and y down.
 
@@ -17,7 +17,7 @@ PADDING = {"reflect": "reflection", "zero": "zeros", "edge": "border"}
 
 
 def places(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the pixels of images (B, C, H, W) are: x (1, 1, W) and y (1, H, 1).
+    """The pixel positions of images (B, C, H, W): x (1, 1, W) and y (1, H, 1).
 
     >>> places(torch.zeros(1, 1, 2, 3))[0].tolist(), places(torch.zeros(1, 1, 2, 3))[1].tolist()
     ([[[-1.0, 0.0, 1.0]]], [[[-0.5], [0.5]]])
@@ -29,13 +29,13 @@ def places(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def warp(images: Tensor, x: Tensor, y: Tensor, border: Border | Literal["edge"]) -> Tensor:
-    """Images made of what they show elsewhere, between four pixels the mean by distance.
+    """Take each pixel from another position, with bilinear interpolation.
 
     Args:
         images: (B, C, H, W) uint8.
-        x: Where each pixel of the result is taken from, (B, H, W) or what broadcasts to it.
-        y: The same.
-        border: What is seen beyond the edge: the image mirrored at its edge, zeros, or its edge.
+        x: Source position of each pixel of the result, broadcastable to (B, H, W).
+        y: The same for y.
+        border: Content beyond the edge: the mirrored image, zeros, or the repeated edge.
     """
     count, _, height, width = images.shape
     shape = (count, height, width)
@@ -43,30 +43,30 @@ def warp(images: Tensor, x: Tensor, y: Tensor, border: Border | Literal["edge"])
         [(x / max((width - 1) / 2, 0.5)).expand(shape), (y / max((height - 1) / 2, 0.5)).expand(shape)],
         dim=-1,
     )
-    # With corners aligned a mirror does not repeat the edge, as in `Crop`.
+    # With aligned corners, mirroring does not repeat the edge; `Crop` does the same.
     looked_up = F.grid_sample(images.float(), grid, padding_mode=PADDING[border], align_corners=True)
     return looked_up.round_().byte()
 
 
 def warp_linear(images: Tensor, matrix: Tensor, border: Border) -> Tensor:
-    """Map images (B, C, H, W) uint8 about their centres; matrix (B, 2, 2) says where (x, y) goes to."""
+    """Map images (B, C, H, W) uint8 about their centres; matrix (B, 2, 2) maps (x, y) to its new position."""
     x, y = places(images)
     back = torch.linalg.inv(matrix)[:, :, :, None, None]
     return warp(images, back[:, 0, 0] * x + back[:, 0, 1] * y, back[:, 1, 0] * x + back[:, 1, 1] * y, border)
 
 
 def between(draws: Tensor, low: float, high: float) -> Tensor:
-    """Draws from [0, 1) moved to [low, high)."""
+    """Draws in [0, 1) mapped to [low, high)."""
     return low + (high - low) * draws
 
 
 def matrices(xx: Tensor, xy: Tensor, yx: Tensor, yy: Tensor) -> Tensor:
-    """(B, 2, 2) from its entries (B,), row by row."""
+    """Matrices (B, 2, 2) from their entries (B,), row by row."""
     return torch.stack([xx, xy, yx, yy], dim=-1).view(-1, 2, 2)
 
 
 def photo_border(border: Border) -> dict[str, Any]:
-    """The same border in the words of albumentations."""
+    """The arguments of albumentations for the same border."""
     import cv2
 
     return {"border_mode": cv2.BORDER_REFLECT_101 if border == "reflect" else cv2.BORDER_CONSTANT, "fill": 0}

@@ -41,7 +41,7 @@ def test_every_choice_has_a_card_that_says_what_source_and_command(choice: str) 
 def test_a_card_holds_the_words_of_config_and_code() -> None:
     text = card("augment", "mixup", several=True)
     assert "against overfitting and overconfidence" in text  # the config's head
-    assert "Blend every image of a batch with another of it." in text  # the class
+    assert "Blend every image of a batch with another image of the batch." in text  # the class
     assert "  - `alpha: 0.2`: strength" in text  # value and comment
     assert "Zhang et al. 2018" in text  # the module's source
     assert "`imagelab train augment=[mixup]`" in text

@@ -1,6 +1,6 @@
 """Add rounded Gaussian noise to one photo; albumentations truncates the noise, which weakens it.
 
-Source: albumentations.GaussNoise 2.0.8; it turns a standard deviation of 1 grey level into 0.68, of 3 into 2.63.
+Source: albumentations.GaussNoise 2.0.8; it turns a standard deviation of 1 grey level into 0.68, 3 into 2.63.
 """
 
 from typing import Any

@@ -1,1 +1,1 @@
-"""Where metrics go: one file a place, the same word as in `logger=[...]`."""
+"""Loggers: one file per destination of metrics, named like the choice in `logger=[...]`."""

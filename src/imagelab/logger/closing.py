@@ -1,4 +1,4 @@
-"""The end of all loggers of a run, after the test metrics: Lightning's own `finalize` comes before them."""
+"""Close all loggers of a run after the test metrics; Lightning's own `finalize` comes before them."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""metrics.csv: one row for every record, the same bytes whether or not the run was killed and resumed."""
+"""Write metrics.csv: one row per record, byte-identical whether or not the run was killed and resumed."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ class CsvLogger(Logger):
     written exactly. A run that goes on first calls `rewind` with the `rows` that its checkpoint remembers.
 
     Args:
-        folder: The folder of the run; an existing metrics.csv in it is continued.
+        folder: Folder of the run; an existing metrics.csv in it is continued.
     """
 
     def __init__(self, *, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The name under which a tracking server knows a run: drawn once, kept in the folder, found by resume."""
+"""Choose the ID of a run on a tracking server: drawn once, kept in the run's folder, found by resume."""
 
 import secrets
 from pathlib import Path

@@ -22,9 +22,9 @@ def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLo
     """A run of MLflow under the name of the run's folder; a resumed run goes on in it.
 
     Args:
-        experiment: Where runs are listed together.
-        uri: Of the tracking server; null: MLFLOW_TRACKING_URI, or else files in `<folder>/mlflow`.
-        folder: The folder of the run.
+        experiment: Name of the MLflow experiment.
+        uri: Address of the tracking server; null: MLFLOW_TRACKING_URI, or else files in `<folder>/mlflow`.
+        folder: Folder of the run.
     """
     if find_spec("mlflow") is None:
         raise Problem(

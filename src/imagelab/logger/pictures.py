@@ -1,4 +1,4 @@
-"""A few training images as the network sees them, after augmentation and mixing: look at them first."""
+"""Log a few training images as the network sees them, after augmentation and mixing: look at them first."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,9 +21,9 @@ class AugmentedPictures(Callback):
     """Save the first training images as `<folder>/images/augmented.png` and show them to the loggers.
 
     Args:
-        preprocess: What normalised the images.
-        classes: Names, in the order of the labels.
-        folder: The folder of the run.
+        preprocess: Preprocessing that normalised the images.
+        classes: Class names, in the order of the labels.
+        folder: Folder of the run.
     """
 
     def __init__(self, *, preprocess: Preprocess, classes: list[str], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether a tracking server answers, asked first because the libraries themselves try for minutes."""
+"""Check first whether a tracking server answers, because the libraries themselves retry for minutes."""
 
 import threading
 from http.client import HTTPException

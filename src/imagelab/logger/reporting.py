@@ -12,8 +12,8 @@ def loggers_of(cfg: dict[str, Any], folder: Path) -> list[Any]:
     """The logger that shows reports, where the config has it, for commands that are no training run.
 
     Args:
-        cfg: With the key `logger`.
-        folder: Where it keeps its files; in the folder of a run it goes on with that run.
+        cfg: Config of the run, with the key `logger`.
+        folder: Folder of the logger's files; in the folder of a run it continues that run.
     """
     nodes = [node for node in cfg["logger"].values() if node["_target_"] == WANDB]
     if not (nodes and screen.speaks()):

@@ -15,7 +15,7 @@ def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
     """Event files in `<folder>/tensorboard`; look at them with `tensorboard --logdir logs`.
 
     Args:
-        folder: The folder of the run; a resumed run adds a file, which TensorBoard joins to the others.
+        folder: Folder of the run; a resumed run adds a file, which TensorBoard joins to the others.
     """
     if find_spec("tensorboard") is None:
         raise Problem(

@@ -45,13 +45,13 @@ def wandb_logger(
     """A logger that never asks, never waits long and never stops the training.
 
     Args:
-        project: Where runs are listed together.
-        entity: User or team that owns the project; null: the account's own.
-        name: How the run is listed; null: the name of its folder.
-        tags: Words to find the run by.
-        group: Runs of one group are drawn together: folds, seeds.
-        mode: auto: online when possible; offline: only on disk. The environment's WANDB_MODE goes first.
-        folder: The folder of the run; a resumed run goes on under the id kept there.
+        project: Name of the W&B project.
+        entity: User or team that owns the project; null: the account's default.
+        name: Name of the run; null: the name of its folder.
+        tags: Tags of the run.
+        group: Name of a group of runs to plot together, such as folds or seeds.
+        mode: "auto": online if possible; "offline": only on disk. The variable WANDB_MODE takes precedence.
+        folder: Folder of the run; a resumed run continues under the ID kept there.
     """
     return _Wandb(
         folder=folder,

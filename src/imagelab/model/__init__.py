@@ -1,1 +1,1 @@
-"""Networks, and what every network takes besides its own arguments."""
+"""Networks, and the options that every network takes in addition to its own arguments."""

@@ -1,4 +1,4 @@
-"""Change a network's activation."""
+"""Replace the activation function of a network."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Leave features out in training: single ones before the last layer, or whole channels between the stages.
+"""Drop features in training: single ones before the last layer, or whole channels between the stages.
 
 Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html (dropout); Tompson et al. 2015,
 https://arxiv.org/abs/1411.4280, section 3.2 (dropout2d). Hooks, not layers: the names of the weights stay.

@@ -1,4 +1,4 @@
-"""What every network takes besides its own arguments, in the one order that works."""
+"""Apply the options that every network takes, in the one order that works."""
 
 import logging
 from collections.abc import Callable

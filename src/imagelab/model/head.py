@@ -1,4 +1,4 @@
-"""The last layer of a network: as many logits as there are classes, or what else takes its place."""
+"""Replace the last layer of a network: by one logit per class, or by another head."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""How weights start.
+"""Initialise the weights of a network.
 
 Source: torch.nn.init. xavier: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html;
 kaiming: He et al. 2015, https://arxiv.org/abs/1502.01852; orthogonal: Saxe et al. 2013,

@@ -1,4 +1,4 @@
-"""What `trainer.sync_batchnorm=true` does with a network: Lightning's switch, for any device and any norm.
+"""Apply `trainer.sync_batchnorm=true` to a network: Lightning's switch, for any device and any norm.
 
 Lightning's plugin takes torch's layer, which works on a GPU only, and loses the activations that timm keeps
 inside its norms.

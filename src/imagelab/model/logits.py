@@ -1,4 +1,4 @@
-"""Whether a network maps images of this size to logits of these classes."""
+"""Check that a network maps images of the given size to one logit per class."""
 
 import torch
 from torch import Tensor, nn

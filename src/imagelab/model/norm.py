@@ -1,4 +1,4 @@
-"""Change a network's normalisation: in place of BatchNorm, something that needs no large batch, or nothing.
+"""Replace a network's BatchNorm by a norm that needs no large batch, by frozen statistics, or by nothing.
 
 Source: Wu & He 2018, https://arxiv.org/abs/1803.08494 (group).
 """

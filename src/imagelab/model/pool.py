@@ -1,4 +1,4 @@
-"""Fractional max pooling: the regions are drawn anew for each image, and differ in size.
+"""Replace pooling by fractional max pooling: random regions for each image, which differ in size.
 
 Source: Graham 2014, https://arxiv.org/abs/1412.6071, overlapping regions; their places are those of
 torch.nn.functional.fractional_max_pool2d, which draws in evaluation too and is imprecise in bfloat16.

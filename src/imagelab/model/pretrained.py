@@ -1,4 +1,4 @@
-"""What pretrained weights expect of images."""
+"""Read the preprocessing that pretrained weights expect."""
 
 from collections.abc import Mapping
 from dataclasses import replace

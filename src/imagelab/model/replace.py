@@ -1,4 +1,4 @@
-"""Put other layers in place of some of a network's."""
+"""Replace layers of a network."""
 
 from collections.abc import Callable
 

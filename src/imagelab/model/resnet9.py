@@ -1,4 +1,4 @@
-"""ResNet-9: a small, fast residual network for images of CIFAR's size.
+"""Build a ResNet-9: a small, fast residual network for CIFAR-sized images.
 
 Source: David Page 2018, https://github.com/davidcpage/cifar10-fast, the DAWNBench entry.
 """

@@ -1,4 +1,4 @@
-"""A small convolutional network for small images."""
+"""Build a small convolutional network for small images."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The stages of a network, from the stem to the head: what is frozen, trained or regularised as one.
+"""Cut a network into stages, from the stem to the head, that are frozen, trained or regularised as a unit.
 
 Source: group_matcher of timm, for its own networks; for all others a rule over the tree of layers.
 """

@@ -1,4 +1,4 @@
-"""The first layers of a network: as many input channels as the images have, no stride for small images.
+"""Adapt the first layers of a network: to the image channels, and without stride for small images.
 
 Source: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2 (networks for CIFAR).
 """

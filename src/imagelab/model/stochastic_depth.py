@@ -1,4 +1,4 @@
-"""Leave whole residual branches out in training, the deeper the more often, each for some of the images.
+"""Drop whole residual branches in training, deeper ones more often, each for some of the images.
 
 Source: Huang et al. 2016, https://arxiv.org/abs/1603.09382, equation 4.
 """

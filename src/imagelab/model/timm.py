@@ -1,4 +1,4 @@
-"""The networks of timm, fitted to the data.
+"""Build a timm network, fitted to the data.
 
 Source: https://huggingface.co/docs/timm
 """

@@ -1,4 +1,4 @@
-"""The classification networks of torchvision, fitted to the data.
+"""Build a torchvision classification network, fitted to the data.
 
 Source: https://docs.pytorch.org/vision/stable/models.html
 """

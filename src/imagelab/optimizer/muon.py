@@ -1,4 +1,4 @@
-"""Which weights Muon orthogonalises: the hidden ones; AdamW moves the first and the last layer and all else.
+"""Split the weights between Muon, which takes the hidden ones, and AdamW, which takes all others.
 
 Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; rates and decay of the two parts:
 https://github.com/KellerJordan/Muon, README.
@@ -16,14 +16,14 @@ LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Groups:
-    """The groups with the hidden weights taken out of them into a first one, `muon`.
+    """Move the hidden weights into a group of their own, `muon`, which comes first.
 
-    Each of the others has the rate at which AdamW moves it as its own `lr`, so that `lr/<group>` is true.
+    The `lr` of each other group is the rate that AdamW uses, so that `lr/<group>` is logged correctly.
 
     Args:
-        net: Whose parameters they are.
-        groups: With "name", "params", "weight_decay" and "lr"; hidden weights come from `decay` alone.
-        fallback_lr_scale: The rate of AdamW, as a share of Muon's.
+        net: Network that owns the parameters.
+        groups: Groups with "name", "params", "weight_decay" and "lr"; all hidden weights are in `decay`.
+        fallback_lr_scale: Rate of AdamW as a share of Muon's rate.
 
     Raises:
         Problem: There are no hidden weights.

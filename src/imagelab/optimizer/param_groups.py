@@ -1,8 +1,8 @@
-"""Which parameters decay: weights do, biases and the scales and shifts of norms do not.
+"""Group parameters by weight decay: weights decay; biases and the scales and shifts of norms do not.
 
 Source: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.3; He et al. 2018,
 https://arxiv.org/abs/1812.01187, section 3.1, "no bias decay"; You et al. 2017,
-https://arxiv.org/abs/1708.03888, section 4: which of them LARS adapts.
+https://arxiv.org/abs/1708.03888, section 4, for which parameters LARS adapts.
 """
 
 from typing import Any
@@ -22,16 +22,16 @@ NORMS = (
 
 
 def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool) -> Groups:
-    """The parameter groups with all that this optimizer wants of each: its peak `lr`, what it adapts.
+    """Make the parameter groups with all options that this optimizer takes per group, such as the peak `lr`.
 
     Args:
         net: See `param_groups`.
-        own: The arguments of the optimizer.
+        own: Arguments of the optimizer.
         decay_norm_bias: See `param_groups`.
     """
     groups = param_groups(net, own.get("weight_decay"), decay_norm_bias)
     groups = [group | {"lr": own["lr"]} for group in groups]
-    if "always_adapt" in own:  # of itself, timm adapts what decays: nothing where weight_decay is 0
+    if "always_adapt" in own:  # by default, timm adapts what decays: nothing if weight_decay is 0
         adapted = {"decay": True, "no_decay": own["always_adapt"]}
         groups = [group | {"always_adapt": adapted[group["name"]]} for group in groups]
     if "fallback_lr_scale" in own:
@@ -40,14 +40,14 @@ def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool)
 
 
 def param_groups(net: nn.Module, weight_decay: float | None, decay_norm_bias: bool) -> Groups:
-    """The parameters in one or two groups, each with its `name`, `params` and `weight_decay`; none is empty.
+    """Put parameters into one or two non-empty groups, each with its `name`, `params` and `weight_decay`.
 
     Args:
-        net: Every parameter of it goes into exactly one group, frozen ones too.
-        weight_decay: Of the group `decay`, >= 0; it is 0 in the group `no_decay`. None: the optimizer has
-            no decay, and everything is in one group, `all`.
-        decay_norm_bias: Whether everything decays. Otherwise `no_decay` takes the parameters of norms, biases
-            and all else below two dimensions, and what the network itself names in `no_weight_decay()`.
+        net: Network; each of its parameters goes into exactly one group, frozen ones too.
+        weight_decay: Weight decay of the group `decay`, >= 0; that of `no_decay` is 0. None: the optimizer
+            has no weight decay, and all parameters are in one group, `all`.
+        decay_norm_bias: Whether all parameters decay. Otherwise `no_decay` takes norms, biases, everything
+            else below two dimensions, and what the network lists in `no_weight_decay()`.
     """
     if weight_decay is None:
         return [{"name": "all", "params": list(net.parameters()), "weight_decay": 0.0}]

@@ -1,4 +1,4 @@
-"""How the learning rate moves: a file for each family of curves."""
+"""Learning-rate schedules: one file per family of curves."""
 
 from imagelab.schedule.cosine import Cosine, CosineRestarts, LinearCosine, NoisyLinearCosine
 from imagelab.schedule.curve import History, Progress, Schedule

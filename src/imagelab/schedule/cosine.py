@@ -1,4 +1,4 @@
-"""Schedules made of cosines; t is the share of the steps after warm-up that are done."""
+"""Compute schedules made of cosines; t is the share of completed steps after warm-up."""
 
 import math
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ class CosineRestarts(Schedule):
         return (1 + math.cos(math.pi * self._cycle(at.t)[1])) / 2
 
     def cycles(self, t: float) -> float:
-        """How many cycles are done at t, fractional."""
+        """The number of completed cycles at t, fractional."""
         return sum(self._cycle(t))
 
     def _cycle(self, t: float) -> tuple[int, float]:
-        """The whole cycles that are done at t, and the share of the present one."""
+        """The number of completed cycles at t, and the completed share of the current one."""
         done, start, length = 0, 0.0, self.first_cycle
         while t >= start + length - 1e-12:  # sums of shares are off by a rounding
             done, start, length = done + 1, start + length, length * self.multiplier
@@ -94,7 +94,7 @@ class LinearCosine(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class NoisyLinearCosine(LinearCosine):
-    """As linear_cosine with N(0, variance / (1 + step)^decay) added to 1 - t, which is then kept in [0, 1].
+    """linear_cosine with N(0, variance / (1 + step)^decay) added to 1 - t, which is then clipped to [0, 1].
 
     So the factor never exceeds the one with which linear_cosine begins, nor falls below beta. The noise of
     a step is a pure function of (seed, step), steps being counted after warm-up.

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the factor on every group's peak rate, a pure function of the optimizer step.
+"""Define a schedule: the factor on every group's peak rate, a pure function of the optimizer step.
 
 The steps of a run are counted 0 ... total - 1. With w steps of warm-up, step s < w runs at (s + 1) / (w + 1)
 of the rate with which the curve begins. The curve covers the other steps with t = (s - w) / (total - w): 0 at
@@ -18,11 +18,11 @@ History = Sequence[Mapping[str, float]]
 
 
 class Progress(NamedTuple):
-    """Where a run is when it takes a step.
+    """The progress of a run at one step.
 
-    t: share of the steps after warm-up that are done, in [0, 1]. e: epochs done since warm-up, fractional.
-    step, steps: how many steps after warm-up are done, of how many. run: share of the whole run that is done,
-    in [0, 1]. epoch: epochs of the whole run that are done, fractional. history: the metrics of each of them.
+    t: Completed share of the steps after warm-up, in [0, 1]. e: Epochs since warm-up, fractional.
+    step, steps: Completed and total number of steps after warm-up. run: Completed share of the whole run,
+    in [0, 1]. epoch: Epochs since the start of the run, fractional. history: The metrics of each epoch.
     """
 
     t: float
@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(ABC):
-    """A curve with a linear warm-up before it and a floor under it; a child says only the curve.
+    """A curve with a linear warm-up and a floor; a subclass defines only the curve.
 
     Args:
         warmup: Share of the run in [0, 1), or a whole number of optimizer steps >= 1.
@@ -71,17 +71,17 @@ class Schedule(ABC):
         return ramp * (self.floor + (1 - self.floor) * self.curve(at))
 
     def share(self, step: int, pace: Pace) -> float:
-        """The t of the curve at this step: which share of those after warm-up is done, in [0, 1]."""
+        """The t of the curve at this step: the completed share of the steps after warm-up, in [0, 1]."""
         warmup = self.warmup_steps(pace.total)
         return _progress(max(step, warmup), warmup, pace, ()).t
 
     def warmup_steps(self, total_steps: int) -> int:
-        """Optimizer steps of warm-up in a run of so many."""
+        """The number of warm-up steps in a run of `total` optimizer steps."""
         return round(self.warmup * total_steps) if self.warmup < 1 else int(self.warmup)
 
 
 def expect(name: str, value: object, holds: bool, expected: str) -> None:
-    """Raise a Problem that names the key where a value is not what is expected."""
+    """Raise a Problem that names the key if a value is not as expected."""
     if not holds:
         raise Problem(f"schedule.{name} is {expected}, not {value}.")
 

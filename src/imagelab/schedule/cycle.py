@@ -1,4 +1,4 @@
-"""Schedules that rise and fall; t is the share of the steps after warm-up that are done."""
+"""Compute schedules that rise and fall; t is the share of completed steps after warm-up."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from imagelab.schedule.curve import Progress, Schedule, expect
 
 @dataclass(frozen=True, kw_only=True)
 class Cyclic(Schedule):
-    """low + (high - low) * (1 - |2 u - 1|), u = the share of its cycle that is done: a triangle a cycle.
+    """low + (high - low) * (1 - |2 u - 1|), u = completed share of the current cycle: one triangle per cycle.
 
     Source: Smith 2017, https://arxiv.org/abs/1506.01186, section 3.1; "triangular" of torch's CyclicLR.
 

@@ -1,4 +1,4 @@
-"""Schedules that only fall: by steps, by epochs, or over the whole run.
+"""Compute schedules that only fall: by steps, by epochs, or over the whole run.
 
 t is the share of the steps after warm-up that are done, e the epochs since warm-up, both fractional.
 """

@@ -1,4 +1,4 @@
-"""A schedule that drops the rate when a metric has stopped improving.
+"""Drop the rate when a metric has stopped improving.
 
 Source: torch's ReduceLROnPlateau, https://pytorch.org/docs/stable/optim.html, with its relative threshold.
 """
@@ -12,7 +12,7 @@ from imagelab.schedule.curve import Progress, Schedule, expect
 
 @dataclass(frozen=True, kw_only=True)
 class Plateau(Schedule):
-    """factor^(times that the metric stalled), a pure function of the metric's values so far.
+    """factor^(number of times that the metric stalled), a pure function of the metric's values so far.
 
     A value is an improvement where it beats the best one by more than `threshold` of that. The first epoch
     after more than `patience` in a row without improvement drops the rate. Resuming counts again from the
@@ -45,7 +45,7 @@ class Plateau(Schedule):
         return self.factor ** self.drops([metrics[self.monitor] for metrics in at.history])
 
     def drops(self, values: list[float]) -> int:
-        """How often the rate has dropped after these values, one an epoch.
+        """The number of drops after these values, one value per epoch.
 
         >>> rate = dict(factor=0.1, patience=1, threshold=0.0, cooldown=0, warmup=0, floor=0)
         >>> Plateau(monitor="val/loss", mode="min", **rate).drops([3, 2, 2, 2, 2, 2])

@@ -14,6 +14,7 @@ from unittest import mock
 from imagelab import cli
 from imagelab.terminal import screen
 
+LOGGERS = ("lightning.pytorch", "lightning.fabric")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -48,15 +49,20 @@ def trained(*words: str, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def untouched() -> Iterator[None]:
-    """Put back what a command changes of its process: environment, signals, loggers, copies of the screen."""
+    """Put back what a command changes of its process: environment, signals, loggers, the screen."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     root = logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in LOGGERS}
     before = root.handlers, list(screen._files), dict(os.environ)
     try:
         yield
     finally:
         root.handlers, screen._files[:] = before[0], before[1]
+        screen.terminal.quiet = screen.errors.quiet = False
         logging.captureWarnings(False)
+        logging.disable(logging.NOTSET)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
         os.environ.clear()
         os.environ.update(before[2])
         for number, handler in handlers.items():

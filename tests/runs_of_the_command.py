@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,9 @@ class Rank:
         self.pid = os.fork()
         if not self.pid:
             os.close(self.begin)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is not for what has not begun
             environment = os.read(waiting, 1 << 20)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             if not environment:  # no run wanted it
                 os._exit(0)
             os.environ.clear()

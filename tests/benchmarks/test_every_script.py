@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import re
 import shutil
 import sys
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagelab.terminal import screen
 from tests.documents import ROOT
+from tests.in_process import untouched
 
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
@@ -63,14 +66,14 @@ def script(tmp_path, monkeypatch):
     copy = shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
     shutil.copytree(ROOT / "docs" / "howto", tmp_path / "docs" / "howto")
     monkeypatch.syspath_prepend(copy)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which some set; here it is put back
     monkeypatch.setenv("IMAGELAB_CACHE", str(tmp_path / "cache"))
 
     def imported(name: str) -> ModuleType:
         return importlib.import_module(name)
 
     monkeypatch.setattr(imported("many_runs"), "ProcessPoolExecutor", Inline)
-    yield imported
+    with untouched():
+        yield imported
     for name in SCRIPTS:
         sys.modules.pop(name, None)
 
@@ -224,3 +227,12 @@ def test_inspect_cifar10_measures_the_command(script, images, tmp_path, monkeypa
     assert found
     assert float(found[1]) > 0.5
     assert int(found[2]) > 50
+
+
+def test_a_script_that_hushes_the_screen_leaves_it_as_it_was(script, capsys):
+    with untouched():
+        screen.hush()
+        screen.say("nobody hears this")
+    screen.say("aloud again")
+    assert capsys.readouterr().out == "aloud again\n"
+    assert logging.root.manager.disable == logging.NOTSET

@@ -128,7 +128,7 @@ def test_ctrl_c_ends_cleanly_with_the_result(tmp_path: Path, monkeypatch, capsys
     said = capsys.readouterr().out
     assert "12 images to label: open http://127.0.0.1:" in said
     assert "human accuracy 100.0% [20.7%, 100.0%] of 1." in said
-    assert f"go on: imagelab inspect annotate={tmp_path}" in said
+    assert f"resume: imagelab inspect annotate={tmp_path}" in said
     assert (tmp_path / "annotation.html").is_file()
 
 

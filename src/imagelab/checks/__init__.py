@@ -1,1 +1,1 @@
-"""The preflight behind `imagelab check`: one question a file."""
+"""The checks behind `imagelab check`: one question per file."""

@@ -1,4 +1,4 @@
-"""Does each image have an answer of its own: independent of its batch, the same each time?
+"""Is each prediction independent of the rest of the batch, and the same each time?
 
 Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "use backprop to chart dependencies".
 """
@@ -13,8 +13,8 @@ from imagelab.classifier import Classifier
 from imagelab.finding import Finding
 
 IMAGES = 4
-ALONE = 1e-3  # of the outputs' size, by which an image alone may differ: sums in another order
-LOST = 0.02  # beyond it, it is no rounding
+ALONE = 1e-3  # allowed difference for an image alone, relative to the outputs: sums in another order
+LOST = 0.02  # larger relative differences are not rounding
 
 
 def batch_leak(subject: Subject) -> Finding:
@@ -32,11 +32,11 @@ def batch_leak(subject: Subject) -> Finding:
                 "FAIL",
                 f"in {mode}: {others:.3g} at others, {own:.3g} at its own" + "; NaN spreads" * spoilt,
                 expected=expected,
-                why="images of a batch are mixed up: answers depend on what else is in the batch",
+                why="images of a batch are mixed up: predictions depend on the rest of the batch",
                 fix="look for view, reshape or a mean over axis 0 in the network's forward; permute instead",
             )
         if own == 0:
-            why = "no gradient of an output reaches its own image: a layer passes none on, or does not look"
+            why = "no gradient of an output reaches its own image: some layer blocks it"
             fix = "look for detach, no_grad and dead units"
             return found("FAIL", f"in {mode}: 0 at its own", expected=expected, why=why, fix=fix)
     return found(
@@ -54,9 +54,9 @@ def evaluation_by_image(subject: Subject) -> Finding:
     again, apart = (float((first - other).abs().max()) / size for other in (second, alone))
     status = "FAIL" if again > 0 or not apart <= LOST else "WARN" if apart > ALONE else "OK"
     why = {
-        "OK": "evaluation has no draws and no batch statistics",
-        "WARN": "an image alone gets somewhat other outputs: rounding, or batch statistics",
-        "FAIL": "evaluation draws, as dropout does, or uses the statistics of its batch",
+        "OK": "evaluation is deterministic and uses no batch statistics",
+        "WARN": "an image alone gets slightly different outputs: rounding, or batch statistics",
+        "FAIL": "evaluation is random (dropout?), or uses batch statistics",
     }
     return found(
         status,
@@ -74,7 +74,7 @@ def _fix_statistics(net: nn.Module) -> None:
 
 
 def _gradients(copy: Classifier, images: Tensor) -> tuple[float, float]:
-    """The largest gradient of an image's outputs at any other one, and at itself."""
+    """The largest gradient of one image's outputs with respect to any other image, and to itself."""
     given = images.clone().requires_grad_(True)
     outputs = copy(given).float()
     at = (

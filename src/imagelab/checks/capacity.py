@@ -1,4 +1,4 @@
-"""Can the network learn a larger sample by heart, and does a larger network get a lower training loss?
+"""Can the network memorise a larger sample, and does a larger network reach a lower training loss?
 
 Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit".
 """
@@ -12,24 +12,24 @@ from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.finding import Finding
 
-STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; those of the comparison, before both know all by heart
-LEARNT, CHANCE = 0.3, 0.95  # of the entropy of the labels
-WIDTHS = ("width", "widths")  # what networks call their size
+STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; COMPARED ends before both networks memorise everything
+LEARNT, CHANCE = 0.3, 0.95  # shares of the entropy of the labels
+WIDTHS = ("width", "widths")  # names of a network's size
 
 
 def larger_sample(subject: Subject) -> Finding:
-    """More images are learnt by heart as well: the network is large enough to begin with."""
+    """The network memorises more images as well: it is large enough to start with."""
     steps = min(STEPS, _afford(subject))
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
     losses = train(subject, subject.calm(), [subject.unchanged] * steps, warmup=10)
     end, entropy = sum(losses[-5:]) / 5, subject.label_entropy
     if not math.isfinite(end) or end > CHANCE * entropy:
-        status, why = "WARN", "nothing of them is learnt: see overfitting one batch"
+        status, why = "WARN", "nothing is learnt: see overfit one batch"
     else:
         status = "OK" if end < LEARNT * entropy else "WARN"
         why = (
-            "a sample four times as large is learnt by heart"
+            "the network memorises a sample four times as large"
             if status == "OK"
             else "it is learnt slowly, or in part"
         )
@@ -43,7 +43,7 @@ def larger_sample(subject: Subject) -> Finding:
 
 
 def larger_network(subject: Subject) -> Finding:
-    """Twice the width gets a lower training loss in the same steps."""
+    """A network of twice the width reaches a lower training loss in the same steps."""
     steps = min(COMPARED, _afford(subject) // 4)
     if (left_out := _left_out(subject, steps, COMPARED)) is not None:
         return left_out
@@ -76,7 +76,7 @@ def _left_out(subject: Subject, steps: int, shortest: int = SHORTEST) -> Finding
         return fact(None, LINE_SEARCH)
     if steps < shortest:
         need = math.ceil(4 * shortest * MOST * subject.seconds_per_image)
-        return fact(None, f"{shortest} steps would take too long here; say seconds={need}")
+        return fact(None, f"{shortest} steps would take too long here; set seconds={need}")
     return None
 
 
@@ -90,7 +90,7 @@ def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> floa
 
 
 def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
-    """The module with a network of another size, and nothing that hinders learning by heart."""
+    """The module with a network of another size, and nothing that prevents memorising."""
     from imagelab.build import build_optimizer
     from imagelab.model.network import build_net
 

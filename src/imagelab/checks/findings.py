@@ -1,4 +1,4 @@
-"""How a check says what it found: one record, worded once for all statuses."""
+"""Make the finding that a check returns."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from imagelab.finding import Finding, Status
 
 
 def found(status: Status, value: Any, *, expected: str, why: str, fix: str = "") -> Finding:
-    """What a check returns; its name is the one that it is listed under."""
+    """Make the finding of a check; its name is filled in from the list of checks."""
     return Finding(name="", status=status, value=value, expected=expected, why=why, fix=fix)
 
 
 def fact(value: Any, why: str) -> Finding:
-    """Something without a verdict, such as why a check does not apply."""
+    """Make a finding without a verdict, such as why a check does not apply."""
     return found("INFO", value, expected="", why=why)
 
 

@@ -1,4 +1,4 @@
-"""What enters the network: its scale, train beside val, and whether pixels lie where they belong."""
+"""Check the network's input: its scale, train against val, and whether pixels are in the right order."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Are the labels those of the images: in range, following what is seen, the same classes in every split?"""
+"""Do labels match the images: in range, related to the content, with the same classes in every split?"""
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def classes_and_labels(subject: Subject) -> Finding:
             f"without training images: {some_of(missing, NAMED)}",
             expected=expected,
             why="these classes cannot be learnt" + "; are labels counted from 1?" * first,
-            fix="leave the classes out (data.classes=[...]), or mend how labels are made",
+            fix="leave the classes out (data.classes=[...]), or fix how labels are made",
         )
     few = [name for name, count in zip(names, counts["val"], strict=True) if not count]
     ratio = counts["train"].max() / counts["train"].min()

@@ -1,4 +1,4 @@
-"""What goes through the layers before training: sizes, dead units, gradients, and how far a step moves them.
+"""Measure the layers before training: activations, dead units, gradients, and the size of the first update.
 
 Source: Karpathy, CS231n notes, https://cs231n.github.io/neural-networks-3/, "ratio of weights:updates".
 """

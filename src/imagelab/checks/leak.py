@@ -1,4 +1,4 @@
-"""Are images of val or test among those of train?"""
+"""Does train contain images of val or test?"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Short trainings on some hundred images: do images say more than no images, and does the rate fit?"""
+"""Do short runs on a few hundred images learn from the images, and does the learning rate fit?"""
 
 import math
 from collections.abc import Callable
@@ -115,7 +115,7 @@ def _batch(subject: Subject) -> int:
 
 
 def _slow(subject: Subject) -> bool:
-    """Whether not even a few images are learnt by heart in as many steps as that takes."""
+    """Whether the network cannot overfit even a few images in the usual number of steps."""
     return overfit.one_batch(subject).status != "OK"
 
 

@@ -1,4 +1,4 @@
-"""Is the loss that of a classifier, and as large before training as that of who knows nothing?
+"""Is the loss a valid classification loss, and is the initial loss at chance level?
 
 Source: Karpathy 2019, "A Recipe for Training Neural Networks", https://karpathy.github.io/2019/04/25/recipe/,
 "verify loss @ init".
@@ -22,7 +22,7 @@ FEW = 10
 
 
 def loss_function(subject: Subject) -> Finding:
-    """A sure and right answer costs next to nothing, a wrong one more than none; the loss is a mean."""
+    """A confident correct prediction costs almost nothing, a wrong one more; the loss is a mean."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     classes = len(subject.data.classes)
@@ -57,21 +57,21 @@ def loss_function(subject: Subject) -> Finding:
 
 
 def _idle(criterion: Callable[[Tensor, Tensor], Tensor], sure: Tensor, labels: Tensor) -> int:
-    """How many wrong answers get no gradient."""
+    """The number of wrong predictions without a gradient."""
     given = (-sure).requires_grad_(True)
     (gradient,) = torch.autograd.grad(criterion(given, labels), given, allow_unused=True)
     return 0 if gradient is None else int((gradient.abs().sum(dim=1) == 0).sum())
 
 
 def logits(subject: Subject) -> Finding:
-    """What the network returns are logits, not probabilities."""
+    """The network returns logits, not probabilities."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     with torch.no_grad():
         outputs = subject.calm().train()(subject.some(subject.count).images).float()
     expected = "finite numbers of any sign, whose rows do not sum to 1"
     if not outputs.isfinite().all():
-        why = "the untrained network returns what is no number"
+        why = "the outputs of the untrained network are non-finite"
         return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="look at inputs and init")
     sums = bool((outputs >= 0).all()) and float((outputs.sum(1) - 1).abs().max()) < 1e-3
     spread = float(outputs.std(dim=0).mean())
@@ -92,7 +92,7 @@ def logits(subject: Subject) -> Finding:
 
 
 def loss_at_init(subject: Subject) -> Finding:
-    """The loss of the untrained network is the entropy of the labels that it knows nothing of."""
+    """The loss of the untrained network is at chance level."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     value, spread, count = _loss(subject)
@@ -131,13 +131,13 @@ def _loss(subject: Subject) -> tuple[float, float, int]:
 
 
 def criterion_of(module: Classifier) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of a module that tells classes apart."""
+    """The loss function of a classifier."""
     assert isinstance(module.task, Classify)
     return module.task.criterion
 
 
 def floor_of(criterion: object, classes: int) -> float:
-    """The least that a loss with smoothed labels can be."""
+    """The lowest possible loss with smoothed labels."""
     smoothing = getattr(criterion, "label_smoothing", 0.0)
     if not smoothing:
         return 0.0

@@ -1,4 +1,4 @@
-"""Are the metrics those of all images at once, whatever batches they come in?"""
+"""Do metrics equal those of the whole split, whatever the batch size?"""
 
 import tempfile
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Does the optimizer hold what is to be trained, at rates above zero, with a decay that spares weights?"""
+"""Does the optimizer hold all trainable parameters, at positive rates, with a sensible weight decay?"""
 
 import math
 from typing import Any
@@ -91,7 +91,7 @@ def decay(subject: Subject) -> Finding:
     groups = subject.copy().configure_optimizers().param_groups
     shares = [group["lr"] * group.get("weight_decay", 0.0) for group in groups]
     share, usual = max(shares), all(group.get("weight_decay", 0.0) <= USUAL for group in groups)
-    mend = (
+    remedy = (
         "say a lower optimizer.lr" if usual else "say optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD"
     )
     return found(
@@ -101,7 +101,7 @@ def decay(subject: Subject) -> Finding:
         why="weights shrink slowly"
         if share <= STRONG
         else f"{1 - (1 - min(share, 1)) ** 100:.0%} of the weights are gone after 100 steps at the peak rate",
-        fix="" if share <= STRONG else mend,
+        fix="" if share <= STRONG else remedy,
     )
 
 

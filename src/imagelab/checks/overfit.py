@@ -1,4 +1,4 @@
-"""Can the network learn a few images by heart? Then the whole chain works: images, loss, gradients, steps.
+"""Can the network overfit a few images? Then the whole pipeline works: images, loss, gradients, steps.
 
 Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit one batch".
 """
@@ -17,13 +17,13 @@ from imagelab.transfer import TransferClassifier
 
 IMAGES, FEWEST = 16, 4
 STEPS, LONGEST, SHORTEST = 200, 500, 40
-LEARNT, STUCK = 0.05, 0.3  # loss above the least possible one
-FALLING = 0.9  # of the loss a quarter of the steps before: it still falls
+LEARNT, STUCK = 0.05, 0.3  # loss above the lowest possible one
+FALLING = 0.9  # the loss still falls if it is below this share of that a quarter of the steps earlier
 WARMUP = 20
 
 
 def one_batch(subject: Subject) -> Finding:
-    """A few fixed images, with nothing that hinders: the loss goes to about 0."""
+    """The loss on a few fixed images, without regularisation, goes to about 0."""
     if subject.task is None:
         return fact(None, f"{NO_LABELS}: there is no loss of 0 to reach")
     if line_search(subject):
@@ -58,7 +58,7 @@ def _verdict(subject: Subject, losses: list[float], least: float, count: int) ->
             "OK", value, expected=expected, why="images, labels, loss, gradients and steps work together"
         )
     twice = math.log(math.e + classes - 1) - 1
-    why = "the network does not learn a few images by heart"
+    why = "the network cannot overfit a few images"
     fix = "go through the checks above; then try ten times and a tenth of optimizer.lr"
     if abs(end + least - twice) < 0.02:
         why, fix = (
@@ -86,7 +86,7 @@ def _images(subject: Subject) -> int:
 
 
 def _least(subject: Subject) -> float:
-    """The least that the loss can be: above 0 where labels are smoothed."""
+    """The lowest possible loss: above 0 if labels are smoothed."""
     return floor_of(criterion_of(subject.classifier), len(subject.data.classes))
 
 

@@ -1,4 +1,4 @@
-"""What the page of `check` shows beside its records: what enters the network, filters, layers, curves."""
+"""Build the sections of the `check` page beside its findings: inputs, filters, layers, curves."""
 
 import numpy as np
 import torch
@@ -89,9 +89,7 @@ def _curves(subject: Subject) -> list[Section]:
     losses = subject.pictures.get("overfit")
     if not losses or not np.isfinite(losses).any():
         return []
-    about = (
-        "The loss on a few fixed images, with nothing that hinders learning them by heart: it has to go to "
-    )
+    about = "The loss on a few fixed images, with nothing that prevents overfitting them: it has to go to "
     about += "about 0. What stops above it is a mistake, or a rate that does not fit."
     series = {"loss": (list(range(1, len(losses) + 1)), [max(one, 1e-6) for one in losses])}
     plot = line_plot(series, title="Overfitting one batch", x_label="step", y_label="loss", log_y=True)

@@ -1,4 +1,4 @@
-"""From a config to what is checked: the parts of the run, on one device, with nothing that outlives it."""
+"""Build the parts of a run for its checks, on one device, leaving nothing behind."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Are images read as they should be: val the same each time, train mixed, augmented but legible?"""
+"""Are images read correctly: val the same each time, train shuffled, augmented but recognisable?"""
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ def mixed_batches(subject: Subject) -> Finding:
             "the same in each epoch",
             expected="another order in each epoch",
             why="epochs begin with the very same batch: images are not shuffled",
-            fix="shuffle training images anew in each epoch",
+            fix="reshuffle training images in each epoch",
         )
     if subject.task is None:
         return fact("another order in each epoch", NO_LABELS)
@@ -86,10 +86,10 @@ def mixed_batches(subject: Subject) -> Finding:
 
 
 def augmentation(subject: Subject) -> Finding:
-    """What training sees is legible, and drawn anew each epoch."""
+    """Augmented images are recognisable, and drawn again in each epoch."""
     before = _contrast(subject.unchanged.images).median()
     blank = float((_contrast(subject.training(subject.count).images) < FLAT * before).float().mean())
-    expected = f"at most {BLANK:.0%} blank images, drawn anew in each epoch"
+    expected = f"at most {BLANK:.0%} blank images, drawn again in each epoch"
     names = ", ".join(subject.cfg["augment"]) or "none"
     if blank > BLANK:
         return found(

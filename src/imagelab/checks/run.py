@@ -1,4 +1,4 @@
-"""The checks, in the order in which they are shown, and how they are run: to break is a finding, too."""
+"""Run the checks in the order of the report; a check that raises is reported as a finding."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -71,19 +71,19 @@ TRAINED: Mapping[str, Check] = {
 
 
 def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Finding]:
-    """What the checks found, in their order.
+    """Run the checks; their findings, in order.
 
     Args:
-        subject: What is checked.
-        fast: Leave out those that train.
-        only: Names of checks to run; none: all of them.
+        subject: Run to check.
+        fast: Whether to skip the checks that train.
+        only: Names of the checks to run; empty: all.
     """
     checks = CHEAP if fast else {**CHEAP, **TRAINED}
     return [one(name, check, subject) for name, check in checks.items() if not only or name in only]
 
 
 def one(name: str, check: Check, subject: Subject) -> Finding:
-    """What a check found, with its name and time; that it broke, in a sentence."""
+    """Run one check; its finding, with name and time. If the check raises, the finding says so."""
     with timed() as spent:
         try:
             record = check(subject)
@@ -94,12 +94,12 @@ def one(name: str, check: Check, subject: Subject) -> Finding:
 
 
 def _broken(error: Exception) -> Finding:
-    told = str(error).splitlines()[0] if isinstance(error, Problem) else sentence(error)
+    why = str(error).splitlines()[0] if isinstance(error, Problem) else sentence(error)
     return Finding(
         name="",
         status="FAIL",
         value="broke off",
-        expected="a check that comes to its end",
-        why=told,
+        expected="the check completes",
+        why=why,
         fix="training would likely stop here too; `imagelab train debug=quick` shows where",
     )

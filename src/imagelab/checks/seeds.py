@@ -1,4 +1,4 @@
-"""Do two runs with one seed agree?"""
+"""Do two runs with the same seed agree?"""
 
 import torch
 

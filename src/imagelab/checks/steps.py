@@ -1,4 +1,4 @@
-"""Three steps of training: does every parameter get a gradient and move, and nothing that is frozen?"""
+"""Does every trainable parameter get a gradient and move in three training steps, and nothing frozen?"""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -121,7 +121,7 @@ def frozen(subject: Subject) -> Finding:
         f"{len(changed)} of {len(still)} changed",
         expected="all parameters and buffers of frozen stages equal to the last bit after a step",
         why=f"frozen, but moved: {some_of(changed, NAMED)}" if changed else "frozen stages stay as they are",
-        fix="freeze by finetune=...: gradients, batch statistics and dropout, set anew in every epoch"
+        fix="freeze with finetune=...: it freezes gradients, batch statistics and dropout in every epoch"
         if changed
         else "",
     )

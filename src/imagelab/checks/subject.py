@@ -141,7 +141,7 @@ class Subject:
         return self.copy().float().cpu()
 
     def calm(self) -> Classifier:
-        """The same with nothing that hinders learning by heart: no dropout, no decay, no penalty."""
+        """The same with nothing that prevents memorising: no dropout, no decay, no penalty."""
         copy = self.plain()
         copy.terms, copy.rewires = LossTerms(penalties={}, window=copy.losses.recent.maxlen or 1), []
         for group in copy.groups:

@@ -1,4 +1,4 @@
-"""A few training steps by the trainer, the module and the optimizer of the run, on given batches.
+"""Train a few steps on given batches with the trainer, module and optimizer of the run.
 
 The trainer is Lightning's own, so that what the module or the optimizer does wrong happens here too; it saves
 nothing, logs nothing and validates nothing.

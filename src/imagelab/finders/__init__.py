@@ -1,1 +1,1 @@
-"""Behind `find_lr` and `find_batch`: range tests on the run itself."""
+"""The range tests behind `find_lr` and `find_batch`, on the run itself."""

@@ -1,4 +1,4 @@
-"""Batches of any number of images, made like the run's own, and no end of them."""
+"""Generate endless batches of any size, made like the run's own."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a search for a batch size says to the user: a table, records, a sentence to paste from, a picture."""
+"""Present the result of a batch-size search: a table, findings, an override to paste, a picture."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Real training steps with any number of images: how long they take, and whether they fit."""
+"""Run real training steps with any batch size: measure their time, and whether they fit."""
 
 import gc
 import time

@@ -1,4 +1,4 @@
-"""What a range test says to the user: records, a sentence with the override to paste, a picture."""
+"""Present the result of a range test: findings, an override to paste, a picture."""
 
 from imagelab.config.schema import Node
 from imagelab.finders.lr_rule import SEEN, SHARE, Curve, diverges, minimum_tenth, steepest, suggested, valley

@@ -1,4 +1,4 @@
-"""A learning-rate range test: one training step at each of many rates, from tiny to far too large.
+"""Run a learning-rate range test: one training step at each of many rates, from tiny to far too large.
 
 Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks", https://arxiv.org/abs/1506.01186,
 section 3.3; rates in equal ratios: Gugger 2018, https://sgugger.github.io/how-do-you-find-a-good-learning-rate.html

@@ -1,1 +1,1 @@
-"""Behind `imagelab inspect`: one question about the data a file."""
+"""The questions behind `imagelab inspect`: one question about the data per file."""

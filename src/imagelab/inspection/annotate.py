@@ -96,7 +96,7 @@ class Annotation:
 
 
 def annotate(cfg: Node, folder: Path) -> None:
-    """Label by hand; what was answered is kept in the folder, or in that of the annotation to go on with."""
+    """Label by hand; the answers are kept in the folder, or in that of the annotation to resume."""
     begun = annotation(cfg, folder)
     server = serve(begun, cfg["port"])
     left = len(begun.places) - len(begun.answers.said)
@@ -113,14 +113,14 @@ def annotate(cfg: Node, folder: Path) -> None:
         title, records = "Labels by hand", begun.records()
         publish(begun.folder, STEM, title=title, summary=summary, records=records, sections=sections)
     if not begun.done:
-        screen.say(f"go on: imagelab inspect annotate={near(begun.folder)} with the same data=...")
+        screen.say(f"resume: imagelab inspect annotate={near(begun.folder)} with the same data=...")
 
 
 def annotation(cfg: Node, folder: Path) -> Annotation:
-    """The annotation that a config asks for: a new one, or one to go on with.
+    """Start the annotation that a config asks for, or resume one.
 
     Raises:
-        Problem: There is none to go on with, or its images are not those of the data.
+        Problem: There is no annotation to resume, or its images are not those of the data.
     """
     data = readable_data(cfg)
     split = "test" if data.has_test else "val"
@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _going_on(name: str, data: ImageData) -> Annotation:
     folder = Path(name).expanduser()
     if not (folder / ORDER).is_file():
-        raise Problem(f"annotate={name}: wants a number of images, or the folder of one to go on with")
+        raise Problem(f"annotate={name}: wants a number of images, or the folder of an annotation to resume")
     order = json.loads((folder / ORDER).read_text(encoding="utf-8"))
     place = {file: k for k, file in enumerate(data.named[order["split"]].names)}
     if gone := [file for file in order["files"] if file not in place]:

@@ -1,4 +1,4 @@
-"""What a question about the data is answered with."""
+"""Define what a question about the data returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

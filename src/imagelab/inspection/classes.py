@@ -93,7 +93,9 @@ def _same_names(counts: Counts) -> Finding:
         "never learnt or never measured"
         if found
         else "",
-        fix="add the images, mend the folder's name, or choose by data.classes=[...]" if found else "",
+        fix="add the images, fix the folder's name, or choose classes with data.classes=[...]"
+        if found
+        else "",
     )
 
 

@@ -38,7 +38,7 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
     try:
         data = build_data(cfg | {"data": _readable(cfg["data"])})
     except Problem as problem:
-        return Answer(records=[_record("FAIL", None, f"there is none: {problem}", "mend what it says")])
+        return Answer(records=[_record("FAIL", None, f"there is none: {problem}", "fix this first")])
     first, by_class = sheets(data)
     save(folder / KEY, grid(first.pixels))
     inputs = next(entering(data))

@@ -70,7 +70,7 @@ def _labels(seen: Seen, pairs: list[Pair]) -> Finding:
         why=f"pairs: {len(differ):,}; of each one label at least is wrong, or it shows both"
         if differ
         else "",
-        fix="mend the labels; duplicates.csv begins with these pairs" if differ else "",
+        fix="fix the labels; duplicates.csv begins with these pairs" if differ else "",
     )
 
 

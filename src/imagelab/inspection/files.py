@@ -1,4 +1,4 @@
-"""Which files cannot be read, are odd, or are no pictures at all?"""
+"""Which files cannot be read, are odd, or are not pictures at all?"""
 
 from collections import Counter
 from pathlib import Path
@@ -77,7 +77,7 @@ def _readable(seen: Seen) -> Finding:
         value=_first(bad) if bad else f"all {len(seen.images):,}",
         expected="every file",
         why=f"{len(bad):,} of {len(seen.images):,} cannot be read" if bad else "",
-        fix="mend or remove them, or leave them out by data.on_bad_image=skip" if bad else "",
+        fix="fix or remove them, or leave them out with data.on_bad_image=skip" if bad else "",
     )
 
 
@@ -119,7 +119,7 @@ def _layout(found: Walk) -> Finding:
         value=found.refusal or "yes",
         expected="a folder for each class, each with pictures, the same in every split",
         why="training would stop before it begins" if found.refusal else "",
-        fix="mend the folder as the sentence says" if found.refusal else "",
+        fix="fix the folder as the message says" if found.refusal else "",
     )
 
 

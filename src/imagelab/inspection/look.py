@@ -1,4 +1,4 @@
-"""Look at one file: its pixels, why it cannot be read, and what is odd about it though it can.
+"""Examine one file: its pixels, why it cannot be read, or what is odd about it although it can.
 
 Source: the first bytes of formats, https://en.wikipedia.org/wiki/List_of_file_signatures; JPEG's markers,
 https://www.w3.org/Graphics/JPEG/itu-t81.pdf, table B.1.

@@ -1,4 +1,4 @@
-"""Numbers of each image: brightness, contrast, sharpness, entropy and the like, of whole batches at once."""
+"""Measure images in whole batches: brightness, contrast, sharpness, entropy and the like."""
 
 import numpy as np
 from scipy.special import entr

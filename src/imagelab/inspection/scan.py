@@ -1,4 +1,4 @@
-"""Look at every image once: its numbers, two thumbnails; then its pixels are let go."""
+"""Read every image once and keep its measures and two thumbnails, not its pixels."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Find the pictures of a folder as `data=folder` does, and all that it would stop at or pass over."""
+"""Find the pictures of a folder as `data=folder` does, and everything that it would refuse or skip."""
 
 import os
 from collections.abc import Callable

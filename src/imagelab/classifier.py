@@ -64,8 +64,12 @@ class Classifier(lightning.LightningModule):
         super().__init__()
         self.net = net
         self.task = task
-        self.make_optimizer, self.groups, self.schedule = optimizer, groups, schedule
-        self.card, self.seed, self.channels_last = card, seed, channels_last
+        self.make_optimizer = optimizer
+        self.groups = groups
+        self.schedule = schedule
+        self.card = card
+        self.seed = seed
+        self.channels_last = channels_last
         self.losses = LossRecord(window=window)
         self.terms = LossTerms(penalties=penalties, window=window)
         self.correct = CorrectCount()
@@ -231,7 +235,8 @@ class Classifier(lightning.LightningModule):
 
     def _window_scale(self, batch_idx: int) -> float:
         # Lightning divides by the full window, also where the epoch's last one is shorter.
-        window, batches = self.trainer.accumulate_grad_batches, int(self.trainer.num_training_batches)
+        window = self.trainer.accumulate_grad_batches
+        batches = int(self.trainer.num_training_batches)
         rest = batches % window
         return window / rest if rest and batch_idx >= batches - rest else 1.0
 

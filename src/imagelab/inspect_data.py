@@ -107,7 +107,8 @@ def _inspect(cfg: Node, folder: Path) -> None:
         refuse_strange_names(images)
     with timed() as spent:
         seen = scan(images, folder)
-    records, sections = [_looked(seen, spent[0])], []
+    records = [_looked(seen, spent[0])]
+    sections = []
     for ask in questions(cfg):
         with timed() as spent:
             answer = ask(seen, cfg, folder)

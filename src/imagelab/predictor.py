@@ -70,7 +70,8 @@ class Predictor(TakesPictures, nn.Module):
 
     def __init__(self, *, net: nn.Module, classes: list[str], preprocess: Preprocess, reader: Reader) -> None:
         super().__init__()
-        self.net, self.classes = net.eval(), classes
+        self.net = net.eval()
+        self.classes = classes
         self.preprocess, self.reader = preprocess, reader
 
     @torch.inference_mode()

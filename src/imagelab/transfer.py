@@ -31,7 +31,8 @@ class TransferClassifier(Classifier):
 
     def __init__(self, *, groups: Groups, strategy: Strategy, epochs: int, **parts: Any) -> None:
         net = parts["net"]
-        self.strategy, self.moves = strategy, moves_of(net, strategy, epochs)
+        self.strategy = strategy
+        self.moves = moves_of(net, strategy, epochs)
         super().__init__(groups=stage_groups(net, groups, self.moves), **parts)
         self.head_layers: list[str] = []  # while features stand for images: what they go through
         for move in self.moves:
@@ -67,7 +68,8 @@ class TransferClassifier(Classifier):
         self.train()
 
     def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
-        move, epoch = self.moves[group["stage"]], self.current_epoch
+        move = self.moves[group["stage"]]
+        epoch = self.current_epoch
         if not move.moves(epoch):
             return 0.0
         if not move.start:  # the warm-up of the schedule is its own

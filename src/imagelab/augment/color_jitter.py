@@ -28,7 +28,10 @@ class ColorJitter:
         check_within("augment.color_jitter.contrast", contrast, 0, 1)
         check_within("augment.color_jitter.saturation", saturation, 0, 1)
         check_within("augment.color_jitter.hue", hue, 0, 0.5)
-        self.brightness, self.contrast, self.saturation, self.hue = brightness, contrast, saturation, hue
+        self.brightness = brightness
+        self.contrast = contrast
+        self.saturation = saturation
+        self.hue = hue
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""

@@ -33,7 +33,10 @@ class CopyPaste:
         check_range("augment.copy_paste.scale", scale, 0.1, 10)
         check_within("augment.copy_paste.feather", feather, 0, 1000)
         check_within("augment.copy_paste.p", p, 0, 1)
-        self.area, self.scale, self.feather, self.p = area, scale, feather, p
+        self.area = area
+        self.scale = scale
+        self.feather = feather
+        self.p = p
 
     def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) float and targets (B, K) float -> the same shapes."""
@@ -44,7 +47,8 @@ class CopyPaste:
             )
         if rng.random() >= self.p:
             return images, targets
-        side, zoom = rng.uniform(*self.area) ** 0.5, rng.uniform(*self.scale)
+        side = rng.uniform(*self.area) ** 0.5
+        zoom = rng.uniform(*self.scale)
         cut, paste = zip(*(_spans(rng, side, zoom, length) for length in images.shape[-2:]), strict=True)
         partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
         patch = _resized(images[(partner, slice(None), *cut)], paste)

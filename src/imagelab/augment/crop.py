@@ -41,7 +41,9 @@ class Crop:
         check_range("augment.crop.ratio", ratio, 1e-2, 1e2)
         if size is not None and size < 1:
             raise Problem(f"augment.crop.size must be at least 1 pixel, or null for the image's, got {size}")
-        self.pad, self.border, self.size = pad, border, size
+        self.pad = pad
+        self.border = border
+        self.size = size
         self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
 
     def fits(self, size: int) -> str | None:

@@ -45,5 +45,6 @@ class CutMix:
 
 def _span(rng: np.random.Generator, cut: float, side: int) -> slice:
     """Places along one axis within cut * side / 2 of a random centre."""
-    centre, half = int(rng.integers(side)), int(cut * side) // 2
+    centre = int(rng.integers(side))
+    half = int(cut * side) // 2
     return slice(max(centre - half, 0), min(centre + half, side))

@@ -25,7 +25,9 @@ class Cutout:
         check_length("augment.cutout.size", size)
         check_within("augment.cutout.p", p, 0, 1)
         check_within("augment.cutout.fill", fill, 0, 255)
-        self.size, self.p, self.fill = size, p, fill
+        self.size = size
+        self.p = p
+        self.fill = fill
 
     def fits(self, size: int) -> str | None:
         """Why the square does not fit images of this side (in pixels), as a sentence; None if it does."""
@@ -42,7 +44,8 @@ class Cutout:
         if problem := self.fits(min(height, width)):
             raise Problem(problem)
         draws = uniform(keys, "cutout", 3)
-        rows, columns = self._covered(draws[:, :1], height), self._covered(draws[:, 1:2], width)
+        rows = self._covered(draws[:, :1], height)
+        columns = self._covered(draws[:, 1:2], width)
         rows &= draws[:, 2:] < self.p
         hole = rows.byte()[:, None, :, None] * columns.byte()[:, None, None, :]
         # Byte arithmetic is three times as fast as masked_fill.

@@ -40,7 +40,10 @@ class RandomErasing:
         check_range("augment.random_erasing.ratio", ratio, 1e-2, 1e2)
         if not isinstance(fill, str):
             check_within("augment.random_erasing.fill", fill, 0, 255)
-        self.p, self.scale, self.ratio, self.fill = p, scale, ratio, fill
+        self.p = p
+        self.scale = scale
+        self.ratio = ratio
+        self.fill = fill
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""

@@ -46,7 +46,8 @@ def batch_leak(subject: Subject) -> Finding:
 
 def evaluation_by_image(subject: Subject) -> Finding:
     """In evaluation an image gets the same outputs each time, alone as in its batch."""
-    copy, images = subject.plain().eval(), subject.some(2 * IMAGES).images
+    copy = subject.plain().eval()
+    images = subject.some(2 * IMAGES).images
     with torch.no_grad():
         first, second = copy(images).float(), copy(images).float()
         alone = torch.cat([copy(image[None]) for image in images]).float()

@@ -23,7 +23,8 @@ def larger_sample(subject: Subject) -> Finding:
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
     losses = train(subject, subject.calm(), [subject.unchanged] * steps, warmup=10)
-    end, entropy = sum(losses[-5:]) / 5, subject.label_entropy
+    end = sum(losses[-5:]) / 5
+    entropy = subject.label_entropy
     if not math.isfinite(end) or end > CHANCE * entropy:
         status, why = "WARN", "nothing is learnt: see overfit one batch"
     else:
@@ -94,7 +95,8 @@ def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
     from imagelab.build import build_optimizer
     from imagelab.model.network import build_net
 
-    data, copy = subject.data, subject.calm()
+    data = subject.data
+    copy = subject.calm()
     node = subject.cfg["model"] | size | {"dropout": None, "dropout2d": None, "stochastic_depth": None}
     copy.net = build_net(node, data.classes, data.in_channels, data.size, seed=seed, sample=data.sample)
     optimizer = subject.cfg["optimizer"] | (

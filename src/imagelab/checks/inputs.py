@@ -41,13 +41,12 @@ def statistics(subject: Subject) -> Finding:
 
 def shift(subject: Subject) -> Finding:
     """Whether val is scaled as train is."""
-    train, val = (
-        subject.training(subject.count).images,
-        cut(subject.unseen, subject.count, subject.data.views).images,
-    )
+    train = subject.training(subject.count).images
+    val = cut(subject.unseen, subject.count, subject.data.views).images
     away = float((train.mean() - val.mean()).abs() / train.std().clamp(min=NO_STD))
     ratio = abs(math.log(max(float(val.std()), NO_STD) / max(float(train.std()), NO_STD)))
-    far, near = away > FAR_SHIFT or ratio > FAR_RATIO, away < SHIFT and ratio < RATIO
+    far = away > FAR_SHIFT or ratio > FAR_RATIO
+    near = away < SHIFT and ratio < RATIO
     return found(
         "FAIL" if far else "OK" if near else "WARN",
         f"means {away:.2f} deviations apart, deviations {math.exp(ratio):.2f} to 1",
@@ -111,7 +110,8 @@ def correlation(images: Tensor, axis: int, step: int = 1) -> float:
     """
     images = images - images.mean(dim=(2, 3), keepdim=True)
     size = images.shape[axis] - step
-    one, other = images.narrow(axis, 0, size).flatten(), images.narrow(axis, step, size).flatten()
+    one = images.narrow(axis, 0, size).flatten()
+    other = images.narrow(axis, step, size).flatten()
     return float(torch.corrcoef(torch.stack([one, other]))[0, 1].nan_to_num())
 
 

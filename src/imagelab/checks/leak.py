@@ -23,7 +23,8 @@ def exact_copies(subject: Subject) -> Finding:
     """The very same pixels, or files, in train and in another split."""
     splits = dict(subject.data.splits)
     train = splits.pop("train")
-    shares, words = [0.0], []
+    shares = [0.0]
+    words = []
     for name, images in splits.items():
         here, there = _contents(images, train), _contents(train, images)
         if here is None or there is None:

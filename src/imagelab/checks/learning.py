@@ -69,14 +69,16 @@ def rate(subject: Subject) -> Finding:
     expected = (
         f"a training loss below {FAILS:g} of the labels' entropy; no steps as long as the weights are large"
     )
-    losses, large = [_short(subject, 1.0, steps).train], first_update(subject) > WHOLE
+    losses = [_short(subject, 1.0, steps).train]
+    large = first_update(subject) > WHOLE
     learns = losses[0] < FAILS * entropy
     for factor in () if learns and not large else LOWER:
         losses.append(_short(subject, factor, steps).train)
         if losses[-1] < LEARNS * entropy:
             break
     peak = max(group["lr"] for group in subject.classifier.groups)
-    value, best = f"loss {losses[0]:.3g} at {peak:.2g}", losses[-1]
+    value = f"loss {losses[0]:.3g} at {peak:.2g}"
+    best = losses[-1]
     if best < LEARNS * entropy and best < losses[0] - BETTER * entropy:
         lower = peak * LOWER[len(losses) - 2]
         why = f"at {lower:.2g} it falls to {best:.3g}: the rate is far too high"
@@ -131,8 +133,10 @@ def _short(
 def _train(
     subject: Subject, factor: float, steps: int, change: Callable[[torch.Tensor], torch.Tensor] | None
 ) -> Seen:
-    images, copy = _read(subject), subject.copy()
-    size, whole = _batch(subject), len(images.labels)
+    images = _read(subject)
+    copy = subject.copy()
+    size = _batch(subject)
+    whole = len(images.labels)
     batches = []
     for step in range(steps):
         places = torch.arange(step * size, (step + 1) * size) % whole

@@ -97,7 +97,8 @@ def loss_at_init(subject: Subject) -> Finding:
         return fact(None, NO_LABELS)
     value, spread, count = _loss(subject)
     classes = len(subject.data.classes)
-    uniform, prior = math.log(classes), subject.label_entropy
+    uniform = math.log(classes)
+    prior = subject.label_entropy
     wanted = prior if "head_bias" in subject.tricks else uniform
     near = abs(value - wanted) <= max(NEAR * wanted, NEAR_FEW if classes < FEW else 0.0)
     far = not math.isfinite(value) or value > FAR * wanted + NEAR_FEW or value < wanted / FAR
@@ -118,7 +119,8 @@ def loss_at_init(subject: Subject) -> Finding:
 
 def _loss(subject: Subject) -> tuple[float, float, int]:
     """Of training mode, as fresh batch statistics make evaluation meaningless; and the logits' deviation."""
-    copy, batch = subject.plain().train(), subject.some(max(min(MOST, 2 * subject.count), LEAST))
+    copy = subject.plain().train()
+    batch = subject.some(max(min(MOST, 2 * subject.count), LEAST))
     copy.rewires = []
     with torch.no_grad():
         torch.manual_seed(0)
@@ -141,5 +143,6 @@ def floor_of(criterion: object, classes: int) -> float:
     smoothing = getattr(criterion, "label_smoothing", 0.0)
     if not smoothing:
         return 0.0
-    right, wrong = 1 - smoothing + smoothing / classes, smoothing / classes
+    right = 1 - smoothing + smoothing / classes
+    wrong = smoothing / classes
     return -(right * math.log(right) + (classes - 1) * wrong * math.log(wrong))

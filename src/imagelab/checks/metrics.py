@@ -37,7 +37,8 @@ def same_metrics(subject: Subject) -> Finding:
     own = {name: float(value) for name, value in copy.task.metrics(outputs, labels).items()}
     if "accuracy" in own:
         own["accuracy"] = float((outputs.argmax(1) == labels).float().mean())
-    apart, away = dict.fromkeys(own, 0.0), 0.0
+    apart = dict.fromkeys(own, 0.0)
+    away = 0.0
     for batches in [first, *[second] * (subject.data.views == 1)]:
         metrics, given = _validated(subject, copy, batches)
         apart = {name: max(value, abs(metrics[f"val/{name}"] - own[name])) for name, value in apart.items()}

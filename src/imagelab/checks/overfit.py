@@ -50,7 +50,8 @@ def _learn(subject: Subject, batch: Inputs, steps: int, least: float) -> list[fl
 
 
 def _verdict(subject: Subject, losses: list[float], least: float, count: int) -> Finding:
-    end, classes = _level(losses) - least, len(subject.data.classes)
+    end = _level(losses) - least
+    classes = len(subject.data.classes)
     expected = f"below {LEARNT:g} within {LONGEST} steps; FAIL where it stays above {STUCK:g}"
     value = f"{end:.4g} after {len(losses)} steps on {count} images"
     if end <= LEARNT:
@@ -61,10 +62,8 @@ def _verdict(subject: Subject, losses: list[float], least: float, count: int) ->
     why = "the network cannot overfit a few images"
     fix = "go through the checks above; then try ten times and a tenth of optimizer.lr"
     if abs(end + least - twice) < 0.02:
-        why, fix = (
-            f"it stops at {twice:.4f}, where a softmax before the loss's own does",
-            "leave one softmax out",
-        )
+        why = f"it stops at {twice:.4f}, where a softmax before the loss's own does"
+        fix = "leave one softmax out"
     elif not math.isfinite(end) or end > 2 * math.log(classes):
         why, fix = "the loss explodes", "a lower optimizer.lr; are gradients cleared between steps?"
     elif abs(end + least - math.log(classes)) < 0.1:
@@ -98,5 +97,6 @@ def _level(losses: list[float]) -> float:
 def _falls(losses: list[float]) -> bool:
     """Whether the last quarter of the steps was lower than the one before it."""
     part = max(1, len(losses) // 4)
-    late, early = torch.tensor(losses[-part:]).mean(), torch.tensor(losses[-2 * part : -part]).mean()
+    late = torch.tensor(losses[-part:]).mean()
+    early = torch.tensor(losses[-2 * part : -part]).mean()
     return bool(late < FALLING * early)

@@ -101,7 +101,8 @@ def augmentation(subject: Subject) -> Finding:
         )
     if not subject.cfg["augment"]:
         return fact("none", "training images are not augmented")
-    index, keys = np.arange(LOOKED_AT), np.arange(2 * LOOKED_AT)
+    index = np.arange(LOOKED_AT)
+    keys = np.arange(2 * LOOKED_AT)
     one, other = (_with_keys(subject, index, part) for part in np.split(keys, 2))
     same = bool(torch.equal(one.images, other.images)) and not subject.data.mixing
     return found(

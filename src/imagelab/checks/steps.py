@@ -131,7 +131,8 @@ def cleared(subject: Subject) -> Finding:
     """Gradients of one step are gone before the next."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
-    copy, watch = subject.calm(), Gradients()
+    copy = subject.calm()
+    watch = Gradients()
     for group in copy.groups:
         group["lr"] = 0.0
     train(subject, copy, [subject.some(max(2, subject.count // 2))] * 4, callbacks=[watch])
@@ -153,7 +154,8 @@ def cleared(subject: Subject) -> Finding:
 
 def _taken(subject: Subject) -> Taken:
     if "steps" not in subject.pictures:
-        copy, watch = subject.copy(), Gradients()
+        copy = subject.copy()
+        watch = Gradients()
         before = _state(copy.net)
         still = _still(subject)
         trained = {name: one.numel() for name, one in copy.net.named_parameters() if name not in still}
@@ -182,7 +184,8 @@ def _still(subject: Subject, late: bool = False) -> set[str]:
     """Names of parameters and buffers that never move; `late`: that do not in the first epoch."""
     moves = getattr(subject.classifier, "moves", [])
     strategy = getattr(subject.classifier, "strategy", None)
-    net, names = subject.classifier.net, set[str]()
+    net = subject.classifier.net
+    names = set[str]()
     for move in moves:
         rests = move.start is None or (late and not move.moves(0))
         names |= set(move.stage.parameters) if rests else set()

@@ -62,7 +62,8 @@ class Subject:
     @cached_property
     def seconds_per_image(self) -> float:
         """What a training step costs for each image, measured on a few."""
-        copy, first = self.calm().train(), self.some(4)
+        copy = self.calm().train()
+        first = self.some(4)
         self._step_seconds(copy, first)  # the first one of all is slower
         seconds = self._step_seconds(copy, first)
         batch = self.some(32) if seconds < QUICK else first
@@ -143,7 +144,8 @@ class Subject:
     def calm(self) -> Classifier:
         """The same with nothing that prevents memorising: no dropout, no decay, no penalty."""
         copy = self.plain()
-        copy.terms, copy.rewires = LossTerms(penalties={}, window=copy.losses.recent.maxlen or 1), []
+        copy.terms = LossTerms(penalties={}, window=copy.losses.recent.maxlen or 1)
+        copy.rewires = []
         for group in copy.groups:
             group["weight_decay"] = 0.0
         for layer in copy.net.modules():

@@ -45,7 +45,8 @@ class Losses(Callback):
     """
 
     def __init__(self, until: float | None = None) -> None:
-        self.until, self.values = until, list[float]()
+        self.until = until
+        self.values = list[float]()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int

@@ -114,7 +114,8 @@ def _lets_through(key: str, signature: Signature) -> bool:
 
 
 def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
-    group, name = path.split(".")[0], _name(node)
+    group = path.split(".")[0]
+    name = _name(node)
     owners = [choice for choice in menu.choices(group) if key in menu.keys(group, choice)]
     if owners:
         return (

@@ -31,7 +31,9 @@ class Composed:
 
 def compose(command: str, words: list[str]) -> Composed:
     """Compose one job; a wrong word is named and left out, so that all mistakes show at once."""
-    result, for_hydra, values = Composed(), [], []
+    result = Composed()
+    for_hydra = []
+    values = []
     for word in words:
         override, sentences = _parse(word, command)
         result.problems += sentences
@@ -118,7 +120,8 @@ def _is_choice(override: Override, command: str) -> bool:
 
 
 def _wrong_choices(override: Override) -> list[str]:
-    group, value = override.key_or_group, override.value()
+    group = override.key_or_group
+    value = override.value()
     if override.is_delete():
         return []
     names = value if isinstance(value, list) else ["null" if value is None else value]

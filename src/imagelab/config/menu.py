@@ -84,7 +84,8 @@ def root_keys(command: str) -> dict[str, Any]:
 
 def text(command: str) -> str:
     """What `imagelab COMMAND --help` prints."""
-    lines, groups = _lines(folder() / f"{command}.yaml"), questions(command)
+    lines = _lines(folder() / f"{command}.yaml")
+    groups = questions(command)
     said = {key: about for file in _files(command) for key, about in comments(_lines(file)).items()}
     words = "[group=choice ...] [key=value ...]" if groups else "key=value ..."
     shown = [_title(lines[0]), "", f"  imagelab {command} {words}", ""]

@@ -54,14 +54,19 @@ class TrainBatches(Sampler[Address]):
         epoch: int,
         start: int,
     ) -> None:
-        self.labels, self.batch_size, self.balance = labels, batch_size, balance
-        self.seed, self.rank, self.ranks = seed, rank, ranks
+        self.labels = labels
+        self.batch_size = batch_size
+        self.balance = balance
+        self.seed = seed
+        self.rank = rank
+        self.ranks = ranks
         self.epoch, self.start = epoch, start
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         if epoch != self.epoch:
-            self.epoch, self.start = epoch, 0
+            self.epoch = epoch
+            self.start = 0
 
     def __len__(self) -> int:
         """Batches in a whole epoch, even if the first pass starts within one."""
@@ -70,7 +75,8 @@ class TrainBatches(Sampler[Address]):
     def __iter__(self) -> Iterator[Address]:
         epoch, first = self.epoch, self.start
         draws = self.draws(epoch)
-        places, keys = draws % len(self.labels), _keys(self.seed, epoch, draws)
+        places = draws % len(self.labels)
+        keys = _keys(self.seed, epoch, draws)
         for step in range(first, len(self)):
             start = (step * self.ranks + self.rank) * self.batch_size
             mine = slice(start, start + self.batch_size)
@@ -78,7 +84,8 @@ class TrainBatches(Sampler[Address]):
 
     def draws(self, epoch: int) -> np.ndarray:
         """The order of an epoch, (N,) int64: place + N * k is the k-th repeat of the sample at that place."""
-        rng, count = stream(self.seed, "order", epoch), len(self.labels)
+        rng = stream(self.seed, "order", epoch)
+        count = len(self.labels)
         if not self.balance:
             return rng.permutation(count)
         places = [rng.permutation(np.flatnonzero(self.labels == label)) for label in np.unique(self.labels)]

@@ -89,7 +89,8 @@ class Summed:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.crc = file, 0
+        self.file = file
+        self.crc = 0
 
     def write(self, content: bytes) -> int:
         """Write bytes; returns their number."""

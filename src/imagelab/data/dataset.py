@@ -39,7 +39,9 @@ class PhotoBatches(Dataset[Batch]):
     """
 
     def __init__(self, photos: Photos, *, preprocess: Preprocess, augment: PhotoAugment | None) -> None:
-        self.photos, self.preprocess, self.augment = photos, preprocess, augment
+        self.photos = photos
+        self.preprocess = preprocess
+        self.augment = augment
         self.least = max(preprocess.resize, 0 if augment is None else augment.least)
         centre = (preprocess.size, preprocess.size, 3)
         shape = None if augment is None else augment.output_shape(preprocess.size)

@@ -24,7 +24,8 @@ class Folds:
     """
 
     def __init__(self, pool: Named, count: int) -> None:
-        self.count, numbers = count, fold_numbers(pool.labels, count)
+        self.count = count
+        numbers = fold_numbers(pool.labels, count)
         self.places = {name: pool.places[pool.origins == name] for name in np.unique(pool.origins)}
         self.numbers = {name: numbers[pool.origins == name] for name in self.places}
 
@@ -32,7 +33,8 @@ class Folds:
         """The folds of N images of the pool, (N,) int64."""
         found = np.empty(len(images), dtype=np.int64)
         for name, places in self.places.items():
-            mine, order = images.origins == name, np.argsort(places)
+            mine = images.origins == name
+            order = np.argsort(places)
             found[mine] = self.numbers[name][order][np.searchsorted(places[order], images.places[mine])]
         return found
 
@@ -70,7 +72,8 @@ def pooled(parts: Mapping[str, Named]) -> Named:
     Raises:
         Problem: They cannot be merged.
     """
-    train, val = parts["train"], parts.get("val")
+    train = parts["train"]
+    val = parts.get("val")
     if val is None:
         return train
     both = train, val

@@ -22,7 +22,10 @@ class Named:
     """
 
     def __init__(self, images: Images, origins: np.ndarray, places: np.ndarray, source: Source) -> None:
-        self.images, self.origins, self.places, self.source = images, origins, places, source
+        self.images = images
+        self.origins = origins
+        self.places = places
+        self.source = source
 
     def __len__(self) -> int:
         return len(self.places)

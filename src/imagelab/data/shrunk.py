@@ -28,7 +28,10 @@ class Shrunk:
     """
 
     def __init__(self, store: Path, sizes: np.ndarray, offsets: np.ndarray, labels: np.ndarray) -> None:
-        self.store, self.sizes, self.offsets, self.labels = store, sizes, offsets, labels
+        self.store = store
+        self.sizes = sizes
+        self.offsets = offsets
+        self.labels = labels
 
     def __len__(self) -> int:
         return len(self.labels)

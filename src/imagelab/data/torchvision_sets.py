@@ -28,7 +28,8 @@ class TorchvisionSet:
     ) -> None:
         import torchvision.datasets
 
-        kind, folder = getattr(torchvision.datasets, name), Path(root)
+        kind = getattr(torchvision.datasets, name)
+        folder = Path(root)
         try:
             train, test = _load(kind, folder)
         except (OSError, RuntimeError) as error:

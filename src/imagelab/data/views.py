@@ -24,6 +24,7 @@ class Views(Dataset[Batch]):
         self.batches, self.count = batches, count
 
     def __getitem__(self, address: Address) -> Batch:
-        index, keys = np.tile(address.index, self.count), torch.from_numpy(address.keys)
+        index = np.tile(address.index, self.count)
+        keys = torch.from_numpy(address.keys)
         views = [keys, *(sample_keys(view, 0, keys) for view in range(1, self.count))]
         return self.batches[address._replace(index=index, keys=torch.cat(views).numpy())]

@@ -37,7 +37,9 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
         Problem: They cannot be averaged, or the images of the first are gone.
     """
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
-    start, split, members = time.perf_counter(), cfg["split"], opened(pairs, cfg["weights"])
+    start = time.perf_counter()
+    split = cfg["split"]
+    members = opened(pairs, cfg["weights"])
     first = members[0]
     run = here(first.cfg, cfg["root"])
     predictor = first.predictor

@@ -133,7 +133,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     if (logits.argmax(axis=1) == labels).all():
         return 1.0
     step = max(1, logits.size // FITTED)
-    some, true = logits[::step].astype(np.float64), labels[::step]
+    some = logits[::step].astype(np.float64)
+    true = labels[::step]
     own = some[np.arange(len(true)), true].mean()
 
     def loss(log_temperature: float) -> float:

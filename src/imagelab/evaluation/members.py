@@ -113,7 +113,8 @@ def aligned(wanted: list[str], classes: list[str], first: Path, other: Path) -> 
 def other_images(members: list[Member], split: str) -> list[str]:
     """A sentence on each run that was set up with other images of a split than the first."""
     free = HARMLESS | (OF_TRAINING if split == "test" else set())
-    first, found = members[0], {}
+    first = members[0]
+    found = {}
     for member in members[1:]:
         mine, theirs = first.cfg["data"], member.cfg["data"]
         keys = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))

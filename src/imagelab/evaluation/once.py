@@ -25,7 +25,8 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
     found = tested(folder, checkpoint=checkpoint, split=split, weights=cfg["weights"], root=cfg["root"])
     asked = {"run": str(folder), "checkpoint": checkpoint, "split": split, "weights": found.weights}
     content = asked | {"tta": None, "metrics": found.metrics, "calibration": None}
-    shown, table = [metrics_table(content)], None
+    shown = [metrics_table(content)]
+    table = None
     if found.seen is not None:
         logits, labels = found.seen
         content["calibration"] = calibrated(logits.numpy(), labels.numpy())

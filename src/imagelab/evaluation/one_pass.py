@@ -40,7 +40,9 @@ class Group:
     """
 
     def __init__(self, members: list[Member], places: list[int], form: Form) -> None:
-        self.members, self.places, self.form = members, places, form
+        self.members = members
+        self.places = places
+        self.form = form
 
     def ready(self, device: torch.device, *, batches: int) -> Networks:
         """Their networks on a device, to be shown so many batches."""
@@ -89,7 +91,8 @@ def probabilities(
 
 def good_enough(data: ImageData, split: str, forms: Sequence[Form]) -> Images:
     """A split as it is kept, or, where that is not what a network was trained on or too small, as it came."""
-    kept, came = data.splits[split], data.named[split].images
+    kept = data.splits[split]
+    came = data.named[split].images
     if isinstance(kept, Arrays):
         as_kept = all(form.reader.shape == list(kept.images.shape[-2:]) for form in forms)
         return kept if as_kept or isinstance(came, Arrays) else came

@@ -126,7 +126,8 @@ def device_of(trainer: Node) -> Any:
 
 
 def _accelerator(trainer: Node) -> str:
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    cuda = torch.cuda.is_available()
+    mps = torch.backends.mps.is_available()
     there = {"cpu": True, "gpu": cuda or mps, "cuda": cuda, "mps": mps}
     asked = str(trainer.get("accelerator", "auto"))
     return asked if there.get(asked, False) else "auto"

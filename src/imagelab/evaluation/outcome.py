@@ -28,7 +28,8 @@ def prediction_table(data: Any, split: str, probabilities: np.ndarray) -> str:
         split: Which of them.
         probabilities: What was said of each.
     """
-    named, out = data.named[split], io.StringIO()
+    named = data.named[split]
+    out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["file", "given", "predicted", *data.classes])
     for name, label, row in zip(named.names, named.labels, probabilities, strict=True):

@@ -45,7 +45,8 @@ def members_table(content: Node, headline: str) -> Table:
 
 def disagreement_sentence(content: Node) -> str:
     """On how many images the members disagree, and which pairs the least and the most."""
-    found, names = content["disagreement"], [row["name"] for row in content["members"]]
+    found = content["disagreement"]
+    names = [row["name"] for row in content["members"]]
     said = f"On {found['share']:.1%} of the images the members disagree"
     if len(names) < 3:
         return f"{said}."

@@ -103,7 +103,8 @@ class MultiScale(Tta):
     mirror: bool
 
     def views(self, preprocess: Preprocess, takes: Takes) -> list[View]:
-        size, sides = preprocess.size, pixels(self.scales, preprocess.size)
+        size = preprocess.size
+        sides = pixels(self.scales, preprocess.size)
         cut = {side: side if side == size or takes(side) else size for side in sides}
         expect_room(self.scales, [side for side in sides if cut[side] == size], size)
         mirrors = (False, True) if self.mirror else (False,)

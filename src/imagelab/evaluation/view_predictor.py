@@ -27,9 +27,11 @@ class ViewPredictor:
     """
 
     def __init__(self, predictor: Predictor, tta: Tta, *, room: int) -> None:
-        self.classes, self.form = predictor.classes, form_of(predictor, tta)
+        self.classes = predictor.classes
+        self.form = form_of(predictor, tta)
         self.device = next(predictor.net.parameters()).device
-        self.networks, self.room = Networks([predictor.net], passes=1), room
+        self.networks = Networks([predictor.net], passes=1)
+        self.room = room
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
         """The probabilities of each picture file, in order; the error of those that cannot be read."""

@@ -70,7 +70,8 @@ class Form:
     def _of_images(self, images: Tensor, room: int) -> Iterator[tuple[Tensor, int]]:
         most = max(1, room // len(images))
         for (short, _), run in groupby(self.views, key=lambda view: (view.short, view.side)):
-            whole, views = self.preprocess.scaled(images, short), list(run)
+            whole = self.preprocess.scaled(images, short)
+            views = list(run)
             for first in range(0, len(views), most):
                 some = views[first : first + most]
                 yield self.preprocess.normalise(torch.cat([_part(whole, view) for view in some])), len(some)

@@ -26,7 +26,8 @@ class Graph(nn.Module):
 
     def __init__(self, predictor: Predictor) -> None:
         super().__init__()
-        self.net, self.preprocess = predictor.net.eval(), predictor.preprocess
+        self.net = predictor.net.eval()
+        self.preprocess = predictor.preprocess
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) uint8 -> probabilities (B, K)."""
@@ -43,7 +44,8 @@ class Exported(TakesPictures):
 
     def __init__(self, *, card: Card, run: Callable[[Tensor], np.ndarray]) -> None:
         self.classes: list[str] = card["classes"]
-        self.preprocess, self.reader = Preprocess.from_dict(card["preprocess"]), Reader(**card["reader"])
+        self.preprocess = Preprocess.from_dict(card["preprocess"])
+        self.reader = Reader(**card["reader"])
         self.run = run
 
     def probabilities(self, images: Tensor) -> np.ndarray:
@@ -55,7 +57,8 @@ def traceable(predictor: Predictor, card: Card) -> tuple[Graph, tuple[Tensor]]:
 
     What preprocessing remembers by device must be real numbers before tracing begins.
     """
-    graph, shape = Graph(predictor), card["input"]["shape"][1:]
+    graph = Graph(predictor)
+    shape = card["input"]["shape"][1:]
     example = torch.zeros(EXAMPLES, *shape, dtype=torch.uint8)
     with torch.no_grad():
         graph(example)

@@ -27,7 +27,10 @@ class FullBatches(LightningDataModule):
 
     def __init__(self, data: ImageData, pool: Batch, *, batch: int, count: int) -> None:
         super().__init__()
-        self.data, self.pool, self.batch, self.count = data, pool, batch, count
+        self.data = data
+        self.pool = pool
+        self.batch = batch
+        self.count = count
 
     def train_dataloader(self) -> "Endless":
         return Endless(self)

@@ -120,11 +120,13 @@ def _configured(found: Found, cfg: Node) -> Finding:
     speed = _speed(found.tried, batch)
     status, why = "OK", "Fits, and is about as fast as any."
     if batch > found.largest:
-        status, why = "FAIL", f"More than the {found.largest:,} that fit."
+        status = "FAIL"
+        why = f"More than the {found.largest:,} that fit."
     elif batch > found.safe:
         status, why = "WARN", "Fits, with hardly any room to spare."
     elif speed < SLOW * best:
-        status, why = "WARN", f"Fits, at about {speed / best:.0%} of the highest speed."
+        status = "WARN"
+        why = f"Fits, at about {speed / best:.0%} of the highest speed."
     return Finding(
         name="configured batch",
         status=status,
@@ -136,13 +138,17 @@ def _configured(found: Found, cfg: Node) -> Finding:
 
 
 def _rate(found: Found, cfg: Node) -> Finding:
-    optimizer, images = cfg["optimizer"], found.ranks * found.window
-    lr, rule, base = optimizer["lr"], optimizer["lr_scaling"], optimizer["lr_base_batch"]
+    optimizer = cfg["optimizer"]
+    images = found.ranks * found.window
+    lr = optimizer["lr"]
+    rule = optimizer["lr_scaling"]
+    base = optimizer["lr_base_batch"]
     sizes = {found.fastest: "fastest", found.safe: "largest", cfg["data"]["batch_size"]: "configured"}
     rates = {size: scaled_lr(lr, rule, size * images, base) for size in sizes}
     value = {f"{name} {size}": float(f"{rates[size]:.3g}") for size, name in sizes.items()}
     now = cfg["data"]["batch_size"] * images
-    why, fix = f"The rate that `optimizer.lr_scaling={rule}` makes of optimizer.lr={lr:g}.", ""
+    why = f"The rate that `optimizer.lr_scaling={rule}` makes of optimizer.lr={lr:g}."
+    fix = ""
     if rule == "none":
         why = f"`optimizer.lr_scaling=none` keeps optimizer.lr={lr:g} whatever the batch."
         fix = (
@@ -158,7 +164,8 @@ def _memory(found: Found) -> Finding:
     if found.room is not None:
         value |= {"MiB for training": f"{found.room / MIB:,.0f}"}
     if len(known) > 1:
-        first, last = known[0], known[-1]
+        first = known[0]
+        last = known[-1]
         each = max(0.0, (last.memory or 0) - (first.memory or 0)) / (last.batch - first.batch)
         value |= {"MiB an image": f"{each / MIB:.3g}"}
     return Finding(
@@ -182,7 +189,8 @@ def _speed(tried: list[Tried], batch: int) -> float:
     timed = [one for one in tried if one.seconds is not None]
     below = [one for one in timed if one.batch <= batch] or timed[:1]
     above = [one for one in timed if one.batch >= batch] or timed[-1:]
-    low, high = below[-1], above[0]
+    low = below[-1]
+    high = above[0]
     if low.batch == high.batch:
         return low.speed
     share = (batch - low.batch) / (high.batch - low.batch)

@@ -91,7 +91,10 @@ class BatchSearch:
     def __init__(
         self, *, run: Callable[[int], Measured | None], cap: int, limit: float | None, patience: float
     ) -> None:
-        self.run, self.cap, self.limit, self.patience = run, cap, limit, patience
+        self.run = run
+        self.cap = cap
+        self.limit = limit
+        self.patience = patience
         self.tried: dict[int, Tried] = {}
 
     def largest(self) -> int:
@@ -100,7 +103,8 @@ class BatchSearch:
         Raises:
             Problem: Not even one image fits.
         """
-        low, high = min(START, self.cap), None
+        low = min(START, self.cap)
+        high = None
         while self.attempt(low).outcome != "fits":
             low, high = low // 2, low
             if low == 0:
@@ -156,7 +160,8 @@ class BatchSearch:
 
     def _inside(self, low: int, high: int) -> int:
         """A size between one that fits and one that does not: the largest reckoned to fit, or the middle."""
-        here, more = self.reckoned(low), self.reckoned(low + 1)
+        here = self.reckoned(low)
+        more = self.reckoned(low + 1)
         if self.limit is None or here is None or more is None or more <= here:
             return (low + high) // 2
         guess = max(low + 1, low + int((self.limit - here) / (more - here)))

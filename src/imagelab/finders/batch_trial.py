@@ -67,8 +67,12 @@ class Trials:
         meter: Meter,
         seconds: float,
     ) -> None:
-        self.cfg, self.folder, self.seconds = cfg, folder, seconds
-        self.data, self.classifier, self.meter = data, classifier, meter
+        self.cfg = cfg
+        self.folder = folder
+        self.seconds = seconds
+        self.data = data
+        self.classifier = classifier
+        self.meter = meter
         self.copies = Copies(count=sum(isinstance(trick, WeightAverage) for trick in tricks))
         self.callbacks: list[Callback] = [*altering(tricks), self.copies]
         self.pool = pooled(data)
@@ -142,7 +146,10 @@ class StepTimer(Callback):
     def __init__(self, *, window: int, seconds: float) -> None:
         self.window, self.seconds = window, seconds
         self.each: list[float] = []  # seconds of a batch, block by block
-        self.block, self.left, self.mark, self.spent = 1, window, 0.0, 0.0
+        self.block = 1
+        self.left = window
+        self.mark = 0.0
+        self.spent = 0.0
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         self.left -= 1
@@ -155,7 +162,8 @@ class StepTimer(Callback):
             self.spent += now - self.mark
             self.each.append((now - self.mark) / (self.block * self.window))
             self.block = max(1, int(BLOCK / (self.each[-1] * self.window)))
-        self.left, self.mark = self.block * self.window, now
+        self.left = self.block * self.window
+        self.mark = now
         trainer.should_stop = trainer.should_stop or (len(self.each) > 1 and self.spent >= self.seconds)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-MEMINFO, STATUS = Path("/proc/meminfo"), Path("/proc/self/status")
+MEMINFO = Path("/proc/meminfo")
+STATUS = Path("/proc/self/status")
 CGROUPS = (  # of version 2, then 1: the limit, and what is used of it
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (
@@ -67,7 +68,8 @@ def free_memory() -> int | None:
 
 
 def _cpu(share: float) -> Meter:
-    free, before = free_memory(), _entry(STATUS, "VmRSS") or 0
+    free = free_memory()
+    before = _entry(STATUS, "VmRSS") or 0
 
     def reset() -> None:
         with suppress(OSError, AttributeError):

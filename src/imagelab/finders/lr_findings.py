@@ -113,7 +113,8 @@ def _groups(curve: Curve, groups: dict[str, float]) -> list[Finding]:
 
 
 def _divergence(curve: Curve) -> Finding:
-    rate, last = diverges(curve), len(curve.rates)
+    rate = diverges(curve)
+    last = len(curve.rates)
     stopped = f"; the test ended after {last} of {curve.steps} steps" if last < curve.steps else ""
     return Finding(
         name="divergence",
@@ -130,19 +131,21 @@ def _divergence(curve: Curve) -> Finding:
 
 
 def _configured(curve: Curve, cfg: Node) -> Finding:
-    configured, limit, rate = cfg["optimizer"]["lr"], diverges(curve), suggested(curve)
+    configured = cfg["optimizer"]["lr"]
+    limit = diverges(curve)
+    rate = suggested(curve)
     status, why = "OK", "Of the order of the suggested one."
     if limit is not None and configured >= limit:
-        status, why = "FAIL", f"Training diverges from {limit:.2g} on."
+        status = "FAIL"
+        why = f"Training diverges from {limit:.2g} on."
         if rate is None:
-            status, why = (
-                "WARN",
-                f"The loss leaves its start from {limit:.2g} on, without any learning before.",
-            )
+            status = "WARN"
+            why = f"The loss leaves its start from {limit:.2g} on, without any learning before."
     elif rate is None:
         status, why = "INFO", "There is no suggestion to compare it with."
     elif not rate / APART <= configured <= rate * APART:
-        status, why = "WARN", f"More than {APART} times away from the suggested one."
+        status = "WARN"
+        why = f"More than {APART} times away from the suggested one."
     instead = override(curve) or (f"optimizer.lr={limit / APART:.2g}" if limit else "")
     return Finding(
         name="configured rate",

@@ -50,7 +50,8 @@ def one_device(cfg: Node, folder: Path) -> Node:
         cfg: Of the run.
         folder: For what its trainer may write: nothing.
     """
-    window, quiet = cfg["trainer"]["accumulate_grad_batches"], {"callbacks": [], "logger": False}
+    window = cfg["trainer"]["accumulate_grad_batches"]
+    quiet = {"callbacks": [], "logger": False}
     ranks = build_trainer(cfg, folder, **quiet, enable_checkpointing=False).world_size
     if cfg["data"]["batch_size"] != "full":
         window *= ranks
@@ -136,8 +137,11 @@ def refuse_line_search(cfg: Node) -> None:
 def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
     """Give a classifier another schedule, and let all that ever moves move at once, until it is restored."""
     window = classifier.losses.recent.maxlen or 1
-    classifier.schedule, classifier.pace, classifier.history = schedule, pace, []
-    classifier.losses, classifier.correct = LossRecord(window=window), CorrectCount()
+    classifier.schedule = schedule
+    classifier.pace = pace
+    classifier.history = []
+    classifier.losses = LossRecord(window=window)
+    classifier.correct = CorrectCount()
     classifier.terms = LossTerms(penalties=classifier.terms.penalties, window=window)
     if isinstance(classifier, TransferClassifier):
         classifier.move_at_once()

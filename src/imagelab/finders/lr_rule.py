@@ -102,7 +102,8 @@ def suggested(curve: Curve) -> float | None:
     """
     if curve.seen < SEEN:
         return None
-    level, limit = curve.start - SHARE * curve.fall, diverges(curve)
+    level = curve.start - SHARE * curve.fall
+    limit = diverges(curve)
     rate = _crossing(curve, int(np.argmax(curve.smooth <= level)), level)
     return rate if limit is None else min(rate, limit / MARGIN)
 
@@ -113,9 +114,11 @@ def diverges(curve: Curve) -> float | None:
     A loss that comes down again was only noisy: batches differ more once something has been learnt.
     """
     if curve.seen < SEEN:
-        first, level = 0, ABOVE * curve.start
+        first = 0
+        level = ABOVE * curve.start
     else:
-        first, level = curve.lowest, curve.start - (1 - BACK) * curve.fall
+        first = curve.lowest
+        level = curve.start - (1 - BACK) * curve.fall
     below = np.flatnonzero(curve.smooth < level)
     place = max(first, int(below[-1]) + 1) if len(below) else first
     if place < len(curve.rates):
@@ -155,7 +158,9 @@ def _crossing(curve: Curve, place: int, level: float) -> float:
     """The rate at which the line between a place and the one before it crosses a level."""
     if place == 0:
         return float(curve.rates[0])
-    before, after = curve.smooth[place - 1], curve.smooth[place]
+    before = curve.smooth[place - 1]
+    after = curve.smooth[place]
     share = float((before - level) / (before - after))
-    low, high = np.log(curve.rates[place - 1]), np.log(curve.rates[place])
+    low = np.log(curve.rates[place - 1])
+    high = np.log(curve.rates[place])
     return float(np.exp(low + share * (high - low)))

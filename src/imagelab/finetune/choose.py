@@ -38,9 +38,11 @@ def chosen(
     if not isinstance(auto, Auto):
         return cfg, None
     if known:
-        record, when = known["finetune"], "as when the run began: "
+        record = known["finetune"]
+        when = "as when the run began: "
     else:
-        record, when = _measured(cfg, auto, build_data), ""
+        record = _measured(cfg, auto, build_data)
+        when = ""
     screen.say(f"finetune=auto: {when}{record['why']}.")
     if record["choice"] not in menu.choices("finetune"):
         raise Problem(f"The checkpoint chose finetune={record['choice']!r}, which is no choice here")
@@ -49,7 +51,8 @@ def chosen(
 
 def looked_at(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
     """Places of up to so many images, as many of each class; of some classes only, where all are too many."""
-    rng, classes = stream(seed, "likeness"), np.unique(labels)
+    rng = stream(seed, "likeness")
+    classes = np.unique(labels)
     some = rng.permutation(classes)[: max(2, images // EACH)]
     each = images // len(some)
     return np.sort(
@@ -60,7 +63,9 @@ def looked_at(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
 @torch.no_grad()
 def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Tensor, Tensor]:
     """What goes into the head, and the images themselves as the network sees them, of training images."""
-    dataset, made, pixels = data.dataset("train", augmented=False), [], []
+    dataset = data.dataset("train", augmented=False)
+    made = []
+    pixels = []
     layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
     with capturing(net, layer) as seen:
         for place in range(0, len(places), BATCH):

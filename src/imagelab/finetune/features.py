@@ -66,7 +66,10 @@ class FeatureCache(Callback):
     """
 
     def __init__(self, *, layers: list[str], views: int, why: str, stop: StopRequest) -> None:
-        self.layers, self.views, self.why, self.stop = layers, views, why, stop
+        self.layers = layers
+        self.views = views
+        self.why = why
+        self.stop = stop
         self.before: dict[str, Any] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
@@ -80,7 +83,8 @@ class FeatureCache(Callback):
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         for name, value in self.before.items():
             setattr(data, name, value)
-        self.before, pl_module.head_layers = {}, []
+        self.before = {}
+        pl_module.head_layers = []
 
     def _swap(self, trainer: Trainer, module: Any) -> None:
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
@@ -91,7 +95,10 @@ class FeatureCache(Callback):
         self.before = {name: getattr(data, name) for name in SWAPPED}
         data.splits = data.splits | {"train": train[0], "val": val}
         data.train_set = ViewBatches(train)
-        data.on_device, data.in_workers, data.workers, data.preprocess = [], [], 0, nn.Identity()
+        data.on_device = []
+        data.in_workers = []
+        data.workers = 0
+        data.preprocess = nn.Identity()
         module.head_layers = self.layers
 
     @torch.no_grad()
@@ -99,7 +106,8 @@ class FeatureCache(Callback):
         self, trainer: Trainer, module: Any, seen: list[Tensor], split: str, view: int | None
     ) -> Features:
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        found, precision = [], trainer.precision_plugin
+        found = []
+        precision = trainer.precision_plugin
         for batch in every_batch(data, split, view):
             inputs = data.prepare_batch(
                 move_data_to_device(batch, module.device), train=view is not None, rank=0
@@ -114,7 +122,8 @@ class FeatureCache(Callback):
 
 def every_batch(data: ImageData, split: str, view: int | None) -> Iterator[Batch]:
     """Each image of a split once, in order: plain, or as the epoch `view` shows it."""
-    count, size = data.counts[split], min(data.batch_size, LARGEST_BATCH)
+    count = data.counts[split]
+    size = min(data.batch_size, LARGEST_BATCH)
     addresses = []
     for step, start in enumerate(range(0, count, size)):
         index = np.arange(start, min(start + size, count))
@@ -131,7 +140,8 @@ def capturing(net: nn.Module, layer: str) -> Iterator[list[Tensor]]:
     """A list that gets what enters a layer each time the network runs, in evaluation mode, not compiled."""
     seen: list[Tensor] = []
     trains = {one: one.training for one in net.modules()}
-    compiled, net._compiled_call_impl = net._compiled_call_impl, None  # which would keep the hook for good
+    compiled = net._compiled_call_impl
+    net._compiled_call_impl = None  # a compiled network would keep the hook for good
     hook = net.get_submodule(layer).register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0].clone()), prepend=True
     )

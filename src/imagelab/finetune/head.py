@@ -96,7 +96,8 @@ def _candidates(
         for call in reversed(some):
             if call.after is not current:
                 continue
-            chain, current = [call.name, *chain], call.before
+            chain = [call.name, *chain]
+            current = call.before
             held = {
                 f"{name}.{parameter}"
                 for name in chain

@@ -80,7 +80,8 @@ class Answers:
     """
 
     def __init__(self, path: Path, files: Sequence[str]) -> None:
-        self.path, self.said = path, _read(path)
+        self.path = path
+        self.said = _read(path)
         for place, one in enumerate(self.said):
             if place >= len(files) or one.file != files[place]:
                 raise Problem(f"annotate: {path} is of other images than the data; say data=... as before")

@@ -27,7 +27,8 @@ def candidates(small: np.ndarray, least: float) -> tuple[float, Iterator[tuple[n
         least: The correlation from which on pairs count; raised where pairs would be too many, as among
             thousands of written digits. Comes back as it was in the end.
     """
-    plain, mirrored = features(small), features(small[:, :, ::-1])
+    plain = features(small)
+    mirrored = features(small[:, :, ::-1])
     least = max(least, _affordable(plain))
 
     def search() -> Iterator[tuple[np.ndarray, bool]]:

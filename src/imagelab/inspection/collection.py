@@ -92,8 +92,11 @@ def collect(cfg: Node) -> Collection:
         from imagelab.config.make import make
 
         made = make(own, seed=cfg["seed"], labelled=True)
-        found, names, source = None, list(made.classes), dict(made.splits)
-    parts, folds = named(source), None
+        found = None
+        names = list(made.classes)
+        source = dict(made.splits)
+    parts = named(source)
+    folds = None
     if "train" in parts and len(parts["train"]):
         fractions = {key: knobs[key] for key in ("val_fraction", "test_fraction")}
         parts = pool(parts, knobs["test_fraction"]) if knobs["folds"] else carve(parts, **fractions)

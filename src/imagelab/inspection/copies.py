@@ -153,7 +153,8 @@ def _named(seen: Seen, pairs: list[Pair]) -> list[str]:
 
 
 def _section(seen: Seen, pairs: list[Pair]) -> Section:
-    images, rows = seen.images, []
+    images = seen.images
+    rows = []
     for pair in pairs[:SHOWN]:
         both = [Picture(images.pixels(i, 96), str(images.names[i])) for i in pair[:2]]
         labels = " / ".join(dict.fromkeys(images.classes[images.labels[i]] for i in pair[:2]))

@@ -67,7 +67,8 @@ def find_duplicates(seen: Seen) -> Duplicates:
     pairs = _exact(seen)
     copies = {pair.second for pair in pairs}
     unique = np.array([i for i in np.flatnonzero(seen.readable).tolist() if i not in copies], dtype=np.int64)
-    thresholds, cut = thresholds_of(seen), False
+    thresholds = thresholds_of(seen)
+    cut = False
     if thresholds and len(unique) > 1:
         thresholds, near, cut = _near(seen, unique, thresholds)
         pairs += near

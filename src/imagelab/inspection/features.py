@@ -59,7 +59,8 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
         classes: Of its data: where a checkpoint lies outside its run's folder, they are compared.
     """
     checkpoint = checkpoint_of(Path(cfg["model"]["weights"]).expanduser())
-    content, folder = read(checkpoint), checkpoint.parent.parent
+    content = read(checkpoint)
+    folder = checkpoint.parent.parent
     if task_of(content) != CLASSIFY:
         return
     if (folder / files.CONFIG).is_file():
@@ -84,7 +85,8 @@ def network_features(cfg: Node, data: ImageData) -> np.ndarray:
     )
     layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    net, made = net.to(device or "cpu"), []
+    net = net.to(device or "cpu")
+    made = []
     with capturing(net, layer) as seen:
         for split, count in data.counts.items():
             dataset = data.dataset(split, augmented=False)

@@ -57,7 +57,8 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file, restval="")
-            rows, columns = list(reader), list(reader.fieldnames or [])
+            rows = list(reader)
+            columns = list(reader.fieldnames or [])
     except (OSError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise Problem(f"labels={path} cannot be read ({why}): expected true, false or a CSV file") from error

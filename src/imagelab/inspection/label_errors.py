@@ -29,7 +29,8 @@ def suggestions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def confident_errors(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(N, K) and (N,) -> (N,) bool: whether the predictions are confident of another label."""
     classes = probabilities.shape[1]
-    own, counts = _own(probabilities, labels), np.bincount(labels, minlength=classes)
+    own = _own(probabilities, labels)
+    counts = np.bincount(labels, minlength=classes)
     sums = np.bincount(labels, weights=own, minlength=classes)
     thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
     sure = np.where(probabilities >= thresholds, probabilities, -1.0)

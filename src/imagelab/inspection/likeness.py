@@ -29,7 +29,9 @@ def _window() -> np.ndarray:
     return np.outer(along, along).astype(np.float32)
 
 
-NOISE, COARSE, WINDOW = _blur(1), _blur(5), _window()
+NOISE = _blur(1)
+COARSE = _blur(5)
+WINDOW = _window()
 SHIFTS = np.r_[0 : SHIFT + 1, -SHIFT:0]
 
 

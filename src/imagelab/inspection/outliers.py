@@ -72,7 +72,9 @@ def _far(name: str, values: np.ndarray) -> np.ndarray:
 
 def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
     """A line for each image: what it is and every number."""
-    images, odd, values = seen.images, oddities(seen), columns(seen)
+    images = seen.images
+    odd = oddities(seen)
+    values = columns(seen)
     far: dict[int, list[str]] = {}
     for name, places in named.items():
         for index in places.tolist():
@@ -108,12 +110,15 @@ def _section(seen: Seen, values: dict[str, np.ndarray]) -> Section:
     about = "The lowest and the highest images of each measure. " + " ".join(
         f"{name.capitalize()}: {words}." for name, words in (MEASURES | MORE).items()
     )
-    images, places, rows = seen.images, np.flatnonzero(seen.readable), []
+    images = seen.images
+    places = np.flatnonzero(seen.readable)
+    rows = []
     for name, column in values.items():
         order = places[np.argsort(column[places], kind="stable")]
         for end, some in (("lowest", order[:EXTREMES]), ("highest", order[-EXTREMES:][::-1])):
             for index in some.tolist() if column[order[0]] < column[order[-1]] else []:
-                label, picture = images.classes[images.labels[index]], Picture(images.pixels(index, 96), "")
+                label = images.classes[images.labels[index]]
+                picture = Picture(images.pixels(index, 96), "")
                 what = [str(images.names[index]), str(images.splits[index]), label]
                 rows.append([name, end, float(column[index]), picture, *what])
     heads = ["measure", "end", "value", "picture", "file", "split", "class"]

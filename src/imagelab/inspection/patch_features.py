@@ -48,7 +48,8 @@ def patch_features(images: Tensor, *, seed: int) -> np.ndarray:
 
 def _drawn(images: Tensor, side: int, seed: int) -> Tensor:
     """Patches from anywhere: (SAMPLE, C * side * side) float."""
-    rng, (count, _, height, width) = stream(seed, "patches"), images.shape
+    rng = stream(seed, "patches")
+    count, _, height, width = images.shape
     which = torch.from_numpy(rng.integers(count, size=SAMPLE))
     top = torch.from_numpy(rng.integers(height - side + 1, size=SAMPLE))[:, None, None]
     left = torch.from_numpy(rng.integers(width - side + 1, size=SAMPLE))[:, None, None]

@@ -111,11 +111,13 @@ def _look(images: Collection, index: int) -> Look:
 
 def _together(looks: Iterator[Look]) -> Iterator[tuple[int, list[Look]]]:
     """Images of one shape that follow each other, and the place of the first."""
-    first, some = 0, []
+    first = 0
+    some = []
     for one in looks:
         if some and (len(some) == TOGETHER or _shape(one) != _shape(some[0]) or not _small(one)):
             yield first, some
-            first, some = first + len(some), []
+            first = first + len(some)
+            some = []
         some.append(one)
     if some:
         yield first, some

@@ -101,12 +101,15 @@ def _looked(cfg: Node, data: ImageData, folder: Path) -> Looked:
         places = given.places.tolist()
         names, splits = [names[k] for k in places], [splits[k] for k in places]
         labels = labels[given.places]
-        probabilities, fold, how = given.probabilities, given.fold, f"the predictions of {cfg['labels']}"
+        probabilities = given.probabilities
+        fold = given.fold
+        how = f"the predictions of {cfg['labels']}"
     else:
         features, what = features_of(cfg, data)
         groups = _copies(features, names, folder / "duplicates.csv")
         found = held_out(features, labels, classes=len(data.classes), groups=groups, seed=cfg["seed"])
-        probabilities, fold = found.probabilities, found.fold.tolist()
+        probabilities = found.probabilities
+        fold = found.fold.tolist()
         how = f"logistic regression in {FOLDS} folds on {what}"
     return Looked(names=names, splits=splits, labels=labels, probabilities=probabilities, fold=fold, how=how)
 
@@ -186,7 +189,8 @@ def _predictability(looked: Looked, agreed: float, classes: int) -> Finding:
 
 def _estimate(looked: Looked, count: int, agreed: float, folder: Path) -> Finding:
     share = count / len(looked.labels)
-    vague, path = agreed < CLEAR, near(folder / DECISIONS)
+    vague = agreed < CLEAR
+    path = near(folder / DECISIONS)
     doubt = (
         f"; the predictions name {agreed:.0%} of all labels, so that many of these are right" if vague else ""
     )

@@ -83,7 +83,8 @@ def _collect(found: Walk, split: str, folder: Path) -> None:
 
 def _pictures(found: Walk, folder: str, above: tuple[str, ...]) -> list[str]:
     """The pictures below a folder, by name; follows links, but never around a ring."""
-    here, pictures = os.path.realpath(folder), []
+    here = os.path.realpath(folder)
+    pictures = []
     if here in above:
         return []
     for entry in os.scandir(folder):

@@ -27,7 +27,8 @@ class CsvLogger(Logger):
     def __init__(self, *, folder: Path) -> None:
         super().__init__()
         self.path = folder / "metrics.csv"
-        self._columns, self._known = list(LEADING), {*LEADING}
+        self._columns = list(LEADING)
+        self._known = {*LEADING}
         self._rows: int | None = None
         self._file: TextIO | None = None
 
@@ -36,7 +37,8 @@ class CsvLogger(Logger):
         """Records written so far; a row that a kill cut short does not count."""
         if self._rows is None:
             table = _read(self.path)
-            self._columns, self._rows = table[0], len(table) - 1
+            self._columns = table[0]
+            self._rows = len(table) - 1
         return self._rows
 
     @rank_zero_only
@@ -96,7 +98,9 @@ class CsvLogger(Logger):
         whole = _text(table)
         if not self.path.exists() or self.path.read_text(encoding="utf-8") != whole:
             self._write(whole)  # without the row that a kill cut short
-        self._columns, self._rows, self._known = table[0], len(table) - 1, {*table[0]}
+        self._columns = table[0]
+        self._rows = len(table) - 1
+        self._known = {*table[0]}
         self._file = self.path.open("a", encoding="utf-8", newline="")
         return self._file
 
@@ -109,7 +113,8 @@ class CsvLogger(Logger):
     def _replace(self, table: list[list[str]]) -> None:
         self.close()
         self._write(_text(table))
-        self._columns, self._rows = table[0], len(table) - 1
+        self._columns = table[0]
+        self._rows = len(table) - 1
 
     def _write(self, text: str) -> None:
         beside = self.path.with_suffix(".csv.partial")

@@ -72,7 +72,9 @@ class _Wandb(WandbLogger):
     def __init__(self, *, folder: Path, mode: str, **init: Any) -> None:
         super().__init__(save_dir=folder, **init)
         del self._wandb_init["anonymous"]  # wandb warns of it
-        self._folder, self._mode, self._lost = folder, mode, False
+        self._folder = folder
+        self._mode = mode
+        self._lost = False
 
     @property
     @rank_zero_experiment
@@ -131,7 +133,8 @@ class _Wandb(WandbLogger):
                 run = self._init(mode)
             except Error as error:
                 wandb.teardown()  # or the id counts as in use
-                mode, why = "offline", " ".join(str(error).split())
+                mode = "offline"
+                why = " ".join(str(error).split())
             else:
                 screen.say(f"W&B: {run.url}")
                 return run

@@ -93,7 +93,10 @@ def _starts(units: list[Unit]) -> dict[str, int]:
     groups = any(weight_layers(layer) > 1 for _, layer in units)
     pools = any(_is_pool(layer) for _, layer in units)
     found: dict[str, int] = {}
-    place, any_before, group_before, pool_before = 0, False, False, False
+    place = 0
+    any_before = False
+    group_before = False
+    pool_before = False
     for name, layer in units:
         weights = weight_layers(layer)
         begins = weights > 1 or group_before if groups else pool_before or not pools
@@ -146,7 +149,8 @@ def _roots(net: nn.Module, places: Mapping[str, int], head: int) -> Iterator[tup
         for one in waiting:
             joins = before and (within != head or _beside(before[0], one))
             yield one, before[1] if before and joins else within
-        waiting, before = [], (name, within)
+        waiting = []
+        before = (name, within)
         if name:
             yield name, within
 

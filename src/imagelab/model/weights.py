@@ -31,7 +31,8 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
         Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
     """
     content = read(file := checkpoint_of(Path(path).expanduser()))
-    saved, own = net_weights(content, file), _comparable(net.state_dict())
+    saved = net_weights(content, file)
+    own = _comparable(net.state_dict())
     why = _another_head(content, classes)
     anew = _ends(net, saved, own) if why else []
     misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]

@@ -47,7 +47,8 @@ def terminal_table(title: str, records: Sequence[Finding]) -> "RenderableType":
     for record in records:
         style = COLOURS[record.status]
         shown.add_row(Text(record.status, style), Text(printable(record.name)), _found(record))
-    shown.caption, shown.caption_justify = Text(counts(records), "bold"), "left"
+    shown.caption = Text(counts(records), "bold")
+    shown.caption_justify = "left"
     return shown
 
 

@@ -26,7 +26,8 @@ def heat_map(
         x_label: What the columns are.
     """
     shown = np.unique(np.linspace(0, len(columns) - 1, min(COLUMNS, len(columns))).round().astype(int))
-    width, height = LEFT + WIDTH + 20, TOP + HEIGHT * len(rows) + BOTTOM
+    width = LEFT + WIDTH + 20
+    height = TOP + HEIGHT * len(rows) + BOTTOM
     cells = [_row(values[row, shown], name, TOP + HEIGHT * row) for row, name in enumerate(rows)]
     ends = [(LEFT, columns[0]), (LEFT + WIDTH, columns[-1])]
     marks = [_text(f"{value:,}", x, height - BOTTOM + 18) for x, value in ends]
@@ -42,7 +43,8 @@ def heat_map(
 def _row(values: np.ndarray, name: str, top: float) -> str:
     shades = np.rint(values * SHADES).astype(int)
     starts = np.flatnonzero(np.diff(shades, prepend=-1))
-    step, ends = WIDTH / len(values), [*starts[1:], len(values)]
+    step = WIDTH / len(values)
+    ends = [*starts[1:], len(values)]
     cells = [
         f'<rect x="{LEFT + step * start:.1f}" y="{top}" width="{step * (end - start):.1f}" '
         f'height="{HEIGHT - 1}" fill-opacity="{shades[start] / SHADES:g}">'

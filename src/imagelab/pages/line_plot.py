@@ -144,5 +144,6 @@ def _entries(styles: dict[str, str], left: float) -> list[str]:
 
 
 def _style(place: int) -> str:
-    colour, dash = COLOURS[place % len(COLOURS)], DASHES[place // len(COLOURS) % len(DASHES)]
+    colour = COLOURS[place % len(COLOURS)]
+    dash = DASHES[place // len(COLOURS) % len(DASHES)]
     return f'stroke="{colour}" stroke-width="1.8"' + (f' stroke-dasharray="{dash}"' if dash else "")

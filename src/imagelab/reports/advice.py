@@ -78,7 +78,9 @@ def _change(state: State, cfg: Node) -> tuple[str, list[str]]:
 
 
 def _less_by_heart(cfg: Node) -> tuple[str, list[str]]:
-    augment, model, decay = cfg["augment"], cfg["model"], cfg["optimizer"].get("weight_decay")
+    augment = cfg["augment"]
+    model = cfg["model"]
+    decay = cfg["optimizer"].get("weight_decay")
     if "crop" not in augment:
         names = ",".join([*augment, "crop"])
         return "Show each image in many versions: augment, or get more images.", [f"augment=[{names}]"]

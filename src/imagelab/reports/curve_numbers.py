@@ -42,7 +42,8 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
         entropy: The chance-level loss; None: the first values stand for it.
         floor: The lowest possible loss; all losses are counted from there.
     """
-    train, val = curves.train - floor, curves.of_val("loss") - floor
+    train = curves.train - floor
+    val = curves.of_val("loss") - floor
     known = np.isfinite(val)
     first = [values[0] for values in (curves.losses - floor, train) if len(values)]
     chance = entropy - floor if entropy else max(first, default=math.nan)
@@ -58,7 +59,8 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
 
 
 def _of_train(train: np.ndarray, chance: float) -> dict[str, float]:
-    smooth, last = smoothed(train), _last_fifth(len(train))
+    smooth = smoothed(train)
+    last = _last_fifth(len(train))
     fall = max(chance, train[0]) - smooth[-1]
     gain = smooth[last] - smooth[-1]
     part = (len(train) - 1 - last) / len(train)
@@ -72,9 +74,11 @@ def _of_train(train: np.ndarray, chance: float) -> dict[str, float]:
 
 
 def _of_val(val: np.ndarray, epochs: np.ndarray, chance: float, count: int) -> dict[str, float]:
-    smooth, last = smoothed(val), _last_fifth(len(val))
+    smooth = smoothed(val)
+    last = _last_fifth(len(val))
     best = int(smooth.argmin())
-    fall, left = max(chance, smooth[0]) - smooth[best], chance - smooth[-1]
+    fall = max(chance, smooth[0]) - smooth[best]
+    left = chance - smooth[-1]
     return {
         "val_best": float(smooth[best]),
         "val_best_epoch": float(epochs[best]),

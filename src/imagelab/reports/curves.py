@@ -83,7 +83,8 @@ def smoothed(values: np.ndarray, width: float | None = None) -> np.ndarray:
     if width < 0.5 or len(values) < 3:
         return values
     reach = np.arange(-int(4 * width), int(4 * width) + 1)
-    bell, known = np.exp(-0.5 * (reach / width) ** 2), np.isfinite(values)
+    bell = np.exp(-0.5 * (reach / width) ** 2)
+    known = np.isfinite(values)
     total = np.convolve(np.where(known, values, 0), bell)[len(reach) // 2 :][: len(values)]
     weight = np.convolve(known.astype(float), bell)[len(reach) // 2 :][: len(values)]
     return np.where(known, total / np.maximum(weight, 1e-300), np.nan)

@@ -59,7 +59,8 @@ def key_figures(results: Node, curves: Curves, found: Predictions | None) -> lis
         found: What it says of the images of a split; None: nothing.
     """
     figures = [*_of_training(curves), *_of_split(found), *_of_test(results)]
-    best, seconds = results.get("best") or {}, results.get("train_seconds")
+    best = results.get("best") or {}
+    seconds = results.get("train_seconds")
     if best.get("epoch") is not None:
         value = f"{best['monitor']} {best['value']:.4g}"
         figures.append(Figure("best epoch", f"{best['epoch'] + 1} of {results['epochs']}", value))
@@ -86,7 +87,8 @@ def _note(finding: Finding) -> str:
 def _of_split(found: Predictions | None) -> list[Figure]:
     if found is None or not len(found.labels):
         return []
-    right, images = int((found.predicted == found.labels).sum()), len(found.labels)
+    right = int((found.predicted == found.labels).sum())
+    images = len(found.labels)
     low, high = wilson(right, images)
     note = f"{right:,} of {images:,} images; 95% interval {low:.1%} to {high:.1%}"
     return [Figure(f"accuracy on {found.split}", f"{right / images:.1%}", note)]

@@ -56,7 +56,8 @@ def gradient_record(curves: Curves) -> list[Finding]:
     norms = curves.norms[np.isfinite(curves.norms)]
     if not len(norms):
         return []
-    middle, most = float(np.median(norms)), float(norms.max())
+    middle = float(np.median(norms))
+    most = float(norms.max())
     spiky = most > SPIKE * middle and len(norms) >= 10
     return [
         Finding(
@@ -72,7 +73,8 @@ def gradient_record(curves: Curves) -> list[Finding]:
 
 def accuracy_record(found: Predictions) -> Finding:
     """The accuracy, with what so few images leave open."""
-    hits, total = int((found.predicted == found.labels).sum()), len(found.labels)
+    hits = int((found.predicted == found.labels).sum())
+    total = len(found.labels)
     low, high = wilson(hits, total)
     return Finding(
         name=f"accuracy on {found.split}",
@@ -90,7 +92,8 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Finding]:
     rows = [row for row in per_class(counts) if not math.isnan(row.recall)]
     if not pairs or not rows:
         return []
-    weak, pair = min(rows, key=lambda row: row.recall), pairs[0]
+    weak = min(rows, key=lambda row: row.recall)
+    pair = pairs[0]
     low, high = weak.recall_interval
     given, taken = found.classes[pair.given], found.classes[pair.predicted]
     return [
@@ -143,7 +146,9 @@ def failed_record(what: str, error: object) -> Finding:
 def facts_of(results: dict[str, Any]) -> Finding:
     """How the run ended."""
     best = results.get("best") or {}
-    epoch, value, told = best.get("epoch"), best.get("value"), str(results.get("error") or "")
+    epoch = best.get("epoch")
+    value = best.get("value")
+    told = str(results.get("error") or "")
     if epoch is not None and value is not None:
         told = f"Best epoch {epoch + 1} of {results['epochs']}: {best['monitor']} {value:.4f}. {told}".strip()
     status = results.get("status", "still running, or killed")

@@ -128,7 +128,9 @@ def _unseen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
 
 
 def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
-    chance, end, best = e["chance"], e["train_end"], e["val_best"]
+    chance = e["chance"]
+    end = e["train_end"]
+    best = e["val_best"]
     if best <= 0.9 * chance or min(e["val_median"], max(end, best)) <= CHANCE * chance:
         return None
     if end < 0.8 * chance and not facts.mixed:
@@ -185,7 +187,9 @@ def _apart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
 def _fallen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if "val_accuracy" not in e or e["epochs"] < FEW:
         return None
-    best, end, epoch = e["val_accuracy_best"], e["val_accuracy"], e["val_accuracy_best_epoch"]
+    best = e["val_accuracy_best"]
+    end = e["val_accuracy"]
+    epoch = e["val_accuracy_best_epoch"]
     before, now = e["train_accuracy_then"], e["train_accuracy"]
     fell = epoch < LATE * e["epochs"] and best - end > max(LOST, NOISY * e["val_accuracy_noise"])
     if fell and 1 - now < FEWER * (1 - before):

@@ -51,9 +51,13 @@ class CosineRestarts(Schedule):
 
     def _cycle(self, t: float) -> tuple[int, float]:
         """The number of completed cycles at t, and the completed share of the current one."""
-        done, start, length = 0, 0.0, self.first_cycle
+        done = 0
+        start = 0.0
+        length = self.first_cycle
         while t >= start + length - 1e-12:  # sums of shares are off by a rounding
-            done, start, length = done + 1, start + length, length * self.multiplier
+            done += 1
+            start += length
+            length *= self.multiplier
         return done, max(t - start, 0.0) / length
 
 

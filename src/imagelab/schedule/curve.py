@@ -88,7 +88,8 @@ def expect(name: str, value: object, holds: bool, expected: str) -> None:
 
 def _progress(step: int, warmup: int, pace: Pace, history: History) -> Progress:
     steps = max(pace.total - warmup, 1)
-    done, epoch = min(step - warmup, steps), pace.epoch(step)
+    done = min(step - warmup, steps)
+    epoch = pace.epoch(step)
     return Progress(
         t=done / steps,
         e=epoch - pace.epoch(warmup),

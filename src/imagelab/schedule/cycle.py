@@ -56,8 +56,10 @@ class OneCycle(Schedule):
         expect("final_div_factor", self.final_div_factor, self.final_div_factor >= 1, ">= 1")
 
     def curve(self, at: Progress) -> float:
-        first, last = 1 / self.div_factor, 1 / (self.div_factor * self.final_div_factor)
-        peak, end = self.pct_start * at.steps - 1, at.steps - 1
+        first = 1 / self.div_factor
+        last = 1 / (self.div_factor * self.final_div_factor)
+        peak = self.pct_start * at.steps - 1
+        end = at.steps - 1
         step = min(at.step, end)
         if peak > 0 and step <= peak:
             return _half_cosine(first, 1.0, step / peak)

@@ -51,16 +51,23 @@ class Plateau(Schedule):
         >>> Plateau(monitor="val/loss", mode="min", **rate).drops([3, 2, 2, 2, 2, 2])
         2
         """
-        best, stalled, resting, drops = math.inf if self.mode == "min" else -math.inf, 0, 0, 0
+        best = math.inf if self.mode == "min" else -math.inf
+        stalled = 0
+        resting = 0
+        drops = 0
         for value in values:
             if self._better(value, best):
-                best, stalled = value, 0
+                best = value
+                stalled = 0
             else:
                 stalled += 1
             if resting:
-                resting, stalled = resting - 1, 0
+                resting -= 1
+                stalled = 0
             if stalled > self.patience:
-                drops, resting, stalled = drops + 1, self.cooldown, 0
+                drops += 1
+                resting = self.cooldown
+                stalled = 0
         return drops
 
     def _better(self, value: float, best: float) -> bool:

@@ -45,7 +45,9 @@ class Bayes(Random):
         space: Node | None,
     ) -> None:
         super().__init__(trials=trials, seed=seed, space=space)
-        self.startup, self.prune, self.patience = startup, prune, patience
+        self.startup = startup
+        self.prune = prune
+        self.patience = patience
         self.study: Any = None
 
     def begin(self, folder: Path, ranges: Ranges, lower: bool) -> None:

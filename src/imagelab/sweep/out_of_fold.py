@@ -60,9 +60,11 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     member = opened([(folder, checkpoint)], None)[0]
-    cfg, known = here(files.read_config(folder), None), member.predictor
+    cfg = here(files.read_config(folder), None)
+    known = member.predictor
     data = data_of(cfg, {"preprocess": known.preprocess.to_dict(), "classes": known.classes}, "val")
-    size, device = min(data.batch_size, data.counts["val"]), device_of(cfg["trainer"])
+    size = min(data.batch_size, data.counts["val"])
+    device = device_of(cfg["trainer"])
     said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
     labels = torch.from_numpy(data.splits["val"].labels)
     screen.release()

@@ -28,7 +28,8 @@ class Prune(Callback):
 
     def __init__(self, *, trial: str, monitor: str, lower: bool, epochs: int) -> None:
         number, name, patience, file = trial.split(":", 3)
-        self.monitor, self.hopeless = monitor, False
+        self.monitor = monitor
+        self.hopeless = False
         pruner = pruner_of(name, int(patience), epochs)
         self.trial = known_trial(open_study(Path(file), lower, pruner), int(number))
 

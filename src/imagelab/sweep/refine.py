@@ -36,7 +36,9 @@ class Refine(Random):
             raise Problem(f"sweep.best: wants a share above 0 and at most 1, got {best:g}")
         if coarse is None:
             raise Problem("from: sweep=refine goes on from another sweep; say from=FOLDER, or from=last")
-        self.coarse, self.best, self.epochs = Path(coarse), best, epochs
+        self.coarse = Path(coarse)
+        self.best = best
+        self.epochs = epochs
 
     def words(self) -> list[str]:
         return [f"trainer.max_epochs={self.epochs}"]

@@ -60,7 +60,9 @@ class Sweep:
     """
 
     def __init__(self, plan: Plan, words: list[str], folder: Path, here: Callable[[Trial], int]) -> None:
-        self.plan, self.folder, self.here = plan, folder, here
+        self.plan = plan
+        self.folder = folder
+        self.here = here
         self.ranges: dict[str, space.Range] = {}
         self.fixed: list[str] = []
         for override in map(parse_word, words):
@@ -90,7 +92,8 @@ class Sweep:
         return rows
 
     def _begin(self) -> None:
-        plan, shown = self.plan, {name.lstrip("+"): found.text() for name, found in self.ranges.items()}
+        plan = self.plan
+        shown = {name.lstrip("+"): found.text() for name, found in self.ranges.items()}
         content = {"typed": plan.typed, "choice": plan.choice, "fixed": self.fixed, "space": shown}
         started.begin(self.folder, content | {"monitor": plan.monitor, "lower": plan.lower})
         plan.search.begin(self.folder, self.ranges, plan.lower)

@@ -24,7 +24,8 @@ class Search:
 
     def __init__(self, *, space: Node | None) -> None:
         self.space = space
-        self.folder, self.lower = Path(), False
+        self.folder = Path()
+        self.lower = False
         self.ranges: dict[str, Range] = {}
 
     def words(self) -> list[str]:
@@ -51,7 +52,9 @@ class Search:
             ranges: All that is searched, by key.
             lower: Whether a smaller value of the monitored metric is the better one.
         """
-        self.folder, self.ranges, self.lower = folder, dict(ranges), lower
+        self.folder = folder
+        self.ranges = dict(ranges)
+        self.lower = lower
 
     def overrides(self, number: int) -> dict[str, str] | None:
         """The values of a trial by key; None where there are no more trials."""

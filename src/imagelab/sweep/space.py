@@ -144,7 +144,9 @@ def range_of(override: Override, where: str) -> Range | None:
 
 
 def _interval(value: IntervalSweep, where: str) -> Interval:
-    low, high, log = value.start or 0.0, value.end or 0.0, "log" in value.tags
+    low = value.start or 0.0
+    high = value.end or 0.0
+    log = "log" in value.tags
     whole = isinstance(low, int) and isinstance(high, int)
     if value.tags - {"log"}:
         raise Problem(f"{where}: the only tag of a range is log, got {', '.join(sorted(value.tags))}")

@@ -46,7 +46,8 @@ def read(folder: Path) -> tuple[list[Row], str]:
     columns = list(lines[0]) if lines else []
     tests = [name for name in columns if name.startswith("test/")]
     rest = [name for name in columns if name not in (*FIRST, *LAST, *tests)]
-    monitor, keys = rest[-1] if rest else "", rest[:-1]
+    monitor = rest[-1] if rest else ""
+    keys = rest[:-1]
     return [_row(line, keys, monitor, tests, folder) for line in lines], monitor
 
 

@@ -35,7 +35,10 @@ class Autoencoder:
             raise Problem(f"task.noise: wants 0 or more, such as 0.3, got {noise}")
         if width < 1:
             raise Problem(f"task.width: wants 1 or more, such as 64, got {width}")
-        self.noise, self.channels, self.in_channels, self.size = noise, width, in_channels, size
+        self.noise = noise
+        self.channels = width
+        self.in_channels = in_channels
+        self.size = size
 
     def head(self, features: int) -> nn.Module:
         """(B, features) -> (B, C * H * W)."""

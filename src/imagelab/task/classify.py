@@ -34,7 +34,8 @@ class Classify(nn.Module):
                 f"{', '.join(classes)}; say task=autoencoder or task=simclr to learn without labels"
             )
         super().__init__()
-        self.criterion, self.kept = loss, len(classes)
+        self.criterion = loss
+        self.kept = len(classes)
 
     def head(self, features: int) -> None:
         """The network's own last layer makes the logits."""

@@ -33,7 +33,9 @@ class SimCLR:
             raise Problem(f"task.temperature: wants more than 0, such as 0.2, got {temperature}")
         if dim < 2:
             raise Problem(f"task.dim: wants 2 or more, such as 128, got {dim}")
-        self.temperature, self.dim, self.batch = temperature, dim, batch
+        self.temperature = temperature
+        self.dim = dim
+        self.batch = batch
         self.kept = 2 * dim
 
     def head(self, features: int) -> nn.Module:

@@ -133,7 +133,8 @@ def _growth(stats: Mapping[str, Mapping[str, float]]) -> Iterator[Finding]:
     hidden = [(layer, values["std"]) for layer, values in stats.items() if "std" in values][:-1]
     if len(hidden) < 2 or hidden[0][1] <= 0:
         return
-    (first, before), (last, after) = hidden[0], hidden[-1]
+    first, before = hidden[0]
+    last, after = hidden[-1]
     ratio = after / before
     for status in STATUSES:
         low, high = GROWTH[status]

@@ -68,7 +68,8 @@ class TimeSpent(Callback):
         return {"seconds": dict(self.seconds), "batches": self.batches, "sampled": dict(self.sampled)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.seconds, self.batches = dict(state_dict["seconds"]), state_dict["batches"]
+        self.seconds = dict(state_dict["seconds"])
+        self.batches = state_dict["batches"]
         self.sampled = dict(state_dict["sampled"])
 
     def shares(self, total: float) -> dict[str, float]:
@@ -92,7 +93,8 @@ class TimeSpent(Callback):
 
     def _read_events(self) -> None:
         """Take the times of the step that was timed before, which has long ended, and forget its marks."""
-        events, self.events = self.events, []
+        events = self.events
+        self.events = []
         if not events or not events[-1][1].query():
             return
         for (_, before), (phase, after) in pairwise(events):
@@ -105,7 +107,8 @@ def shares(state: dict[str, Any], total: float) -> dict[str, float]:
 
     On a GPU data are fetched while it computes: only the waiting that its work does not cover counts.
     """
-    seconds, sampled = dict(state["seconds"]), state["sampled"]
+    seconds = dict(state["seconds"])
+    sampled = state["sampled"]
     if sampled["batches"]:
         each = state["batches"] / sampled["batches"]
         seconds |= {phase: sampled[phase] * each for phase in IN_STEP}

@@ -53,8 +53,11 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
 
 def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     """What the screen says before a run begins."""
-    data, trainer, classifier = parts.data, parts.trainer, parts.classifier
-    plan, own = classifier.pace, cfg["optimizer"]
+    data = parts.data
+    trainer = parts.trainer
+    classifier = parts.classifier
+    plan = classifier.pace
+    own = cfg["optimizer"]
     device = trainer.strategy.root_device.type
     note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"
     return opening(

@@ -42,7 +42,8 @@ class StepLog(Callback):
     def _norm(self, pl_module: Any) -> dict[str, float]:
         if self.norm is None:
             return {}
-        norm, self.norm = float(self.norm), None
+        norm = float(self.norm)
+        self.norm = None
         if isinstance(pl_module.trainer.strategy, FSDPStrategy):  # each rank holds a part of the gradient
             norm = pl_module.across_ranks(norm**2, "sum") ** 0.5
         return {"grad_norm": norm}

@@ -48,7 +48,9 @@ class ActivationStats(Callback):
     def __init__(self, *, layers: int, every: int, folder: Path) -> None:
         refuse_less(f"trick.{NAME}.layers", layers, 2, 8)
         refuse_less(f"trick.{NAME}.every", every, 1, 50)
-        self.layers, self.every, self.folder = layers, every, folder
+        self.layers = layers
+        self.every = every
+        self.folder = folder
         self.names: list[str] = []
         self.due = False
         self.stats: activation_health.Stats = {}  # of the step that is looked at
@@ -85,7 +87,9 @@ class ActivationStats(Callback):
         )
         self.steps.append(trainer.global_step)
         self.found.append(found)
-        self.stats, self.before, self.due = {}, {}, False
+        self.stats = {}
+        self.before = {}
+        self.due = False
         pl_module.write(
             {f"activation/{layer}/{name}": v for layer, s in found.items() for name, v in s.items()}
         )

@@ -97,7 +97,8 @@ class GradientNoiseScale(Callback):
 
 def half_gradients(trainer: Trainer, module: Any, batch: Inputs) -> tuple[list[Tensor], list[Tensor]]:
     """The gradients of the mean losses of a batch's halves; the module stays as it is."""
-    precision, half = trainer.precision_plugin, len(batch.images) // 2
+    precision = trainer.precision_plugin
+    half = len(batch.images) // 2
     factor = HALF_SCALE if str(precision.precision) == "16-mixed" else 1.0
     weights = [weight for weight in module.net.parameters() if weight.requires_grad]
     found = []

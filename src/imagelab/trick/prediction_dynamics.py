@@ -42,7 +42,8 @@ class PredictionDynamics(Callback):
         refuse_less(f"trick.{NAME}.images", images, 1, 32)
         refuse_less(f"trick.{NAME}.every", every, 1, 20)
         self.images, self.every = images, every
-        self.table, self.picture = folder / f"{NAME}.csv", folder / "images" / f"{NAME}.svg"
+        self.table = folder / f"{NAME}.csv"
+        self.picture = folder / "images" / f"{NAME}.svg"
         self.last: list[int] = []  # the classes predicted when last looked
         self.places = np.empty(0, np.int64)
         self.pixels, self.labels = torch.empty(0), torch.empty(0)

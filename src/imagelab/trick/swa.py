@@ -41,7 +41,9 @@ class SWA(WeightAverage):
         if bn_batches < 1:
             raise Problem(f"trick.swa.bn_batches: wants 1 batch or more, got {bn_batches}")
         super().__init__()
-        self.start, self.bn_batches, self.seed = start, bn_batches, seed
+        self.start = start
+        self.bn_batches = bn_batches
+        self.seed = seed
 
     def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
         late = trainer.current_epoch + 1 >= self.start * (trainer.max_epochs or 1) - 1e-9

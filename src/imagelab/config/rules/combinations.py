@@ -88,7 +88,8 @@ def _mixing_needs_two(cfg: Node) -> Iterator[str]:
 
 def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
     for path, node in watchers(cfg).items():
-        metric, mode = str(node.get("monitor")), node.get("mode")
+        metric = str(node.get("monitor"))
+        mode = node.get("mode")
         if metric not in _watchable(cfg) + _averaged_metrics(cfg) or mode not in ("min", "max"):
             continue
         right = "min" if lower_is_better_of(cfg, metric) else "max"
@@ -144,7 +145,8 @@ def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
     if _target(cfg["optimizer"]) != "LBFGS":
         return
     trainer = cfg["trainer"]
-    batches, precision = trainer.get("accumulate_grad_batches") or 1, str(trainer.get("precision"))
+    batches = trainer.get("accumulate_grad_batches") or 1
+    precision = str(trainer.get("precision"))
     if batches > 1:
         yield (
             "trainer.accumulate_grad_batches: LBFGS asks for the loss of one batch several times "
@@ -189,7 +191,8 @@ def _device_is_there(cfg: Node) -> Iterator[str]:
         return
     import torch
 
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    cuda = torch.cuda.is_available()
+    mps = torch.backends.mps.is_available()
     if not {"gpu": cuda or mps, "cuda": cuda, "mps": mps}[device]:
         yield f"trainer.accelerator: wants {device}, torch sees none here; say trainer=auto or trainer=cpu"
 

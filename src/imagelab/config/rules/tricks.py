@@ -89,7 +89,8 @@ def _groups_are_made_here(cfg: Node) -> Iterator[str]:
 
 
 def _watchers_see_what_they_watch(cfg: Node) -> Iterator[str]:
-    strategy, task = str(cfg["trainer"].get("strategy")), target(cfg["task"])
+    strategy = str(cfg["trainer"].get("strategy"))
+    task = target(cfg["task"])
     for name in (name for kind in WATCHERS for name in _of(cfg, kind)):
         if "fsdp" in strategy or "deepspeed" in strategy:
             yield f"trick.{name}: looks at whole layers, which {strategy} has cut up; say trainer=ddp"

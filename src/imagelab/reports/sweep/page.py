@@ -43,7 +43,8 @@ def on_sweep(name: str | None, run: str | None, stem: str) -> None:
     sweep = read_sweep(folder)
     records = [*sweep_records(sweep), *fold_records(folder)]
     by_name = {one.name: one for one in records}
-    best, step = by_name.get("best"), by_name["next"]
+    best = by_name.get("best")
+    step = by_name["next"]
     value = best.value if best else {}
     verdict = (
         f"best {sweep.monitor} {value[sweep.monitor]:.4f}: {best.why}" if best else "no trial has finished."

@@ -65,7 +65,9 @@ class _Scale:
     """The axis of a parameter: of an interval its numbers, in logarithms where it was so; else its values."""
 
     def __init__(self, name: str, found: Range, x: float) -> None:
-        self.name, self.x, self.axis = name, x, None
+        self.name = name
+        self.x = x
+        self.axis = None
         if isinstance(found, Interval):
             self.axis = Axis(found.low, found.high, HEIGHT - BOTTOM, TOP, found.log)
             return

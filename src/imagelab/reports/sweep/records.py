@@ -49,7 +49,8 @@ def best(sweep: Sweep, row: Row) -> Finding:
     """The best trial, or of several that repeat each other, the best mean."""
     values, results = next(iter(sweep.setups.items()))
     if len(results) > 1:
-        found, told = {"trials": len(results), sweep.monitor: float(np.mean(results))}, _said(values)
+        found = {"trials": len(results), sweep.monitor: float(np.mean(results))}
+        told = _said(values)
         told += f": the mean of {len(results)} trials."
     else:
         tested = row.test.get(sweep.monitor.replace("val/", "test/"))
@@ -72,7 +73,8 @@ def at_the_edge(edge: Edge) -> Finding:
 
 def spread(sweep: Sweep) -> Finding:
     """How much trials differ that only repeat each other, and whether the best set-up's lead is more."""
-    setups, deviation = sweep.setups, pooled_deviation(sweep.setups)
+    setups = sweep.setups
+    deviation = pooled_deviation(sweep.setups)
     if deviation is None:
         return Finding(
             name="luck",
@@ -141,7 +143,8 @@ def repeat(sweep: Sweep) -> str:
 
 
 def _next(sweep: Sweep) -> tuple[str, str]:
-    folder, at_edge = shlex.quote(near(sweep.folder)), edges(sweep)
+    folder = shlex.quote(near(sweep.folder))
+    at_edge = edges(sweep)
     if any(row.status in (STOPPED, KILLED) for row in sweep.rows) or sweep.best is None:
         return "Go on: not every trial has come to its end.", _resume(sweep)
     if at_edge:

@@ -14,7 +14,7 @@ WORDS = [
     "data=digits",
     "augment=[flip]",
     "trainer=cpu",
-    "trainer.max_epochs=20",
+    "trainer.max_epochs=12",
     "trainer.log_every_n_steps=3",
     "data.batch_size=30",
 ]

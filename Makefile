@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 NAME ?=
+ROOM ?=
 DATA ?= $(or $(TMPDIR),/tmp)/imagelab-data
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 BIN := .venv/bin
@@ -16,7 +17,7 @@ STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | 
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types bench docs snapshots golden lock clean rename
+.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types bench docs snapshots golden lock clean rename remove
 
 help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,11 +28,15 @@ setup: $(STAMP)  ## Install everything into .venv (every other target does it by
 train: $(STAMP)  ## Train: make train ARGS="data=cifar10 model=resnet9"
 	@$(BIN)/imagelab train $(ARGS)
 
+# room: checks
 check: $(STAMP)  ## Sanity-check a run before you spend hours on it: make check ARGS="data=cifar10 fast=true"
 	@$(BIN)/imagelab check $(ARGS)
+# end
 
+# room: sweep
 sweep: $(STAMP)  ## Search hyperparameters: make sweep ARGS="sweep=random data=cifar10"
 	@$(BIN)/imagelab train -m $(ARGS)
+# end
 
 evaluate: $(STAMP)  ## Measure a run on its test split: make evaluate ARGS="run=last"
 	@$(BIN)/imagelab evaluate $(ARGS)
@@ -85,6 +90,9 @@ clean:  ## Remove caches and build products; runs, data and .venv stay
 
 rename: $(STAMP)  ## Give the package another name: make rename NAME=birds
 	@$(BIN)/python scripts/rename.py $(NAME)
+
+remove: $(STAMP)  ## Take a room or a choice out: make remove ROOM=inspection, ROOM=trick/ema
+	@$(BIN)/python -m scripts.remove $(ROOM)
 
 define PYTHON_IS_NEW_ENOUGH
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

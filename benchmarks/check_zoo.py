@@ -1,3 +1,4 @@
+# room: checks
 """Which check finds which bug: `python -m benchmarks.check_zoo` writes the table of docs/howto/check.md.
 
 Every bug is planted into two kinds of runs (`tests/zoo.py`), and all checks look at each. About ten minutes.

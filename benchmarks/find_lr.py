@@ -1,3 +1,4 @@
+# room: finders
 """How good the rate is that `imagelab find_lr` suggests, against the best rate of a grid and other rules.
 
     .venv/bin/python benchmarks/find_lr.py --data FOLDER

@@ -1,3 +1,4 @@
+# room: finders
 """The tasks on which `benchmarks/find_lr.py` looks at suggested learning rates."""
 
 import tempfile

@@ -1,3 +1,4 @@
+# room: inspection
 """CPU seconds and peak memory of `imagelab inspect` on CIFAR-10 as 60,000 JPEG files; the copies found.
 
 python benchmarks/inspect_cifar10.py FOLDER [KNOWN.csv]

@@ -1,3 +1,4 @@
+# room: checks
 """Runs that would begin, sound ones, for the checks to say nothing against, and for bugs to be planted in."""
 
 import atexit

@@ -1,3 +1,4 @@
+# room: checks
 """Bugs to plant into the parts of a run, each with the check that has to find it."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# room: checks
 """Networks, modules and optimizers with a mistake each, to put around or in place of sound ones."""
 
 import numpy as np

@@ -13,12 +13,12 @@ COMMANDS = {
     "train": ("train", "check the config, fit, test with the best weights"),
     "evaluate": ("evaluate", "measure a finished run on one of its splits"),
     "predict": ("predict", "predict the classes of a file, folder or glob"),
-    "inspect": ("inspect_data", "examine the data before training"),
-    "check": ("check", "sanity-check a run before you spend hours on it"),
-    "find_lr": ("find_lr", "find a learning rate by a range test"),
-    "find_batch": ("find_batch", "find the largest batch that fits, and the fastest"),
-    "report": ("report", "read the curves of a run, or compare the runs of a sweep"),
-    "export": ("export", "write a file to deploy, and verify it"),
+    "inspect": ("inspect_data", "examine the data before training"),  # room: inspection
+    "check": ("check", "sanity-check a run before you spend hours on it"),  # room: checks
+    "find_lr": ("find_lr", "find a learning rate by a range test"),  # room: finders
+    "find_batch": ("find_batch", "find the largest batch that fits, and the fastest"),  # room: finders
+    "report": ("report", "read the curves of a run, or compare the runs of a sweep"),  # room: reports
+    "export": ("export", "write a file to deploy, and verify it"),  # room: exporting
 }
 
 

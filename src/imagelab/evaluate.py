@@ -47,9 +47,9 @@ def start(cfg: Node, _: Path) -> float:
     from imagelab.evaluation.average import average
     from imagelab.evaluation.members import asked
     from imagelab.evaluation.once import once
-    from imagelab.sweep.started import existing
+    from imagelab.sweep.started import existing  # room: sweep
 
-    if cfg["sweep"] == "last":
+    if cfg["sweep"] == "last":  # room: sweep
         cfg = cfg | {"sweep": str(existing("last", "sweep"))}
     for key in ("batch_size", "snapshots"):
         if cfg[key] is not None and cfg[key] < 1:

@@ -13,7 +13,7 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config.schema import Node
-from imagelab.exporting.formats import is_exported, opened
+from imagelab.exporting.formats import is_exported, opened  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs import find
 from imagelab.terminal import screen
@@ -51,8 +51,9 @@ def start(cfg: Node, _: Path) -> None:
 
 def found(run: str) -> Path:
     """The folder of a run, or an exported file."""
-    path = Path(run).expanduser()
-    return path if is_exported(path) else find.existing(run)
+    if is_exported(Path(run)):  # room: exporting
+        return Path(run).expanduser()
+    return find.existing(run)
 
 
 def pictures(source: str) -> list[Path]:
@@ -115,7 +116,9 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     from imagelab.predictor import Predictor
 
     screen.keep(Path(os.devnull))
-    predictor = opened(run) if is_exported(run) else load(run)
+    read = load
+    read = opened if is_exported(run) else load  # room: exporting
+    predictor = read(run)
     if not isinstance(predictor, Predictor):
         if tta:
             raise Problem(f"tta: {run} takes images in one form only; leave it out, or say run=FOLDER")

@@ -22,7 +22,7 @@ class Report:
     """The root keys of configs/report.yaml."""
 
     run: str | None
-    sweep: str | None
+    sweep: str | None  # room: sweep
     split: Literal["train", "val", "test"] | None
     checkpoint: Literal["best", "last"]
     weights: str | None
@@ -40,12 +40,12 @@ def start(cfg: Node, _: Path) -> None:
     from imagelab.logger.reporting import loggers_of
     from imagelab.reports.of_run import STEM, predictions, results_of, write
 
-    if cfg["sweep"] is not None or cfg["run"] is None:
+    if cfg["sweep"] is not None or cfg["run"] is None:  # room: sweep
         from imagelab.reports.sweep.page import on_sweep
 
         on_sweep(cfg["sweep"], cfg["run"], STEM)
         return
-    folder = find.existing(cfg["run"])
+    folder = find.existing(str(cfg["run"]))
     found, why_not = None, ""
     if cfg["split"] is not None:
         try:

@@ -137,7 +137,7 @@ def test_watch_cost_measures_every_trick(script, tmp_path, monkeypatch):
     assert all(float(cells[-1].rstrip("%")) >= 0 for cells in found)
 
 
-def test_check_zoo_writes_its_table_into_the_page(script, tmp_path, monkeypatch):
+def test_check_zoo_writes_its_table_into_the_page(script, tmp_path, monkeypatch):  # room: checks
     zoo = script("check_zoo")
     from tests import zoo_bugs
 
@@ -178,7 +178,9 @@ def test_transfer_does_the_run_that_is_missing_and_writes_the_table(script, imag
     assert (tmp_path / "kept" / "ten_classes" / "results.json").is_file()
 
 
-def test_find_lr_does_what_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
+def test_find_lr_does_what_is_missing_and_writes_the_table(  # room: finders
+    script, images, tmp_path, monkeypatch
+):
     find_lr, results = script("find_lr"), tmp_path / "benchmarks" / "results"
 
     def taken(line: str) -> bool:
@@ -212,7 +214,9 @@ def test_averaging_trains_evaluates_and_writes_the_table(script, images, tmp_pat
     assert all(0 <= float(cells[2]) <= 100 for cells in found)
 
 
-def test_inspect_cifar10_measures_the_command(script, images, tmp_path, monkeypatch, capsys):
+def test_inspect_cifar10_measures_the_command(  # room: inspection
+    script, images, tmp_path, monkeypatch, capsys
+):
     copy = images / "cifar10" / "test" / "cat" / "copy.jpg"
     shutil.copy(images / "cifar10" / "train" / "cat" / "0000.jpg", copy)
     known = tmp_path / "known.csv"

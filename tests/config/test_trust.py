@@ -20,7 +20,7 @@ from imagelab.config import menu
 from imagelab.config.trust import VARIABLE, refuse_untrusted_words, take_words, trusted, trusting
 from imagelab.problem import Problem
 from imagelab.runs import files
-from imagelab.sweep import started
+from imagelab.sweep import started  # room: sweep
 from tests import in_process
 
 HERE = Path(__file__).parent
@@ -69,13 +69,13 @@ def test_what_could_run_code_is_not_trusted_in_any_carrier(target, canary, tmp_p
         )
         (tmp_path / place).mkdir()
         (tmp_path / place / files.CONFIG).write_text(yaml.safe_dump(config | {"model": model}))
-        sweep = {"typed": [], "choice": model, "fixed": [], "space": {}, "monitor": "val/loss"}
-        (tmp_path / place / started.FILE).write_text(yaml.safe_dump(sweep))
+        sweep = {"typed": [], "choice": model, "fixed": [], "space": {}, "monitor": "val/loss"}  # room: sweep
+        (tmp_path / place / started.FILE).write_text(yaml.safe_dump(sweep))  # room: sweep
         for look in (
             lambda path=checkpoint: imagelab.load(path),
             lambda path=weights: imagelab.load(path),
             lambda path=tmp_path / place: files.read_config(path),
-            lambda path=tmp_path / place: started.read(path),
+            lambda path=tmp_path / place: started.read(path),  # room: sweep
         ):
             with pytest.raises(Problem, match="could run any code") as refused:
                 look()
@@ -178,10 +178,12 @@ def test_trust_is_given_by_name_and_for_as_long_as_asked(monkeypatch):
 def test_the_words_of_a_strangers_sweep_cannot_run_code(word, tmp_path):
     with pytest.raises(Problem, match="could run any code"):
         refuse_untrusted_words([word], "sweep.yaml")
+    # room: sweep
     content = {"typed": [word], "choice": None, "fixed": [], "space": {}, "monitor": "val/loss"}
     (tmp_path / started.FILE).write_text(yaml.safe_dump(content))
     with pytest.raises(Problem, match="could run any code"):
         started.read(tmp_path)
+    # end
 
 
 def test_ordinary_words_of_a_sweep_pass():

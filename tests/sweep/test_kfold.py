@@ -66,7 +66,7 @@ def test_the_predictions_are_those_of_each_run_s_own_report(digits):
                 assert sum(float(row[str(digit)]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
 
 
-def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):
+def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):  # room: inspection
     from imagelab.inspection.collection import collect
     from imagelab.inspection.given_predictions import given_predictions
 

@@ -31,8 +31,8 @@ class Run:
     trick: Choices
     trainer: Choice
     logger: Choices
-    sweep: Choice | None
-    launcher: Choice
+    sweep: Choice | None  # room: sweep
+    launcher: Choice  # room: sweep
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:

@@ -21,8 +21,8 @@ LIGHTNINGS = {
         "say trick=[batch_growth]"
     ),
     "BatchSizeFinder": (
-        "it would change the batch size that the config says, to one without room to spare; run imagelab "
-        "find_batch with the same words, then say data.batch_size=N"
+        "it would change the batch size that the config says, to one without room to spare"
+        "; run imagelab find_batch with the same words, then say data.batch_size=N"  # room: finders
     ),
     "StochasticWeightAveraging": "it gives all parameter groups one rate; say trick=[swa]",
     "WeightAveraging": "its average is not what is validated and saved here; say trick=[ema]",

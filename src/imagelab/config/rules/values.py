@@ -54,14 +54,14 @@ def _fractions_are_shares(cfg: Node) -> Iterator[str]:
 
 def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
     folds, fold = cfg["data"].get("folds"), cfg["data"].get("fold")
-    if "sweep" in cfg and cfg["sweep"] and cfg["sweep"]["_target_"].endswith(".KFold"):
+    if "sweep" in cfg and cfg["sweep"] and cfg["sweep"]["_target_"].endswith(".KFold"):  # room: sweep
         return  # which holds out each in turn
     if folds is None and fold is not None:
         yield f"data.fold: {fold} of how many? Say data.folds=5, too"
     elif isinstance(folds, int) and fold is None:
         yield (
-            f"data.fold: say which of the {folds} is held out, 0 to {folds - 1}; or let each be, in turn: "
-            f"imagelab train -m sweep=kfold data.folds={folds}"
+            f"data.fold: say which of the {folds} is held out, 0 to {folds - 1}"
+            f"; or let each be, in turn: imagelab train -m sweep=kfold data.folds={folds}"  # room: sweep
         )
     elif isinstance(folds, int) and isinstance(fold, int) and fold >= folds:
         yield f"data.fold: wants 0 to {folds - 1}, since data.folds={folds}, got {fold}"

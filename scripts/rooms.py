@@ -1,0 +1,173 @@
+"""What leaves the project with a room, or with a choice of a group: pure functions of all its files.
+
+To a room belong each folder of its name and what carries its marker (`scripts/markers.py`). What nothing
+reaches any more goes with it: modules, their tests, configs of commands, lines of pages that name them.
+"""
+
+import ast
+import re
+from functools import cache
+from typing import Any
+
+import yaml
+
+from scripts.markers import cut
+from scripts.trimming import mentions, page, trimmed
+
+ROOMS = ("checks", "exporting", "finders", "inspection", "reports", "sweep")
+PLACES = ("src/", "tests/", "configs/")
+OWN = re.compile(r"^(?:.*=)?((?:imagelab|hydra_plugins)(?:\.\w+)+)$")
+Files = dict[str, str]
+
+
+def choices(files: Files) -> list[str]:
+    """The choices that can come out, `group/choice`: all but the defaults."""
+    needed = {f"{group}/{name}" for group, names in questions(files).items() for name in names}
+    found = {path[8:-5] for path in files if re.fullmatch(r"configs/\w+/\w+\.yaml", path)}
+    return sorted(found - needed)
+
+
+def without(files: Files, room: str) -> Files:
+    """The contents of the files that are left when a room or a choice has gone."""
+    left = {path: text for path, text in files.items() if not belongs(path, room)}
+    left = {path: kept for path, text in left.items() if (kept := cut(path, text, room)) is not None}
+    left = unchosen(left, *room.split("/")) if "/" in room else left
+    groups = [f"configs/{group}/" for group in questions(files).keys() - questions(left).keys()]
+    left = {path: text for path, text in left.items() if not path.startswith(tuple(groups))}
+    words = commands(files).keys() - commands(left).keys()
+    gone = {f"configs/{word}.yaml" for word in words} | reached(files) - reached(left)
+    gone |= {mirrored(path) for path in gone | files.keys() - left.keys()}
+    left = {path: text for path, text in left.items() if path not in gone}
+    homes = {path.rpartition("/")[0] for path in left if path.endswith(".py")}
+    left = {
+        path: text for path, text in left.items() if path[:4] != "src/" or path.rpartition("/")[0] in homes
+    }
+    left["pyproject.toml"] = layered(left["pyproject.toml"], set(modules(left)))
+    left["Makefile"] = re.sub(r"(?m)^\.PHONY: .*$", f".PHONY: {' '.join(targets(left))}", left["Makefile"])
+    said = [f"imagelab {word}" for word in words]
+    said += [f"make {name}" for name in targets(files) if name not in targets(left)]
+    named_in = mentions(files.keys() - left.keys(), said, room)
+    return {path: trimmed(text, named_in) if page(path) else text for path, text in left.items()}
+
+
+def belongs(path: str, room: str) -> bool:
+    """Whether a file is a room's by its place.
+
+    >>> belongs("src/imagelab/reports/sweep/page.py", "sweep"), belongs("configs/trick/ema.yaml", "trick/ema")
+    (True, True)
+    """
+    if "/" in room:
+        return path == f"configs/{room}.yaml"
+    return path.startswith(PLACES) and room in path.split("/")[:-1]
+
+
+def unchosen(files: Files, group: str, choice: str) -> Files:
+    """The files without the recipes that take a choice, and with no list of words that names it."""
+    kept = {path: text for path, text in files.items() if not _recipe(path, text, group, choice)}
+    listed = re.compile(rf"(?<=\b{group}=\[)[\w,]*\b{choice}\b[\w,]*(?=\])")
+
+    def rest(found: re.Match[str]) -> str:
+        return ",".join(name for name in found.group().split(",") if name != choice)
+
+    return {
+        path: listed.sub(rest, text) if path.endswith((".py", ".md")) else text for path, text in kept.items()
+    }
+
+
+def _recipe(path: str, text: str, group: str, choice: str) -> bool:
+    if not re.fullmatch(r"configs/(experiment|debug)/\w+\.yaml", path):
+        return False
+    entries = yaml.safe_load(text).get("defaults", [])
+    chosen = [entry[f"override /{group}"] for entry in entries if f"override /{group}" in entry]
+    return any(choice in names if isinstance(names, list) else choice == names for names in chosen)
+
+
+def questions(files: Files) -> dict[str, list[str]]:
+    """The groups that commands ask for, with their default choices."""
+    found: dict[str, list[str]] = {}
+    for path, text in files.items():
+        for entry in _defaults(text) if re.fullmatch(r"configs/\w+\.yaml", path) else []:
+            for group, names in entry.items() if isinstance(entry, dict) else []:
+                found.setdefault(group, []).extend(names if isinstance(names, list) else [names])
+    return found
+
+
+@cache
+def _defaults(text: str) -> list[Any]:
+    return yaml.safe_load(text).get("defaults", [])
+
+
+def commands(files: Files) -> dict[str, str]:
+    """The words of `imagelab COMMAND`, each with its module."""
+    tree = ast.parse(files["src/imagelab/cli.py"])
+    found = next(
+        n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "COMMANDS"
+    )
+    return {word: module for word, (module, _) in ast.literal_eval(found).items()}
+
+
+def targets(files: Files) -> list[str]:
+    """The targets of make that `make help` lists."""
+    return re.findall(r"(?m)^([a-z-]+):.*##", files["Makefile"])
+
+
+def modules(files: Files) -> dict[str, str]:
+    """The modules of the package by name, each with its file."""
+    paths = [path for path in files if path.startswith("src/") and path.endswith(".py")]
+    return {path[4:-3].removesuffix("/__init__").replace("/", "."): path for path in paths}
+
+
+def reached(files: Files) -> set[str]:
+    """The files of all modules that a command, a config or a script needs, lazy imports counted."""
+    known = modules(files)
+    waiting = {f"imagelab.{module}" for module in ("cli", *commands(files).values())}
+    for path, text in files.items():
+        waiting |= named(text) if path.startswith("scripts/") and path.endswith(".py") else set()
+        waiting |= set(re.findall(r"imagelab(?:\.\w+)+", text)) if path.startswith("configs/") else set()
+    found: set[str] = set()
+    while waiting:
+        parts = waiting.pop().split(".")
+        prefixes = {".".join(parts[:end]) for end in range(1, len(parts) + 1)} & known.keys() - found
+        found |= prefixes
+        waiting |= {name for prefix in prefixes for name in named(files[known[prefix]])}
+    return {known[name] for name in found}
+
+
+@cache
+def named(text: str) -> set[str]:
+    """What Python code names of the package: by imports, and by strings such as `_target_`s."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= set(OWN.findall(node.value))
+    return found
+
+
+def mirrored(path: str) -> str:
+    """The tests of a module.
+
+    >>> mirrored("src/imagelab/task/simclr.py")
+    'tests/task/test_simclr.py'
+    """
+    folder, _, name = path.removeprefix("src/imagelab/").rpartition("/")
+    return "/".join(part for part in ("tests", folder, f"test_{name}") if part)
+
+
+def layered(text: str, known: set[str]) -> str:
+    r"""pyproject.toml with the layers of those modules only that are there.
+
+    >>> layered('layers = [\n    "checks | reports",\n]\n', {"imagelab.cli", "imagelab.reports"})
+    'layers = [\n    "reports",\n]\n'
+    """
+    head, start, rest = text.partition("layers = [\n")
+    block, end, tail = rest.partition("]\n")
+    lines = [
+        [name for name in line.strip(' ",').split(" | ") if f"imagelab.{name}" in known]
+        for line in block.splitlines()
+    ]
+    kept = "".join(f'    "{" | ".join(names)}",\n' for names in lines if names)
+    return head + start + kept + end + tail

@@ -1,0 +1,183 @@
+"""Rooms and choices come out, and what is left stands: its imports, lint, types, a run, its tests."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.markers import rooms_of
+from scripts.remove import main, tracked
+from scripts.rooms import ROOMS, Files, choices, commands, questions, without
+from scripts.trimming import mentions, trimmed
+
+ROOT = Path(__file__).parents[2]
+CHOICES = ["task/simclr", "trick/ema", "augment/mixup"]
+LEFT_TO_TEST = [  # what shows at once whether something is missing
+    "tests/test_structure.py",
+    "tests/test_documents.py",
+    "tests/test_makefile.py",
+    "tests/test_cli.py",
+    "tests/test_package.py",
+    "tests/config",
+    "tests/scripts/test_docs.py",
+]
+RUN = ["train", "trainer.max_epochs=1", "data.limit=100"]
+
+pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+
+
+@pytest.fixture(scope="module")
+def files() -> Files:
+    return tracked(ROOT)
+
+
+def names(files: Files) -> set[str]:
+    """All modules of the project, tests and scripts too."""
+    paths = [path for path in files if path.endswith(".py")]
+    return {path[:-3].removeprefix("src/").removesuffix("/__init__").replace("/", ".") for path in paths}
+
+
+def imported(text: str) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_import_of_what_is_left_leads_into_the_room(room: str, files: Files) -> None:
+    left = without(files, room)
+    gone = names(files) - names(left)
+    assert f"imagelab.{room}" in gone
+    lost = {path: imported(text) & gone for path, text in left.items() if path.endswith(".py")}
+    assert not {path: found for path, found in lost.items() if found}
+
+
+def test_the_room_takes_its_command_config_tests_pages_and_layer(files: Files) -> None:
+    left = without(files, "inspection")
+    assert commands(files).keys() - commands(left).keys() == {"inspect"}
+    for path in ("configs/inspect.yaml", "src/imagelab/inspect_data.py", "tests/test_inspect_data.py"):
+        assert path in files
+        assert path not in left
+    assert "docs/howto/inspect.md" not in left
+    assert "imagelab inspect" not in left["README.md"]
+    assert "inspection" not in left["pyproject.toml"]
+    assert '"reports | checks | exporting | finders"' in left["pyproject.toml"]
+
+
+def test_the_groups_of_a_room_go_with_their_choices(files: Files) -> None:
+    left = without(files, "sweep")
+    assert questions(files).keys() - questions(left).keys() == {"sweep", "launcher"}
+    assert not [path for path in left if path.startswith(("configs/sweep/", "configs/launcher/"))]
+    assert not [path for path in left if path.startswith("src/hydra_plugins/")]
+    assert "make sweep" not in left["Makefile"]
+
+
+def test_pages_that_nothing_else_draws_with_go_with_the_last_room_that_does(files: Files) -> None:
+    left = files
+    for room in ("checks", "finders", "inspection", "exporting", "sweep", "reports"):
+        left = without(left, room)
+    kept = {path for path in left if path.startswith("src/imagelab/pages/")}
+    assert "src/imagelab/pages/matrix.py" not in kept
+    assert "src/imagelab/pages/line_plot.py" in kept  # tricks that watch a run draw with it
+
+
+def test_a_choice_takes_its_module_its_tests_and_the_recipes_that_need_it(files: Files) -> None:
+    left = without(files, "trick/ema")
+    gone = files.keys() - left.keys()
+    assert {"configs/trick/ema.yaml", "src/imagelab/trick/ema.py", "tests/trick/test_ema.py"} <= gone
+    assert "configs/experiment/imagenet_resnet50.yaml" in gone
+    assert "src/imagelab/trick/weight_average.py" in left  # swa needs it
+    assert "trick=[ema]" not in left["README.md"]
+
+
+def test_defaults_are_needed(files: Files) -> None:
+    can = choices(files)
+    assert "trick/ema" in can
+    assert not {"data/digits", "model/small_cnn", "task/classify", "optimizer/adamw"} & set(can)
+
+
+def test_a_row_with_other_links_keeps_them() -> None:
+    gone = mentions(["docs/howto/check.md"], ["imagelab check"], "checks")
+    row = "| look | [check](howto/check.md), [inspect](howto/inspect.md) |\n"
+    assert trimmed(row, gone) == "| look | [inspect](howto/inspect.md) |\n"
+    assert trimmed("- [check](howto/check.md): find\n  bugs\n- [go](a.md)\n", gone) == "- [go](a.md)\n"
+    assert trimmed("```bash\nimagelab check\n```\n\nText\n", gone) == "Text\n"
+    assert trimmed("```\n  checks/ runs/\n```\n", gone) == "```\n  runs/\n```\n"
+
+
+def test_each_marker_names_a_room_or_a_choice(files: Files) -> None:
+    known = {*ROOMS, *choices(files)}
+    places = ("scripts/", "tests/scripts/test_remove.py", "docs/design.md")
+    strange = {
+        path: found
+        for path, text in files.items()
+        if not path.startswith(places)
+        and (found := {room for line in text.splitlines() for room in rooms_of(line)} - known)
+    }
+    assert not strange
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "ROOM=nothing cannot come out. These rooms can: checks, exporting, "),
+        (["training"], "ROOM=training cannot come out. "),
+        (["data/digits"], "So can each choice that is not the default of its group"),
+    ],
+)
+def test_what_cannot_come_out_is_refused(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words, ROOT) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project's files, also those that are not committed yet, in a repository of their own."""
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for path in [ROOT / line for line in listed if (ROOT / line).is_file()]:
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a copy", "--no-verify")
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def test_changes_that_are_not_committed_are_safe(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copy / "Makefile").write_text("sweep: x  ## mine\n")
+    assert main(["checks"], copy) == 2
+    assert "not committed" in capsys.readouterr().err
+    assert (copy / "src" / "imagelab" / "checks").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [*ROOMS, *CHOICES])
+def test_what_is_left_passes_lint_types_a_run_and_its_tests(room: str, copy: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
+    beside = Path(sys.executable).parent
+    for words in (
+        [sys.executable, "-m", "scripts.remove", room],
+        [str(beside / "ruff"), "check", "--no-cache"],
+        [str(beside / "ruff"), "format", "--check", "--no-cache"],
+        [str(beside / "lint-imports"), "--no-cache"],
+        [str(beside / "basedpyright"), "--pythonpath", sys.executable],
+        [sys.executable, "-m", "imagelab.train", *RUN],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not slow", *LEFT_TO_TEST],
+    ):
+        done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}{done.stderr[-2000:]}"

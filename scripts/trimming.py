@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 FENCES = {"```": "tree", "```bash": "command", "```sh": "command"}  # all others hold a file
 LINK = re.compile(r"(, )?\[[^]]*\]\(([^)]*)\)")
+PROSE = re.compile(r"\[([^]]*)\]\(([^)]*)\)")  # a link whose words stay
 ITEM = re.compile(r"( *)(?:[-*]|\d+\.) ")
 
 
@@ -48,6 +49,7 @@ def trimmed(text: str, gone: re.Pattern[str]) -> str:
     'Run:\n\n- it\n'
     """
     text = "".join(_left(kind, part, gone) for kind, part in _parts(text.splitlines(keepends=True)))
+    text = PROSE.sub(lambda found: found.group(1) if gone.search(found.group(2)) else found.group(), text)
     text = re.sub(r"^```\w*\n```\n\n?", "", text, flags=re.MULTILINE)
     text = re.sub(r"^\|.*\|\n\|[-|: ]+\|\n(?!\|)", "", text, flags=re.MULTILINE)
     return re.sub(r"^## .*\n\n+(?=## |\Z)", "", text, flags=re.MULTILINE)

@@ -25,7 +25,7 @@ LEFT_TO_TEST = [  # what shows at once whether something is missing
     "tests/config",
     "tests/scripts/test_docs.py",
 ]
-RUN = ["train", "trainer.max_epochs=1", "data.limit=100"]
+RUN = ["trainer.max_epochs=1", "data.limit=100", "data.batch_size=10"]
 
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 

@@ -47,7 +47,7 @@ def test_a_failed_check_ends_with_status_1_and_says_what_to_do(tmp_path):
     failed = [record for record in read(tmp_path / "out" / "check.json") if record.status == "FAIL"]
     assert [record.name for record in failed] == ["weight decay"]
     assert "optimizer.weight_decay=0.01" in failed[0].fix
-    assert said.out.splitlines()[-1].startswith("Failed: weight decay. Mend")
+    assert said.out.splitlines()[-1].startswith("Failed: weight decay. Fix")
 
 
 def test_a_mistake_in_the_words_is_refused_as_train_would(tmp_path):

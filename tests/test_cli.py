@@ -93,7 +93,7 @@ MISTAKES = {
     "optimizer.lr": "optimizer.lr: the words of a command are group=choice or key=value; this one has no =",
     "data.classes=[a": "data.classes=[a: cannot be read; special characters need quotes",
     "seed=${sead}": "seed: Interpolation key 'sead' not found",
-    "--lr=3": "--lr=3: no such flag; what a run does is said by group=choice and key=value",
+    "--lr=3": "--lr=3: no such flag; set options by group=choice and key=value",
 }
 
 

@@ -111,7 +111,7 @@ def test_a_class_built_on_lightning_s_finetuning_is_refused_before_it_trains(tmp
 
 
 def test_what_is_no_trick_is_named(tmp_path):
-    with pytest.raises(Problem, match=r"trick\.x: Fraction is no trick: neither a callback of Lightning nor"):
+    with pytest.raises(Problem, match=r"trick\.x: Fraction is not a trick; make it a Lightning callback"):
         built([*SHORT, "++trick.x._target_=fractions.Fraction"], tmp_path)
 
 

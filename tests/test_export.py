@@ -187,8 +187,8 @@ def test_a_file_that_says_something_else_is_removed(digits, tmp_path, monkeypatc
     right = safetensors.write
     monkeypatch.setattr(safetensors, "write", wrong)
     said = refused(digits, "format=safetensors", f"output={tmp_path}/wrong.safetensors", folder=tmp_path)
-    assert "the file does not say what the run says" in said
-    assert "more than tolerance=0.0001; it is removed" in said
+    assert "disagrees with the run" in said
+    assert "more than tolerance=0.0001. The file is removed" in said
 
 
 def test_no_number_is_no_agreement(digits, tmp_path, monkeypatch):
@@ -229,7 +229,7 @@ def test_damaged_and_foreign_files_are_said_to_be_so(digits, tmp_path, name):
     with pytest.raises(Problem, match=rf"cut{re.escape(name)} is damaged"):
         open_trusted(tmp_path / f"cut{name}")
     (tmp_path / f"foreign{name}").write_bytes(whole.replace(b"imagelab", b"imageIab"))
-    with pytest.raises(Problem, match=r"is damaged|does not say which classes it knows"):
+    with pytest.raises(Problem, match=r"is damaged|does not list its classes"):
         open_trusted(tmp_path / f"foreign{name}")
     with pytest.raises(Problem, match=rf"there is no such file; did you mean '.*cut{re.escape(name)}'"):
         open_trusted(tmp_path / f"cutt{name}")

@@ -109,10 +109,10 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "trainer=cpu trainer.strategy=ddpp": "Trainer refuses what the config says|strategy='ddpp'",
     "trainer.max_epochs=-1": "trainer.max_epochs: wants 1 or more, got -1",
     # folders
-    "hydra.run.dir=PLACE/run": "PLACE/run is the folder of another run; go on|resume=PLACE/run",
-    "hydra.run.dir=PLACE/fine": "PLACE/fine holds other files; a run wants a folder of its own",
-    "hydra.run.dir=PLACE/file": "PLACE/file is a file; a run wants a folder of its own",
-    "hydra.run.dir=PLACE/file/x": "The folder PLACE/file/x cannot be made",
+    "hydra.run.dir=PLACE/run": "PLACE/run is the folder of another run; resume|resume=PLACE/run",
+    "hydra.run.dir=PLACE/fine": "PLACE/fine holds other files|: hydra.run.dir=NEW",
+    "hydra.run.dir=PLACE/file": "PLACE/file is a file|: hydra.run.dir=NEW",
+    "hydra.run.dir=PLACE/file/x": "The folder PLACE/file/x cannot be created",
     "hydra.run.dir=a/b/c data.batch_size=5000": "data.batch_size: 5000 is more than",
     "hydra.run.dir=a/${seed} data.batch_size=5000": "data.batch_size: 5000 is more than",
     # going on
@@ -121,7 +121,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "resume=PLACE/nowhere": "resume=PLACE/nowhere is not the folder of a run",
     "resume=last": "resume=last: every run below logs/ has finished",
     "+resume=PLACE/nowhere": "resume=PLACE/nowhere is not the folder of a run",
-    "-m resume=PLACE/run": "resume goes on with one run, in its folder; leave out -m",
+    "-m resume=PLACE/run": "resume continues one run in its own folder; leave out -m",
 }
 
 

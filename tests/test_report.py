@@ -222,7 +222,7 @@ def test_a_report_that_fails_is_a_sentence_and_the_run_has_finished(tmp_path, mo
     monkeypatch.setattr(of_run, "write", broken)
     run = in_process.trained("debug=quick", folder=tmp_path)
     assert find.status(run) == "finished"
-    assert "There is no report: ValueError: no ink" in (run / "console.log").read_text()
+    assert "The report failed: ValueError: no ink" in (run / "console.log").read_text()
 
 
 def test_a_run_that_diverged_gets_its_report_too(tmp_path):

@@ -1,4 +1,4 @@
-"""From the config to the parts of a run."""
+"""Build the parts of a run from its config."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,14 +66,14 @@ def build(
     known: Node | None = None,
     callbacks: Sequence[lightning.Callback] = (),
 ) -> Parts:
-    """All parts of a run; mistakes in the data or the weights end here, as a Problem, before training.
+    """Build all parts of a run; mistakes in the data or weights raise a Problem here, before training.
 
     Args:
         cfg: The config of the run.
-        folder: Its folder.
-        stop: What Ctrl-C and SIGTERM set.
-        known: The card of the checkpoint to go on from: what the run once started from is not needed again.
-        callbacks: What a command adds to the run.
+        folder: Folder of the run.
+        stop: Request to stop, set by Ctrl-C and SIGTERM.
+        known: Card of the checkpoint to resume from; the weights the run started from are not needed again.
+        callbacks: Callbacks that a command adds to the run.
     """
     cfg, choice = chosen(cfg, known, build_data)
     if known:
@@ -102,7 +102,7 @@ def build(
 
 
 def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:
-    """What writes the checkpoints, and knows the best epoch."""
+    """Build the callback that writes checkpoints and picks the best epoch."""
     monitor = monitored(cfg)
     return Saver(
         folder=folder / "checkpoints",
@@ -114,7 +114,7 @@ def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:
 
 
 def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
-    """The data module; normalisation constants of pretrained weights where there are some."""
+    """Build the data module, with the normalisation constants of pretrained weights if there are any."""
     own, knobs = schema.split("data", cfg["data"])
     task = get_object(cfg["task"]["_target_"])
     source = make(own, seed=cfg["seed"], labelled=task.labelled)
@@ -129,15 +129,15 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
 
 
 def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
-    """The tricks by name, each a callback of Lightning or what `contracts.py` knows besides."""
+    """Build the tricks by name, each a Lightning callback or one of the kinds in `contracts.py`."""
     tricks = {name: make(node, **facts) for name, node in nodes.items()}
     for name, trick in tricks.items():
         if isinstance(trick, BaseFinetuning):
-            raise Problem(f"trick.{name}: built on BaseFinetuning of Lightning: {FINETUNING}.")
+            raise Problem(f"trick.{name}: built on Lightning's BaseFinetuning: {FINETUNING}.")
         if not isinstance(trick, lightning.Callback | Penalty | Rewire):
             raise Problem(
-                f"trick.{name}: {type(trick).__name__} is no trick: neither a callback of Lightning nor a "
-                "Penalty or Rewire (imagelab.contracts)."
+                f"trick.{name}: {type(trick).__name__} is not a trick; make it a Lightning callback, a "
+                "Penalty or a Rewire (imagelab.contracts)."
             )
     return tricks
 
@@ -145,14 +145,14 @@ def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
 def build_classifier(
     cfg: Node, data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]
 ) -> Classifier:
-    """The module to train."""
+    """Build the module to train."""
     size, channels = data.preprocess.size, data.in_channels
     net = build_net(cfg["model"], data.classes, channels, size, seed=cfg["seed"], sample=data.sample)
     task = build_task(cfg, data, trainer.world_size)
     set_head(net, task.head, in_channels=channels, size=size)
-    trainer.precision_plugin.convert_module(net)  # now, so that a checkpoint in 64 bits is read as one
+    trainer.precision_plugin.convert_module(net)  # now, so that a 64-bit checkpoint is loaded as one
     if cfg["trainer"]["compile"]:
-        net.compile()  # in place: the names of the weights stay
+        net.compile()  # in place, which keeps the names of the weights
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
@@ -172,22 +172,22 @@ def build_classifier(
         rewires=rewires,
     )
     for trick in rewires:
-        trick.rewired(net)  # tried now: training would only begin with it
+        trick.rewired(net)  # try it now, rather than at the first training step
     if isinstance(classifier, TransferClassifier) and isinstance(trainer.strategy, DDPStrategy):
-        # What is not moving yet has no gradient to wait for; Lightning says so by a strategy's name.
+        # Frozen stages have no gradients to wait for; Lightning sets this by the strategy's name.
         trainer.strategy._ddp_kwargs["find_unused_parameters"] = classifier.late
     return classifier
 
 
 def build_kind(cfg: Node, epochs: int) -> Callable[..., Classifier]:
-    """What makes the module to train: a plain classifier, or one whose stages move as `finetune` says."""
+    """Choose the class of the module: a plain classifier, or one whose stages train as `finetune` says."""
     if not tuning(cfg):
         return Classifier
     return partial(TransferClassifier, strategy=make(cfg["finetune"]), epochs=epochs)
 
 
 def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:
-    """What is learnt on so many devices."""
+    """Build the task for this number of devices."""
     return make(
         cfg["task"],
         loss=make(cfg["loss"], classes=data.classes),
@@ -199,7 +199,7 @@ def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:
 
 
 def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> Pace:
-    """The steps of the run, epoch by epoch."""
+    """Plan the steps of the run, epoch by epoch."""
     batches, limit = data.steps(trainer.world_size), trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
     window, epochs = trainer.accumulate_grad_batches, trainer.max_epochs or 1

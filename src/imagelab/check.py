@@ -2,7 +2,7 @@
 
 imagelab check data=cifar10 model=resnet9 fast=true
 
-Takes what `train` takes. Every check (`checks/`) is a function of the parts of the run and answers with a
+Takes what `train` takes. Every check (`checks/`) is a function of the parts of the run and returns a
 record; `checks/run.py` lists them. A FAIL makes the exit status 1.
 """
 
@@ -30,12 +30,12 @@ class Check(schema.Run):
 
 
 def main() -> None:
-    """Check a run that would begin."""
+    """Check a run before it starts."""
     launch.run_hydra(start, "check", Check)
 
 
 def start(cfg: Node, folder: Path) -> None:
-    """Write check.json and check.html into a new folder; end with exit status 1 where a check failed."""
+    """Write check.json and check.html into a new folder; end with exit status 1 if a check failed."""
     if not cfg["seconds"] > 0:
         raise Problem(f"seconds: wants a number above 0, got {cfg['seconds']:g}")
     from imagelab.checks.page import sections
@@ -63,12 +63,12 @@ def start(cfg: Node, folder: Path) -> None:
 
 
 def summary(records: list[finding.Finding]) -> str:
-    """What came out, in a sentence."""
+    """Sum up the records in one sentence."""
     failed = [one.name for one in records if one.status == "FAIL"]
     warned = [one.name for one in records if one.status == "WARN"]
     if failed:
-        return f"Failed: {', '.join(failed)}. Mend these before training."
-    return f"Nothing failed. Look at: {', '.join(warned)}." if warned else "Nothing speaks against training."
+        return f"Failed: {', '.join(failed)}. Fix these before training."
+    return f"Nothing failed. Look at: {', '.join(warned)}." if warned else "All checks passed."
 
 
 if __name__ == "__main__":

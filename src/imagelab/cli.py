@@ -1,4 +1,4 @@
-"""The command `imagelab`: find the command asked for, and hand over to it."""
+"""The command `imagelab`: find the requested command and run it."""
 
 import os
 import sys
@@ -23,10 +23,10 @@ COMMANDS = {
 
 
 def main() -> None:
-    """`imagelab COMMAND ...`: import the module of the command only, and run its `main`."""
+    """`imagelab COMMAND ...`: import only the module of that command and run its `main`."""
     known = {name: entry for name, entry in COMMANDS.items() if find_spec(f"imagelab.{entry[0]}")}
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    if run_to_join():  # Lightning repeats our words, less the command, to start the further ranks of a run
+    if run_to_join():  # Lightning starts the other ranks of a run with our words, minus the command
         name = "train"
     elif name in ("-h", "--help"):
         print(_overview(known))
@@ -44,12 +44,12 @@ def main() -> None:
 def _overview(known: dict[str, tuple[str, str]]) -> str:
     lines = [f"  imagelab {name:<12}{about}" for name, (_, about) in known.items()]
     return "\n".join(
-        ["Train image classifiers.", "", *lines, "", "imagelab COMMAND --help says what a command takes."]
+        ["Train image classifiers.", "", *lines, "", "imagelab COMMAND --help lists what a command takes."]
     )
 
 
 def _completed(known: dict[str, tuple[str, str]]) -> str:
-    """Shell completion: the command in the line to complete, which is taken out of that line."""
+    """Shell completion: return the command in the line to complete, and remove it from that line."""
     line = os.environ.get("COMP_LINE", "")
     before, name, after = [*line.split(maxsplit=2), "", "", ""][:3]
     if name in known and (after or line.endswith(" ")):

@@ -1,4 +1,4 @@
-"""What you implement to add a data set, an augmentation or a trick; the rest is a library's or a function.
+"""Define what you implement to add a data set, an augmentation, a task or a trick.
 
 Shapes: B images of a batch, C channels, H x W pixels, K classes.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-if TYPE_CHECKING:  # it takes 500 MB, and what looks at files only needs none of it
+if TYPE_CHECKING:  # torch takes 500 MB, and code that only reads files does not need it
     from torch import Tensor, nn
 
 
@@ -19,7 +19,7 @@ class Batch(NamedTuple):
 
     images: (B, C, H, W) uint8. labels: (B,) int64. keys: (B,) int64, the random key of each sample in this
     epoch (see randomness.py). index: (B,) int64, the place of each sample in its split.
-    epoch: The one its draws belong to. step: its place among the batches of the epoch.
+    epoch: The epoch that its draws belong to. step: its place among the batches of the epoch.
     """
 
     images: Tensor
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What the classifier sees; where there are several views of each image, first one of all, then the next.
+    """What the classifier sees; with several views per image, the first views of all images come first.
 
     images: (B, C, H, W) float, normalised. targets: (B,) int64, or (B, K) float after mixing.
     labels: (B,) int64, never mixed. index: (B,) int64.
@@ -71,7 +71,7 @@ class Photos(Images, Protocol):
         """The image at this place, (H, W, 3) uint8, upright.
 
         Args:
-            place: Of the image among these.
+            place: Position of the image among these.
             least: The smallest short side still needed, in pixels; None: full size.
         """
         ...
@@ -80,7 +80,7 @@ class Photos(Images, Protocol):
 class Source(Protocol):
     """A data set: `classes` in the order of the labels, and its splits.
 
-    `splits` has "train" and, where the data set comes with them, "val" and "test".
+    `splits` has "train" and, if the data set provides them, "val" and "test".
     """
 
     classes: list[str]
@@ -88,12 +88,12 @@ class Source(Protocol):
 
 
 class Task(Protocol):
-    """What is learnt from the images: the end of the network, the loss, and the metrics.
+    """What is learned from the images: the last layer of the network, the loss and the metrics.
 
     `net` maps images to outputs, with the weights that are asked for.
 
     labelled: Whether it takes labels. views: How often a batch shows each image, augmented anew each time.
-    kept: Numbers that `outputs` keeps of an image.
+    kept: Number of values that `outputs` keeps per image (for example the number of classes).
     """
 
     labelled: bool
@@ -101,11 +101,11 @@ class Task(Protocol):
     kept: int
 
     def head(self, features: int) -> nn.Module | None:
-        """What takes so many features in place of the network's last layer; None: that stays."""
+        """A layer that takes this many features and replaces the network's last one; None keeps that one."""
         ...
 
     def loss(self, net: Callable[[Tensor], Tensor], batch: Inputs) -> Tensor:
-        """Of a training batch, a scalar; all draws are torch's."""
+        """The loss of a training batch, a scalar; all draws are torch's."""
         ...
 
     def correct(self, outputs: Tensor, batch: Inputs) -> Tensor | None:
@@ -120,13 +120,13 @@ class Task(Protocol):
         ...
 
     def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """By name, of what was kept of a whole split; one of them is the `loss`."""
+        """Metrics by name, from the outputs kept for a whole split; one of them is `loss`."""
         ...
 
 
 @runtime_checkable
 class Augment(Protocol):
-    """An augmentation of single images: on the device of whole batches, in workers of one photo."""
+    """An augmentation of single images: of whole batches on the device, of single photos in workers."""
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> (B, C, H', W') uint8; all draws come from `randomness.uniform(keys, ...)`."""
@@ -162,7 +162,7 @@ class Mix(Protocol):
 class Penalty(Protocol):
     """A trick that adds a term to the loss; the term is logged as train/<name of the trick>.
 
-    strength: Factor of the term: what to change where it outweighs the rest of the loss, or hardly counts.
+    strength: Factor of the term; change it if the term outweighs the rest of the loss, or hardly counts.
     """
 
     strength: float

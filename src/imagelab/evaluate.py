@@ -65,10 +65,10 @@ def start(cfg: Node, _: Path) -> float:
 
 
 def place(cfg: Node, folders: list[Path]) -> Path:
-    """The folder to write into: as the user says; else of the sweep, of the one run, or a new one.
+    """The folder to write into: the one that the user names, else that of the sweep or run, or a new one.
 
     Raises:
-        Problem: It cannot be made.
+        Problem: It cannot be created.
     """
     from imagelab.runs.claim import new_folder
 
@@ -78,7 +78,7 @@ def place(cfg: Node, folders: list[Path]) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Problem(f"output={folder} cannot be made: {error.strerror or error}") from error
+        raise Problem(f"output={folder} cannot be created: {error.strerror or error}") from error
     return folder
 
 

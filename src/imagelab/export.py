@@ -1,4 +1,4 @@
-"""The command `export`: a finished run as one file to deploy, verified against the run itself.
+"""The command `export`: write a finished run to one file to deploy, verified against the run itself.
 
 imagelab export run=last format=onnx
 """
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def start(cfg: Node, _: Path) -> None:
-    """Write the file, labels.json and export.json beside it; nothing where the file says something else."""
+    """Write the file, with labels.json and export.json beside it; nothing if it disagrees with the run."""
     from imagelab.pages.finding_table import terminal_table
 
     folder = find.existing(cfg["run"])
@@ -52,10 +52,10 @@ def start(cfg: Node, _: Path) -> None:
 
 
 def wanted(cfg: Node, folder: Path) -> Path:
-    """Where the file shall stand.
+    """The path of the exported file.
 
     Raises:
-        Problem: It cannot stand there, or a number is out of range.
+        Problem: It cannot be written there, or a number is out of range.
     """
     ending = ENDINGS[cfg["format"]]
     if cfg["images"] < 1:
@@ -69,16 +69,16 @@ def wanted(cfg: Node, folder: Path) -> Path:
 
 
 def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
-    """Write the file once it is verified; what there is to say of it, and its card.
+    """Write the file once it is verified; return findings on it, and its card.
 
     Args:
-        cfg: Of the command.
-        folder: Of the run.
-        path: Where the file shall stand.
+        cfg: Config of the command.
+        folder: Folder of the run.
+        path: Path of the exported file.
 
     Raises:
         Problem: The run has no such checkpoint or weights, the format cannot express its network, a package
-            is missing, the file says something else than the run, or it cannot be written.
+            is missing, the file disagrees with the run, or it cannot be written.
     """
     from imagelab.checkpoints.card import card_of
     from imagelab.checkpoints.content import better, expect_classes
@@ -110,10 +110,10 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
 
 
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:
-    if not apart <= cfg["tolerance"]:  # no number is no agreement
+    if not apart <= cfg["tolerance"]:  # NaN is no agreement
         raise Problem(
-            f"format={cfg['format']}: the file does not say what the run says: on {source} a probability "
-            f"differs by {apart:.2g}, more than tolerance={cfg['tolerance']:g}; it is removed"
+            f"format={cfg['format']}: the exported file disagrees with the run: on {source} a probability "
+            f"differs by {apart:.2g}, more than tolerance={cfg['tolerance']:g}. The file is removed"
         )
     return Finding(
         name="agreement",

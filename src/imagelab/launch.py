@@ -1,4 +1,4 @@
-"""Words of the command line -> checked config -> Hydra -> command."""
+"""Turn the command line into a checked config and run the command through Hydra."""
 
 import functools
 import sys
@@ -29,17 +29,17 @@ INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a w
 
 @dataclass(frozen=True)
 class Application:
-    """A command that is ready for Hydra.
+    """A command, ready to run under Hydra.
 
     Args:
         task: What the command does.
         command: The name of its root config.
-        root: A dataclass: the root keys and their types.
+        root: Dataclass of the root keys and their types.
         wanted: The folder that `hydra.run.dir` names.
-        plan: What a sweep is to do; its sweeper reads it as `task.plan`.
-        held: Keys to set beside Hydra, which would take them for a group.
+        plan: Plan of the sweep; its sweeper reads it as `task.plan`.
+        held: Keys set after Hydra, which would mistake them for groups.
         check: Whether each job checks its config.
-        resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
+        resume: Function that resumes a trial of a sweep in this process: its folder and words -> exit status.
     """
 
     task: Task
@@ -62,9 +62,9 @@ def run_hydra(
     """Check the words of the command line, then call `task(config, run folder)` as a Hydra application.
 
     Args:
-        task: What the command does; its result is what a sweep compares.
+        task: What the command does; a sweep compares its return value.
         command: The root config, configs/<command>.yaml.
-        root: A dataclass, its keys and their types; None: those of a training run.
+        root: Dataclass of the root keys and their types; None: those of a training run.
         resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
         plan: Plans a sweep: its words, and a check of words -> the plan, and the words for Hydra; None:
             Hydra's own sweeper runs each combination.
@@ -81,14 +81,11 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
     args, unknown = parse_flags()
     if unknown:
         refusal.refuse(
-            [
-                f"{word}: no such flag; what a run does is said by group=choice and key=value"
-                for word in unknown
-            ]
+            [f"{word}: no such flag; set options by group=choice and key=value" for word in unknown]
         )
     words = args.overrides
     flags = [word for word in sys.argv[1:] if word not in words]
-    foreign = args.config_dir or args.config_path or args.config_name  # then each job checks for itself
+    foreign = args.config_dir or args.config_path or args.config_name  # then each job checks itself
     planned = None
     if not (foreign or args.hydra_help or args.shell_completion):
         if args.multirun and plan:
@@ -105,17 +102,17 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
             words = [*words, f"{SWEEP_DIR}={claim.new_folder('sweeps')}"]
     held, words = _held_back(words, command)
     sys.argv[1:] = [*words, *flags]
-    check = bool(foreign or args.multirun)  # a single run was checked above, each trial of a sweep is new
+    check = bool(foreign or args.multirun)  # a single run was checked above; each trial of a sweep is new
     _start(Application(task, command, root, wanted, planned, held, check=check, resume=resume))
 
 
 def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
-    """The words for Hydra; all mistakes and exit status 2 where a job they stand for has any."""
+    """Return the words for Hydra; list all mistakes and exit with status 2 if any of their jobs has one."""
     composed = [compose(command, job) for job in (jobs(words) if sweep else [words])]
     found = [sentence for job in composed for sentence in [*job.problems, *_seen_at_once(job, words, root)]]
     if command == "train" and not sweep:  # room: sweep
         searching = any((job.cfg or {}).get("sweep") for job in composed)
-        found += ["sweep: a search is many runs; say it with -m: imagelab train -m sweep=..."] * searching
+        found += ["sweep: a search starts many runs and needs -m: imagelab train -m sweep=..."] * searching
     if not found:
         found = [sentence for job in composed for sentence in validate.thorough_problems(job.cfg or {}, root)]
     if found:
@@ -141,7 +138,7 @@ def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:
 
 
 def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
-    """The folder that `hydra.run.dir` names, and the other words: Hydra would share one that is in use."""
+    """The folder that `hydra.run.dir` names, and the other words; Hydra would reuse a folder in use."""
     named = [word for word in words if key_of(word) == RUN_DIR]
     if not named:
         return None, words
@@ -149,7 +146,7 @@ def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _held_back(words: list[str], command: str) -> tuple[schema.Node, list[str]]:
-    """Keys that bear the name of another command's group, which Hydra would take for it; the other words."""
+    """Keys named like another command's group, which Hydra would mistake for it; and the other words."""
     plain = menu.root_keys(command).keys() - menu.questions(command).keys()
     mine = [word for word in words if key_of(word) in plain and (menu.folder() / key_of(word)).is_dir()]
     values = {key_of(word): parse_word(word).value() for word in mine}
@@ -173,7 +170,7 @@ def _start(app: Application) -> None:
     @functools.wraps(app.task)
     def job(cfg: DictConfig) -> float | None:
         state = HydraConfig.get()
-        if app.plan or state.mode == RunMode.RUN:  # the sweeper of a plan sees for itself how a trial ends
+        if app.plan or state.mode == RunMode.RUN:  # a plan's sweeper handles the end of a trial itself
             return _job(app, cfg)
         try:
             return _job(app, cfg)
@@ -206,11 +203,11 @@ def _job(app: Application, cfg: DictConfig) -> float | None:
 
 
 def _new_folder(command: str) -> Path:
-    """A new folder below logs/, named after the command, that of a training run after its experiment."""
+    """A new folder below logs/, named after the command, or after the experiment of a training run."""
     experiment = HydraConfig.get().runtime.choices.get("experiment")
     return claim.new_folder(experiment if command == "train" and experiment else command)
 
 
 def _chosen_folder(wanted: str, root: DictConfig) -> Path:
-    """The folder that the user names, who may refer to keys of the config."""
+    """The folder that the user names; its name may refer to keys of the config."""
     return claim.chosen_folder(OmegaConf.create({"dir": wanted}, parent=root).dir)

@@ -19,7 +19,7 @@ from imagelab.problem import Problem
 
 
 def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
-    """A usable network from the folder of a run (its best weights), a checkpoint or a .safetensors file.
+    """Load a network from the folder of a run (its best weights), a checkpoint or a .safetensors file.
 
     It is on the CPU. Of raw and averaged weights it has those that were better in validation.
 
@@ -28,7 +28,7 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
         trust: Modules besides this project's own that the file may name.
 
     Raises:
-        Problem: There is none, it is damaged, not one of this project's, or has learnt without labels.
+        Problem: There is none, it is damaged, another program wrote it, or it was trained without labels.
     """
     path = Path(path).expanduser()
     with trusting(trust):
@@ -41,17 +41,17 @@ def _loaded(path: Path) -> Predictor:
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
     if "imagelab" not in checkpoint:
         raise Problem(
-            f"{path} is a checkpoint of another program: it does not say which network and classes it is of."
+            f"{path} is a checkpoint of another program: it does not describe its network and classes."
         )
     expect_classes(checkpoint, path)
     return from_checkpoint(checkpoint)
 
 
 def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> Predictor:
-    """The network that a checkpoint describes, with its weights; nothing is downloaded.
+    """Build the network that a checkpoint describes, with its weights; nothing is downloaded.
 
     Args:
-        checkpoint: Its content.
+        checkpoint: Content of the checkpoint.
         weights: raw, ema or swa; None: those that were better in validation.
 
     Raises:
@@ -64,15 +64,15 @@ def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> P
 
 
 def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
-    """The network that a checkpoint's or a file's card describes.
+    """Build the network that a card describes.
 
     Args:
-        card: Its classes, preprocess, reader, model and seed.
-        state: The network's weights and buffers by name.
+        card: Card with classes, preprocess, reader, model and seed.
+        state: Weights and buffers of the network by name.
     """
     refuse_untrusted(card, "The card of the network")
     preprocess = Preprocess.from_dict(card["preprocess"])
-    with torch.random.fork_rng(devices=[]):  # weights are drawn, then overwritten: no one else's draws change
+    with torch.random.fork_rng(devices=[]):  # the draws are overwritten; keep the global random state
         net = build_net(
             bare(card["model"]), card["classes"], preprocess.channels, preprocess.size, seed=card["seed"]
         )

@@ -1,4 +1,4 @@
-"""A trained network with all it needs to be used; `imagelab.load(path)` gives one."""
+"""Use a trained network on pictures, in memory or in files; `imagelab.load(path)` returns a `Predictor`."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -49,10 +49,10 @@ def start(cfg: Node, folder: Path) -> float | None:
 
 
 def resume(name: str, changes: list[str]) -> int:
-    """Resume a stopped run in its folder, with its own config: only `validate.MAY_CHANGE` may differ."""
+    """Resume a stopped run in its folder with its own config; only `validate.MAY_CHANGE` may differ."""
     flags = [word for word in changes if word.startswith("-")]
     if flags:
-        raise Problem(f"resume goes on with one run, in its folder; leave out {' '.join(flags)}.")
+        raise Problem(f"resume continues one run in its own folder; leave out {' '.join(flags)}.")
     folder = find.unfinished(name)
     cfg = validate.changed(files.read_config(folder), changes)
     claim.lock(folder)
@@ -64,20 +64,20 @@ def resume(name: str, changes: list[str]) -> int:
         why = " ".join(passed) or f"{folder / 'checkpoints'} is gone, and the run has trained."
         raise Problem(f"resume={name}: there is no checkpoint to resume from. {why}")
     screen.keep(folder / "console.log")
-    screen.say(*[f"{sentence} Going on from the one before it." for sentence in passed])
+    screen.say(*[f"{sentence} Resuming from the one before it." for sentence in passed])
     run(cfg, folder, checkpoint)
     return 0
 
 
 def join(folder: str) -> None:
-    """Take part in a run as a further rank, which Lightning started."""
+    """Join a run as an additional rank that Lightning started."""
     screen.hush()
     checkpoint = os.environ.get(CHECKPOINT)
     run(files.read_config(Path(folder)), Path(folder), Path(checkpoint) if checkpoint else None)
 
 
 def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
-    """Build, fit, test, report; the best value of the monitored metric, which a sweep compares.
+    """Build, fit, test and report; return the best value of the monitored metric, which a sweep compares.
 
     Args:
         cfg: The checked config.
@@ -118,7 +118,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
 
 
 def test_best(attempt: Any) -> dict[str, float]:
-    """The test metrics of the best epoch's weights, raw and averaged, in a trainer without tricks."""
+    """Test the best epoch's weights, raw and averaged, in a trainer without tricks; return the metrics."""
     from imagelab.build import build_trainer
     from imagelab.checkpoints.content import module_state
     from imagelab.checkpoints.durable import BEST, read

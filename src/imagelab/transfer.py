@@ -1,6 +1,6 @@
-"""Transfer learning: a classifier of which some stages move, from some epoch on, at rates of their own.
+"""Transfer learning: train stages of a network from certain epochs on, each at its own rate.
 
-What is frozen is a function of the epoch, set anew at its beginning: a run that goes on in the middle of one
+What is frozen is a function of the epoch, set again at its start, so that a run resumed within an epoch
 has it too. Every stage that ever moves is in the optimizer from the first step, and is frozen only after the
 strategy has wrapped the network: several processes then share the gradients of all of them.
 
@@ -25,8 +25,8 @@ class TransferClassifier(Classifier):
     Args:
         groups: The parameter groups of the whole network; the optimizer gets them stage by stage.
         strategy: What moves, when and how fast.
-        epochs: Of the run.
-        parts: What every classifier takes.
+        epochs: Number of epochs in the run.
+        parts: Arguments of `Classifier`.
     """
 
     def __init__(self, *, groups: Groups, strategy: Strategy, epochs: int, **parts: Any) -> None:
@@ -46,7 +46,7 @@ class TransferClassifier(Classifier):
 
     @property
     def late(self) -> bool:
-        """Whether a stage begins to move after the run has begun."""
+        """Whether any stage starts to train after the first epoch."""
         return any(move.start for move in self.moves)
 
     def move_at_once(self) -> None:
@@ -72,7 +72,7 @@ class TransferClassifier(Classifier):
         epoch = self.current_epoch
         if not move.moves(epoch):
             return 0.0
-        if not move.start:  # the warm-up of the schedule is its own
+        if not move.start:  # it follows the schedule's own warm-up
             return 1.0
         done = self.pace.step(epoch, batch_idx) - self.pace.step(move.start, 0)
         return self.strategy.ramp(done, self.pace.steps(move.start))

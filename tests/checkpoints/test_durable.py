@@ -108,7 +108,7 @@ def test_a_full_disk_is_reported_and_leaves_the_old_file(tmp_path):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
-        with pytest.raises(Problem, match=r"last\.ckpt could not be written: the disk is full"):
+        with pytest.raises(Problem, match=r"last\.ckpt cannot be written: the disk is full"):
             save(path, 2)
         with pytest.raises(Problem, match="disk is full"):
             copy_durably(path, tmp_path / "best.ckpt")

@@ -100,5 +100,5 @@ def test_the_run_says_what_it_is_good_for(run):
 def test_it_is_no_classifier_yet(run, words):
     said = imagelab(words[0], f"run={run}", *words[1:], folder=run)
     assert said.status != 0
-    assert f"{run} has learnt features by task=autoencoder, and knows no classes yet" in said.err
+    assert f"{run} was trained with task=autoencoder and has no classes" in said.err
     assert f"imagelab train model.weights={run} finetune=linear_probe" in said.err

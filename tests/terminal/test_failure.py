@@ -25,7 +25,7 @@ IN_WORKER = "Caught Unreadable in worker 0.\nTraceback:\n  x\nUnreadable: a.jpg:
         (torch.OutOfMemoryError("CUDA out of memory."), "out of memory. Try a smaller data.batch_size"),
         (RuntimeError('"conv" not implemented for \'Half\''), "Try trainer.precision=32-true."),
         (RuntimeError("killed by signal: Bus error. out of shared memory (shm)."), "Try data.workers=0"),
-        (OSError(122, "Disk quota exceeded"), "Make room; the last checkpoint is intact."),
+        (OSError(122, "Disk quota exceeded"), "Free some space; the last checkpoint is intact."),
     ],
 )  # fmt: skip
 def test_an_error_is_its_first_line_and_what_to_try(error: Exception, said: str) -> None:
@@ -66,7 +66,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_good_weights(tmp_path)
     assert_failed(said, run)
     assert "The training loss became NaN or infinite at step 1 (epoch 1)" in said.err
     assert "a tenth of optimizer.lr" in said.err
-    assert f"The last good weights: {run / 'checkpoints/last.ckpt'}" in said.out
+    assert f"Last good weights: {run / 'checkpoints/last.ckpt'}" in said.out
     assert "resume=" not in said.out  # it would end the same way
 
 
@@ -86,7 +86,7 @@ def test_memory_that_runs_out_is_a_sentence_with_what_to_try(tmp_path, monkeypat
         "OutOfMemoryError: CUDA out of memory. Tried to allocate 9 GiB. Try a smaller data.batch" in said.err
     )
     assert "greedy" in (run / "error.log").read_text()
-    assert f"Go on with: imagelab train resume={run}" in said.out
+    assert f"Resume with: imagelab train resume={run}" in said.out
     monkeypatch.undo()
     assert imagelab("train", f"resume={run}", folder=tmp_path).status == 0
 
@@ -108,8 +108,8 @@ def test_a_full_disk_is_told_and_leaves_the_last_checkpoint_whole(tmp_path, monk
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     run = only_run(tmp_path)
     assert_failed(said, run)
-    assert "could not be written: the disk is full" in said.err
-    assert "What stood there before is intact" in said.err
+    assert "cannot be written: the disk is full" in said.err
+    assert "The previous file is intact" in said.err
     assert [path.name for path in (run / "checkpoints").glob(".*")] == []
     monkeypatch.undo()
     assert imagelab("train", f"resume={run}", folder=tmp_path).status == 0

@@ -44,5 +44,5 @@ def test_the_same_data_go_on_and_a_card_without_counts_too():
 
 
 def test_of_many_changed_classes_some_are_told():
-    with pytest.raises(Problem, match=r"classes then 0, 1, .* 9, and 1 more; now 0, .* 9\. Put them back"):
+    with pytest.raises(Problem, match=r"classes then 0, 1, .* 9, and 1 more; now 0, .* 9\. Restore them"):
         refuse_other_data({"classes": MANY}, {"classes": FEW}, "here")

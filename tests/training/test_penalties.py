@@ -24,17 +24,17 @@ PENALTIES = {"l1": L1(strength=0.5), "l2": L2(strength=0.25)}
         ({"train/loss": 0.0, "train/l1": 100.0}, None),  # nothing to compare with
         (
             {"train/loss": 2.0, "train/l1": 230.0},
-            "train/l1 (230) is 115 times as large as train/loss (2), which may hardly count beside it: "
+            "train/l1 (230) is 115 times as large as train/loss (2), which may hardly count: "
             "lower trick.l1.strength (0.5).",
         ),
         (
             {"train/loss": 2.0, "train/l2": 0.002},
-            "train/loss (2) is 1,000 times as large as train/l2 (0.002), which may hardly count beside it: "
+            "train/loss (2) is 1,000 times as large as train/l2 (0.002), which may hardly count: "
             "raise trick.l2.strength (0.25).",
         ),
         (
             {"train/loss": 2.0, "train/l1": 20.0, "train/l2": 0.1},
-            "train/l1 (20) is 200 times as large as train/l2 (0.1), which may hardly count beside it: "
+            "train/l1 (20) is 200 times as large as train/l2 (0.1), which may hardly count: "
             "lower trick.l1.strength (0.5) or raise trick.l2.strength (0.25).",
         ),
     ],

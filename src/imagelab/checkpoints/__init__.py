@@ -1,1 +1,1 @@
-"""Checkpoints: durable files, what they hold, and the card that makes them usable by themselves."""
+"""Checkpoints: durable files, their content, and the card that makes each usable on its own."""

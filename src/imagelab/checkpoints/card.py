@@ -1,4 +1,4 @@
-"""What an exported file says of itself, plain data: how its input is made, and what its output means."""
+"""Describe an exported file in plain data: how to prepare its input and what its output means."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from imagelab.problem import Problem
 
 Card = dict[str, Any]
-KEY = "imagelab"  # under which a file keeps it
+KEY = "imagelab"  # metadata key of the card in a file
 INPUT, OUTPUT = "images", "probabilities"
 BATCH = "batch"  # the name of the dimension that may be of any length
 
@@ -42,18 +42,16 @@ def card_of(checkpoint: Card, weights: str) -> Card:
 
 
 def written(card: Card) -> str:
-    """As text, to keep in a file."""
+    """The card as text, to store in a file."""
     return json.dumps(card)
 
 
 def read(found: Mapping[str, str] | None, path: Path) -> Card:
-    """The card in what a file keeps beside its weights.
+    """Read the card from the metadata of a file.
 
     Raises:
-        Problem: The file is another program's.
+        Problem: Another program wrote the file.
     """
     if not found or not found.get(KEY):
-        raise Problem(
-            f"{path} does not say which classes it knows: it is not a file that `imagelab export` wrote"
-        )
+        raise Problem(f"{path} does not list its classes: it was not written by `imagelab export`")
     return json.loads(found[KEY])

@@ -1,4 +1,4 @@
-"""What a checkpoint says: its card, its sets of weights, the task it was trained for."""
+"""Read the content of a checkpoint: its card, its sets of weights and the task it was trained for."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ from imagelab.checkpoints.durable import load_plain
 from imagelab.metrics.names import RAW
 from imagelab.problem import Problem
 
-SNAPSHOT = "snapshot_"  # and a number
+SNAPSHOT = "snapshot_"  # followed by a number
 CLASSIFY = "classify"
 
 
 def card(path: Path) -> dict[str, Any]:
-    """What a whole checkpoint says of its run, without reading its weights into memory."""
+    """The card of an intact checkpoint, without reading its weights into memory."""
     return load_plain(path, mmap=True)["imagelab"]
 
 
@@ -20,7 +20,7 @@ def module_state(content: dict[str, Any], weights: str | None = None) -> dict[st
     """The state of the module in a checkpoint's content, with one of the sets of weights that it holds.
 
     Args:
-        content: Of the checkpoint.
+        content: Content of the checkpoint.
         weights: raw, or the name of an average; None: those that were better in validation.
 
     Raises:
@@ -41,19 +41,19 @@ def better(content: dict[str, Any]) -> str:
 
 
 def task_of(content: dict[str, Any]) -> str:
-    """What the run of a checkpoint's content has learnt, as the choice is called."""
+    """The name of the task that a checkpoint was trained on."""
     return content.get("imagelab", {}).get("task", CLASSIFY)
 
 
 def expect_classes(content: dict[str, Any], where: object) -> None:
-    """Raise a Problem where the run of a checkpoint's content has learnt without labels.
+    """Raise a Problem if a checkpoint was trained without labels.
 
     Args:
-        content: Of the checkpoint.
-        where: The run's folder or the checkpoint, as the user says it.
+        content: Content of the checkpoint.
+        where: Folder of the run or path of the checkpoint, as the user gave it.
     """
     if (task := task_of(content)) != CLASSIFY:
         raise Problem(
-            f"{where} has learnt features by task={task}, and knows no classes yet; a classifier on them "
-            f"comes of: imagelab train model.weights={where} finetune=linear_probe"
+            f"{where} was trained with task={task} and has no classes; train a classifier on its features: "
+            f"imagelab train model.weights={where} finetune=linear_probe"
         )

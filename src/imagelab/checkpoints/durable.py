@@ -1,4 +1,4 @@
-"""Checkpoint files that survive: written beside, synced, renamed; checked before they are read.
+"""Write checkpoints so that they survive a kill (temporary file, sync, rename); check them before reading.
 
 Source: the write order of Pillai et al. 2014, "All File Systems Are Not Created Equal", section 4.
 """
@@ -21,7 +21,7 @@ LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 
 
 class DurableCheckpoints(TorchCheckpointIO):
-    """What Lightning writes and reads checkpoints with."""
+    """Lightning writes and reads checkpoints through this."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         write_durably(Path(path), lambda file: torch.save(checkpoint, file))
@@ -36,8 +36,8 @@ def write_durably(path: Path, write: Callable[[Any], None]) -> None:
     """Write a file so that a kill or a full disk at any moment leaves the whole old one or the whole new one.
 
     Args:
-        path: Where the file shall stand.
-        write: Writes the content to the open binary file that it is given.
+        path: Path of the file.
+        write: Function that writes the content to an open binary file.
 
     Raises:
         Problem: The disk is full, or the folder cannot be written.
@@ -56,7 +56,7 @@ def write_durably(path: Path, write: Callable[[Any], None]) -> None:
             error, RuntimeError
         )
         reason = "the disk is full, or a limit on file sizes is reached" if full else str(error)
-        raise Problem(f"{path} could not be written: {reason}. What stood there before is intact.") from error
+        raise Problem(f"{path} cannot be written: {reason}. The previous file is intact.") from error
     _sync_folder(path.parent)
 
 
@@ -67,7 +67,7 @@ def copy_durably(source: Path, target: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The plain data of a checkpoint, on the CPU.
+    """Read the plain data of an intact checkpoint, onto the CPU.
 
     Raises:
         Problem: There is none, or it is damaged.
@@ -83,7 +83,7 @@ def load_plain(path: Path, *, mmap: bool = False) -> dict[str, Any]:
 
     Args:
         path: The file.
-        mmap: Whether tensors stay on the disk until they are used.
+        mmap: Whether tensors stay on disk until they are used.
 
     Raises:
         Problem: It holds objects that would have to be called.
@@ -92,7 +92,7 @@ def load_plain(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         raise Problem(
-            f"The checkpoint {path} holds more than plain data, which could run any code: it is not loaded. "
+            f"The checkpoint {path} holds more than plain data and could run any code, so it is not loaded. "
             "Only checkpoints that this project wrote can be used."
         ) from error
 
@@ -120,7 +120,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def last_good(folder: Path) -> tuple[Path | None, list[str]]:
-    """The newest whole checkpoint of a folder, and a sentence on each damaged one that was passed over."""
+    """The newest whole checkpoint of a folder, and a sentence on each damaged one that was skipped."""
     passed = []
     for name in (LAST, PREVIOUS):
         damage = damage_of(folder / name)
@@ -132,7 +132,7 @@ def last_good(folder: Path) -> tuple[Path | None, list[str]]:
 
 
 def keep_previous(folder: Path) -> None:
-    """Give the last checkpoint a second name before a new one takes its place; it never lacks its first."""
+    """Link the last checkpoint as the previous one before a new one replaces it; last.ckpt always exists."""
     last, spare = folder / LAST, folder / f".{PREVIOUS}.tmp"
     if last.exists():
         spare.unlink(missing_ok=True)

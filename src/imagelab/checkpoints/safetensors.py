@@ -15,10 +15,10 @@ ENDING = ".safetensors"
 
 
 def read_safetensors(path: Path) -> tuple[Card, dict[str, Tensor]]:
-    """The card and the weights by name, on the CPU.
+    """Read the card and the weights by name, onto the CPU.
 
     Raises:
-        Problem: There is no such file, it is damaged, or another program's.
+        Problem: There is no such file, it is damaged, or another program wrote it.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -1,1 +1,1 @@
-"""The folder of a run: claimed, found again, its plain files."""
+"""Run folders: claim one, find it again, read and write its plain files."""

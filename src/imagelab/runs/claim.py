@@ -1,4 +1,4 @@
-"""The folder of a new run: made so that no two runs share one, removed where the run never began."""
+"""Create the folder of a new run, which no other run shares; remove it if the run never began."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ from imagelab.runs import files
 
 try:
     import fcntl
-except ImportError:  # Windows: two processes can then go on with one run
+except ImportError:  # Windows: two processes could then resume the same run
     fcntl = None
 
 _made: list[Path] = []  # folders that this process made, the outermost first
 _begun: set[Path] = set()  # folders of runs that this process started
-_locks: list[TextIO] = []  # open files: a lock ends where its file is closed
+_locks: list[TextIO] = []  # open files: closing one releases its lock
 
 
 def new_folder(experiment: str, logs: Path = Path("logs")) -> Path:
@@ -31,14 +31,14 @@ def new_folder(experiment: str, logs: Path = Path("logs")) -> Path:
         folder = logs / experiment / (stamp if n == 1 else f"{stamp}_{n}")
         if _make(folder):
             return folder
-    raise Problem(f"{logs / experiment} holds 9,999 runs of this second; look at what starts them.")
+    raise Problem(f"{logs / experiment} holds 9,999 runs started in this second; check what starts them.")
 
 
 def chosen_folder(name: str) -> Path:
     """Make the folder that `hydra.run.dir` names, and those above it.
 
     Raises:
-        Problem: It holds something already, or nothing can be written there.
+        Problem: It is not empty, or nothing can be written there.
     """
     folder = Path(name)
     if not _make(folder):
@@ -47,19 +47,19 @@ def chosen_folder(name: str) -> Path:
 
 
 def refuse_used(folder: Path) -> None:
-    """Raise a Problem where a folder holds more than what Hydra writes at the start of a run."""
+    """Raise a Problem if a folder holds more than what Hydra writes at the start of a run."""
     if (folder / files.CONFIG).exists():
         raise Problem(
-            f"{folder} is the folder of another run; go on with that one by resume={folder}, "
-            "or name a new folder by hydra.run.dir=DIR."
+            f"{folder} is the folder of another run; resume that one with resume={folder}, "
+            "or choose a new folder with hydra.run.dir=DIR."
         )
     if not folder.is_dir() or any(entry.name != ".hydra" for entry in folder.iterdir()):
         what = "holds other files" if folder.is_dir() else "is a file"
-        raise Problem(f"{folder} {what}; a run wants a folder of its own: say hydra.run.dir=NEW_FOLDER.")
+        raise Problem(f"{folder} {what}; a run needs a folder of its own: hydra.run.dir=NEW_FOLDER.")
 
 
 def begin(cfg: dict[str, Any], folder: Path) -> None:
-    """Keep the whole config of a new run in its folder; of two runs, the first to do so owns the folder.
+    """Write the whole config of a new run into its folder; of two runs, the first to do so owns it.
 
     Raises:
         Problem: The folder is another run's, or holds other files.
@@ -75,7 +75,7 @@ def begin(cfg: dict[str, Any], folder: Path) -> None:
 
 
 def lock(folder: Path) -> None:
-    """Hold a run's folder for this process, until it ends in whatever way.
+    """Lock a run's folder for this process until the process ends, in whatever way.
 
     Raises:
         Problem: Another process trains in it.
@@ -84,7 +84,7 @@ def lock(folder: Path) -> None:
         return
     file = (folder / ".lock").open("w")
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not held by workers that outlive us
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not kept by workers that outlive us
     except (BlockingIOError, PermissionError) as error:
         raise Problem(f"{folder} is in use: another process trains in it.") from error
     except OSError:  # a file system without locks
@@ -113,14 +113,14 @@ def discard_sweep() -> None:
 
 
 def discard_empty() -> None:
-    """Remove those folders that this process made and nothing was written into."""
+    """Remove the folders that this process made and that are still empty."""
     for made in reversed(_made):
         with suppress(OSError):  # not empty, or gone
             made.rmdir()
 
 
 def _make(folder: Path) -> bool:
-    """Make a folder and those above it; False where it is there already."""
+    """Make a folder and its parents; False if it exists already."""
     missing = [path.absolute() for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def _make(folder: Path) -> bool:
         if folder.is_dir():  # another process was faster
             return False
         raise Problem(
-            f"The folder {folder} cannot be made ({error.strerror}); say hydra.run.dir=DIR."
+            f"The folder {folder} cannot be created ({error.strerror}); set hydra.run.dir=DIR."
         ) from error
     _made.extend(reversed(missing))
     return True

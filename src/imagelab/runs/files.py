@@ -1,4 +1,4 @@
-"""Read and write the plain files of a run's folder, whole or not at all."""
+"""Read and write the plain files of a run's folder; each is written whole or not at all."""
 
 import json
 from pathlib import Path
@@ -15,15 +15,15 @@ CONFIG, RESULTS = "config.yaml", "results.json"
 
 
 def write_config(cfg: dict[str, Any], folder: Path) -> None:
-    """Keep the whole config of a run in its folder."""
+    """Write the whole config of a run into its folder."""
     write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(cfg)))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config of a run, plain data.
+    """Read the config of a run, plain data.
 
     Raises:
-        Problem: It cannot be read, or names what is not trusted.
+        Problem: It cannot be read, or names something untrusted.
     """
     try:
         cfg = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
@@ -36,7 +36,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Write a JSON file whole or not at all; numbers that are none become null."""
+    """Write a JSON file whole or not at all; non-finite numbers become null."""
     write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 
 

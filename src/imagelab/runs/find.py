@@ -1,4 +1,4 @@
-"""The folders of runs: found again by name or by age, their files written and read back."""
+"""Find the folder of a run by its name or age, and read its status."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ def existing(name: str, key: str = "run") -> Path:
     """The folder of a run by its path; `last`: the newest one.
 
     Args:
-        name: As the user says it.
-        key: What the user says it with.
+        name: Path of the folder, or `last`.
+        key: Config key that named it, for the message.
 
     Raises:
         Problem: There is no such run; the nearest existing path is named.
@@ -32,7 +32,7 @@ def existing(name: str, key: str = "run") -> Path:
 
 
 def unfinished(name: str) -> Path:
-    """The folder of a run to go on with; `last`: the newest one that has not finished.
+    """The folder of a run to resume; `last`: the newest one that has not finished.
 
     Raises:
         Problem: There is none, or it has finished.
@@ -57,13 +57,13 @@ def all_runs() -> list[Path]:
 
 
 def status(folder: Path) -> str:
-    """finished, stopped or failed; killed where nothing could be written any more."""
+    """finished, stopped or failed; killed if the run left no results."""
     results = folder / RESULTS
     return str(json.loads(results.read_text())["status"]) if results.is_file() else "killed"
 
 
 def has_trained(folder: Path) -> bool:
-    """Whether a run has left metrics or results: it has trained for a while."""
+    """Whether a run has left metrics or results, so has trained for a while."""
     metrics = folder / "metrics.csv"
     return (folder / RESULTS).is_file() or (metrics.is_file() and metrics.read_bytes().count(b"\n") > 1)
 

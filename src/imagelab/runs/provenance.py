@@ -1,4 +1,4 @@
-"""Where a result comes from: versions of the packages, commit of the checkout."""
+"""Record where a result comes from: package versions and the commit of the checkout."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """The versions of what results depend on."""
+    """Versions of Python and of the packages that results depend on."""
     found = {"python": sys.version.split()[0]}
     for package in PACKAGES:
         try:

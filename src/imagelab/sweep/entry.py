@@ -1,4 +1,4 @@
-"""What `imagelab train` asks of sweeps: to plan one, to resume one, to end a hopeless trial of one.
+"""Serve `imagelab train` with sweeps: plan one, resume one, end a hopeless trial.
 
 `train` imports this module at every start, so what a sweep needs is imported when there is one.
 """

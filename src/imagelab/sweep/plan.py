@@ -1,4 +1,4 @@
-"""From the words of `imagelab train -m` to what the sweep is to do."""
+"""Plan a sweep from the words of `imagelab train -m`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +22,13 @@ class Plan:
     """What a sweep does.
 
     Args:
-        typed: The words of the command line, which tell the same sweep again.
-        words: Of its trials: what is fixed, and a range for each key that is searched.
-        choice: The keys of the chosen `sweep=`; None where only values were typed.
-        search: What was chosen.
+        typed: Words of the command line, which repeat the same sweep.
+        words: Overrides of the trials: fixed values, and a range for each searched key.
+        choice: Keys of the chosen `sweep=`; None if only values were typed.
+        search: The chosen search.
         launcher: Where trials run.
         monitor: The metric that trials are compared by.
-        lower: Whether a smaller value of it is the better one.
+        lower: Whether a lower value is better.
     """
 
     typed: list[str]
@@ -65,7 +65,7 @@ def planned(words: list[str]) -> Plan:
     """The plan of a sweep.
 
     Args:
-        words: Of the command line, in which nothing is wrong but what only the search can see.
+        words: Words of the command line; all that is left to check are the ranges of the search.
 
     Raises:
         Problem: The search cannot be.

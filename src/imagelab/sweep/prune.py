@@ -22,8 +22,8 @@ class Prune(Callback):
     Args:
         trial: What `IMAGELAB_TRIAL` says: number, pruner, patience and the file of the study.
         monitor: The metric that trials are compared by.
-        lower: Whether a smaller value of it is the better one.
-        epochs: Of the whole run.
+        lower: Whether a lower value is better.
+        epochs: Epochs of the whole run.
     """
 
     def __init__(self, *, trial: str, monitor: str, lower: bool, epochs: int) -> None:
@@ -47,12 +47,12 @@ class Prune(Callback):
 
 
 def pruner_of(name: str, patience: int, epochs: int) -> Any:
-    """What decides which trials are hopeless.
+    """Build the pruner, which decides which trials are hopeless.
 
     Args:
         name: median or hyperband.
         patience: Epochs before a trial may be pruned.
-        epochs: Of a whole trial.
+        epochs: Epochs of a whole trial.
     """
     if name == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=patience, max_resource=epochs)

@@ -1,4 +1,4 @@
-"""The second of two searches: longer runs where a coarse search was good.
+"""Refine a coarse search: longer runs in the region where it was good.
 
 Source: the steps of Karpathy's notes for CS231n, "Babysitting the learning process" and "Hyperparameter
 optimization", https://cs231n.github.io/neural-networks-3/
@@ -23,11 +23,11 @@ class Refine(Random):
     """Random draws in the region that the best trials of another sweep span, in longer runs.
 
     Args:
-        coarse: The folder of that sweep.
-        best: Share of its finished trials that counts as the best, above 0, at most 1.
-        trials: How many.
-        epochs: Of each trial, unless the command line says `trainer.max_epochs`.
-        seed: Of the draws.
+        coarse: Folder of the coarse sweep.
+        best: Share of its finished trials that count as the best, above 0, at most 1.
+        trials: Number of trials.
+        epochs: Epochs per trial, unless the command line says `trainer.max_epochs`.
+        seed: Seed of the draws.
     """
 
     def __init__(self, *, coarse: str | None, best: float, trials: int, epochs: int, seed: int) -> None:
@@ -35,7 +35,7 @@ class Refine(Random):
         if not 0 < best <= 1:
             raise Problem(f"sweep.best: wants a share above 0 and at most 1, got {best:g}")
         if coarse is None:
-            raise Problem("from: sweep=refine goes on from another sweep; say from=FOLDER, or from=last")
+            raise Problem("from: sweep=refine continues another sweep; say from=FOLDER, or from=last")
         self.coarse = Path(coarse)
         self.best = best
         self.epochs = epochs
@@ -49,8 +49,8 @@ class Refine(Random):
         good = table.ranked(finished, content["lower"])
         if len(good) < LEAST:
             raise Problem(
-                f"from={self.coarse}: {len(good)} of its trials have finished, and a region takes {LEAST}; "
-                f"go on with it by imagelab train resume={self.coarse}"
+                f"from={self.coarse}: {len(good)} of its trials have finished, but a region needs {LEAST}; "
+                f"resume it with imagelab train resume={self.coarse}"
             )
         ranges = {name: parsed(name, text, name) for name, text in content["space"].items()}
         return {name: found.text() for name, found in narrowed(ranges, good, self.best).items()}
@@ -66,7 +66,7 @@ def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -
     Args:
         ranges: The former ranges, by key.
         ranked: Finished trials, the best first.
-        share: Of them that counts as the best.
+        share: Share of them that counts as the best.
     """
     best = ranked[: max(LEAST, math.ceil(share * len(ranked)))]
     values = {name: [row.overrides[name] for row in best] for name in ranges}

@@ -1,4 +1,4 @@
-"""Run the trials of a sweep, as many at once as the launcher says, and keep what came of each."""
+"""Run the trials of a sweep, as many at once as the launcher allows, and record the outcome of each."""
 
 import os
 import shutil
@@ -21,17 +21,17 @@ from imagelab.sweep.search import Search
 from imagelab.sweep.trial import FAILED, FINISHED, INTERRUPTED, KILLED, STOPPED, Row, Trial, outcome
 from imagelab.terminal import refusal, screen
 
-PAUSE = 0.1  # seconds between two looks at trials that run in processes of their own
+PAUSE = 0.1  # seconds between two polls of trials in their own processes
 
 
 def run(words: list[str], context: HydraContext, task: TaskFunction, config: DictConfig) -> list[Row]:
     """Run the plan that the task function carries, or what is left of it.
 
     Args:
-        words: Of the trials: what is fixed, and a range for each key that is searched.
-        context: Hydra's.
+        words: Overrides of the trials: fixed values, and a range for each searched key.
+        context: Hydra's context.
         task: Runs a config in this process.
-        config: Of the sweep, with Hydra's own keys.
+        config: Config of the sweep, with Hydra's own keys.
     """
     plan: Plan = task.plan  # pyright: ignore[reportFunctionMemberAccess]
     folder = Path(str(config.hydra.sweep.dir))
@@ -50,13 +50,13 @@ def run(words: list[str], context: HydraContext, task: TaskFunction, config: Dic
 
 
 class Sweep:
-    """A sweep that is going on: its folder, its rows so far.
+    """A running sweep: its folder and its rows so far.
 
     Args:
-        plan: What to do.
-        words: Of the trials, as Hydra takes them.
-        folder: Of the sweep.
-        here: Runs a trial in this process.
+        plan: Plan of the sweep.
+        words: Overrides of the trials, in Hydra's syntax.
+        folder: Folder of the sweep.
+        here: Function that runs a trial in this process.
     """
 
     def __init__(self, plan: Plan, words: list[str], folder: Path, here: Callable[[Trial], int]) -> None:
@@ -76,7 +76,7 @@ class Sweep:
         self.running: dict[int, tuple[Trial, dict[str, str], Running]] = {}
 
     def run(self) -> list[Row]:
-        """Run all trials that have not ended; the rows of all."""
+        """Run all trials that have not ended; return the rows of all."""
         self._begin()
         signal.signal(signal.SIGTERM, _leave)
         try:
@@ -114,7 +114,7 @@ class Sweep:
                 time.sleep(PAUSE)
 
     def _known(self, number: int, overrides: dict[str, str]) -> bool:
-        """Whether a trial need not run again; also one that ended while nobody looked."""
+        """Whether a trial need not run again; true also if it ended while the sweep was stopped."""
         if number in self.rows and self.rows[number].status in self.plan.search.final:
             return True
         row = outcome(number, _plain(overrides), self.folder / str(number), None)
@@ -139,7 +139,7 @@ class Sweep:
         self.running[number] = trial, _plain(overrides), self.plan.launcher.start(trial, self.here)
 
     def _look(self) -> bool:
-        """Keep what came of trials that have ended; whether there were some."""
+        """Record the trials that have ended; return whether there were any."""
         ended = {n: code for n, (_, _, job) in self.running.items() if (code := job.poll()) is not None}
         for number, code in ended.items():
             trial, overrides, _ = self.running.pop(number)
@@ -158,7 +158,7 @@ class Sweep:
         screen.say(leaderboard.ended(row, self.plan.monitor))
 
     def _stop(self, code: int) -> None:
-        """Let the trials that run write a checkpoint and end, then end with this exit status."""
+        """Let running trials write a checkpoint and end, then end with this exit status."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for _, _, job in self.running.values():
             job.terminate()
@@ -168,7 +168,7 @@ class Sweep:
                 trial, overrides, job = self.running.pop(number)
                 self._keep(outcome(number, overrides, trial.folder, job.poll()))
             time.sleep(PAUSE)
-        screen.say(f"Go on with: imagelab train resume={self.folder}")
+        screen.say(f"Resume with: imagelab train resume={self.folder}")
         sys.exit(code)
 
 

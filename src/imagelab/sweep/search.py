@@ -1,4 +1,4 @@
-"""What a `sweep=` is: which ranges are searched, and which values each trial has."""
+"""Define a search: which ranges it covers, and which values each trial gets."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ Ranges = Mapping[str, Range]
 
 
 class Search:
-    """Begin here to write another one; trials are numbered from 0, and a number has always the same values.
+    """Base class of searches; trials are numbered from 0, and a number always gets the same values.
 
     Args:
-        space: Ranges by key, in Hydra's words.
+        space: Ranges by key, in Hydra's syntax.
     """
 
-    final = (FINISHED, PRUNED, DIVERGED)  # what is not run again when the sweep goes on
+    final = (FINISHED, PRUNED, DIVERGED)  # these are not run again when the sweep resumes
 
     def __init__(self, *, space: Node | None) -> None:
         self.space = space
@@ -29,7 +29,7 @@ class Search:
         self.ranges: dict[str, Range] = {}
 
     def words(self) -> list[str]:
-        """What every trial is told besides the words of the command line."""
+        """Overrides of every trial besides the words of the command line."""
         return []
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Search:
         raise NotImplementedError
 
     def environment(self, number: int) -> dict[str, str]:
-        """Variables that the process of a trial finds."""
+        """Environment variables for the process of a trial."""
         return {}
 
     def told(self, row: Row) -> None:

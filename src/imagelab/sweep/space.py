@@ -36,7 +36,7 @@ class Values:
         return self.words[int(share * len(self.words))]
 
     def points(self, count: int) -> list[str]:
-        """All of them, whatever the count."""
+        """All values, whatever the count."""
         return list(self.words)
 
 
@@ -61,7 +61,7 @@ class Interval:
         return self.shown(self._at(share, self.low - half, self.high + half))
 
     def points(self, count: int) -> list[str]:
-        """So many numbers at equal distances, or ratios, ends included."""
+        """This many numbers at equal distances, or ratios, ends included."""
         shares = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
         return list(dict.fromkeys(self.shown(self._at(share, self.low, self.high)) for share in shares))
 
@@ -103,9 +103,9 @@ def parsed(key: str, text: Any, where: str) -> Range:
     """A range by its words.
 
     Args:
-        key: What is searched.
+        key: Key that is searched.
         text: The range in Hydra's words.
-        where: What to name in a sentence on a mistake.
+        where: Key that messages name.
 
     Raises:
         Problem: They are no range.
@@ -116,7 +116,7 @@ def parsed(key: str, text: Any, where: str) -> Range:
         raise Problem(f"{where}: {text} cannot be read as a range; say {FORMS}") from error
     found = range_of(override, where)
     if found is None:
-        raise Problem(f"{where}: {text} is no range; say {FORMS}")
+        raise Problem(f"{where}: {text} is not a range; say {FORMS}")
     return found
 
 
@@ -135,7 +135,7 @@ def range_of(override: Override, where: str) -> Range | None:
         return None
     if getattr(value, "shuffle", False):
         raise Problem(
-            f"{where}: a sweep that can go on keeps its order; leave shuffle out, or say sweep=random"
+            f"{where}: a sweep that can resume keeps its order; leave shuffle out, or say sweep=random"
         )
     words = tuple(override.sweep_string_iterator())
     if not words:

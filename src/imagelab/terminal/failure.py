@@ -1,4 +1,4 @@
-"""What the error of a library means, in a sentence: for what no check could foresee."""
+"""Explain a library's error in one sentence, for failures that no check could foresee."""
 
 MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "unable to allocate")
 ADVICE = {
@@ -6,7 +6,7 @@ ADVICE = {
     "or trainer.precision=bf16-mixed.",
     ("shared memory", "bus error"): "Try data.workers=0, or give the machine more shared memory.",
     ("not implemented for 'half'", "not implemented for 'bfloat16'"): "Try trainer.precision=32-true.",
-    ("no space left", "quota exceeded", "file too large"): "Make room; the last checkpoint is intact.",
+    ("no space left", "quota exceeded", "file too large"): "Free some space; the last checkpoint is intact.",
 }
 
 
@@ -14,11 +14,11 @@ def sentence(error: BaseException) -> str:
     """The kind of an error, its first line, and what to try.
 
     >>> sentence(OSError(28, "No space left on device"))
-    'OSError: [Errno 28] No space left on device. Make room; the last checkpoint is intact.'
+    'OSError: [Errno 28] No space left on device. Free some space; the last checkpoint is intact.'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    if lines and lines[0].startswith("Caught "):  # in a worker: the original error is the trace's last line
+    if lines and lines[0].startswith("Caught "):  # from a worker: the original error comes last
         told = lines[-1]
     return f"{told.rstrip('.')}. {_advice(error)}".strip()
 

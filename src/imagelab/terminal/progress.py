@@ -1,4 +1,4 @@
-"""The progress bar: epoch, loss, validation metrics, rate and time left; one line an epoch to keep."""
+"""The progress bar: epoch, loss, validation metrics, rate and time left; one permanent line per epoch."""
 
 import time
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from rich.text import Text
 
 from imagelab.terminal import screen
 
-PAUSE = 0.25  # seconds between two looks at the loss, which lies on the device
+PAUSE = 0.25  # seconds between two reads of the loss, which is on the device
 LOSS = "val/loss"
 
 
 class ProgressBar(Callback):
-    """Redraw a bar by the clock, not by the step, and say a line after each epoch; the first rank only.
+    """Redraw a bar by the clock, not by the step, and print a line after each epoch; first rank only.
 
-    A terminal shows both, a pipe or a file only the lines. The module tells its loss by `running_loss()`.
+    A terminal shows both, a pipe or a file only the lines. The loss comes from the module's `running_loss()`.
 
     Args:
-        shown: Names of the metrics to show, "val/accuracy"; a line also has the validation loss.
+        shown: Names of the metrics to show, such as "val/accuracy"; a line adds the validation loss.
     """
 
     def __init__(self, *, shown: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ class ProgressBar(Callback):
         self.due = float("inf")  # when the bar is redrawn next
         self.warm: tuple[float, int] | None = None  # clock and batches done after the first batch here
         self.began, self.now = 0.0, 0.0  # the clock at the epoch's start and after its latest batch
-        self.images, self.first = 0, 0  # of a batch, over all ranks; number of the epoch's first batch here
+        self.images, self.first = 0, 0  # images per batch, all ranks; the epoch's first batch here
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         terminal = screen.terminal
@@ -100,7 +100,7 @@ class ProgressBar(Callback):
 
 
 def line(*, epoch: int, epochs: int, metrics: dict[str, float], rate: float, left: float | None) -> str:
-    """What there is to say of an epoch.
+    """Describe an epoch in one line.
 
     >>> line(epoch=3, epochs=20, metrics={"loss": 0.12345, "val/accuracy": 0.9912}, rate=12345.6, left=67.2)
     'epoch  3/20  loss 0.1235  val/accuracy 0.9912  12,346 images/s  eta 0:01:07'

@@ -14,7 +14,7 @@ HEAD = "This run cannot start:"
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Tell a Problem in its sentence, exit status 2; after Ctrl-C no trace of the stack, exit status 130."""
+    """Print a Problem as its sentence (exit status 2); end after Ctrl-C without a stack trace (130)."""
     try:
         yield
     except Problem as problem:
@@ -25,6 +25,6 @@ def plainly() -> Iterator[None]:
 
 
 def refuse(sentences: list[str], head: str | None = HEAD) -> NoReturn:
-    """Say what is wrong, a line each, and end with exit status 2."""
+    """Say what is wrong, one line each, and end with exit status 2."""
     screen.complain(sentences, head)
     sys.exit(2)

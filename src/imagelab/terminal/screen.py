@@ -1,4 +1,4 @@
-"""What a command says: on the terminal, and in the run's console.log once there is one."""
+"""Print what a command says, on the terminal and in the run's console.log once it exists."""
 
 import logging
 import os
@@ -22,14 +22,14 @@ def say(*what: RenderableType) -> None:
 
 
 def complain(sentences: list[str], head: str | None = None) -> None:
-    """Show what is wrong, one sentence a line."""
+    """Show what is wrong, one sentence per line."""
     for line in ([head] if head else []) + [indent(s, "  ") if head else s for s in sentences]:
         errors.print(line, markup=False)
         _copy(line)
 
 
 def keep(path: Path) -> None:
-    """Copy everything said to this file, and the libraries' warnings, which the terminal is spared."""
+    """Copy all output to this file; warnings of libraries go only there, not to the terminal."""
     file = path.open("a", encoding="utf-8")
     _files[:] = [Console(file=file, width=110, highlight=False, soft_wrap=True)]
     logging.captureWarnings(True)
@@ -45,7 +45,7 @@ def keep(path: Path) -> None:
 
 
 def release() -> None:
-    """Keep nothing any more, so that the file can be removed."""
+    """Stop copying, so that the file can be removed."""
     logging.captureWarnings(False)
     logging.getLogger().handlers = [logging.NullHandler()]
     for console in _files:
@@ -60,7 +60,7 @@ def speaks() -> bool:
 
 
 def hush() -> None:
-    """Say nothing: this process is a further rank of a run that another one speaks for."""
+    """Print nothing: this process is an additional rank, and another rank speaks for the run."""
     terminal.quiet = errors.quiet = True
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
@@ -73,7 +73,7 @@ def _copy(item: RenderableType) -> None:
 
 
 class _Aloud(logging.Handler):
-    """Our own warnings are for the user's eyes."""
+    """Shows our own warnings to the user."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())

@@ -1,4 +1,4 @@
-"""What the screen says before a run, on what it will do, and after it, on what came out and what is next."""
+"""Summarise a run on the screen: its plan before it starts, its results and next steps after it ends."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -28,19 +28,19 @@ def opening(
     lr_note: str,
     folder: Path,
 ) -> RenderableType:
-    """A few lines on a run that begins.
+    """Describe a run that is about to start, in a few lines.
 
     Args:
-        classes: Names, in the order of the labels.
-        counts: Images of each split.
+        classes: Class names, in the order of the labels.
+        counts: Number of images in each split.
         model: Name of the network.
-        parameters: Its numbers to learn.
-        device: Where it trains, in words: "cpu", "2 x cuda".
-        batch_sizes: Images an optimizer step in each epoch, over all devices and accumulated batches.
+        parameters: Number of parameters of the network.
+        device: Device in words, such as "cpu" or "2 x cuda".
+        batch_sizes: Images per optimizer step in each epoch, over all devices and accumulated batches.
         epochs: Passes over the training images.
-        steps: Optimizer steps in all of them.
-        lr: The peak learning rate.
-        lr_note: Where the rate comes from, if it was scaled; else empty.
+        steps: Optimizer steps in the whole run.
+        lr: Peak learning rate.
+        lr_note: How the rate was scaled; empty if it was not.
         folder: The folder of the run.
     """
     splits = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS if split in counts)
@@ -57,7 +57,7 @@ def opening(
 
 
 class StageRow(NamedTuple):
-    """A stage: its name, its numbers to learn, its peak rate, the epoch at which it starts, if any."""
+    """A stage: its name, number of parameters, peak rate, and the epoch at which it starts, if any."""
 
     name: str
     parameters: int
@@ -66,7 +66,7 @@ class StageRow(NamedTuple):
 
 
 def stage_table(stages: Sequence[StageRow]) -> RenderableType:
-    """What moves, how fast and from when on; epochs count from 0 in the rows, from 1 in the table."""
+    """Show what trains, how fast and from which epoch; epochs count from 0 in `stages`, from 1 on screen."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for place, title in enumerate(("stage", "parameters", "learning rate", "moves from epoch")):
         table.add_column(title, justify="right" if place else "left", no_wrap=True)
@@ -79,12 +79,12 @@ def stage_table(stages: Sequence[StageRow]) -> RenderableType:
 def closing_table(
     results: dict[str, Any], folder: Path, told: Mapping[str, str] | None = None
 ) -> RenderableType:
-    """The outcome of a run, and the commands to go on with.
+    """Show the outcome of a run and the commands to run next.
 
     Args:
         results: The content of results.json; its epochs count from 0, the table's from 1.
         folder: The folder of the run.
-        told: What the report says of it, by name; None where there is none.
+        told: Lines from the report, by name; None without a report.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
@@ -101,7 +101,7 @@ def closing_table(
 
 
 def near(path: Path) -> str:
-    """A path as one would type it: relative where it lies below the current folder."""
+    """A path as one would type it: relative if it is below the current folder."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
@@ -133,7 +133,7 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
 
 def _next(results: dict[str, Any], folder: Path) -> dict[str, str]:
     if results["status"] != "finished":
-        return {"go on": f"imagelab train resume={near(folder)}"}
+        return {"resume": f"imagelab train resume={near(folder)}"}
     if results.get("task", "classify") != "classify":
         return {"use": f"imagelab train model.weights={near(folder)} finetune=linear_probe"}
     return {
@@ -150,7 +150,7 @@ def lines(words: dict[str, str]) -> Text:
 
 
 def _growing(sizes: Sequence[int]) -> str:
-    """The sizes that there are, in order.
+    """Join the distinct sizes, in order.
 
     >>> _growing([128, 128, 640, 1152])
     '128, then 640, then 1,152'

@@ -1,4 +1,4 @@
-"""One attempt at a run: results.json and the exit status say how it ended, and its last state stays."""
+"""Run one attempt: record how it ended in results.json and the exit status, and keep its last state."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ Report = Callable[[Path, Any, Node], Mapping[str, str]]  # folder, parts, result
 
 
 class Attempt:
-    """A run from the building of its parts to the closing table.
+    """Guards a run from building its parts to the closing table.
 
     Args:
         cfg: The config of the run.
@@ -33,7 +33,7 @@ class Attempt:
         checkpoint: The checkpoint to resume from; None for a new run.
 
     Attributes:
-        report: Writes the report of the run, where there is one; what goes wrong in it never fails the run.
+        report: Function that writes the report, if any; its errors never fail the run.
     """
 
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
@@ -57,7 +57,7 @@ class Attempt:
                 self._end(128 + stopped.signum)
             except Pruned:
                 self.close("pruned")
-            except (KeyboardInterrupt, SystemExit):  # before Lightning lets us listen, it ends by itself
+            except (KeyboardInterrupt, SystemExit):  # before our signal handlers are installed
                 self.close("stopped")
                 self._end(128 + (self.stop.signum or signal.SIGINT))
             except Exception as error:
@@ -66,7 +66,7 @@ class Attempt:
                 self.stop.ignore()
 
     def close(self, status: str, test: dict[str, float] | None = None, error: str = "") -> Node:
-        """Write results.json, as far as the run came, and the report where it came to an end."""
+        """Write results.json as far as the run got, and the report if it finished or diverged."""
         content = results(status, self.cfg, self.parts, test or {}) | ({"error": error} if error else {})
         if screen.speaks() and self._began():
             files.write_json(self.folder / files.RESULTS, content)
@@ -80,11 +80,11 @@ class Attempt:
         try:
             self.messages = report(self.folder, self.parts, content)
         except Exception as error:
-            again = f"`imagelab report run={self.folder}` tries again."
-            screen.say(f"There is no report: {sentence(error)} {again}")
+            again = f"Try again: `imagelab report run={self.folder}`."
+            screen.say(f"The report failed: {sentence(error)} {again}")
 
     def _fail(self, error: Exception) -> NoReturn:
-        """Say what went wrong; exit status 2 before training has begun, then 1."""
+        """Say what went wrong; exit with status 2 before training has begun, else with 1."""
         began, known = self._began(), isinstance(error, Problem)
         if not known and not screen.speaks():
             self._fail_beside()
@@ -97,7 +97,7 @@ class Attempt:
         self._end(1 if began else 2, resumable=not isinstance(error, Diverged))
 
     def _fail_beside(self) -> NoReturn:
-        """A further rank fails: keep its trace, let the first one write its results, end the run."""
+        """End an additional rank that failed: keep its trace and let the first rank write results."""
         with suppress(OSError):
             file = self.folder / f"error_rank_{os.environ['LOCAL_RANK']}.log"
             file.write_text(traceback.format_exc(), encoding="utf-8")
@@ -105,8 +105,8 @@ class Attempt:
         sys.exit(1)
 
     def _trace(self, began: bool) -> str:
-        """Keep the stack trace of the error that is being handled; where it is, in a sentence."""
-        if not began:  # nothing stays of this run
+        """Save the stack trace of the current error; return a sentence that says where."""
+        if not began:  # the folder of this run is removed
             return "HYDRA_FULL_ERROR=1 in the environment shows the stack trace."
         with suppress(OSError):
             (self.folder / "error.log").write_text(traceback.format_exc(), encoding="utf-8")
@@ -115,17 +115,17 @@ class Attempt:
 
     def _end(self, code: int, resumable: bool = True) -> NoReturn:
         if not screen.speaks():
-            code = 0  # Lightning kills the whole run where a further rank ends with a status of its own
+            code = 0  # Lightning kills the whole run if another rank exits with an error status
         elif not self._saved():
             screen.release()
             claim.discard(self.folder)
         elif code != 2:
             last = self.folder / "checkpoints" / "last.ckpt"
-            next_step = f"Go on with: imagelab train resume={self.folder}"
+            next_step = f"Resume with: imagelab train resume={self.folder}"
             if not resumable:
                 next_step = (
-                    f"The last good weights: {last}\n"
-                    "Going on from them would end the same way: change the run."
+                    f"Last good weights: {last}\n"
+                    "Resuming from them would fail the same way: change the config."
                 )
             screen.say(f"Run folder: {self.folder}\n{next_step}")
         sys.exit(code)

@@ -1,4 +1,4 @@
-"""What shows of a run only when its data are known: whether it can go as its config says."""
+"""Refuse a run that is impossible with its data, which the config alone does not show."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +14,12 @@ NAMED = 10  # classes in a sentence
 
 
 def refuse_impossible(cfg: Node, *, classes: list[str], warmup: int, total_steps: int) -> None:
-    """Raise a Problem, a line each, on what cannot come true with these data.
+    """Raise a Problem, one line per setting that is impossible with these data.
 
     Args:
         cfg: The config of the run.
-        classes: Of the data.
-        warmup: Steps of the warm-up.
+        classes: Class names of the data.
+        warmup: Number of warm-up steps.
         total_steps: Optimizer steps of the whole run.
     """
     found = [*_metrics(cfg, classes), *_warmup(warmup, total_steps)]
@@ -28,29 +28,29 @@ def refuse_impossible(cfg: Node, *, classes: list[str], warmup: int, total_steps
 
 
 def refuse_other_data(then: Node, now: Node, folder: object) -> None:
-    """Raise a Problem where a run would go on with other data than it began with.
+    """Raise a Problem if a run would resume with other data than it began with.
 
     Args:
         then: The card of the run's checkpoint.
         now: The card of the run as it is built now.
-        folder: Of the run.
+        folder: Folder of the run.
     """
     for fact in ("classes", "counts"):
         if fact in then and then[fact] != now[fact]:
             raise Problem(
                 f"The data have changed since this run began: {fact} then {_short(then[fact])}; now "
-                f"{_short(now[fact])}. Put them back, or start a new run with model.weights={folder}."
+                f"{_short(now[fact])}. Restore them, or start a new run with model.weights={folder}."
             )
     if changed := [split for split, mark in then.get("labels", {}).items() if mark != now["labels"][split]]:
         raise Problem(
-            f"The data have changed since this run began: {' and '.join(changed)} by other labels, or by an "
-            "edited data.decisions. Put them back, or start a new run with "
+            f"The data have changed since this run began: {' and '.join(changed)} with other labels, or an "
+            "edited data.decisions. Restore them, or start a new run with "
             f"model.weights={folder}."
         )
 
 
 def label_marks(data: ImageData) -> dict[str, int]:
-    """Of each split a number that changes where labels do, or where other images are dropped by decisions."""
+    """A checksum per split, which changes with its labels and with the images that decisions drop."""
     return {
         split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
         ^ crc32(part.labels.tobytes())

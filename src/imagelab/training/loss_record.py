@@ -1,4 +1,4 @@
-"""The training losses of an epoch, kept without waiting for the device, watched for one that is no number."""
+"""Record the training losses of an epoch without waiting for the device; find the first non-finite one."""
 
 import math
 from collections import deque
@@ -10,28 +10,28 @@ from imagelab.problem import Problem
 
 
 class Diverged(Problem):
-    """The loss is no longer a number."""
+    """The loss is NaN or infinite."""
 
 
 class LossRecord:
-    """Collects a loss a batch on the device; `flush` fetches them all at once.
+    """Collects one loss per batch on the device; `flush` fetches them all at once.
 
     Args:
-        window: How many batches the running mean spans.
+        window: Number of batches in the running mean.
     """
 
     def __init__(self, *, window: int) -> None:
         self.pending: list[Tensor] = []
         self.epoch: list[float] = []
         self.recent: deque[float] = deque(maxlen=window)
-        self.bad: int | None = None  # the place in the epoch of the first loss that is no number
+        self.bad: int | None = None  # the batch of the epoch with the first non-finite loss
 
     def add(self, loss: Tensor) -> None:
-        """Take the loss of a batch, a scalar tensor, without looking at it."""
+        """Add the loss of a batch, a scalar tensor, without reading it."""
         self.pending.append(loss.detach())
 
     def flush(self) -> None:
-        """Look at what was added since; `bad` says whether a loss was no number."""
+        """Fetch the losses added since the last flush; set `bad` at the first non-finite one."""
         values = torch.stack(self.pending).float().tolist() if self.pending else []
         first = len(self.epoch)
         self.pending.clear()
@@ -50,18 +50,18 @@ class LossRecord:
         return math.fsum(self.epoch) / max(1, len(self.epoch))
 
     def end_epoch(self) -> None:
-        """Begin a new epoch; the running mean goes on."""
+        """Begin a new epoch; the running mean continues."""
         self.epoch = []
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What a checkpoint inside an epoch needs."""
+        """What a checkpoint within an epoch needs."""
         return {
             "epoch": torch.tensor(self.epoch).double(),
             "recent": torch.tensor(list(self.recent)).double(),
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Continue where `state_dict` was taken."""
         self.pending.clear()
         self.epoch = state["epoch"].tolist()
         self.recent.clear()

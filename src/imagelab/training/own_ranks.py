@@ -1,11 +1,11 @@
-"""The further processes of a run, which Lightning starts: none of their traces may reach the next run."""
+"""Detect the additional ranks that Lightning starts, and clean up after them before the next run."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-RUN, CHECKPOINT = "IMAGELAB_RUN", "IMAGELAB_CHECKPOINT"  # what further ranks of a run are told
+RUN, CHECKPOINT = "IMAGELAB_RUN", "IMAGELAB_CHECKPOINT"  # environment variables for additional ranks
 
 
 def run_to_join() -> str | None:

@@ -1,4 +1,4 @@
-"""The terms that penalties add to the loss, each recorded apart, and whether they are in balance.
+"""Add the terms of penalties to the loss, record each separately, and warn if they are out of balance.
 
 A term is the same for every batch of a step and on every rank: the gradient of the mean of (loss + term) is
 that of (mean loss) + term, with accumulation and with several processes.
@@ -12,15 +12,15 @@ from imagelab.contracts import Penalty
 from imagelab.terminal import screen
 from imagelab.training.loss_record import LossRecord
 
-FAR = 100  # between the sizes of two terms: the smaller one hardly counts
+FAR = 100  # ratio of two terms at which the smaller one hardly counts
 
 
 class LossTerms:
-    """What is added to the loss of the data, a record for each term.
+    """The terms added to the data loss, with a record for each.
 
     Args:
-        penalties: By the names of their tricks.
-        window: How many batches a logged value is averaged over.
+        penalties: Penalties by the name of their trick.
+        window: Number of batches that a logged value is averaged over.
     """
 
     def __init__(self, *, penalties: dict[str, Penalty], window: int) -> None:
@@ -29,7 +29,7 @@ class LossTerms:
         self.warned = False
 
     def of(self, net: nn.Module, *, record: bool) -> Iterator[Tensor]:
-        """Each term of this step, a scalar; `record`: kept, without looking at it."""
+        """Each term of this step, a scalar; `record`: whether to record it, without reading it."""
         for name, trick in self.penalties.items():
             term = trick.penalty(net)
             if record:
@@ -48,14 +48,14 @@ class LossTerms:
         return means
 
     def weigh(self, loss: float) -> None:
-        """Say once when one part of the loss, of which `loss` is that of the data, outweighs another."""
+        """Warn once if one part of the loss outweighs another; `loss`: the part from the data."""
         if self.penalties and not self.warned:
             sentence = imbalance({"train/loss": loss} | self.running(), self.penalties)
             self.warned = bool(sentence)
             screen.say(*[sentence] if sentence else [])
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What a checkpoint inside an epoch needs."""
+        """What a checkpoint within an epoch needs."""
         return {
             f"{name}.{key}": value
             for name, record in self.records.items()
@@ -63,17 +63,17 @@ class LossTerms:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Continue where `state_dict` was taken."""
         for name, record in self.records.items():
             record.load_state_dict({key: state[f"{name}.{key}"] for key in ("epoch", "recent")})
 
 
 def imbalance(sizes: dict[str, float], penalties: dict[str, Penalty]) -> str | None:
-    """The sentence on two parts of a loss that are far apart, None where there are none.
+    """A sentence if two parts of the loss differ by far in size, else None.
 
     Args:
-        sizes: Of the parts of the loss, by the names of their metrics.
-        penalties: By the names of their tricks.
+        sizes: Size of each part of the loss, by the name of its metric.
+        penalties: Penalties by the name of their trick.
     """
     ranked = sorted((abs(size), name) for name, size in sizes.items() if size)
     if not ranked or ranked[-1][0] <= FAR * ranked[0][0]:
@@ -86,5 +86,5 @@ def imbalance(sizes: dict[str, float], penalties: dict[str, Penalty]) -> str | N
     ]
     return (
         f"{most} ({large:.3g}) is {large / small:,.0f} times as large as {least} ({small:.3g}), which may "
-        f"hardly count beside it: {' or '.join(change)}."
+        f"hardly count: {' or '.join(change)}."
     )

@@ -1,6 +1,6 @@
-"""Where the time of a training goes: loading, forward, backward, the optimizer, validation, the rest.
+"""Measure where training time goes: loading, forward, backward, optimizer, validation, the rest.
 
-Source: https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html (a GPU works behind the program)
+Source: https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html (a GPU runs asynchronously)
 """
 
 import time
@@ -15,12 +15,12 @@ PHASES = ("loading", *IN_STEP, "validation")
 
 
 class TimeSpent(Callback):
-    """Adds up seconds by phase, exactly on a CPU; on a GPU those inside a step from a step in so many.
+    """Adds up seconds by phase, exactly on a CPU; on a GPU, phases within a step are sampled.
 
     It waits for nothing: a GPU's own marks are read when the next ones are set. It comes before all others.
 
     Args:
-        every: Batches from one that is timed on a GPU to the next.
+        every: On a GPU, time one batch in this many.
     """
 
     def __init__(self, *, every: int) -> None:

@@ -1,4 +1,4 @@
-"""Run code on a live network, then restore it: to look at it, or to try a training out."""
+"""Run code on a live network, even a trial of training, then restore its state."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -40,8 +40,8 @@ def preserve_training(classifier: LightningModule, data: LightningDataModule) ->
     """Restore weights, gradients, parameter groups and all that belongs to a fit, too: one may happen inside.
 
     Args:
-        classifier: Of which training changes weights, buffers and groups in place.
-        data: Its images.
+        classifier: Module whose weights, buffers and groups training changes in place.
+        data: Data module of the fit.
     """
     values = [tensor.detach().clone() for tensor in _tensors(classifier)]
     gradients = [(p, p.grad, p.requires_grad) for p in classifier.parameters()]

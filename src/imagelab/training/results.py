@@ -1,4 +1,4 @@
-"""What results.json says of a run."""
+"""Compose results.json and the opening lines of a run."""
 
 import shlex
 import sys
@@ -16,7 +16,7 @@ from imagelab.training.phase_timer import TimeSpent
 
 
 def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:
-    """The content of results.json; `parts` is None where the run did not come so far.
+    """The content of results.json; `parts` is None if the run did not get that far.
 
     Where weights were averaged, `val` and `test` are of those that were better in validation, which `weights`
     names, and `by_weights` has the metrics of both. `finetune` is what `finetune=auto` chose, and why; `time`

@@ -1,7 +1,7 @@
-"""When checkpoints are written, which epoch is the best, and where a run may stop.
+"""Write checkpoints, pick the best epoch, and stop a run where it is safe.
 
 A checkpoint inside an epoch is written after a whole optimizer step, since gradients are not saved, and never
-on the epoch's last batch: the epoch's end writes that one, after validation.
+on the last batch: the one at the end of the epoch is written after validation.
 """
 
 import math
@@ -26,21 +26,21 @@ class Saver(Checkpoint):
     """Writes last.ckpt (with previous.ckpt behind it) and best.ckpt.
 
     Args:
-        folder: The checkpoints' folder.
-        monitor: The metric that names the best epoch.
-        lower: Whether a smaller value of it is the better one.
-        every: Seconds between checkpoints inside an epoch.
-        stop: Asked after every step.
+        folder: Folder of the checkpoints.
+        monitor: Metric that decides the best epoch.
+        lower: Whether a lower value is better.
+        every: Seconds between checkpoints within an epoch.
+        stop: Request to stop, checked after every step.
     """
 
     def __init__(self, *, folder: Path, monitor: str, lower: bool, every: float, stop: StopRequest) -> None:
         self.folder, self.monitor, self.lower = folder, monitor, lower
         self.every, self.stop = every, stop
         self.best: dict[str, Any] = {}
-        self.seen: dict[str, Seen] = {}  # outputs for val in the best epoch, where it was in this process
-        self.weights = RAW  # the name of those that were better when last validated, raw or averaged
-        self.seconds = 0.0  # trained so far, over all stops
-        self.rows: int | None = None  # of metrics.csv, when the last checkpoint was written
+        self.seen: dict[str, Seen] = {}  # val outputs of the best epoch, if it ran in this process
+        self.weights = RAW  # the better ones in the last validation: raw or an average
+        self.seconds = 0.0  # of training so far, over all resumes
+        self.rows: int | None = None  # rows of metrics.csv when the last checkpoint was written
         self.clock = self.saved = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -51,7 +51,7 @@ class Saver(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop.listen()
         self.clock = self.saved = time.monotonic()
-        if trainer.ckpt_path is None:  # from now on there is something to go on from
+        if trainer.ckpt_path is None:  # from now on there is something to resume from
             self.save(trainer)
 
     def on_train_batch_end(
@@ -80,7 +80,7 @@ class Saver(Checkpoint):
         self.seconds += time.monotonic() - self.clock
 
     def save(self, trainer: Trainer, best: bool = False) -> None:
-        """Write last.ckpt, unless the weights are no longer numbers: then the one before stays the last.
+        """Write last.ckpt, unless a weight is non-finite: then the one before remains the last.
 
         best.ckpt comes first: a kill between the two repeats the epoch and writes the same again.
         """
@@ -88,7 +88,7 @@ class Saver(Checkpoint):
         self.seconds, self.clock = self.seconds + now - self.clock, now
         for logger in trainer.loggers:
             if isinstance(logger, CsvLogger):
-                logger.sync()  # the records lie on the disk before the checkpoint counts them
+                logger.sync()  # the rows must be on disk before the checkpoint counts them
                 self.rows = logger.rows
         weights = [p.detach() for p in trainer.lightning_module.parameters() if p.is_floating_point()]
         if torch.stack([weight.norm() for weight in weights]).sum().isfinite():
@@ -125,14 +125,14 @@ class Saver(Checkpoint):
         metrics = {name: float(value) for name, value in found if name.partition("/")[0] in splits}
         if self.monitor not in metrics:
             raise Problem(
-                f"monitor: there is no metric {self.monitor!r}; there are {', '.join(sorted(metrics))}"
+                f"monitor: there is no metric {self.monitor!r}; choose one of {', '.join(sorted(metrics))}"
             )
         sign = -1 if self.lower else 1
         values = {name: metrics[metric_of(self.monitor, name)] for name in (RAW, *averages)}
         numbers = {name: sign * value for name, value in values.items() if not math.isnan(value)}
-        self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # of equals, the raw ones
+        self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # on a tie, the raw ones
         value, before = values[self.weights], self.best.get("value", math.nan)
-        better = math.isnan(before) or sign * value >= sign * before  # of equals, the one trained longer
+        better = math.isnan(before) or sign * value >= sign * before  # on a tie, the one trained longer
         if better:
             seen: Any = trainer.lightning_module.seen
             self.seen = dict(seen)
@@ -147,7 +147,7 @@ class Saver(Checkpoint):
         return better
 
     def _agreed(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
-        # All ranks save and stop at the same step: any rank's signal counts, rank 0's clock does.
+        # All ranks save and stop at the same step: a signal on any rank counts, of the clocks only rank 0's.
         if trainer.world_size == 1:
             return due, self.stop.signum
         mine = torch.tensor(
@@ -159,10 +159,10 @@ class Saver(Checkpoint):
 
 
 class StopTest(Callback):
-    """Ends the test when asked to: the run's training is finished, `resume` tests again.
+    """Ends the test on request; training has finished, and `resume` runs the test again.
 
     Args:
-        stop: Asked after every batch.
+        stop: Request to stop, checked after every batch.
     """
 
     def __init__(self, stop: StopRequest) -> None:

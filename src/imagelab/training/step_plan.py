@@ -1,4 +1,4 @@
-"""How the batches of a run become optimizer steps, known before it begins, from epoch to epoch."""
+"""Plan how the batches of each epoch form optimizer steps, before the run begins."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ class Pace:
     ([5, 3, 2], 10, 1.0, 1.3333333333333333)
 
     Args:
-        batches: Of an epoch, on each device, >= 1.
-        windows: For each epoch of the run how many batches form a step, >= 1.
-        images: Of a batch, over all devices.
+        batches: Batches per epoch and device, >= 1.
+        windows: Batches per step, for each epoch of the run, >= 1.
+        images: Images per batch, over all devices.
     """
 
     batches: int
@@ -59,7 +59,7 @@ class Pace:
 
     @cached_property
     def _done(self) -> list[int]:
-        """Steps before each epoch, and those of all."""
+        """Steps before each epoch, and the total."""
         return [0, *accumulate(self.steps(epoch) for epoch in range(len(self.windows)))]
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to stop at the next safe place; the second one stops it at once."""
+"""Stop a run at the next safe place after Ctrl-C or SIGTERM, and at once after the second."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
-    """The run was asked to stop, and did.
+    """The run stopped on request.
 
     Args:
-        signum: The signal that asked.
+        signum: Number of the signal that asked for it.
     """
 
     def __init__(self, signum: int) -> None:
@@ -20,22 +20,22 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 
 class Pruned(Exception):  # noqa: N818 - it is no error
-    """The trial of a sweep has no hope of being the best, and ended early."""
+    """The trial of a sweep ended early, since it has no chance of being the best."""
 
 
 class StopRequest:
-    """Remembers the signal that asked to stop; 0 as long as none did."""
+    """Remembers the signal that asked to stop; 0 until there is one."""
 
     def __init__(self) -> None:
         self.signum = 0
 
     def listen(self) -> None:
-        """Take the signals over, from Lightning too: its SIGTERM handler talks to other ranks by itself."""
+        """Handle the signals, also in place of Lightning, whose SIGTERM handler talks to other ranks."""
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
 
     def ignore(self) -> None:
-        """Forget the signals' handlers: their default action stands again."""
+        """Restore the default action of the signals."""
         for signum in SIGNALS:
             signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
 
@@ -43,4 +43,4 @@ class StopRequest:
         if self.signum:
             os._exit(128 + signum)
         self.signum = signum
-        os.write(2, b"\nStopping at the next step; once more stops at once, without a checkpoint.\n")
+        os.write(2, b"\nStopping at the next step; a second signal stops at once, without a checkpoint.\n")

@@ -47,6 +47,7 @@ from imagelab.data.image_data import ImageData
 from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.data.parallel import cores
 from imagelab.data.storage import Storage
+from imagelab.task.classify import Classify
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 WORKERS = 2
@@ -103,7 +104,13 @@ def ours(
         "workers": "auto" if fits_in_memory(files) else WORKERS
     }
     data = ImageData(
-        source=Pictures(files, classes), augment=augment, seed=0, preprocess=None, views=1, **shared
+        source=Pictures(files, classes),
+        augment=augment,
+        seed=0,
+        preprocess=None,
+        views=1,
+        targets=Classify.targets,
+        **shared,
     )
     loader = data.train_loader(epoch=0, start=0, rank=0, ranks=1)
     epochs = iter(range(1_000_000))

@@ -6,6 +6,7 @@ from typing import Any
 from imagelab.build import Parts, build
 from imagelab.config import validate
 from imagelab.config.compose import compose, plain
+from imagelab.task.classify import Classify
 from imagelab.training.stop import StopRequest
 
 # As small as it goes: two steps an epoch.
@@ -33,6 +34,7 @@ IMAGE_DATA: dict[str, Any] = {
     "decisions": None,
     "storage": "auto",
     "views": 1,
+    "targets": Classify.targets,
 }
 
 

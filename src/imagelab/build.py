@@ -18,14 +18,12 @@ from imagelab.config import schema
 from imagelab.config.make import make, make_optimizer
 from imagelab.config.monitor import headline, lower_is_better_of, monitored
 from imagelab.config.rules.finetune import from_scratch, tuning
-from imagelab.config.rules.tasks import task_name
 from imagelab.config.rules.tricks import FINETUNING
 from imagelab.config.schema import Node
 from imagelab.contracts import Penalty, Rewire, Task
 from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
-from imagelab.data.reader import reader_of
 from imagelab.finetune.choose import chosen
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
@@ -39,8 +37,9 @@ from imagelab.optimizer.param_groups import optimizer_groups
 from imagelab.problem import Problem
 from imagelab.terminal import screen
 from imagelab.terminal.progress import ProgressBar
-from imagelab.training.feasibility import label_marks, refuse_impossible
+from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.phase_timer import TimeSpent
+from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
 from imagelab.training.step_log import StepLog
 from imagelab.training.step_plan import Pace
@@ -121,7 +120,13 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
     data = ImageData(
-        source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, views=task.views, **knobs
+        source=source,
+        augment=augment,
+        seed=cfg["seed"],
+        preprocess=preprocess,
+        views=task.views,
+        targets=task.targets,
+        **knobs,
     )
     if data.decided:
         screen.say(f"data.decisions: {summarise(data.decided)} ({knobs['decisions']}).")
@@ -164,7 +169,7 @@ def build_classifier(
         groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
         pace=build_pace(data, trainer, tricks),
-        card=card(cfg, data),
+        card=card_of_run(cfg, data),
         seed=cfg["seed"],
         channels_last=cfg["model"]["channels_last"],
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
@@ -231,17 +236,3 @@ def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
     plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else [])]
     ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins}
     return make(own, default_root_dir=folder, **ours, **parts)
-
-
-def card(cfg: Node, data: ImageData) -> Node:
-    """Plain data that makes a checkpoint usable by itself."""
-    return {
-        "classes": data.classes,
-        "counts": data.counts,
-        "labels": label_marks(data),
-        "preprocess": data.preprocess.to_dict(),
-        "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
-        "model": cfg["model"],
-        "seed": cfg["seed"],
-        "task": task_name(cfg),
-    }

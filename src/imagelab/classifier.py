@@ -16,6 +16,7 @@ from torch.optim import LBFGS, Optimizer
 from imagelab.contracts import Inputs, Penalty, Rewire, Task
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Outputs, Seen, keep
+from imagelab.metrics.table import ACCURACY
 from imagelab.randomness import seed_step
 from imagelab.schedule import Schedule
 from imagelab.terminal.summary import StageRow
@@ -217,7 +218,7 @@ class Classifier(lightning.LightningModule):
 
     def _train_accuracy(self) -> dict[str, float]:
         correct, images = (self.across_ranks(count, "sum") for count in self.correct.end_epoch())
-        return {"train/accuracy": correct / images} if images else {}
+        return {f"train/{ACCURACY}": correct / images} if images else {}
 
     def _rewired(self) -> dict[str, Tensor]:
         return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}

@@ -88,9 +88,13 @@ class Source(Protocol):
 
 
 class Task(Protocol):
-    """What is learned from the images: the last layer of the network, the loss and the metrics.
+    """What is learned from the images; it owns both ends: targets and loss, and what outputs mean.
 
-    `net` maps images to outputs, with the weights that are asked for.
+    `forward` maps images to outputs, with the weights that are asked for. Nothing else looks into targets or
+    outputs: a softmax, an argmax or a one-hot code stands in a task, a loss or a metric.
+
+    predicts: What its network predicts once it is trained: "classes", or a word of your own such as "values",
+    and the task is a `Predicting` one; empty: nothing, its network is a start for others.
 
     labelled: Whether it takes labels. views: How often a batch shows each image, augmented anew each time.
     kept: Number of values that `outputs` keeps per image (for example the number of classes).
@@ -104,23 +108,54 @@ class Task(Protocol):
         """A layer that takes this many features and replaces the network's last one; None keeps that one."""
         ...
 
-    def loss(self, net: Callable[[Tensor], Tensor], batch: Inputs) -> Tensor:
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        """Targets of the loss, (B, ...), from labels (B,) int64; float if they are to be mixed."""
+        ...
+
+    def loss(self, forward: Callable[[Tensor], Tensor], batch: Inputs) -> Tensor:
         """The loss of a training batch, a scalar; all draws are torch's."""
         ...
 
     def correct(self, outputs: Tensor, batch: Inputs) -> Tensor | None:
         """Which images of a training batch are classified correctly, (B,) bool; None: the task has no labels.
 
-        outputs: What `net` made of the batch when `loss` called it.
+        outputs: What `forward` made of the batch when `loss` called it.
         """
         ...
 
-    def outputs(self, net: Callable[[Tensor], Tensor], batch: Inputs) -> tuple[Tensor, Tensor]:
+    def outputs(self, forward: Callable[[Tensor], Tensor], batch: Inputs) -> tuple[Tensor, Tensor]:
         """What metrics need of a batch of val or test: (B, kept) float and (B,) int64; the same each time."""
         ...
 
     def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Metrics by name, from the outputs kept for a whole split; one of them is `loss`."""
+        ...
+
+
+@runtime_checkable
+class Predicting(Protocol):
+    """What a task has besides if its network predicts something.
+
+    names: Names of the K numbers of a prediction, such as the classes.
+    """
+
+    names: list[str]
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Outputs (..., K) -> probabilities or values, (..., K) float32: what is shown and averaged."""
+        ...
+
+    def as_outputs(self, predictions: Tensor) -> Tensor:
+        """Outputs that stand for predictions (..., K), such as means: what `metrics` takes."""
+        ...
+
+    def decisions(self, predictions: Tensor) -> Tensor:
+        """Predictions (..., K) -> the classes that are decided on, (...) int64, or the values themselves."""
+        ...
+
+    def wording(self, decision: float) -> str:
+        """A label or a decision in words, such as the name of the class."""
         ...
 
 

@@ -81,7 +81,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
             is missing, the file disagrees with the run, or it cannot be written.
     """
     from imagelab.checkpoints.card import card_of
-    from imagelab.checkpoints.content import better, expect_classes
+    from imagelab.checkpoints.content import better, expect_predictions
     from imagelab.evaluation.one_run import checkpoint_of
     from imagelab.exporting.formats import module
     from imagelab.exporting.verify import difference, pictures_of
@@ -89,7 +89,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     content = checkpoint_of(folder, cfg["checkpoint"])
-    expect_classes(content, folder)
+    expect_predictions(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
     card = card_of(content["imagelab"], cfg["weights"] or better(content))
     data = files.read_config(folder)["data"]

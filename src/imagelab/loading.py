@@ -7,15 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagelab.checkpoints.content import expect_classes, module_state
+from imagelab.checkpoints.content import expect_predictions, module_state
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
+from imagelab.config.make import make
+from imagelab.config.schema import Node
 from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.model.head import set_head
 from imagelab.model.network import bare, build_net
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem
+
+CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # of cards from before they said it
 
 
 def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
@@ -43,7 +48,7 @@ def _loaded(path: Path) -> Predictor:
         raise Problem(
             f"{path} is a checkpoint of another program: it does not describe its network and classes."
         )
-    expect_classes(checkpoint, path)
+    expect_predictions(checkpoint, path)
     return from_checkpoint(checkpoint)
 
 
@@ -67,14 +72,37 @@ def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     """Build the network that a card describes.
 
     Args:
-        card: Card with classes, preprocess, reader, model and seed.
+        card: Card with classes, preprocess, reader, model, task and seed.
         state: Weights and buffers of the network by name.
     """
-    refuse_untrusted(card, "The card of the network")
     preprocess = Preprocess.from_dict(card["preprocess"])
     with torch.random.fork_rng(devices=[]):  # the draws are overwritten; keep the global random state
+        task = task_from(card)
         net = build_net(
             bare(card["model"]), card["classes"], preprocess.channels, preprocess.size, seed=card["seed"]
         )
+        set_head(net, task.head, in_channels=preprocess.channels, size=preprocess.size)
     net.load_state_dict(state)
-    return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=Reader(**card["reader"]))
+    reader = Reader(**card["reader"])
+    return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=reader, task=task)
+
+
+def task_from(card: Node) -> Any:
+    """The task that a checkpoint's or a file's card describes, to use its network, not to train it.
+
+    Raises:
+        Problem: The card names what is not trusted.
+    """
+    refuse_untrusted(card, "The card of the network")
+    preprocess = card["preprocess"]
+    facts = {"in_channels": preprocess["channels"], "size": preprocess["size"], "batch": 1}
+    return make(card.get("task_config", CLASSIFY), loss=no_loss, classes=card["classes"], **facts)
+
+
+def no_loss(*_: Tensor) -> Tensor:
+    """Stands for the loss of a network in use.
+
+    Raises:
+        Problem: Always.
+    """
+    raise Problem("a network in use has no loss; evaluate the run that it comes from")

@@ -86,7 +86,7 @@ def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> l
         # File names may hold bytes that are no text; they are written as they are.
         with output.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
-            writer.writerow(["file", "class", "probability", *predictor.classes, "error"])
+            writer.writerow(["file", *columns(predictor.task), "error"])
             for path, line, error in lines(predictor, paths, batch_size):
                 writer.writerow([path, *line, error])
                 unreadable += [(path, error)] if error else []
@@ -96,16 +96,31 @@ def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> l
 
 
 def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[Path, Iterable[str], str]]:
-    """For each file: its path; class, the class's probability, all probabilities; why it was unreadable."""
+    """For each file: its path; the cells between `columns` and the error; why it was unreadable."""
     for first in range(0, len(paths), batch_size):
         some = paths[first : first + batch_size]
         for path, reading in zip(some, predictor.files(some), strict=True):
             if isinstance(reading, Exception):
-                yield path, [""] * (2 + len(predictor.classes)), str(reading).removeprefix(f"{path}: ")
+                yield path, [""] * len(columns(predictor.task)), str(reading).removeprefix(f"{path}: ")
             else:
-                best = int(reading.argmax())
-                values = [f"{value:.6f}" for value in (reading[best], *reading)]
-                yield path, [predictor.classes[best], *values], ""
+                yield path, cells(predictor.task, reading), ""
+
+
+def columns(task: Any) -> list[str]:
+    """The names of what is written of a prediction: of classes, first which one, and its probability."""
+    return [*(["class", "probability"] if task.predicts == "classes" else []), *task.names]
+
+
+def cells(task: Any, reading: Any) -> list[str]:
+    """A prediction, (K,), under these names."""
+    import torch
+
+    decision, numbers = task.decisions(torch.from_numpy(reading)), [f"{value:.6f}" for value in reading]
+    return (
+        [task.wording(int(decision)), numbers[int(decision)], *numbers]
+        if task.predicts == "classes"
+        else numbers
+    )
 
 
 def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:

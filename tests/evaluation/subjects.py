@@ -18,8 +18,10 @@ from imagelab.evaluation.one_pass import probabilities
 from imagelab.evaluation.tta import Tta
 from imagelab.model.small_cnn import SmallCNN
 from imagelab.predictor import Predictor
+from imagelab.task.classify import Classify
 
 CLASSES = ["a", "b", "c", "d"]
+TASK = Classify(loss=nn.CrossEntropyLoss(), classes=CLASSES)
 
 
 def preprocess(size: int, resize: int | None = None, channels: int = 3) -> Preprocess:
@@ -43,7 +45,7 @@ def member(
 ) -> Member:
     """A network with its preprocessing; `shape`: of its training images in memory, None: they were photos."""
     reader = Reader(least=form.resize, shape=shape)
-    predictor = Predictor(net=net, classes=CLASSES, preprocess=form, reader=reader)
+    predictor = Predictor(net=net, classes=CLASSES, preprocess=form, reader=reader, task=TASK)
     whole = {"model": {"widths": [8, 12]}, "trainer": {"precision": precision}}
     order = list(range(len(CLASSES)))
     return Member(

@@ -19,5 +19,5 @@ def test_the_highest_losses_come_first():
 
 
 def test_only_mistakes_are_confident_mistakes():
-    assert confident_mistakes(PROBABILITIES, LABELS, top=9).tolist() == [3, 1]
-    assert confident_mistakes(PROBABILITIES, LABELS, top=1).tolist() == [3]
+    assert confident_mistakes(PROBABILITIES, PROBABILITIES.argmax(1), LABELS, top=9).tolist() == [3, 1]
+    assert confident_mistakes(PROBABILITIES, PROBABILITIES.argmax(1), LABELS, top=1).tolist() == [3]

@@ -12,7 +12,7 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.evaluation import networks
 from imagelab.evaluation.networks import Networks
 from imagelab.evaluation.tta import Flip, MultiScale, TenCrop, Tta, View
-from tests.evaluation.subjects import CLASSES, arrays, asked, member, photos, preprocess, small_net
+from tests.evaluation.subjects import CLASSES, TASK, arrays, asked, member, photos, preprocess, small_net
 
 WAYS = {
     "flip": Flip(),
@@ -131,9 +131,9 @@ def group(count: int) -> list[nn.Module]:
 
 def test_stacked_networks_say_what_they_say_one_by_one():
     nets, given = group(4), torch.randn(5, 3, 16, 16)
-    together = Networks(nets, passes=1)
+    together = Networks(nets, passes=1, predictions=TASK.predictions)
     together.ask = networks.stacked(nets)
-    found, wanted = together(given), Networks(nets, passes=1)(given)
+    found, wanted = together(given), Networks(nets, passes=1, predictions=TASK.predictions)(given)
     assert wanted.shape == (4, 5, len(CLASSES))
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
     assert (wanted - wanted[0]).abs().max() > 0.05
@@ -145,7 +145,10 @@ def test_the_faster_way_is_taken_where_there_is_enough_to_do(faster, monkeypatch
     monkeypatch.setattr(
         networks, "seconds", lambda ask, _: float((ask.__name__ == "one_by_one") == (faster == "stacked"))
     )
-    many, few = Networks(nets, passes=1000), Networks(nets, passes=2)
+    many, few = (
+        Networks(nets, passes=1000, predictions=TASK.predictions),
+        Networks(nets, passes=2, predictions=TASK.predictions),
+    )
     wanted = few(given)
     torch.testing.assert_close(many(given), wanted, rtol=0, atol=1e-5)
     assert many.ask is not None
@@ -158,7 +161,7 @@ def test_what_cannot_be_stacked_is_asked_one_by_one():
         def forward(self, images):
             return images.mean((2, 3)) * float(images.sum().item() > -1e9)  # no number inside of vmap
 
-    together = Networks([Counts(), Counts()], passes=1000)
+    together = Networks([Counts(), Counts()], passes=1000, predictions=TASK.predictions)
     assert together(torch.randn(2, 4, 3, 3)).shape == (2, 2, 4)
 
 

@@ -12,10 +12,12 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.batches import EvalBatches
 from imagelab.data.named import named
 from imagelab.evaluation.predictions import COLUMNS, of_split
+from imagelab.task.classify import Classify
 
 COUNT = 23
 PIXELS = torch.arange(COUNT, dtype=torch.uint8)[:, None, None, None].expand(COUNT, 1, 4, 4)
 LABELS = np.arange(COUNT) % 3
+TASK = Classify(loss=torch.nn.CrossEntropyLoss(), classes=["a", "b", "c"])
 DATA = SimpleNamespace(classes=["a", "b", "c"], named=named({"val": Arrays(PIXELS, LABELS)}))
 
 
@@ -29,8 +31,8 @@ def gathered(ranks: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("ranks", [1, 2, 5])
 def test_outputs_of_any_number_of_ranks_come_back_in_order(ranks):
-    found = of_split(DATA, "val", "raw", gathered(ranks), ranks=ranks)
-    assert found.logits[:, 0].tolist() == list(range(COUNT))
+    found = of_split(DATA, "val", "raw", gathered(ranks), task=TASK, ranks=ranks)
+    assert found.outputs[:, 0].tolist() == list(range(COUNT))
     assert found.labels.tolist() == LABELS.tolist()
     assert found.name(7) == "val/7"
     pixels = found.pixels(7, 96)
@@ -41,14 +43,14 @@ def test_outputs_of_any_number_of_ranks_come_back_in_order(ranks):
 
 def test_a_part_of_a_split_has_no_names_rather_than_wrong_ones():
     logits, labels = gathered(2)
-    found = of_split(DATA, "val", "raw", (logits[:9], labels[:9]), ranks=2)
+    found = of_split(DATA, "val", "raw", (logits[:9], labels[:9]), task=TASK, ranks=2)
     assert found.pixels(3, 96) is None
     assert found.name(3) == "val 3"
     assert len(found.predicted) == 9
 
 
 def test_the_table_has_a_row_for_each_image_the_highest_loss_first():
-    found = of_split(DATA, "val", "raw", gathered(1), ranks=1)
+    found = of_split(DATA, "val", "raw", gathered(1), task=TASK, ranks=1)
     rows = list(csv.reader(io.StringIO(found.table())))
     assert tuple(rows[0]) == COLUMNS
     losses = [float(row[5]) for row in rows[1:]]

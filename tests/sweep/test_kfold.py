@@ -195,6 +195,7 @@ def test_predictions_of_images_that_have_changed_between_the_folds_are_refused()
             names=names,
             labels=zeros,
             probabilities=ones,
+            predicted=zeros,
             metrics={},
             pool=pool,
         )

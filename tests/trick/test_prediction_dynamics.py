@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from imagelab.problem import Problem
+from imagelab.task.classify import Classify
 from imagelab.trick.prediction_dynamics import PredictionDynamics, entries, picture, read, rewind, summary
 from tests.trick.watching import trick_of, watched
 
@@ -52,7 +53,9 @@ def test_the_metrics_are_those_of_the_table(run):
 
 def test_a_summary_of_probabilities_by_hand():
     probabilities = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    metrics, found = summary(probabilities, torch.tensor([0, 1]), [1, 2])
+    task = Classify(loss=torch.nn.CrossEntropyLoss(), classes=["a", "b", "c"])
+    found = task.decisions(probabilities).tolist()
+    metrics = summary(probabilities, found, torch.tensor([0, 1]), [1, 2])
     assert found == [0, 2]
     assert metrics["prediction/probability"] == 0.25
     assert metrics["prediction/entropy"] == pytest.approx(np.log(2) / 2)

@@ -36,6 +36,7 @@ def card_of(checkpoint: Card, weights: str) -> Card:
         "preprocess": preprocess,
         "reader": reader,
         "model": checkpoint["model"],
+        **{key: checkpoint[key] for key in ("task", "task_config", "predicts") if key in checkpoint},
         "seed": checkpoint["seed"],
         "weights": weights,
     }

@@ -8,7 +8,8 @@ from imagelab.metrics.names import RAW
 from imagelab.problem import Problem
 
 SNAPSHOT = "snapshot_"  # followed by a number
-CLASSIFY = "classify"
+CLASSES = "classes"  # what most networks predict
+CLASSIFY = "classify"  # the task of checkpoints that do not say theirs
 
 
 def card(path: Path) -> dict[str, Any]:
@@ -45,15 +46,21 @@ def task_of(content: dict[str, Any]) -> str:
     return content.get("imagelab", {}).get("task", CLASSIFY)
 
 
-def expect_classes(content: dict[str, Any], where: object) -> None:
-    """Raise a Problem if a checkpoint was trained without labels.
+def predicts(content: dict[str, Any]) -> str:
+    """What the network of a checkpoint's content predicts, "classes"; empty: nothing."""
+    before = CLASSES if task_of(content) == CLASSIFY else ""  # of one that does not say it
+    return content.get("imagelab", {}).get("predicts", before)
+
+
+def expect_predictions(content: dict[str, Any], where: object) -> None:
+    """Raise a Problem if the network of a checkpoint predicts nothing.
 
     Args:
         content: Content of the checkpoint.
         where: Folder of the run or path of the checkpoint, as the user gave it.
     """
-    if (task := task_of(content)) != CLASSIFY:
+    if not predicts(content):
         raise Problem(
-            f"{where} was trained with task={task} and has no classes; train a classifier on its features: "
-            f"imagelab train model.weights={where} finetune=linear_probe"
+            f"{where} was trained with task={task_of(content)} and has no classes; train a classifier on its "
+            f"features: imagelab train model.weights={where} finetune=linear_probe"
         )

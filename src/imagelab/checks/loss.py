@@ -13,8 +13,8 @@ from torch import Tensor
 from imagelab.checks.findings import NO_LABELS, fact, found
 from imagelab.checks.subject import LEAST, MOST, Subject
 from imagelab.classifier import Classifier
+from imagelab.contracts import Inputs
 from imagelab.finding import Finding
-from imagelab.task.classify import Classify
 
 RIGHT, SUM = 0.3, 0.05  # of log K that sure and right answers may cost; error of the mean
 NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # of the expected loss; nats below 10 classes; a factor
@@ -27,14 +27,14 @@ def loss_function(subject: Subject) -> Finding:
         return fact(None, NO_LABELS)
     classes = len(subject.data.classes)
     labels = torch.arange(classes).repeat(2)[: max(2, min(2 * classes, 64))] % classes
-    sure = torch.nn.functional.one_hot(labels, classes).float()
+    sure = subject.task.targets(labels, classes=classes, mixed=True).float()
     criterion = criterion_of(subject.plain())
     with torch.no_grad():
         costs = [float(criterion(size * sure, labels)) for size in (0, 1, 2, 4, 8, 16)]
         wrong = float(criterion(-8 * sure, labels))
         several = float(criterion(2 * sure.repeat(4, 1), labels.repeat(4))) / max(costs[2], 1e-9)
     idle = _idle(criterion, sure, labels)
-    floor = floor_of(criterion, classes)
+    floor = floor_of(subject.classifier, classes)
     ratio = (min(costs) - floor) / math.log(classes)
     expected = f"right answers cost at most {RIGHT:g} log K, wrong ones more than none; a mean over images"
     if ratio > RIGHT:
@@ -133,14 +133,19 @@ def _loss(subject: Subject) -> tuple[float, float, int]:
 
 
 def criterion_of(module: Classifier) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss function of a classifier."""
-    assert isinstance(module.task, Classify)
-    return module.task.criterion
+    """The loss of a module's task, as a function of outputs and targets."""
+
+    def criterion(outputs: Tensor, targets: Tensor) -> Tensor:
+        index = torch.arange(len(outputs))
+        batch = Inputs(images=torch.empty(len(outputs), 0), targets=targets, labels=targets, index=index)
+        return module.task.loss(lambda _: outputs, batch)
+
+    return criterion
 
 
-def floor_of(criterion: object, classes: int) -> float:
+def floor_of(module: Classifier, classes: int) -> float:
     """The lowest possible loss with smoothed labels."""
-    smoothing = getattr(criterion, "label_smoothing", 0.0)
+    smoothing = getattr(getattr(module.task, "criterion", None), "label_smoothing", 0.0)
     if not smoothing:
         return 0.0
     right = 1 - smoothing + smoothing / classes

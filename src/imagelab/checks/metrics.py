@@ -18,6 +18,7 @@ from imagelab.checks.trial import Fixed, short_trainer
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.finding import Finding
+from imagelab.metrics.table import ACCURACY
 
 MOST, FEWEST = 200, 14  # images
 PARTS = (3, 7)  # batches that they come in, the last of which is smaller
@@ -35,8 +36,9 @@ def same_metrics(subject: Subject) -> Finding:
     first, second = (_read(subject, index, size) for size in sizes)
     outputs, labels = _at_once(copy, first)
     own = {name: float(value) for name, value in copy.task.metrics(outputs, labels).items()}
-    if "accuracy" in own:
-        own["accuracy"] = float((outputs.argmax(1) == labels).float().mean())
+    right = _right(copy, outputs, labels) if ACCURACY in own else None
+    if right is not None:
+        own[ACCURACY] = float(right.float().mean())
     apart = dict.fromkeys(own, 0.0)
     away = 0.0
     for batches in [first, *[second] * (subject.data.views == 1)]:
@@ -45,6 +47,12 @@ def same_metrics(subject: Subject) -> Finding:
         if given is not None:
             away = max(away, float((given - outputs).abs().max() / outputs.abs().max().clamp(min=1e-9)))
     return _verdict(apart, away, own, f"{count} images of val in batches of {sizes[0]} and of {sizes[1]}")
+
+
+def _right(copy: Classifier, outputs: Tensor, labels: Tensor) -> Tensor | None:
+    """Which images are right, (N,) bool, as training counts them."""
+    batch = Inputs(images=torch.empty(0), targets=labels, labels=labels, index=torch.arange(len(labels)))
+    return copy.task.correct(outputs, batch)
 
 
 def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: str) -> Finding:

@@ -8,7 +8,7 @@ import math
 import torch
 
 from imagelab.checks.findings import NO_LABELS, fact, found
-from imagelab.checks.loss import criterion_of, floor_of
+from imagelab.checks.loss import floor_of
 from imagelab.checks.subject import Subject, cut
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.contracts import Inputs
@@ -86,7 +86,7 @@ def _images(subject: Subject) -> int:
 
 def _least(subject: Subject) -> float:
     """The lowest possible loss: above 0 if labels are smoothed."""
-    return floor_of(criterion_of(subject.classifier), len(subject.data.classes))
+    return floor_of(subject.classifier, len(subject.data.classes))
 
 
 def _level(losses: list[float]) -> float:

@@ -15,15 +15,15 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor, nn
 
+from imagelab.checkpoints.content import CLASSES
 from imagelab.classifier import Classifier
 from imagelab.config.schema import Node
-from imagelab.contracts import Inputs, Photos
+from imagelab.contracts import Inputs, Photos, Task
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.data.resize import resized
 from imagelab.randomness import sample_keys, stream
-from imagelab.task.classify import Classify
 from imagelab.training.penalties import LossTerms
 from imagelab.transfer import TransferClassifier
 
@@ -54,10 +54,10 @@ class Subject:
     pictures: dict[str, Any] = field(default_factory=dict)  # what checks leave for the page
 
     @property
-    def task(self) -> Classify | None:
-        """The task, where it is to tell classes apart."""
+    def task(self) -> Task | None:
+        """The task if it is to tell classes apart."""
         task = self.classifier.task
-        return task if isinstance(task, Classify) else None
+        return task if task.predicts == CLASSES else None
 
     @cached_property
     def seconds_per_image(self) -> float:

@@ -1,12 +1,11 @@
 """Provide the data of a run: split, stored for speed, loaded batch by batch, augmented and mixed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import lightning
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from imagelab.augment.apply import (
@@ -54,6 +53,7 @@ class ImageData(lightning.LightningDataModule):
         decisions: Table of images to drop or relabel, in whichever split they are.
         storage: Where pictures from files are kept.
         views: Number of views of each image in a batch. Above 1, val and test are augmented too.
+        targets: Function that makes targets of labels (`contracts.Task.targets`).
 
     Raises:
         Problem: The images cannot be trained on.
@@ -79,11 +79,12 @@ class ImageData(lightning.LightningDataModule):
         decisions: str | None,
         storage: Storage,
         views: int,
+        targets: Callable[..., Tensor],
     ) -> None:
         super().__init__()
         self.seed = seed
         self.balance = balance
-        self.views = views
+        self.views, self.targets = views, targets
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
@@ -144,9 +145,9 @@ class ImageData(lightning.LightningDataModule):
         Raises:
             Problem: There are not enough images for one batch on each device.
         """
-        count = self.counts["train"]
         if steps := len(self.train_batches(epoch=0, start=0, rank=0, ranks=ranks)):
             return steps
+        count = self.counts["train"]
         each = f"{self.batch_size} on each of {ranks} devices" if ranks > 1 else str(self.batch_size)
         raise Problem(
             f"data.batch_size: {each} is more than the {count} training images; "
@@ -167,9 +168,8 @@ class ImageData(lightning.LightningDataModule):
         )
 
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
-        """The batches of a split by address; `augmented`: with the augmentations that workers apply."""
-        images = self.splits[split]
-        here = self.in_workers if augmented else []
+        """The batches of a split by address, where asked for augmented as far as not done on the device."""
+        images, here = self.splits[split], self.in_workers if augmented else []
         if isinstance(images, Arrays):
             return ArrayBatches(images, steps=batch_steps(here))
         assert isinstance(images, Photos)
@@ -213,14 +213,15 @@ class ImageData(lightning.LightningDataModule):
 
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """Augment a batch on its device, normalise it and, in training, mix it."""
-        images, targets = batch.images, batch.labels
+        images = batch.images
         if train or self.views > 1:
             images = augment_batch(images, batch.keys, self.on_device)
         images = self.preprocess(images)
-        if train and self.mixing:
-            targets = functional.one_hot(targets, len(self.classes)).to(images.dtype)
+        mixed = train and bool(self.mixing)
+        targets = self.targets(batch.labels, classes=len(self.classes), mixed=mixed)
+        if mixed:
             rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
-            images, targets = mix_batch(images, targets, self.mixing, rng)
+            images, targets = mix_batch(images, targets.to(images.dtype), self.mixing, rng)
         return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)
 
     def _viewed(self, split: str, *, augmented: bool) -> Dataset[Batch]:

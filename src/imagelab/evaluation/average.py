@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from imagelab.build import build_task
+from imagelab.checkpoints.content import CLASSES
 from imagelab.config.make import make
 from imagelab.config.monitor import headline
 from imagelab.config.schema import Node
@@ -49,18 +51,18 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     size = cfg["batch_size"] or min(data.batch_size, data.counts[split])
     device = device_of(run["trainer"])
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
-    labels = torch.from_numpy(data.splits[split].labels)
+    labels, task = torch.from_numpy(data.splits[split].labels), build_task(run, data, ranks=1)
     content: Node = _head(cfg, members) | {"notes": other_images(members, split)}
-    content |= measured(said.mean(0), labels, make(first.cfg["loss"], classes=data.classes))
+    content |= measured(said.mean(0), labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]
     if len(members) > 1:
-        content |= _compared(members, said, labels, make(first.cfg["loss"], classes=data.classes))
-        shown += [members_table(content, headline(first.cfg)), disagreement_sentence(content)]
+        content |= _compared(members, said, labels, task)
+        shown += [members_table(content, headline(first.cfg)), *disagreement_sentence(content)]
     else:
         shown += [metrics_table(content)]
     content["seconds"] = round(time.perf_counter() - start, 3)
     shown += calibration_sentence(content["calibration"])
-    table = prediction_table(data, split, said.mean(0).numpy()) if cfg["predictions"] else None
+    table = prediction_table(data, split, said.mean(0), task) if cfg["predictions"] else None
     return Outcome(content, table, shown)
 
 
@@ -79,13 +81,15 @@ def _head(cfg: Node, members: list[Member]) -> Node:
     }
 
 
-def _compared(members: list[Member], said: Tensor, labels: Tensor, loss: Any) -> Node:
-    predicted = said.argmax(dim=2).numpy()
+def _compared(members: list[Member], said: Tensor, labels: Tensor, task: Any) -> Node:
     rows = [
         {"name": name, "run": str(one.folder), "checkpoint": one.checkpoint, "weights": one.weights}
-        | measured(mine, labels, loss)
+        | measured(mine, labels, task)
         for name, one, mine in zip(titles(members), members, said, strict=True)
     ]
+    if task.predicts != CLASSES:
+        return {"members": rows}
+    predicted = task.decisions(said).numpy()
     return {
         "members": rows,
         "disagreement": {"share": disagreement(predicted), "pairs": pairwise(predicted).tolist()},

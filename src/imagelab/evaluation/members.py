@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab.checkpoints.content import SNAPSHOT, better, expect_classes
+from imagelab.checkpoints.content import SNAPSHOT, better, expect_predictions
 from imagelab.config.schema import Node
 from imagelab.evaluation.one_run import checkpoint_of
 from imagelab.loading import from_checkpoint
@@ -75,10 +75,10 @@ def opened(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
     members: list[Member] = []
     for folder, name in pairs:
         content = checkpoint_of(folder, name)
-        expect_classes(content, folder)
+        expect_predictions(content, folder)
         predictor = from_checkpoint(content, weights)
         first = members[0] if members else None
-        classes = first.predictor.classes if first else predictor.classes
+        names, known = predictor.task.names, first.predictor.task.names if first else predictor.task.names
         members.append(
             Member(
                 folder=folder,
@@ -86,7 +86,7 @@ def opened(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
                 weights=weights or better(content),
                 cfg=read_config(folder),
                 predictor=predictor,
-                order=aligned(classes, predictor.classes, first.folder if first else folder, folder),
+                order=aligned(known, names, first.folder if first else folder, folder),
             )
         )
     return members

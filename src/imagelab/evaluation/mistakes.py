@@ -15,7 +15,9 @@ def top_losses(probabilities: np.ndarray, labels: np.ndarray, top: int) -> np.nd
     return np.argsort(-losses(probabilities, labels), kind="stable")[:top]
 
 
-def confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, top: int) -> np.ndarray:
+def confident_mistakes(
+    probabilities: np.ndarray, predicted: np.ndarray, labels: np.ndarray, top: int
+) -> np.ndarray:
     """The places of the wrong images by the probability of what they were taken for, the highest first."""
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    wrong = np.flatnonzero(predicted != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:top]

@@ -26,21 +26,22 @@ class Networks:
     Args:
         nets: The networks.
         passes: How many are ahead, about.
+        predictions: Makes predictions of outputs (..., K), as their task does.
     """
 
-    def __init__(self, nets: Sequence[nn.Module], *, passes: int) -> None:
-        self.nets = nets
+    def __init__(self, nets: Sequence[nn.Module], *, passes: int, predictions: Ask) -> None:
+        self.nets, self.predictions = nets, predictions
         self.ask: Ask | None = None if len(nets) > 1 and passes >= WORTH_TRYING else self.one_by_one
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) float -> probabilities (M, B, K) float32."""
+        """(B, C, H, W) float -> predictions (M, B, K) float32."""
         if self.ask is None:
             self.ask = self.faster(images)
-        return self.ask(images).float().softmax(dim=-1)
+        return self.predictions(self.ask(images))
 
     def one_by_one(self, images: Tensor) -> Tensor:
-        """Logits (M, B, K) of one network after the other."""
+        """Outputs (M, B, K) of one network after the other."""
         return torch.stack([net(images) for net in self.nets])
 
     def faster(self, images: Tensor) -> Ask:

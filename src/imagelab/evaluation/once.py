@@ -28,11 +28,10 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
     shown = [metrics_table(content)]
     table = None
     if found.seen is not None:
-        logits, labels = found.seen
-        content["calibration"] = calibrated(logits.numpy(), labels.numpy())
+        content["calibration"] = calibrated(*found.seen, found.task)
         shown += calibration_sentence(content["calibration"])
     if cfg["predictions"]:
         if found.seen is None:
             raise Problem("predictions: there are too many to keep; say predictions=false")
-        table = prediction_table(found.data, split, found.seen[0].softmax(dim=1).numpy())
+        table = prediction_table(found.data, split, found.task.predictions(found.seen[0]), found.task)
     return Outcome(content, table, shown)

@@ -1,6 +1,7 @@
 """Average what networks say of views of an image, and networks of each other, in one pass over the images.
 
-Probabilities are averaged, not logits: a view or a member that is sure counts for no more than one vote.
+Predictions are averaged, such as probabilities, not logits: a view or a member that is sure counts for no
+more than one vote.
 Memory is bounded: a network sees no more squares at a time than a batch has images, and only the running sum
 over the views is kept.
 
@@ -47,7 +48,8 @@ class Group:
     def ready(self, device: torch.device, *, batches: int) -> Networks:
         """Their networks on a device, to be shown so many batches."""
         nets = [member.predictor.net.to(device) for member in self.members]
-        return Networks(nets, passes=batches * len(self.form.views))
+        predictions = self.members[0].predictor.task.predictions
+        return Networks(nets, passes=batches * len(self.form.views), predictions=predictions)
 
 
 def probabilities(

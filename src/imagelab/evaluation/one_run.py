@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer
-from imagelab.checkpoints.content import better, expect_classes, module_state
+from imagelab.checkpoints.content import better, expect_predictions, module_state
 from imagelab.checkpoints.durable import read
 from imagelab.config.schema import Node
 from imagelab.data.preprocess import Preprocess
@@ -15,19 +15,20 @@ from imagelab.model.network import bare
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.terminal import screen
-from imagelab.training.feasibility import label_marks
+from imagelab.training.run_card import label_marks
 
 
 class Tested(NamedTuple):
     """What a test of a run gave.
 
-    weights: The name of those that were taken. metrics: By name. data: The images. seen: What the network
-    said of the split, (N, K), and the labels, (N,); None where that is too much to keep.
+    weights: The name of those that were taken. metrics: By name. data: The images. task: What was learnt.
+    seen: What the network said of the split, (N, K), and the labels, (N,); None if that is too much to keep.
     """
 
     weights: str
     metrics: dict[str, float]
     data: Any
+    task: Any
     seen: Any
 
 
@@ -47,7 +48,7 @@ def tested(folder: Path, *, checkpoint: str, split: str, weights: str | None, ro
     """
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     content = checkpoint_of(folder, checkpoint)
-    expect_classes(content, folder)
+    expect_predictions(content, folder)
     state = module_state(content, weights)
     cfg = here(files.read_config(folder), root)
     data = data_of(cfg, content["imagelab"], split)
@@ -57,7 +58,8 @@ def tested(folder: Path, *, checkpoint: str, split: str, weights: str | None, ro
     data.splits["test"] = data.splits[split]
     trainer.test(classifier, datamodule=data, verbose=False)
     metrics = {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
-    return Tested(weights or better(content), metrics, data, classifier.seen["test"])
+    seen = classifier.seen["test"]
+    return Tested(weights or better(content), metrics, data, classifier.task, seen)
 
 
 def checkpoint_of(folder: Path, name: str) -> Node:

@@ -4,9 +4,10 @@ import csv
 import io
 from typing import Any, NamedTuple
 
-import numpy as np
+from torch import Tensor
 
 from imagelab.config.schema import Node
+from imagelab.contracts import Predicting
 
 
 class Outcome(NamedTuple):
@@ -20,19 +21,21 @@ class Outcome(NamedTuple):
     shown: list[Any]
 
 
-def prediction_table(data: Any, split: str, probabilities: np.ndarray) -> str:
-    """A CSV file: a row for each image in the order of the split, with all probabilities (N, K).
+def prediction_table(data: Any, split: str, predictions: Tensor, task: Predicting) -> str:
+    """A CSV file: a row for each image in the order of the split, with all numbers of its prediction.
 
     Args:
         data: The images.
         split: Which of them.
-        probabilities: What was said of each.
+        predictions: Prediction for each of them, (N, K).
+        task: What was learnt.
     """
     named = data.named[split]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file", "given", "predicted", *data.classes])
-    for name, label, row in zip(named.names, named.labels, probabilities, strict=True):
-        values = [f"{value:.6f}" for value in row]
-        writer.writerow([name, data.classes[label], data.classes[row.argmax()], *values])
+    writer.writerow(["file", "given", "predicted", *task.names])
+    decisions = task.decisions(predictions).tolist()
+    for name, label, decision, row in zip(named.names, named.labels, decisions, predictions, strict=True):
+        values = [f"{value:.6f}" for value in row.tolist()]
+        writer.writerow([name, task.wording(label), task.wording(decision), *values])
     return out.getvalue()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
+import torch
 
 from imagelab.evaluation.mistakes import losses
 
@@ -23,8 +23,9 @@ class Predictions:
         split: Its name.
         weights: The name of the weights that said it: raw, ema or swa.
         classes: Names, in the order of the labels.
-        logits: (N, K) float.
-        labels: (N,) int64.
+        outputs: (N, K) float, such as logits.
+        labels: (N,), int64 if they are classes.
+        task: What was learnt.
         names: Of the images, (N,); empty where nobody knows which image is which.
         images: The images themselves, in that order; None where they are not at hand.
     """
@@ -32,20 +33,21 @@ class Predictions:
     split: str
     weights: str
     classes: list[str]
-    logits: np.ndarray
+    outputs: np.ndarray
     labels: np.ndarray
+    task: Any
     names: np.ndarray
     images: Any
 
     @cached_property
-    def probabilities(self) -> np.ndarray:
-        """(N, K)."""
-        return softmax(self.logits, axis=1)
+    def predictions(self) -> np.ndarray:
+        """(N, K): probabilities of the classes, or what else the task predicts."""
+        return self.task.predictions(torch.from_numpy(self.outputs)).numpy()
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """(N,) int64: the class with the highest probability."""
-        return self.logits.argmax(axis=1)
+        """(N,) int64: the class that is decided on."""
+        return self.task.decisions(torch.from_numpy(self.predictions)).numpy()
 
     def name(self, place: int) -> str:
         """What an image is called."""
@@ -70,38 +72,42 @@ class Predictions:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
-        loss = losses(self.probabilities, self.labels)
+        loss = losses(self.predictions, self.labels)
         for place in np.argsort(-loss, kind="stable"):
             given, predicted = self.labels[place], self.predicted[place]
-            row = self.probabilities[place]
+            row = self.predictions[place]
             numbers = [f"{value:.6g}" for value in (row[predicted], row[given], loss[place])]
             writer.writerow([self.name(place), self.classes[given], self.classes[predicted], *numbers])
         return out.getvalue()
 
 
-def of_split(data: Any, split: str, weights: str, seen: tuple[Any, Any], *, ranks: int) -> Predictions:
+def of_split(
+    data: Any, split: str, weights: str, seen: tuple[Any, Any], *, task: Any, ranks: int
+) -> Predictions:
     """Outputs as they were gathered from all ranks, brought into the order of the split.
 
     Args:
         data: The data of the run.
         split: Its name.
         weights: The name of the weights.
-        seen: Logits (N, K) and labels (N,), tensors, those of the first rank first.
+        seen: Outputs (N, K) and labels (N,), tensors, those of the first rank first.
+        task: What was learnt.
         ranks: How many processes took turns.
     """
-    logits, labels = (part.float().numpy() if part.is_floating_point() else part.numpy() for part in seen)
+    outputs, labels = (part.float().numpy() if part.is_floating_point() else part.numpy() for part in seen)
     named = data.named[split]
     places = np.concatenate([np.arange(rank, len(named), ranks) for rank in range(ranks)])
     if len(places) == len(labels):
         order = np.argsort(places)
-        logits, labels = logits[order], labels[order]
+        outputs, labels = outputs[order], labels[order]
     known = np.array_equal(labels, named.labels)  # not where only a part was validated
     return Predictions(
         split=split,
         weights=weights,
         classes=data.classes,
-        logits=logits,
+        outputs=outputs,
         labels=labels,
+        task=task,
         names=np.asarray(named.names) if known else np.empty(0, dtype=str),
         images=named.images if known else None,
     )

@@ -43,19 +43,21 @@ def members_table(content: Node, headline: str) -> Table:
     return shown
 
 
-def disagreement_sentence(content: Node) -> str:
-    """On how many images the members disagree, and which pairs the least and the most."""
+def disagreement_sentence(content: Node) -> list[str]:
+    """On how many images the members disagree, and which pairs the least and the most, if it was counted."""
+    if "disagreement" not in content:
+        return []
     found = content["disagreement"]
     names = [row["name"] for row in content["members"]]
     said = f"On {found['share']:.1%} of the images the members disagree"
     if len(names) < 3:
-        return f"{said}."
+        return [f"{said}."]
     pairs = np.array(found["pairs"])
     rows, columns = np.triu_indices(len(names), k=1)
     values = pairs[rows, columns]
     ends = [int(values.argmin()), int(values.argmax())]
     told = [f"{values[i]:.1%} ({names[rows[i]]} and {names[columns[i]]})" for i in ends]
-    return f"{said}; of pairs, on {told[0]} to {told[1]}."
+    return [f"{said}; of pairs, on {told[0]} to {told[1]}."]
 
 
 def calibration_sentence(found: Node | None) -> list[str]:

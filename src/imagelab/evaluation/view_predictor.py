@@ -1,4 +1,4 @@
-"""Predict with test-time augmentation: the mean of the probabilities over views of each picture."""
+"""Predict with test-time augmentation: the mean of the predictions over views of each picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,13 +28,14 @@ class ViewPredictor:
 
     def __init__(self, predictor: Predictor, tta: Tta, *, room: int) -> None:
         self.classes = predictor.classes
+        self.task = predictor.task
         self.form = form_of(predictor, tta)
         self.device = next(predictor.net.parameters()).device
-        self.networks = Networks([predictor.net], passes=1)
+        self.networks = Networks([predictor.net], passes=1, predictions=self.task.predictions)
         self.room = room
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
-        """The probabilities of each picture file, in order; the error of those that cannot be read."""
+        """The prediction for each picture file, in order; the error of those that cannot be read."""
         step = max(1, self.room // len(self.form.views))
         parts = (paths[first : first + step] for first in range(0, len(paths), step))
         return [reading for part in parts for reading in self._some(part)]

@@ -1,4 +1,4 @@
-"""All that lies between uint8 pixels and probabilities, as one module; and what runs it from a file again."""
+"""All that lies between uint8 pixels and predictions, as one module; and what runs it from a file again."""
 
 import logging
 import warnings
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from imagelab.checkpoints.card import INPUT, Card
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.loading import task_from
 from imagelab.predictor import Predictor, TakesPictures
 from imagelab.problem import Problem
 
@@ -28,10 +29,11 @@ class Graph(nn.Module):
         super().__init__()
         self.net = predictor.net.eval()
         self.preprocess = predictor.preprocess
+        self.task = predictor.task
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) uint8 -> probabilities (B, K)."""
-        return self.net(self.preprocess(images)).float().softmax(dim=1)
+        """(B, 3, H, W) uint8 -> predictions (B, K)."""
+        return self.task.predictions(self.net(self.preprocess(images)))
 
 
 class Exported(TakesPictures):
@@ -46,9 +48,10 @@ class Exported(TakesPictures):
         self.classes: list[str] = card["classes"]
         self.preprocess = Preprocess.from_dict(card["preprocess"])
         self.reader = Reader(**card["reader"])
+        self.task = task_from(card)
         self.run = run
 
-    def probabilities(self, images: Tensor) -> np.ndarray:
+    def predictions(self, images: Tensor) -> np.ndarray:
         return self.run(images.contiguous())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from imagelab.checkpoints.content import CLASSIFY, task_of
+from imagelab.checkpoints.content import predicts
 from imagelab.checkpoints.durable import read
 from imagelab.config import schema
 from imagelab.config.schema import Node
@@ -61,7 +61,7 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
     checkpoint = checkpoint_of(Path(cfg["model"]["weights"]).expanduser())
     content = read(checkpoint)
     folder = checkpoint.parent.parent
-    if task_of(content) != CLASSIFY:
+    if not predicts(content):  # it has learnt without labels
         return
     if (folder / files.CONFIG).is_file():
         seen = _overlap(files.read_config(folder)["data"], cfg["data"])

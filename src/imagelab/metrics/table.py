@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 LOSS = "loss"  # the metric that every task has, and computes itself
+ACCURACY = "accuracy"  # the one that training measures too, where the task says what is correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Metric:
 
 OF_CLASSES = "imagelab.metrics.classification"
 METRICS = (
-    Metric(name="accuracy", better="higher", of="classes", function=f"{OF_CLASSES}.accuracy"),
+    Metric(name=ACCURACY, better="higher", of="classes", function=f"{OF_CLASSES}.accuracy"),
     Metric(name="accuracy_macro", better="higher", of="classes", function=f"{OF_CLASSES}.accuracy_macro"),
     Metric(name="f1_macro", better="higher", of="classes", function=f"{OF_CLASSES}.f1_macro"),
     Metric(name="ece", better="lower", of="classes", function=f"{OF_CLASSES}.ece"),

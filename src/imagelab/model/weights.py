@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from imagelab.checkpoints.content import CLASSIFY, module_state, task_of
+from imagelab.checkpoints.content import CLASSES, module_state, predicts, task_of
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.model.head import last_layer
 from imagelab.problem import Problem, nearest, some_of
@@ -87,8 +87,8 @@ def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
 
 def _another_head(content: dict[str, Any], classes: list[str] | None) -> str:
     """Why a head cannot be taken over although it may have the same shape; empty where it can."""
-    if (task := task_of(content)) != CLASSIFY:
-        return f"that run learnt by task={task}"
+    if predicts(content) != CLASSES:
+        return f"that run learnt by task={task_of(content)}"
     known = content.get("imagelab", {}).get("classes", classes)
     if classes is None or known == classes or len(known) != len(classes):  # the shape tells of their number
         return ""

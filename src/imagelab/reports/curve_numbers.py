@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from imagelab.metrics.table import ACCURACY
 from imagelab.reports.curves import Curves, smoothed
 
 MEANINGS = {
@@ -54,7 +55,7 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
     if known.any():
         numbers |= _of_val(val[known], curves.epochs[known], chance, len(train))
     if len(curves.train_accuracy):
-        numbers |= _of_accuracy(curves.train_accuracy, curves.of_val("accuracy"), curves.epochs)
+        numbers |= _of_accuracy(curves.train_accuracy, curves.of_val(ACCURACY), curves.epochs)
     return numbers
 
 

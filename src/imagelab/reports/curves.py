@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-ACCURACY = "train/accuracy"
+from imagelab.metrics.table import ACCURACY
+
+TRAINED = f"train/{ACCURACY}"
 SMOOTH = 20  # curves are smoothed over so large a part of the run: a twentieth
 
 
@@ -51,7 +53,7 @@ def read_curves(path: Path) -> Curves:
     return Curves(
         epochs=_column(ends, "epoch") + 1,
         train=_column(ends, "train/loss_epoch"),
-        train_accuracy=_column(ends, ACCURACY) if ACCURACY in names else np.empty(0),
+        train_accuracy=_column(ends, TRAINED) if TRAINED in names else np.empty(0),
         val=_by_split({name: _column(ends, name) for name in names}),
         steps=_column(logged, "step"),
         losses=_column(logged, "train/loss"),
@@ -67,7 +69,7 @@ def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
     return Curves(
         epochs=np.arange(1.0, len(history) + 1),
         train=columns.get("train/loss", np.empty(0)),
-        train_accuracy=columns.get(ACCURACY, np.empty(0)),
+        train_accuracy=columns.get(TRAINED, np.empty(0)),
         val=_by_split(columns),
     )
 

@@ -10,11 +10,11 @@ from imagelab.checkpoints.durable import load_plain
 from imagelab.config.rules.tasks import MIXES, without_labels
 from imagelab.config.rules.tricks import target
 from imagelab.config.schema import Node
-from imagelab.evaluation.calibration import calibration
 from imagelab.evaluation.confusion import confusion
 from imagelab.evaluation.one_run import tested
 from imagelab.evaluation.predictions import Predictions, csv_path, of_split
 from imagelab.finding import Finding
+from imagelab.metrics.calibration import calibration
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.pages.page import Section
 from imagelab.pages.publish import publish
@@ -52,9 +52,10 @@ def after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> tuple[
     """
     weights, found, why_not = parts.saver.best.get("weights", RAW), None, ""
     seen = parts.saver.seen.get(metric_of("val", weights))
-    if seen is not None and not without_labels(cfg):
-        found = of_split(parts.data, "val", weights, seen, ranks=parts.trainer.world_size)
-    elif not without_labels(cfg):
+    task = parts.classifier.task
+    if seen is not None and task.predicts:
+        found = of_split(parts.data, "val", weights, seen, task=task, ranks=parts.trainer.world_size)
+    elif task.predicts:
         why_not = f"What the best weights say of val was not kept: `imagelab report run={folder}` adds it."
     return write(folder, results, found, why_not=why_not, loggers=parts.trainer.loggers, quiet=True)
 
@@ -128,7 +129,7 @@ def on_images(folder: Path, found: Predictions | None, why_not: str) -> tuple[li
     if found is None or len(found.labels) < 2:
         return [failed_record(of.PREDICTIONS, why_not)] if why_not else [], []
     counts = confusion(found.labels, found.predicted, len(found.classes))
-    calibrated = calibration(found.logits, found.labels, seed=0)
+    calibrated = calibration(found.outputs, found.labels, seed=0)
     files.write_text(csv_path(folder, found.split), found.table())
     records = [of.accuracy_record(found), *of.class_records(found, counts), of.calibration_record(calibrated)]
     sections = [*class_sections(found, counts), *picture_sections(found), calibration_section(calibrated)]
@@ -144,7 +145,7 @@ def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
     outcome = tested(folder, split=split, **asked)
     if outcome.seen is None:
         raise Problem(f"split={split}: too many images for a report; `imagelab evaluate` gives their metrics")
-    return of_split(outcome.data, split, outcome.weights, outcome.seen, ranks=1)
+    return of_split(outcome.data, split, outcome.weights, outcome.seen, task=outcome.task, ranks=1)
 
 
 def results_of(folder: Path) -> Node:

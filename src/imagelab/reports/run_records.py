@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from imagelab.evaluation.calibration import Calibration
 from imagelab.evaluation.confusion import most_confused
 from imagelab.evaluation.per_class import per_class, wilson
 from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding, Status
+from imagelab.metrics.calibration import Calibration
 from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
 from imagelab.reports.verdict import Verdict

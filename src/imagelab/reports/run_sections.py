@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from imagelab.evaluation.calibration import Calibration
 from imagelab.evaluation.confusion import busiest, most_confused
 from imagelab.evaluation.mistakes import confident_mistakes, losses, top_losses
 from imagelab.evaluation.per_class import ClassRow, per_class
 from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding
+from imagelab.metrics.calibration import Calibration
 from imagelab.pages.charts import bars
 from imagelab.pages.finding_table import record_table
 from imagelab.pages.line_plot import Points, line_plot
@@ -144,8 +144,8 @@ def calibration_section(found: Calibration) -> Section:
 
 def picture_sections(found: Predictions) -> list[Section]:
     """The images with the highest loss, and the mistakes made most confidently."""
-    worst = top_losses(found.probabilities, found.labels, SHOWN_IMAGES)
-    sure = confident_mistakes(found.probabilities, found.labels, SHOWN_IMAGES)
+    worst = top_losses(found.predictions, found.labels, SHOWN_IMAGES)
+    sure = confident_mistakes(found.predictions, found.predicted, found.labels, SHOWN_IMAGES)
     parts = [
         Section(
             "Top losses",
@@ -165,7 +165,7 @@ def _images(found: Predictions, places: np.ndarray) -> str:
         pixels = found.pixels(place, THUMBNAIL)
         if pixels is not None:
             given, predicted = found.labels[place], found.predicted[place]
-            shares = found.probabilities[place]
+            shares = found.predictions[place]
             words = f"{found.name(place)}: {found.classes[given]} ({shares[given]:.0%})"
             wrong = f", predicted {found.classes[predicted]} ({shares[predicted]:.0%})"
             pictures.append(Picture(pixels, words + (wrong if given != predicted else "")))
@@ -174,9 +174,9 @@ def _images(found: Predictions, places: np.ndarray) -> str:
             found.name(place),
             found.classes[found.labels[place]],
             found.classes[found.predicted[place]],
-            float(found.probabilities[place, found.labels[place]]),
-            float(found.probabilities[place].max()),
-            float(losses(found.probabilities[[place]], found.labels[[place]])[0]),
+            float(found.predictions[place, found.labels[place]]),
+            float(found.predictions[place].max()),
+            float(losses(found.predictions[[place]], found.labels[[place]])[0]),
         )
         for place in places.tolist()
     ]

@@ -26,6 +26,7 @@ class HeldOut:
         names: (N,) of its images: file, or split and place.
         labels: (N,) int64.
         probabilities: (N, K).
+        predicted: (N,) int64, the classes that are decided on.
         metrics: By name, "accuracy".
         pool: How many images all folds have together.
     """
@@ -35,13 +36,14 @@ class HeldOut:
     names: list[str]
     labels: np.ndarray
     probabilities: np.ndarray
+    predicted: np.ndarray
     metrics: dict[str, float]
     pool: int
 
     @property
     def right(self) -> int:
         """How many were predicted right."""
-        return int((self.probabilities.argmax(axis=1) == self.labels).sum())
+        return int((self.predicted == self.labels).sum())
 
 
 def predicted(folder: Path, checkpoint: str) -> HeldOut:
@@ -52,7 +54,7 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     """
     import torch
 
-    from imagelab.config.make import make
+    from imagelab.build import build_task
     from imagelab.evaluation.measured import measured
     from imagelab.evaluation.members import opened
     from imagelab.evaluation.one_pass import probabilities
@@ -66,7 +68,7 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     size = min(data.batch_size, data.counts["val"])
     device = device_of(cfg["trainer"])
     said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
-    labels = torch.from_numpy(data.splits["val"].labels)
+    labels, task = torch.from_numpy(data.splits["val"].labels), build_task(cfg, data, ranks=1)
     screen.release()
     return HeldOut(
         fold=cfg["data"]["fold"],
@@ -74,7 +76,8 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
         names=data.named["val"].names,
         labels=labels.numpy(),
         probabilities=said.numpy(),
-        metrics=measured(said, labels, make(cfg["loss"], classes=data.classes))["metrics"],
+        predicted=task.decisions(said).numpy(),
+        metrics=measured(said, labels, task)["metrics"],
         pool=data.counts["train"] + data.counts["val"],
     )
 
@@ -95,8 +98,9 @@ def table(held: Sequence[HeldOut]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*COLUMNS, *held[0].classes])
     for one in held:
-        for name, label, row in zip(one.names, one.labels, one.probabilities, strict=True):
+        for name, label, guess, row in zip(
+            one.names, one.labels, one.predicted, one.probabilities, strict=True
+        ):
             numbers = [f"{value:.6f}" for value in row]
-            found = one.classes[row.argmax()]
-            writer.writerow([name, one.classes[label], one.fold, found, *numbers])
+            writer.writerow([name, one.classes[label], one.fold, one.classes[guess], *numbers])
     return out.getvalue()

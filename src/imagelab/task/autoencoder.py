@@ -29,6 +29,7 @@ class Autoencoder:
     """
 
     labelled, views, kept = False, 1, 1
+    predicts = ""
 
     def __init__(self, *, noise: float, width: int, in_channels: int, size: int) -> None:
         if noise < 0:
@@ -52,26 +53,31 @@ class Autoencoder:
             width = thinner
         return nn.Sequential(*layers, nn.Conv2d(width, self.in_channels, 3, padding=1), nn.Flatten())
 
-    def loss(self, net: Forward, batch: Inputs) -> Tensor:
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        """The targets are the images; nothing looks at these."""
+        return labels
+
+    def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """Mean squared error over all pixels; the noise is drawn anew in every step."""
-        return self._errors(net, batch.images, torch.randn_like(batch.images)).mean()
+        return self._errors(forward, batch.images, torch.randn_like(batch.images)).mean()
 
     def correct(self, outputs: Tensor, batch: Inputs) -> None:
         """There are no labels."""
 
-    def outputs(self, net: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
+    def outputs(self, forward: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """The error of each image, (B, 1), and its place in the split; its noise is always the same."""
         values = batch.images[0].numel()
         draws = uniform(sample_keys(0, 0, batch.index), "denoise", values + values % 2)
         noise = normal(draws)[:, :values].reshape(batch.images.shape).to(batch.images)
-        return self._errors(net, batch.images, noise)[:, None], batch.index
+        return self._errors(forward, batch.images, noise)[:, None], batch.index
 
     def metrics(self, outputs: Tensor, places: Tensor) -> dict[str, Tensor]:
         """Of the errors of all images of a split."""
         return {"loss": outputs.mean()}
 
-    def _errors(self, net: Forward, images: Tensor, noise: Tensor) -> Tensor:
-        rebuilt = net(images + self.noise * noise)
+    def _errors(self, forward: Forward, images: Tensor, noise: Tensor) -> Tensor:
+        rebuilt = forward(images + self.noise * noise)
         return (rebuilt.float() - images.flatten(1).float()).square().mean(dim=1)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from imagelab.contracts import Inputs
 from imagelab.metrics.classification import split_metrics
@@ -10,6 +11,7 @@ from imagelab.problem import Problem
 
 Forward = Callable[[Tensor], Tensor]
 Criterion = Callable[[Tensor, Tensor], Tensor]
+TINY = 1e-12  # a probability of 0 would have an infinite loss
 
 
 class Classify(nn.Module):
@@ -26,6 +28,7 @@ class Classify(nn.Module):
     """
 
     labelled, views = True, 1
+    predicts = "classes"
 
     def __init__(self, *, loss: Criterion, classes: list[str]) -> None:
         if len(classes) < 2:
@@ -35,24 +38,46 @@ class Classify(nn.Module):
             )
         super().__init__()
         self.criterion = loss
+        self.names = classes
         self.kept = len(classes)
 
     def head(self, features: int) -> None:
         """The network's own last layer makes the logits."""
 
-    def loss(self, net: Forward, batch: Inputs) -> Tensor:
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        """The labels (B,) int64, or, to be mixed, the share of each class, (B, K) float."""
+        return functional.one_hot(labels, classes).float() if mixed else labels
+
+    def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """The mean loss of a training batch."""
-        return self.criterion(net(batch.images), batch.targets)
+        return self.criterion(forward(batch.images), batch.targets)
 
     def correct(self, outputs: Tensor, batch: Inputs) -> Tensor:
         """Where the largest logit is that of the label; of mixed labels, that of the largest share."""
         targets = batch.targets
         return outputs.argmax(dim=1) == (targets.argmax(dim=1) if targets.is_floating_point() else targets)
 
-    def outputs(self, net: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
+    def outputs(self, forward: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """Logits (B, K) and labels (B,)."""
-        return net(batch.images), batch.labels
+        return forward(batch.images), batch.labels
 
     def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Of all logits and labels of a split."""
         return split_metrics(outputs, labels, self.criterion)
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Logits -> probabilities of the classes."""
+        return outputs.float().softmax(dim=-1)
+
+    def as_outputs(self, predictions: Tensor) -> Tensor:
+        """Probabilities -> their logarithms, which take the place of logits."""
+        return predictions.clamp_min(TINY).log()
+
+    def decisions(self, predictions: Tensor) -> Tensor:
+        """Probabilities (..., K) -> the likeliest class, (...) int64."""
+        return predictions.argmax(dim=-1)
+
+    def wording(self, decision: float) -> str:
+        """The name of a class."""
+        return self.names[int(decision)]

@@ -27,6 +27,7 @@ class SimCLR:
     """
 
     labelled, views = False, 2
+    predicts = ""
 
     def __init__(self, *, temperature: float, dim: int, batch: int) -> None:
         if temperature <= 0:
@@ -42,9 +43,14 @@ class SimCLR:
         """(B, features) -> (B, dim), as in section 4.2."""
         return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, self.dim))
 
-    def loss(self, net: Forward, batch: Inputs) -> Tensor:
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        """The targets are the other views; nothing looks at these."""
+        return labels
+
+    def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """Over the images of all ranks, as one process with the whole batch would see them."""
-        first, second = net(batch.images).float().chunk(2)
+        first, second = forward(batch.images).float().chunk(2)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             first, second = torch.cat(all_gather(first)), torch.cat(all_gather(second))
         return nt_xent(first, second, self.temperature)
@@ -52,9 +58,9 @@ class SimCLR:
     def correct(self, outputs: Tensor, batch: Inputs) -> None:
         """There are no labels."""
 
-    def outputs(self, net: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
+    def outputs(self, forward: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """The projections of both views, (B, 2 * dim), and the images' places in the split, (B,)."""
-        first, second = net(batch.images).chunk(2)
+        first, second = forward(batch.images).chunk(2)
         return torch.cat([first, second], dim=1), batch.index[: len(first)]
 
     def metrics(self, outputs: Tensor, places: Tensor) -> dict[str, Tensor]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from typing import Any
-from zlib import crc32
 
 from imagelab.config.monitor import headline, metrics_of
 from imagelab.config.rules.combinations import watchers
 from imagelab.config.schema import Node
-from imagelab.data.image_data import ImageData
 from imagelab.problem import Problem, some_of
 
 NAMED = 10  # classes in a sentence
@@ -47,15 +45,6 @@ def refuse_other_data(then: Node, now: Node, folder: object) -> None:
             "edited data.decisions. Restore them, or start a new run with "
             f"model.weights={folder}."
         )
-
-
-def label_marks(data: ImageData) -> dict[str, int]:
-    """A checksum per split, which changes with its labels and with the images that decisions drop."""
-    return {
-        split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
-        ^ crc32(part.labels.tobytes())
-        for split, part in data.named.items()
-    }
 
 
 def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:

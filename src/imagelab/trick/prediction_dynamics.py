@@ -80,7 +80,8 @@ class PredictionDynamics(Callback):
 
     def _look(self, trainer: Trainer, module: Any) -> None:
         probabilities = probabilities_of(trainer, module, self.pixels)
-        metrics, self.last = summary(probabilities, self.labels, self.last)
+        found = module.task.decisions(probabilities).tolist()
+        metrics, self.last = summary(probabilities, found, self.labels, self.last), found
         module.write(metrics)
         if trainer.is_global_zero:
             rows = entries(trainer.global_step, self.places, self.labels, probabilities, self.classes)
@@ -94,22 +95,22 @@ def probabilities_of(trainer: Trainer, module: Any, images: Tensor) -> Tensor:
     precision = trainer.precision_plugin
     with preserve_state(module), precision.forward_context():
         module.eval()
-        return module(precision.convert_input(images)).float().softmax(dim=1).cpu()
+        return module.task.predictions(module(precision.convert_input(images))).cpu()
 
 
-def summary(probabilities: Tensor, labels: Tensor, before: list[int]) -> tuple[dict[str, float], list[int]]:
-    """The metrics of probabilities (N, K), and the N predicted classes.
+def summary(probabilities: Tensor, found: list[int], labels: Tensor, before: list[int]) -> dict[str, float]:
+    """The metrics of probabilities (N, K).
 
     Args:
         probabilities: Of each class.
+        found: The N predicted classes.
         labels: (N,), the true classes.
         before: The classes predicted when last looked; empty at first.
 
-    >>> metrics, found = summary(torch.tensor([[1.0, 0.0], [0.25, 0.75]]), torch.tensor([0, 0]), [1, 1])
-    >>> metrics["prediction/probability"], metrics["prediction/changed"], found
-    (0.625, 0.5, [0, 1])
+    >>> metrics = summary(torch.tensor([[1.0, 0.0], [0.25, 0.75]]), [0, 1], torch.tensor([0, 0]), [1, 1])
+    >>> metrics["prediction/probability"], metrics["prediction/changed"]
+    (0.625, 0.5)
     """
-    found = probabilities.argmax(dim=1).tolist()
     entropy = torch.special.entr(probabilities).sum(dim=1)
     metrics = {
         "prediction/probability": probabilities.gather(1, labels[:, None]).mean().item(),
@@ -117,7 +118,7 @@ def summary(probabilities: Tensor, labels: Tensor, before: list[int]) -> tuple[d
     }
     if before:
         metrics["prediction/changed"] = float(np.mean(np.asarray(found) != np.asarray(before)))
-    return metrics, found
+    return metrics
 
 
 def entries(

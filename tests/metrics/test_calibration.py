@@ -6,7 +6,7 @@ import torch
 from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from imagelab.evaluation.calibration import (
+from imagelab.metrics.calibration import (
     calibration,
     confidences,
     expected_error,

@@ -1,0 +1,35 @@
+"""Describes a run in plain data that travel in its checkpoints, which makes them usable by themselves."""
+
+from zlib import crc32
+
+from hydra.utils import get_object
+
+from imagelab.config.rules.tasks import task_name
+from imagelab.config.schema import Node
+from imagelab.data.image_data import ImageData
+from imagelab.data.reader import reader_of
+
+
+def card_of_run(cfg: Node, data: ImageData) -> Node:
+    """Classes, preprocessing, network and task of a run; what its data were, to notice a change."""
+    return {
+        "classes": data.classes,
+        "counts": data.counts,
+        "labels": label_marks(data),
+        "preprocess": data.preprocess.to_dict(),
+        "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
+        "model": cfg["model"],
+        "seed": cfg["seed"],
+        "task": task_name(cfg),
+        "task_config": cfg["task"],
+        "predicts": get_object(cfg["task"]["_target_"]).predicts,
+    }
+
+
+def label_marks(data: ImageData) -> dict[str, int]:
+    """A checksum per split, which changes with its labels and with the images that decisions drop."""
+    return {
+        split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
+        ^ crc32(part.labels.tobytes())
+        for split, part in data.named.items()
+    }

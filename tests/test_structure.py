@@ -43,6 +43,18 @@ LIGHT = (
     "config.rules.combinations",
     "config.help_text",
 )  # what --help and a typo need
+MEANINGS = {"softmax", "log_softmax", "argmax", "one_hot", "sigmoid", "logsumexp"}  # of outputs and targets
+OWNERS = ("task", "loss", "metrics")  # which know what outputs and targets mean
+NO_OUTPUTS = {
+    "augment/random_erasing.py": "looks for the first rectangle that fits",
+    "evaluation/shown.py": "looks for the pairs of networks that disagree the most",
+    "finders/lr_rule.py": "looks for a place on a curve",
+    "finetune/neighbours.py": "lets neighbours vote; there is no network",
+    "reports/curve_numbers.py": "looks for the best epoch",
+    "inspection/label_errors.py": "reads probabilities of a logistic regression, or of a file",
+    "inspection/measures.py": "looks for the grey value that divides a histogram",
+    "inspection/suspects.py": "reads probabilities of a logistic regression, or of a file",
+}
 
 Findings = Iterator[str]
 
@@ -59,6 +71,15 @@ def tree_of(path: Path) -> ast.Module:
 def undocumented(path: Path) -> Findings:
     if not (ast.get_docstring(tree_of(path)) or "").strip():
         yield f"{name_of(path)}:1: the module says nothing; begin with one sentence in a docstring"
+
+
+def meaning(path: Path) -> Findings:
+    """Findings where a file gives outputs or targets a meaning, which is for the task to do."""
+    for node in ast.walk(tree_of(path)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        name = getattr(node, "attr", None) or getattr(node, "id", None)
+        for found in MEANINGS & {name, *names}:
+            yield f"{name_of(path)}:{node.lineno}: {found}: ask the task (`contracts.Task`, `Predicting`)"
 
 
 def functions(path: Path) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, int]]:
@@ -269,6 +290,14 @@ def test_the_menu_and_the_check_load_nothing_heavy(name: str) -> None:
     )
 
 
+def test_only_tasks_losses_and_metrics_know_what_outputs_and_targets_mean() -> None:
+    others = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in OWNERS]
+    strangers = {path: [*meaning(path)] for path in others}
+    excused = {PACKAGE / name for name in NO_OUTPUTS}
+    none_of(finding for path, findings in strangers.items() if path not in excused for finding in findings)
+    assert all(strangers[path] for path in excused), "an exception that nothing needs any more"
+
+
 def test_one_function_builds_what_a_target_names() -> None:
     users = [
         name_of(path) for path in PACKAGE.rglob("*.py") if re.search(r"\binstantiate\(", path.read_text())
@@ -291,6 +320,9 @@ def test_what_a_library_does_not_promise_is_used_in_one_file(private: str, home:
 def test_each_rule_finds_what_it_is_for(tmp_path: Path) -> None:
     code, option, ema = tmp_path / "bad.py", tmp_path / "bad.yaml", tmp_path / "trick" / "ema.yaml"
     code.write_text("import torch\ndef f():\n" + "    pass\n" * 300)
+    asks, knows = tmp_path / "asks.py", tmp_path / "knows.py"
+    asks.write_text("task.predictions(outputs)\nname = 'softmax'\n")
+    knows.write_text("from scipy.special import softmax\nx = outputs.argmax(dim=1)\n")
     option.write_text("_target_: imagelab.schedule.decay.Constant\na: ${b}\n# @package x\n")
     ema.parent.mkdir()
     ema.write_text("# An average.\n_target_: imagelab.nowhere.EMA\n")
@@ -298,6 +330,8 @@ def test_each_rule_finds_what_it_is_for(tmp_path: Path) -> None:
     for findings, wanted in (
         (undocumented(code), ["bad.py:1:"]),
         (long_file(code), ["bad.py:302:"]),
+        (meaning(asks), []),
+        (meaning(knows), ["knows.py:1: softmax", "knows.py:2: argmax"]),
         (long_functions(code), ["bad.py:2: f has"]),
         (uncommented(option), ["bad.yaml:1: begin"]),
         (late_package(option), ["bad.yaml:1: Hydra sees"]),

@@ -84,7 +84,8 @@ class ImageData(lightning.LightningDataModule):
         super().__init__()
         self.seed = seed
         self.balance = balance
-        self.views, self.targets = views, targets
+        self.views = views
+        self.targets = targets
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
@@ -213,13 +214,11 @@ class ImageData(lightning.LightningDataModule):
 
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """Augment a batch on its device, normalise it and, in training, mix it."""
-        images = batch.images
-        if train or self.views > 1:
-            images = augment_batch(images, batch.keys, self.on_device)
+        augmented = train or self.views > 1
+        images = augment_batch(batch.images, batch.keys, self.on_device) if augmented else batch.images
         images = self.preprocess(images)
-        mixed = train and bool(self.mixing)
-        targets = self.targets(batch.labels, classes=len(self.classes), mixed=mixed)
-        if mixed:
+        targets = self.targets(batch.labels, classes=len(self.classes), mixed=train and bool(self.mixing))
+        if train and self.mixing:
             rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
             images, targets = mix_batch(images, targets.to(images.dtype), self.mixing, rng)
         return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)
@@ -246,6 +245,5 @@ class ImageData(lightning.LightningDataModule):
     def _try_first_step(self) -> None:
         """Raise the Problem that the first step would raise, before the run begins."""
         self.steps(ranks=1)
-        images = self.splits["train"]
-        if isinstance(images, Arrays):
+        if isinstance(images := self.splits["train"], Arrays):
             augment_batch(images.images[:2], torch.arange(2), self.on_device)

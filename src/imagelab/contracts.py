@@ -100,6 +100,7 @@ class Task(Protocol):
     kept: Number of values that `outputs` keeps per image (for example the number of classes).
     """
 
+    predicts: str
     labelled: bool
     views: int
     kept: int

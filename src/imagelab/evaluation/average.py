@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from imagelab.checkpoints.content import CLASSES
 from imagelab.config.make import make
 from imagelab.config.monitor import headline
 from imagelab.config.schema import Node
+from imagelab.contracts import Predicting
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
 from imagelab.evaluation.members import Member, opened, other_images, titles
@@ -51,7 +52,8 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     size = cfg["batch_size"] or min(data.batch_size, data.counts[split])
     device = device_of(run["trainer"])
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
-    labels, task = torch.from_numpy(data.splits[split].labels), build_task(run, data, ranks=1)
+    labels = torch.from_numpy(data.splits[split].labels)
+    task = cast(Predicting, build_task(run, data, ranks=1))  # `opened` refuses what predicts nothing
     content: Node = _head(cfg, members) | {"notes": other_images(members, split)}
     content |= measured(said.mean(0), labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]

@@ -28,7 +28,8 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
     shown = [metrics_table(content)]
     table = None
     if found.seen is not None:
-        content["calibration"] = calibrated(*found.seen, found.task)
+        outputs, labels = found.seen
+        content["calibration"] = calibrated(outputs, labels, found.task)
         shown += calibration_sentence(content["calibration"])
     if cfg["predictions"]:
         if found.seen is None:

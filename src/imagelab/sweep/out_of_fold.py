@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -55,6 +56,7 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     import torch
 
     from imagelab.build import build_task
+    from imagelab.contracts import Predicting
     from imagelab.evaluation.measured import measured
     from imagelab.evaluation.members import opened
     from imagelab.evaluation.one_pass import probabilities
@@ -68,7 +70,8 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     size = min(data.batch_size, data.counts["val"])
     device = device_of(cfg["trainer"])
     said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
-    labels, task = torch.from_numpy(data.splits["val"].labels), build_task(cfg, data, ranks=1)
+    labels = torch.from_numpy(data.splits["val"].labels)
+    task = cast(Predicting, build_task(cfg, data, ranks=1))  # `opened` refuses what predicts nothing
     screen.release()
     return HeldOut(
         fold=cfg["data"]["fold"],

@@ -106,7 +106,7 @@ class Unfreezing(BaseFinetuning):
 
 
 def test_a_class_built_on_lightning_s_finetuning_is_refused_before_it_trains(tmp_path):
-    with pytest.raises(Problem, match=r"trick\.x: built on BaseFinetuning of Lightning: it freezes"):
+    with pytest.raises(Problem, match=r"trick\.x: built on Lightning's BaseFinetuning: it freezes"):
         built([*SHORT, "++trick.x._target_=tests.test_combinations.Unfreezing"], tmp_path)
 
 

@@ -110,7 +110,8 @@ def test_a_row_with_other_links_keeps_them() -> None:
     assert trimmed(row, gone) == "| look | [inspect](howto/inspect.md) |\n"
     assert trimmed("- [check](howto/check.md): find\n  bugs\n- [go](a.md)\n", gone) == "- [go](a.md)\n"
     assert trimmed("Look at [the\npage](howto/check.md).\n", gone) == "Look at the\npage.\n"
-    assert trimmed("```bash\nimagelab check\n```\n\nText\n", gone) == "Text\n"
+    page = "\n".join(["```bash", "imagelab check", "```", "", "Text", ""])
+    assert trimmed(page, gone) == "Text\n"
     assert trimmed("```\n  checks/ runs/\n```\n", gone) == "```\n  runs/\n```\n"
 
 

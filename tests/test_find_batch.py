@@ -11,6 +11,7 @@ import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
 from imagelab.config.compose import compose, plain
+from imagelab.find_batch import refuse
 from imagelab.finders import device_memory
 from imagelab.finders.batch_feed import full, pooled
 from imagelab.finders.batch_findings import findings, summary
@@ -281,6 +282,13 @@ def test_the_command_writes_what_it_found_and_says_what_to_paste(tmp_path):
     files = sorted(path.suffix for path in tmp_path.rglob("*") if path.is_file())
     assert files == [".csv", ".html", ".json", ".svg"]
     assert json.loads((tmp_path / "out" / "find_batch.json").read_text())[0]["status"] == "OK"
+
+
+def test_a_line_search_is_refused_by_what_its_class_says():
+    cfg = plain(compose("find_batch", ["optimizer=lbfgs"]).cfg or {})
+    for target, name in {"torch.optim.LBFGS": "LBFGS", "tests.stranger.MyLBFGS": "MyLBFGS"}.items():
+        with pytest.raises(Problem, match=f"optimizer: {name} wants all images in one step"):
+            refuse(cfg | {"optimizer": cfg["optimizer"] | {"_target_": target}})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import Any
 import lightning
 import torch
 from hydra.utils import get_object
-from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.strategies import DDPStrategy
 
 from imagelab.checkpoints.durable import DurableCheckpoints
@@ -18,9 +17,8 @@ from imagelab.config import schema
 from imagelab.config.make import make, make_optimizer
 from imagelab.config.monitor import headline, lower_is_better_of, monitored
 from imagelab.config.rules.finetune import from_scratch, tuning
-from imagelab.config.rules.tricks import FINETUNING
 from imagelab.config.schema import Node
-from imagelab.contracts import Penalty, Rewire, Task
+from imagelab.contracts import GrowsBatches, Penalty, Rewire, Task
 from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
@@ -45,7 +43,6 @@ from imagelab.training.step_log import StepLog
 from imagelab.training.step_plan import Pace
 from imagelab.training.stop import StopRequest
 from imagelab.transfer import TransferClassifier
-from imagelab.trick.batch_growth import BatchGrowth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +134,6 @@ def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
     """Build the tricks by name, each a Lightning callback or one of the kinds in `contracts.py`."""
     tricks = {name: make(node, **facts) for name, node in nodes.items()}
     for name, trick in tricks.items():
-        if isinstance(trick, BaseFinetuning):
-            raise Problem(f"trick.{name}: built on Lightning's BaseFinetuning: {FINETUNING}.")
         if not isinstance(trick, lightning.Callback | Penalty | Rewire):
             raise Problem(
                 f"trick.{name}: {type(trick).__name__} is not a trick; make it a Lightning callback, a "
@@ -208,7 +203,7 @@ def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, An
     batches, limit = data.steps(trainer.world_size), trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
     window, epochs = trainer.accumulate_grad_batches, trainer.max_epochs or 1
-    growth = next((trick for trick in tricks.values() if isinstance(trick, BatchGrowth)), None)
+    growth = next((trick for trick in tricks.values() if isinstance(trick, GrowsBatches)), None)
     return Pace(
         batches=batches,
         windows=growth.windows(window, epochs) if growth else [window] * epochs,

@@ -11,8 +11,9 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 
+from imagelab.config.facts import said_by
 from imagelab.contracts import Inputs, Penalty, Rewire, Task
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Outputs, Seen, keep
@@ -225,7 +226,7 @@ class Classifier(lightning.LightningModule):
 
     def _agreed(self, loss: Tensor) -> Tensor:
         # A line search decides by the value: that of all ranks together, or each would go its own way.
-        if self.trainer.world_size == 1 or not isinstance(self.trainer.optimizers[0], LBFGS):
+        if self.trainer.world_size == 1 or not said_by(self.trainer.optimizers[0]).line_search:
             return loss
         mean = cast(Tensor, self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))
         return loss - loss.detach() + mean

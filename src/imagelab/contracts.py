@@ -6,7 +6,7 @@ Shapes: B images of a batch, C channels, H x W pixels, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -187,7 +187,12 @@ class Zoom(Protocol):
 
 @runtime_checkable
 class Mix(Protocol):
-    """An augmentation that blends the images of a batch, and their labels, on the device."""
+    """An augmentation that blends the images of a batch, and their labels, on the device.
+
+    mixes_labels: True, so that the config check knows it, too.
+    """
+
+    mixes_labels: bool
 
     def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) float, targets (B, K) float -> the same shapes; all draws come from `rng`."""
@@ -214,4 +219,27 @@ class Rewire(Protocol):
 
     def rewired(self, net: nn.Module) -> dict[str, Tensor]:
         """Parameters by name, in place of the network's own for one training step; all draws are torch's."""
+        ...
+
+
+@runtime_checkable
+class GrowsBatches(Protocol):
+    """A trick that changes how many batches form a step; it sets `trainer.accumulate_grad_batches` itself.
+
+    grows_batches: True, so that the config check knows it, too.
+    """
+
+    grows_batches: bool
+
+    def windows(self, window: int, epochs: int) -> list[int]:
+        """Batches per step in each epoch of a run that begins with `window` of them."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A trick that changes the network before the first step; `imagelab check` calls it as the run does."""
+
+    def prepare(self, module: Any, data: Any) -> None:
+        """Change the network of a `Classifier` that is to learn the images of an `ImageData`."""
         ...

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from imagelab import launch
 from imagelab.config import schema
+from imagelab.config.facts import says
+from imagelab.config.rules.classes import target
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
@@ -68,10 +70,10 @@ def refuse(cfg: Node) -> None:
     """Raise a Problem where the config leaves no batch size to look for."""
     if cfg["data"]["batch_size"] == "full":
         raise Problem("data.batch_size: full is all images in one step, so that there is no size to look for")
-    if str(cfg["optimizer"]["_target_"]).rpartition(".")[2] == "LBFGS":
+    if says(cfg["optimizer"]).line_search:
         raise Problem(
-            "optimizer: LBFGS wants all images in one step, so that there is no size to look for; say "
-            "data.batch_size=full, or another optimizer"
+            f"optimizer: {target(cfg['optimizer'])} wants all images in one step, so that there is no size "
+            "to look for; say data.batch_size=full, or another optimizer"
         )
     if cfg["resume"] is not None:
         raise Problem("resume: only for imagelab train; leave it out")

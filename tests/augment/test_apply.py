@@ -115,6 +115,8 @@ def test_one_augmentation_listed_twice_draws_twice():
 
 def test_of_several_that_mix_each_batch_gets_one_at_random():
     class Tint:
+        mixes_labels = True
+
         def __init__(self, name):
             self.name = name
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from imagelab.build import make
 from imagelab.config import menu
-from imagelab.config.rules.combinations import MIXES
+from imagelab.config.facts import says
 from imagelab.contracts import Inputs, Mix
 from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
@@ -142,5 +142,6 @@ def test_labels_are_mixed_without_gain_or_loss_and_the_hard_ones_stay(choice: st
 
 
 def test_the_rule_on_batches_of_one_knows_every_mixing_one() -> None:
-    targets = [str(node(choice)["_target_"]).rpartition(".")[2] for choice in MIXING]
-    assert sorted(targets) == sorted(MIXES)
+    blending = [choice for choice in CHOICES if hasattr(make(node(choice)), "mix")]
+    assert sorted(blending) == sorted(choice for choice in CHOICES if says(node(choice)).mixes_labels)
+    assert {"mixup", "cutmix", "copy_paste"} <= set(blending)

@@ -176,6 +176,9 @@ def test_nothing_is_suggested_where_nothing_can_be_learnt(tmp_path):
     assert suggested(Trial(words, tmp_path, before=shuffled, **ends).curve) is None
 
 
-def test_a_line_search_is_refused(tmp_path):
-    with pytest.raises(Problem, match="LBFGS finds the length of each step by a line search"):
-        Trial(["optimizer=lbfgs", "data.batch_size=full"], tmp_path)
+@pytest.mark.parametrize(
+    ("words", "name"), [([], "LBFGS"), (["optimizer._target_=tests.stranger.MyLBFGS"], "MyLBFGS")]
+)
+def test_a_line_search_is_refused(words, name, tmp_path):
+    with pytest.raises(Problem, match=f"optimizer: {name} finds the length of each step by a line search"):
+        Trial(["optimizer=lbfgs", *words, "data.batch_size=full"], tmp_path)

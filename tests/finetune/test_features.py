@@ -112,6 +112,7 @@ def test_the_epochs_take_turns_with_the_views(weights, tmp_path):
         (["augment=[mixup]", "finetune.views=3"], "runs in every epoch: augment: mixup blends"),
         (["trick=[dropconnect]"], "runs in every epoch: trick.dropconnect wants the whole network"),
         (["trick=[swa]"], "runs in every epoch: trick.swa wants the whole network"),
+        (["++trick.x._target_=tests.stranger.Sees"], "runs in every epoch: trick.sees wants the whole"),
     ],
 )
 def test_it_says_what_it_does_and_why(words, why, weights, tmp_path, capsys):

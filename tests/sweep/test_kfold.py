@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from imagelab import finding
+from imagelab.config.rules.values import _fold_is_one_of_the_folds
 from imagelab.evaluation.per_class import wilson
 from imagelab.runs import files
+from imagelab.sweep.kfold import KFold
 from imagelab.sweep.out_of_fold import HeldOut, table
 from imagelab.sweep.plan import planned
 from imagelab.sweep.space import parsed
@@ -207,3 +209,16 @@ def test_predictions_of_images_that_have_changed_between_the_folds_are_refused()
     for changed in ([held(0, ["x"], 2), held(1, ["x"], 2)], [held(0, ["x"], 2), held(1, ["y"], 3)]):
         with pytest.raises(Exception, match="the images have changed since the first run"):
             table(changed)
+
+
+class Folds(KFold):
+    """A cross-validation that someone built on ours."""
+
+
+@pytest.mark.parametrize("target", ["imagelab.sweep.kfold.KFold", "tests.sweep.test_kfold.Folds"])
+def test_a_sweep_that_holds_out_folds_needs_no_fold_in_the_config(target):
+    sweep = {"_target_": target}
+    cfg = {"data": {"folds": 5, "fold": None}, "sweep": sweep}
+    assert list(_fold_is_one_of_the_folds(cfg)) == []
+    (sentence,) = _fold_is_one_of_the_folds(cfg | {"sweep": {"_target_": "imagelab.sweep.grid.Grid"}})
+    assert sentence.startswith("data.fold: say which of the 5 is held out")

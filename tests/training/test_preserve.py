@@ -115,7 +115,10 @@ def test_two_processes_watch_without_waiting_for_each_other(tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["task=autoencoder", "trick=[prediction_dynamics]"], "shows the probabilities of classes"),
+        (
+            ["task=autoencoder", "trick=[prediction_dynamics]"],
+            "trick.prediction_dynamics: needs labels, and task=autoencoder",
+        ),
         (["task=simclr", "augment=[crop]", "trick=[gradient_noise_scale]"], "compares each with the others"),
         (["data.batch_size=1", "trick=[gradient_noise_scale]"], "compares halves of a batch"),
         (

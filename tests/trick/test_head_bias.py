@@ -32,7 +32,7 @@ def test_the_loss_at_init_is_the_entropy_of_the_labels(tmp_path):
         skewed(parts.data)
         images = parts.data.sample(200)
         before = functional.cross_entropy(parts.classifier.eval()(images), torch.zeros(200).long()).item()
-        trick.begin(parts.classifier, parts.data)
+        trick.prepare(parts.classifier, parts.data)
         labels = torch.from_numpy(parts.data.splits["train"].labels[:1000])
         entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
         logits = parts.classifier.eval()(images).mean(0, keepdim=True).expand(len(labels), -1)

@@ -26,6 +26,8 @@ class CopyPaste:
         p: Share of batches that are changed, in [0, 1].
     """
 
+    mixes_labels = True
+
     def __init__(
         self, *, area: tuple[float, float], scale: tuple[float, float], feather: int, p: float
     ) -> None:

@@ -19,6 +19,8 @@ class CutMix:
         p: Share of batches that are mixed, in [0, 1].
     """
 
+    mixes_labels = True
+
     def __init__(self, *, alpha: float, p: float) -> None:
         check_alpha("cutmix", alpha)
         check_within("augment.cutmix.p", p, 0, 1)

@@ -19,6 +19,8 @@ class Mixup:
         p: Share of batches that are blended, in [0, 1].
     """
 
+    mixes_labels = True
+
     def __init__(self, *, alpha: float, p: float) -> None:
         check_alpha("mixup", alpha)
         check_within("augment.mixup.p", p, 0, 1)

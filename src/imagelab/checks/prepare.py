@@ -8,10 +8,10 @@ from imagelab.build import build_classifier, build_data, build_trainer, build_tr
 from imagelab.checks.subject import Subject
 from imagelab.config.rules.finetune import from_scratch
 from imagelab.config.schema import Node
+from imagelab.contracts import Prepares
 from imagelab.finetune.choose import chosen
 from imagelab.model.network import without_weights
 from imagelab.training.feasibility import refuse_impossible
-from imagelab.trick.head_bias import HeadBias
 
 ALONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
 
@@ -44,7 +44,7 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
         cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
     )
     for trick in tricks.values():
-        if isinstance(trick, HeadBias):
+        if isinstance(trick, Prepares):
             with torch.no_grad():
-                trick.begin(classifier, data)
+                trick.prepare(classifier, data)
     return Subject(cfg=cfg, data=data, classifier=classifier, tricks=tricks, seconds=seconds)

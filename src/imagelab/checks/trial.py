@@ -17,6 +17,7 @@ from torch import Tensor
 from imagelab.build import build_trainer
 from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
+from imagelab.config.facts import says
 from imagelab.contracts import Inputs
 from imagelab.schedule.decay import Constant
 from imagelab.training.altering import altering
@@ -34,7 +35,7 @@ SHORT = {
     "enable_checkpointing": False,
     "enable_model_summary": False,
 }
-LINE_SEARCH = "LBFGS finds the length of each step by a line search over the whole training split"
+LINE_SEARCH = "the optimizer finds the length of each step by a line search over the whole training split"
 
 
 class Losses(Callback):
@@ -126,7 +127,7 @@ def short_trainer(subject: Subject, folder: Path, callbacks: list[Callback], **o
 
 def line_search(subject: Subject) -> bool:
     """Whether the optimizer asks for several losses a step, of all images."""
-    return str(subject.cfg["optimizer"]["_target_"]).endswith("LBFGS")
+    return says(subject.cfg["optimizer"]).line_search
 
 
 def _length(gradient: Tensor | None) -> float:

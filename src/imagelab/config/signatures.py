@@ -4,13 +4,12 @@ import ast
 import collections.abc
 import inspect
 import typing
-from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from imagelab.config.source import definition
 from imagelab.problem import nearest
 
 
@@ -62,8 +61,7 @@ def from_source(target: str) -> Signature | None:
     >>> from_source("imagelab.problem.Problem") is None  # inherits what it takes from a builtin
     True
     """
-    module, _, name = target.rpartition(".")
-    found = _definition(module, name, depth=8)
+    found = definition(target)
     return _of_definition(*found) if found else None
 
 
@@ -87,43 +85,15 @@ def _imported(target: str) -> Any:
     raise LookupError(f"there is no {target}; write the whole path, such as torch.optim.AdamW")
 
 
-def _definition(module: str, name: str, depth: int) -> tuple[ast.stmt, str] | None:
-    """What defines a name, and in which module, following `from x import name` from file to file."""
-    path = _file(module)
-    if path is None or depth == 0:
-        return None
-    tree = _tree(path)
-    for node in reversed(tree.body):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node, module
-        if isinstance(node, ast.ImportFrom):
-            for source, original in _imports(node, name, module, path):
-                found = _definition(source, original, depth - 1)
-                if found:
-                    return found
-    return None
-
-
-def _imports(node: ast.ImportFrom, name: str, module: str, path: Path) -> Iterator[tuple[str, str]]:
-    source = node.module or ""
-    if node.level:
-        package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-        source = ".".join([*package[: len(package) - node.level + 1], *filter(None, [source])])
-    for alias in node.names:
-        if alias.name == "*" or name == (alias.asname or alias.name):
-            yield source, name if alias.name == "*" else alias.name
-
-
-def _of_definition(node: ast.stmt, module: str) -> Signature | None:
+def _of_definition(node: ast.ClassDef | ast.FunctionDef, module: str) -> Signature | None:
     """A class has that of its `__init__`, of its fields, or of its first base whose source is there."""
     if isinstance(node, ast.FunctionDef):
         return _read(node)
-    assert isinstance(node, ast.ClassDef)
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             return _read(item)
     names = [base.id for base in node.bases if isinstance(base, ast.Name)]
-    above = [found for name in names if (found := _definition(module, name, depth=8))]
+    above = [found for name in names if (found := definition(f"{module}.{name}"))]
     if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
         inherited = [_of_definition(*base) for base in above]
         known = {key: hint for base in inherited if base for key, hint in base.arguments.items()}
@@ -134,9 +104,8 @@ def _of_definition(node: ast.stmt, module: str) -> Signature | None:
 
 
 def _fields(node: ast.ClassDef) -> dict[str, Argument]:
-    own = [
-        item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-    ]
+    annotated = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+    own = [item for item in annotated if "ClassVar" not in ast.unparse(item.annotation)]
     return {ast.unparse(item.target): Argument(_hint(item.annotation), item.value is None) for item in own}
 
 
@@ -156,19 +125,3 @@ def _hint(annotation: ast.expr | None) -> Any:
         return Any if annotation is None else eval(ast.unparse(annotation), dict(WORDS))
     except Exception:  # a name that only its own module knows
         return Any
-
-
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _file(module: str) -> Path | None:
-    top, *rest = module.split(".")
-    spec = PathFinder.find_spec(top)
-    for base in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(base, *rest)
-        for candidate in (path / "__init__.py", path.with_suffix(".py")):
-            if candidate.is_file():
-                return candidate
-    return None

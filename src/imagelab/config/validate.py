@@ -45,9 +45,11 @@ def thorough_problems(node: Node, root: type = Run) -> list[str]:
         return from_source(target) if target in spared else from_import(target)
 
     found = arguments.mistakes(node, lookup, root=root, knobs=KNOBS)
-    return found + (
-        combinations.device_problems(node) if takes_run and "trainer" in built and not found else []
-    )
+    if found or not takes_run:
+        return found
+    # Again, since classes that are imported now say themselves what their source left open.
+    found = combinations.problems(node)
+    return found + (combinations.device_problems(node) if "trainer" in built else [])
 
 
 def changed(cfg: Node, changes: list[str]) -> Node:

@@ -16,6 +16,7 @@ from torch import nn
 
 from imagelab.build import build_trainer
 from imagelab.classifier import Classifier
+from imagelab.config.facts import said_by
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finders.batch_feed import FullBatches, pooled
@@ -24,7 +25,6 @@ from imagelab.finders.device_memory import Meter
 from imagelab.finders.lr_range import Ladder, prepare
 from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
-from imagelab.trick.weight_average import WeightAverage
 
 MANY = 10**6  # batches of an epoch: it never ends
 BLOCK = 0.05  # seconds between two looks at the clock, for which a GPU has to wait
@@ -73,7 +73,7 @@ class Trials:
         self.data = data
         self.classifier = classifier
         self.meter = meter
-        self.copies = Copies(count=sum(isinstance(trick, WeightAverage) for trick in tricks))
+        self.copies = Copies(count=sum(bool(said_by(trick).averages_weights) for trick in tricks))
         self.callbacks: list[Callback] = [*altering(tricks), self.copies]
         self.pool = pooled(data)
 

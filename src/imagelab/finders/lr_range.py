@@ -16,6 +16,8 @@ from lightning import Callback, Trainer
 
 from imagelab.build import build_trainer
 from imagelab.classifier import Classifier
+from imagelab.config.facts import says
+from imagelab.config.rules.classes import target
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finders.lr_rule import Curve
@@ -127,10 +129,10 @@ def short(cfg: Node, pace: Pace, steps: int) -> Node:
 
 def refuse_line_search(cfg: Node) -> None:
     """Raise a Problem where the optimizer looks for the length of its steps by itself."""
-    if str(cfg["optimizer"]["_target_"]).rpartition(".")[2] == "LBFGS":
+    if says(cfg["optimizer"]).line_search:
         raise Problem(
-            "optimizer: LBFGS finds the length of each step by a line search, so that there is no rate to "
-            "look for; keep optimizer.lr=1, or say another optimizer"
+            f"optimizer: {target(cfg['optimizer'])} finds the length of each step by a line search, so that "
+            "there is no rate to look for; keep optimizer.lr=1, or say another optimizer"
         )
 
 

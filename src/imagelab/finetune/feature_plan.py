@@ -6,6 +6,7 @@ import torch
 from lightning import Callback, Trainer
 from torch import nn
 
+from imagelab.config.facts import said_by
 from imagelab.contracts import Rewire
 from imagelab.data.image_data import ImageData
 from imagelab.data.memory import ROOM
@@ -14,7 +15,6 @@ from imagelab.finetune.head import head_layers
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.training.stop import StopRequest
-from imagelab.trick.swa import SWA
 
 LOOKED_AT = 4  # images that the two ways to the logits are compared on
 
@@ -76,7 +76,7 @@ def _drawn_anew(probe: LinearProbe, data: ImageData, tricks: Sequence[object]) -
             "each image once, both many times as fast"
         )
     for trick in tricks:
-        if isinstance(trick, Rewire | SWA):
+        if isinstance(trick, Rewire) or said_by(trick).needs_images:
             yield f"trick.{type(trick).__name__.lower()} wants the whole network"
 
 

@@ -6,3 +6,5 @@ Source: He, Girshick & Dollar 2018, https://arxiv.org/abs/1811.08883: with enoug
 
 class Scratch:
     """Leaves out the weights that `model.pretrained` or `model.weights` ask for, and what they expect."""
+
+    from_scratch = True

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.checkpoints.durable import load_plain
-from imagelab.config.rules.tasks import MIXES, without_labels
-from imagelab.config.rules.tricks import target
+from imagelab.config.facts import says
+from imagelab.config.rules.classes import stating
+from imagelab.config.rules.tasks import without_labels
 from imagelab.config.schema import Node
 from imagelab.evaluation.confusion import confusion
 from imagelab.evaluation.one_run import tested
@@ -181,14 +182,14 @@ def classes_of(folder: Path, found: Predictions | None) -> int:
 
 def facts(cfg: Node, classes: int, results: Node) -> Facts:
     """What the config says of the scale of the losses."""
-    known = target(cfg["loss"]) == "CrossEntropyLoss" and classes > 1 and not without_labels(cfg)
+    known = says(cfg["loss"]).cross_entropy and classes > 1 and not without_labels(cfg)
     smoothing = float(cfg["loss"].get("label_smoothing", 0)) if known else 0.0
     off = smoothing / max(classes, 1)
     parts = [(1 - smoothing + off, 1), (off, classes - 1)] if smoothing else []
     return Facts(
         entropy=math.log(classes) if known else None,
         floor=-sum(count * share * math.log(share) for share, count in parts),
-        mixed=any(target(node) in MIXES for node in cfg["augment"].values()),
+        mixed=bool(stating(cfg["augment"], "mixes_labels")),
         diverged=str(results.get("error", "")).startswith("Diverged"),
     )
 

@@ -34,6 +34,8 @@ class CosineRestarts(Schedule):
         multiplier: Length of each further cycle over that of the one before, >= 1.
     """
 
+    has_cycles = True
+
     first_cycle: float
     multiplier: float
 

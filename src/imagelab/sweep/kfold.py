@@ -27,6 +27,8 @@ class KFold(Grid):
         checkpoint: Of each run, the one whose predictions are gathered.
     """
 
+    holds_out_folds = True
+
     def __init__(self, *, folds: int, checkpoint: Literal["best", "last"]) -> None:
         super().__init__(points=0, space=None)
         self.folds, self.checkpoint = folds, checkpoint

@@ -28,7 +28,9 @@ class Autoencoder:
         size: Their side in pixels.
     """
 
-    labelled, views, kept = False, 1, 1
+    labelled = False
+    views = 1
+    kept = 1
     predicts = ""
 
     def __init__(self, *, noise: float, width: int, in_channels: int, size: int) -> None:

@@ -27,7 +27,8 @@ class Classify(nn.Module):
         Problem: There is nothing to tell apart.
     """
 
-    labelled, views = True, 1
+    labelled = True
+    views = 1
     predicts = "classes"
 
     def __init__(self, *, loss: Criterion, classes: list[str]) -> None:

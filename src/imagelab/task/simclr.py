@@ -26,7 +26,9 @@ class SimCLR:
             all losses are of as many other images.
     """
 
-    labelled, views = False, 2
+    labelled = False
+    views = 2
+    compares_batch = True
     predicts = ""
 
     def __init__(self, *, temperature: float, dim: int, batch: int) -> None:

@@ -45,6 +45,8 @@ class ActivationStats(Callback):
         folder: The folder of the run.
     """
 
+    watches_layers = True
+
     def __init__(self, *, layers: int, every: int, folder: Path) -> None:
         refuse_less(f"trick.{NAME}.layers", layers, 2, 8)
         refuse_less(f"trick.{NAME}.every", every, 1, 50)

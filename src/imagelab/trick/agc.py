@@ -22,6 +22,8 @@ class AGC(Callback):
         eps: Length that weights count for at least, > 0, so that those that start at zero can grow.
     """
 
+    clips_gradients = True
+
     def __init__(self, *, clip_factor: float, eps: float) -> None:
         for key, value in (("clip_factor", clip_factor), ("eps", eps)):
             if value <= 0:

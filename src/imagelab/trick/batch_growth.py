@@ -23,6 +23,8 @@ class BatchGrowth(Callback):
         factor: On the number of batches a step at each milestone, a whole number >= 2.
     """
 
+    grows_batches = True
+
     def __init__(self, *, milestones: Sequence[float], factor: int) -> None:
         self.milestones, self.factor = milestones, factor
         for milestone in milestones:

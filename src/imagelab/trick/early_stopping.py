@@ -22,6 +22,8 @@ class EarlyStopping(callbacks.EarlyStopping):
         min_delta: What counts as an improvement at least, >= 0, in the metric's unit.
     """
 
+    refused = ""  # as the class above is: this one is exact on resume
+
     def __init__(self, *, monitor: str, mode: Literal["min", "max"], patience: int, min_delta: float) -> None:
         if patience < 1:
             raise Problem(f"trick.early_stopping.patience: wants 1 epoch or more, got {patience}")

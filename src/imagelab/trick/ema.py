@@ -23,7 +23,8 @@ class EMA(WeightAverage):
         decay: Share of the old average that an update keeps, in [0, 1): 1 / (1 - decay) steps are averaged.
     """
 
-    name = "ema"
+    averages_weights = "ema"
+    averages_from_start = True
 
     def __init__(self, *, decay: float) -> None:
         if not 0 <= decay < 1:

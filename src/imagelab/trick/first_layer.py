@@ -29,6 +29,8 @@ class FirstLayer(Callback):
         folder: The folder of the run.
     """
 
+    watches_layers = True
+
     def __init__(self, *, every: int, folder: Path) -> None:
         refuse_less("trick.first_layer.every", every, 1, 20)
         self.every, self.folder = every, folder

@@ -59,6 +59,10 @@ class GradientNoiseScale(Callback):
         start: Share of the run that is left out at its beginning, in [0, 1).
     """
 
+    watches_layers = True
+    needs_mean_loss = True
+    needs_noise = True
+
     def __init__(self, *, every: int, start: float) -> None:
         refuse_less(f"trick.{NAME}.every", every, 1, 40)
         if not 0 <= start < 1:

@@ -26,11 +26,13 @@ class HeadBias(Callback):
     A run that goes on takes its own weights afterwards. The bias of a head that was loaded is replaced too.
     """
 
+    needs_labels = True
+
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         if stage == "fit":
-            self.begin(pl_module, trainer.datamodule)  # pyright: ignore[reportAttributeAccessIssue]
+            self.prepare(pl_module, trainer.datamodule)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def begin(self, module: Any, data: ImageData) -> None:
+    def prepare(self, module: Any, data: ImageData) -> None:
         """Set the bias of a module that is to learn these images."""
         images = torch.zeros(2, data.in_channels, data.size, data.size)
         parameter = next(module.net.parameters())

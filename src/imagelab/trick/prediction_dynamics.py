@@ -38,6 +38,9 @@ class PredictionDynamics(Callback):
         folder: The folder of the run.
     """
 
+    watches_layers = True
+    needs_labels = True
+
     def __init__(self, *, images: int, every: int, folder: Path) -> None:
         refuse_less(f"trick.{NAME}.images", images, 1, 32)
         refuse_less(f"trick.{NAME}.every", every, 1, 20)

@@ -12,6 +12,7 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from imagelab.checkpoints.content import SNAPSHOT
+from imagelab.config.facts import said_by
 from imagelab.problem import Problem
 from imagelab.training.step_plan import Pace, closes_step
 
@@ -25,11 +26,13 @@ class Snapshots(Callback):
         folder: Of the run.
     """
 
+    needs_cycles = True
+
     def __init__(self, *, folder: Path) -> None:
         self.folder = folder / "checkpoints"
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        if not hasattr(pl_module.schedule, "cycles"):
+        if not said_by(pl_module.schedule).has_cycles:
             raise Problem(
                 f"trick.snapshots: {type(pl_module.schedule).__name__} does not say when a cycle ends; "
                 "say schedule=cosine_restarts"

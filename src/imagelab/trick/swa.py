@@ -33,7 +33,8 @@ class SWA(WeightAverage):
         seed: Of what layers such as dropout draw meanwhile.
     """
 
-    name = "swa"
+    averages_weights = "swa"
+    needs_images = True  # for the statistics of BatchNorm
 
     def __init__(self, *, start: float, bn_batches: int, seed: int) -> None:
         if not 0 <= start < 1:

@@ -20,7 +20,7 @@ class WeightAverage(Callback):
     they are, so that the initial ones are never part of an average.
     """
 
-    name: str  # of the averaged weights, in metrics and checkpoints
+    averages_weights: str  # the name of the average in metrics and checkpoints
 
     def __init__(self) -> None:
         self.updates = 0
@@ -44,8 +44,8 @@ class WeightAverage(Callback):
             self.net.float()
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        if self.name in checkpoint.get("averages", {}):
-            self.net.load_state_dict(checkpoint["averages"][self.name])
+        if self.averages_weights in checkpoint.get("averages", {}):
+            self.net.load_state_dict(checkpoint["averages"][self.averages_weights])
 
     def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
         self.weights = self.net.to(pl_module.device).state_dict()
@@ -89,11 +89,11 @@ class WeightAverage(Callback):
                     torch.distributed.broadcast(self.weights[name], src=0)
             self.net.load_state_dict(self.weights)
             if torch.stack([weight.norm() for weight in self.averaged]).sum().isfinite():
-                pl_module.averages = {self.name: self.net}
+                pl_module.averages = {self.averages_weights: self.net}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         if self.updates:
-            checkpoint["averages"] = {self.name: dict(self.weights)}
+            checkpoint["averages"] = {self.averages_weights: dict(self.weights)}
 
     def state_dict(self) -> dict[str, Any]:
         return {"updates": self.updates}

@@ -25,7 +25,7 @@ def test_what_works_is_let_through(words):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["task=simclr"], "augment: task=simclr compares two augmented views of each image"),
+        (["task=simclr"], "augment: task=simclr compares 2 augmented views of each image"),
         ([*SIMCLR, "data.batch_size=1"], "data.batch_size: task=simclr tells the images of a batch"),
         ([*SIMCLR, "monitor=val/accuracy"], "monitor: there is no metric 'val/accuracy'"),
         (

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from imagelab.config.facts import says
 from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, lower_is_better_of
+from imagelab.config.rules.classes import CLASS_RULES, stating, target
 from imagelab.config.rules.finetune import FINETUNE_RULES
-from imagelab.config.rules.tasks import MIXES, TASK_RULES
+from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
-from imagelab.config.rules.tricks import target as _target
 from imagelab.config.rules.values import RANGES
 from imagelab.config.schema import Node
 from imagelab.metrics.names import RAW
@@ -15,7 +16,6 @@ from imagelab.problem import nearest
 
 Rule = Callable[[Node], Iterator[str]]
 
-AVERAGES = ("EMA", "SWA")
 FILLED_IN = {
     "callbacks": "say trick=[...]",
     "logger": "say logger=[...]",
@@ -40,7 +40,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         sound: Whether it has passed the check of its signatures; where not, a rule may stumble over it.
     """
     found = []
-    for rule in [*RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
+    for rule in [*CLASS_RULES, *RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)
     return found
@@ -67,7 +67,7 @@ def _metrics_exist(cfg: Node) -> Iterator[str]:
 
 
 def _averages_are_alone(cfg: Node) -> Iterator[str]:
-    names = [name for name, node in cfg["trick"].items() if _target(node) in AVERAGES]
+    names = stating(cfg["trick"], "averages_weights")
     if len(names) > 1:
         yield f"trick: {' and '.join(names)} both average the weights, and do not add up; say one of them"
     if names and cfg["monitor"] == "train/loss":
@@ -78,7 +78,7 @@ def _averages_are_alone(cfg: Node) -> Iterator[str]:
 
 
 def _mixing_needs_two(cfg: Node) -> Iterator[str]:
-    mixing = [name for name, node in cfg["augment"].items() if _target(node) in MIXES]
+    mixing = stating(cfg["augment"], "mixes_labels")
     if mixing and cfg["data"]["batch_size"] == 1:
         names = f"{' and '.join(mixing)} blend{'s' * (len(mixing) == 1)}"
         yield (
@@ -142,40 +142,40 @@ def _resume_is_for_the_command_line(cfg: Node) -> Iterator[str]:
 
 
 def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
-    if _target(cfg["optimizer"]) != "LBFGS":
+    if not says(cfg["optimizer"]).line_search:
         return
+    name = target(cfg["optimizer"])
     trainer = cfg["trainer"]
     batches = trainer.get("accumulate_grad_batches") or 1
     precision = str(trainer.get("precision"))
     if batches > 1:
         yield (
-            "trainer.accumulate_grad_batches: LBFGS asks for the loss of one batch several times "
-            f"a step, which accumulation mixes up; got {batches}, say data.batch_size=full instead"
+            f"trainer.accumulate_grad_batches: {name} asks for the loss of one batch several times a step, "
+            f"which accumulation mixes up; got {batches}, say data.batch_size=full instead"
         )
     if cfg["data"]["batch_size"] != "full":
         yield (
-            "data.batch_size: LBFGS compares losses and gradients from step to step, which has to be those "
+            f"data.batch_size: {name} compares losses and gradients from step to step, which has to be those "
             f"of the same images; got {cfg['data']['batch_size']}, say data.batch_size=full"
         )
     if precision.startswith("16"):
-        yield f"trainer.precision: LBFGS scales no loss, got {precision}: say trainer.precision=32-true"
+        yield f"trainer.precision: {name} scales no loss, got {precision}: say trainer.precision=32-true"
     if trainer.get("gradient_clip_val") is not None:
         yield (
-            "trainer.gradient_clip_val: LBFGS takes curvature from the gradients, and clipped ones are not "
+            f"trainer.gradient_clip_val: {name} takes curvature from the gradients, and clipped ones are not "
             "those of its loss; leave it out"
         )
     if cfg["model"].get("channels_last"):
-        yield "model.channels_last: LBFGS takes weights in rows only; say model.channels_last=false"
+        yield f"model.channels_last: {name} takes weights in rows only; say model.channels_last=false"
     if "fsdp" in str(trainer.get("strategy")):
-        yield "trainer.strategy: LBFGS wants all weights on each device; say trainer=ddp"
+        yield f"trainer.strategy: {name} wants all weights on each device; say trainer=ddp"
 
 
 def _adaptation_leaves_norms_and_biases_out(cfg: Node) -> Iterator[str]:
-    name = _target(cfg["optimizer"])
-    if name in ("Lars", "Lamb") and cfg["optimizer"].get("decay_norm_bias"):
+    if says(cfg["optimizer"]).adapts_to_norms and cfg["optimizer"].get("decay_norm_bias"):
         yield (
-            f"optimizer.decay_norm_bias: {name} adapts what decays to the norm of its weights, which holds "
-            "norms and biases back; say optimizer.decay_norm_bias=false"
+            f"optimizer.decay_norm_bias: {target(cfg['optimizer'])} adapts what decays to the norm of its "
+            "weights, which holds norms and biases back; say optimizer.decay_norm_bias=false"
         )
 
 
@@ -198,9 +198,9 @@ def _device_is_there(cfg: Node) -> Iterator[str]:
 
 
 def _averaged_metrics(cfg: Node) -> tuple[str, ...]:
-    # Of the average that is there from the first epoch on; SWA's begins late.
-    there = any(_target(node) == "EMA" for node in cfg["trick"].values())
-    return known_metrics(cfg, "ema") if there else ()
+    """Metrics of averages that are there from the first epoch on; that of SWA, for example, begins late."""
+    said = [says(cfg["trick"][name]) for name in stating(cfg["trick"], "averages_from_start")]
+    return tuple(metric for one in said for metric in known_metrics(cfg, one.averages_weights))
 
 
 def _watchable(cfg: Node) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from imagelab.config.rules.tricks import target
+from imagelab.config.facts import says
+from imagelab.config.rules.classes import target
 from imagelab.config.schema import Node
 
 OWN = "imagelab."  # of these networks it is known where their weights come from
@@ -14,8 +15,8 @@ def tuning(cfg: Node) -> bool:
 
 
 def from_scratch(cfg: Node) -> bool:
-    """Whether `finetune=scratch` leaves out the weights that the model asks for."""
-    return bool(cfg["finetune"]) and target(cfg["finetune"]) == "Scratch"
+    """Whether finetune leaves out the weights that the model asks for."""
+    return bool(cfg["finetune"]) and says(cfg["finetune"]).from_scratch
 
 
 def _there_is_something_to_tune(cfg: Node) -> Iterator[str]:
@@ -30,10 +31,10 @@ def _there_is_something_to_tune(cfg: Node) -> Iterator[str]:
 
 
 def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
-    if tuning(cfg) and target(cfg["optimizer"]) == "LBFGS":
+    if tuning(cfg) and says(cfg["optimizer"]).line_search:
         yield (
-            "finetune: LBFGS has one rate for all weights, and a memory of gradients that does not outlive "
-            "a change of what moves; say optimizer=adamw or nesterov"
+            f"finetune: {target(cfg['optimizer'])} has one rate for all weights, and a memory of gradients "
+            "that does not outlive a change of what moves; say optimizer=adamw or nesterov"
         )
 
 

@@ -3,29 +3,31 @@
 from collections.abc import Callable, Iterator
 
 from imagelab.config import menu
-from imagelab.config.rules.tricks import target
+from imagelab.config.facts import says
+from imagelab.config.rules.classes import stating
 from imagelab.config.schema import Node
+from imagelab.config.signatures import from_source
 
-WITHOUT_LABELS = ("Autoencoder", "SimCLR")
-MIXES = ("Mixup", "CutMix", "CopyPaste")
+OWN = "imagelab."
 
 
 def task_name(cfg: Node) -> str:
-    """The choice of a config, as its module is called.
+    """The choice of a config: its module if it is one of ours, else its class.
 
     >>> task_name({"task": {"_target_": "imagelab.task.simclr.SimCLR"}})
     'simclr'
     """
-    return str(cfg["task"]["_target_"]).split(".")[-2]
+    target = str(cfg["task"]["_target_"])
+    return target.split(".")[-2 if target.startswith(OWN) else -1]
 
 
 def without_labels(cfg: Node) -> bool:
-    """Whether the task is one that needs no labels."""
-    return target(cfg["task"]) in WITHOUT_LABELS
+    """Whether the task needs no labels."""
+    return not says(cfg["task"]).labelled
 
 
 def _labels_are_not_mixed(cfg: Node) -> Iterator[str]:
-    names = [name for name, node in cfg["augment"].items() if target(node) in MIXES]
+    names = stating(cfg["augment"], "mixes_labels")
     if names and without_labels(cfg):
         yield (
             f"augment: {' and '.join(names)} blend{'s' * (len(names) == 1)} images with their labels, and "
@@ -34,23 +36,25 @@ def _labels_are_not_mixed(cfg: Node) -> Iterator[str]:
 
 
 def _views_differ(cfg: Node) -> Iterator[str]:
-    if target(cfg["task"]) != "SimCLR":
-        return
-    if not cfg["augment"]:
+    said = says(cfg["task"])
+    if said.views > 1 and not cfg["augment"]:
         yield (
-            "augment: task=simclr compares two augmented views of each image, and without any augmentation "
-            "they are the same; say augment=[crop,flip,color_jitter], or what else shall not matter"
+            f"augment: task={task_name(cfg)} compares {said.views} augmented views of each image, and "
+            "without any augmentation they are the same; say augment=[crop,flip,color_jitter], or what else "
+            "shall not matter"
         )
-    if cfg["data"]["batch_size"] == 1:
+    if said.compares_batch and cfg["data"]["batch_size"] == 1:
         yield (
-            "data.batch_size: task=simclr tells the images of a batch from each other, got batches of 1; "
-            "say 256 or more"
+            f"data.batch_size: task={task_name(cfg)} tells the images of a batch from each other, got "
+            "batches of 1; say 256 or more"
         )
 
 
 def _loss_is_used(cfg: Node) -> Iterator[str]:
     choice = menu.questions("train")["loss"]
-    if without_labels(cfg) and cfg["loss"] != menu.load(menu.folder() / "loss" / f"{choice}.yaml"):
+    task = from_source(cfg["task"]["_target_"])
+    own_loss = task is not None and not task.open and "loss" not in task.arguments
+    if own_loss and cfg["loss"] != menu.load(menu.folder() / "loss" / f"{choice}.yaml"):
         yield f"loss: task={task_name(cfg)} has a loss of its own; leave loss out"
 
 
@@ -62,13 +66,9 @@ def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
         )
 
 
-def _no_labels_to_begin_with(cfg: Node) -> Iterator[str]:
-    names = [name for name, node in cfg["trick"].items() if target(node) == "HeadBias"]
-    if names and without_labels(cfg):
-        yield (
-            f"trick.{names[0]}: it sets the bias of a head to the frequencies of classes, and "
-            f"task={task_name(cfg)} learns without labels; leave it out"
-        )
+def _tricks_find_labels(cfg: Node) -> Iterator[str]:
+    for name in stating(cfg["trick"], "needs_labels") if without_labels(cfg) else ():
+        yield f"trick.{name}: needs labels, and task={task_name(cfg)} learns without any; leave it out"
 
 
 TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
@@ -76,5 +76,5 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _views_differ,
     _loss_is_used,
     _no_labels_to_fine_tune_by,
-    _no_labels_to_begin_with,
+    _tricks_find_labels,
 ]

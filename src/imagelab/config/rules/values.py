@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from imagelab.config.facts import says
 from imagelab.config.schema import Node
 from imagelab.problem import nearest
 
@@ -54,7 +55,7 @@ def _fractions_are_shares(cfg: Node) -> Iterator[str]:
 
 def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
     folds, fold = cfg["data"].get("folds"), cfg["data"].get("fold")
-    if "sweep" in cfg and cfg["sweep"] and cfg["sweep"]["_target_"].endswith(".KFold"):  # room: sweep
+    if "sweep" in cfg and cfg["sweep"] and says(cfg["sweep"]).holds_out_folds:  # room: sweep
         return  # which holds out each in turn
     if folds is None and fold is not None:
         yield f"data.fold: {fold} of how many? Say data.folds=5, too"

@@ -1,0 +1,174 @@
+"""Read what a class says of itself in class attributes: from its source, so that nothing is imported.
+
+A class says a fact once, as a literal: `line_search = True`. Its subclasses inherit it, or say otherwise.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from imagelab.config.library_facts import LIBRARY_FACTS
+from imagelab.config.schema import Node
+from imagelab.config.source import bases, definition
+
+ANOTHER_NAME = {"pytorch_lightning": "lightning"}
+
+
+class Facts(NamedTuple):
+    """What the rules need to know of a class besides its arguments; the defaults hold if it says nothing."""
+
+    # Augmentations.
+    mixes_labels: bool = False  # blends images and their labels (contracts.Mix)
+
+    # Tasks.
+    labelled: bool = True  # learns from labels
+    views: int = 1  # how often a batch shows each image, augmented differently each time
+    compares_batch: bool = False  # its loss compares the images of a batch: it is no mean over them
+
+    # Losses and optimizers.
+    cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level
+    # Evaluates the loss several times per step and compares it with that of earlier steps: wants all images
+    # in one batch, plain gradients, and one rate for all weights.
+    line_search: bool = False
+    adapts_to_norms: bool = False  # scales the rate of each weight by its norm
+
+    # Schedules, finetune, sweeps.
+    has_cycles: bool = False  # falls to its end several times, and its `cycles` tells when
+    from_scratch: bool = False  # trains without the weights that the model asks for
+    holds_out_folds: bool = False  # sets data.fold of each of its runs
+
+    # Tricks.
+    averages_weights: str = ""  # the name of a second set of weights, in metrics and checkpoints
+    averages_from_start: bool = False  # that set is validated from the first epoch on
+    clips_gradients: bool = False
+    grows_batches: bool = False  # changes how many batches form a step (contracts.GrowsBatches)
+    watches_layers: bool = False  # reads the weights or outputs of whole layers
+    needs_labels: bool = False
+    needs_mean_loss: bool = False  # a loss that is a mean over images
+    needs_noise: bool = False  # batches of two images or more, but not of all
+    needs_cycles: bool = False  # a schedule that has cycles
+    needs_images: bool = False  # passes images through the whole network: features cannot replace them
+
+    # Anything.
+    refused: str = ""  # why it goes wrong in imagelab, and what to say instead
+
+
+class Said(NamedTuple):
+    """What one class says by itself; `whole`: its source tells all of that, and what it is built on."""
+
+    path: str
+    facts: Mapping[str, Any]
+    whole: bool
+
+
+def says(node: Node) -> Facts:
+    """What the class that a node names says: by its source, or by itself if its source is unclear.
+
+    >>> says({"_target_": "torch.optim.LBFGS"}).line_search, says({"_target_": "torch.optim.SGD"}).line_search
+    (True, False)
+    """
+    target = str(node["_target_"])
+    facts, whole = _read(target)
+    kind = None if whole else _imported(target)
+    return facts if kind is None else said_by(kind)
+
+
+def unclear(node: Node) -> bool:
+    """Whether the class of a node may say more: its source does not tell, and nothing has imported it."""
+    target = str(node["_target_"])
+    return not _read(target)[1] and _imported(target) is None
+
+
+def said_by(thing: object) -> Facts:
+    """What a class, or that of an instance, says."""
+    return _of_class(thing if isinstance(thing, type) else type(thing))
+
+
+@cache
+def _of_class(kind: type) -> Facts:
+    own = [_by_itself(one) for one in reversed(kind.__mro__)]
+    pairs = [(name, said[name]) for said in own for name in Facts._fields if name in said]
+    return Facts(**{name: value for name, value in pairs if not hasattr(value, "__get__")})  # no methods
+
+
+def _by_itself(kind: type) -> Mapping[str, Any]:
+    path = f"{kind.__module__}.{kind.__name__}"
+    return _of_library(path) if _top(path) in LIBRARIES else vars(kind)
+
+
+@cache
+def _read(target: str) -> tuple[Facts, bool]:
+    """What a class says, inherited or by itself, and whether all of it could be read."""
+    line = [*_line(target)]
+    # Bases first: a class that is the base of several others counts before the first of them, as in Python.
+    by_path = {said.path: said.facts for said in reversed(line)}
+    facts = {name: value for own in by_path.values() for name, value in own.items()}
+    return Facts(**facts), all(said.whole for said in line)
+
+
+def _line(target: str) -> Iterator[Said]:
+    """A class and all that it is built on, depth first."""
+    if _top(target) in LIBRARIES:
+        yield Said(target, _of_library(target), whole=True)
+        return
+    found = definition(target)
+    if found is None or isinstance(found.node, ast.FunctionDef):
+        yield Said(target, {}, whole=found is not None)
+        return
+    assigned = {name: value for statement in found.node.body for name, value in _assigned(statement)}
+    facts = {name: value[0] for name, value in assigned.items() if value}
+    above = bases(found)
+    whole = len(facts) == len(assigned) and None not in above
+    yield Said(f"{found.module}.{found.node.name}", facts, whole)
+    for base in above:
+        yield from _line(base) if base else ()
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[str, tuple[Any] | None]]:
+    """The facts that a statement in the body of a class assigns; None: not as a literal."""
+    pairs: list[tuple[ast.expr, ast.expr]] = []
+    if isinstance(statement, ast.AnnAssign) and statement.value:
+        pairs = [(statement.target, statement.value)]
+    elif isinstance(statement, ast.Assign):
+        pairs = [(names, statement.value) for names in statement.targets]
+    for names, values in pairs:
+        several = names.elts if isinstance(names, ast.Tuple) else [names]
+        given = values.elts if isinstance(values, ast.Tuple) and len(several) > 1 else [values]
+        for name, value in zip(several, given, strict=False):
+            if ast.unparse(name) in Facts._fields:
+                yield ast.unparse(name), _literal(value)
+
+
+def _literal(value: ast.expr) -> tuple[Any] | None:
+    try:
+        return (ast.literal_eval(value),)
+    except ValueError:
+        return None
+
+
+def _imported(target: str) -> type | None:
+    """The class with this path, if something has imported it."""
+    parts = target.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        thing: Any = sys.modules.get(".".join(parts[:cut]))
+        if thing is not None:
+            for part in parts[cut:]:
+                thing = getattr(thing, part, None)
+            return thing if isinstance(thing, type) else None
+    return None
+
+
+def _top(path: str) -> str:
+    top = path.partition(".")[0]
+    return ANOTHER_NAME.get(top, top)
+
+
+def _of_library(path: str) -> Mapping[str, Any]:
+    return KNOWN.get((_top(path), path.rpartition(".")[2]), {})
+
+
+# By package and class: a library offers a class in several of its modules.
+KNOWN = {(_top(path), path.rpartition(".")[2]): said for path, said in LIBRARY_FACTS.items()}
+LIBRARIES = {*sys.stdlib_module_names, *(package for package, _ in KNOWN)}

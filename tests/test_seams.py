@@ -1,0 +1,146 @@
+"""A class from outside the package meets the rules of the built-in ones by what it says of itself."""
+
+import json
+
+import pytest
+import torch
+
+from imagelab.classifier import Classifier
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
+from tests import stranger
+from tests.fitting import SHORT, built, fitted
+from tests.in_process import imagelab
+
+HERE = "tests.stranger"
+BLEND = f"++augment.blend._target_={HERE}.Blend"
+LATEST = f"++trick.latest._target_={HERE}.Latest"
+PAIRS = [f"task._target_={HERE}.Pairs"]
+SEARCH = ["optimizer=sgd", f"optimizer._target_={HERE}.Search"]
+LBFGS = ["optimizer=lbfgs", f"optimizer._target_={HERE}.MyLBFGS"]
+FULL = [*LBFGS, "data.batch_size=full"]
+WATCH = f"++trick.watch._target_={HERE}.Watch"
+
+
+def refusals(*words: str) -> list[str]:
+    """What the quick check says, which imports nothing that the config names."""
+    composed = compose("train", ["trainer=cpu", *words])
+    assert composed.cfg is not None, composed.problems
+    return validate.quick_problems(plain(composed.cfg))
+
+
+RULES = {
+    (BLEND, "data.batch_size=1"): "data.batch_size: blend blends the images of a batch",
+    (BLEND, "task=autoencoder"): "augment: blend blends images with their labels, and task=autoencoder",
+    (LATEST, "trick=[ema]"): "trick: ema and latest both average the weights",
+    (LATEST, "monitor=train/loss"): "monitor: train/loss is known of the raw weights only, and latest",
+    (*PAIRS,): "augment: task=Pairs compares 2 augmented views of each image",
+    (
+        *PAIRS,
+        "augment=[crop]",
+        "data.batch_size=1",
+    ): "data.batch_size: task=Pairs tells the images of a batch",
+    (*PAIRS, "augment=[crop,mixup]"): "augment: mixup blends images with their labels, and task=Pairs",
+    (*PAIRS, "augment=[crop]", "loss.label_smoothing=0.1"): "loss: task=Pairs has a loss of its own",
+    (*PAIRS, "augment=[crop]", "finetune=full", "model.weights=x"): "finetune: task=Pairs puts an end of its",
+    (*PAIRS, "augment=[crop]", "trick=[head_bias]"): "trick.head_bias: needs labels, and task=Pairs learns",
+    (*PAIRS, "augment=[crop]", "monitor=val/accuracy"): "monitor: there is no metric 'val/accuracy'",
+    (
+        *PAIRS,
+        "augment=[crop]",
+        "trick=[gradient_noise_scale]",
+    ): "trick.gradient_noise_scale: is of a loss that",
+    (*SEARCH,): "data.batch_size: Search compares losses",
+    (*LBFGS,): "data.batch_size: MyLBFGS compares losses",
+    (
+        *FULL,
+        "trainer.accumulate_grad_batches=2",
+    ): "trainer.accumulate_grad_batches: MyLBFGS asks for the loss",
+    (*FULL, "trainer.precision=16-mixed"): "trainer.precision: MyLBFGS scales no loss",
+    (*FULL, "trainer.gradient_clip_val=1.0"): "trainer.gradient_clip_val: MyLBFGS takes curvature",
+    (*FULL, "model.channels_last=true"): "model.channels_last: MyLBFGS takes weights in rows",
+    (*FULL, "trainer.strategy=fsdp"): "trainer.strategy: MyLBFGS wants all weights",
+    (*FULL, "finetune=full", "model.weights=x"): "finetune: MyLBFGS has one rate for all weights",
+    (*FULL, "trick=[agc]"): "trick.agc: the line search of MyLBFGS needs whole gradients",
+    (*FULL, f"++trick.grow._target_={HERE}.Grow"): "trick.grow: MyLBFGS asks for the loss",
+    (*FULL, "trick=[gradient_noise_scale]"): "trick.gradient_noise_scale: MyLBFGS takes all images",
+    ("optimizer=lamb", f"optimizer._target_={HERE}.MyLamb", "optimizer.decay_norm_bias=true"): (
+        "optimizer.decay_norm_bias: MyLamb adapts"
+    ),
+    (
+        f"++trick.clip._target_={HERE}.Clip",
+        "trainer.gradient_clip_val=1.0",
+    ): "trick.clip: trainer.gradient_cl",
+    (f"++trick.grow._target_={HERE}.Grow", "data.batch_size=full"): "trick.grow: data.batch_size=full is all",
+    (WATCH, "task=autoencoder"): "trick.watch: needs labels, and task=autoencoder",
+    (WATCH, "data.batch_size=1"): "trick.watch: compares halves of a batch",
+    (WATCH, "trainer.strategy=fsdp"): "trick.watch: looks at whole layers, which fsdp has cut up",
+    (
+        f"++trick.harvest._target_={HERE}.Harvest",
+        "schedule=cosine",
+    ): "trick.harvest: needs a schedule that says",
+    (
+        "trick=[snapshots]",
+        "schedule=linear",
+        f"schedule._target_={HERE}.Ramp",
+    ): "trick.snapshots: needs a sch",
+    (f"++trick.x._target_={HERE}.MyStopping", "++trick.x.monitor=val/loss"): (
+        f"trick.x: not {HERE}.MyStopping: it trains on where a run goes on after its end"
+    ),
+    (
+        f"++trick.x._target_={HERE}.Misspelt",
+    ): "trick.x._target_: Misspelt.averages_weights wants text, got true",
+}
+FINE = [
+    [BLEND],
+    [LATEST],
+    [LATEST, "trick=[early_stopping]", "trick.early_stopping.monitor=val_latest/loss"],
+    [*PAIRS, "augment=[crop]", "trick=[ema,l1]"],
+    FULL,
+    ["trick=[snapshots]", "schedule=linear", f"schedule._target_={HERE}.Waves"],
+    ["finetune=scratch", f"finetune._target_={HERE}.Fresh"],
+    [WATCH],
+]
+
+
+@pytest.mark.parametrize("words", RULES, ids=" ".join)
+def test_it_is_refused_in_the_sentence_of_the_built_in_ones(words):
+    (sentence,) = refusals(*words)
+    assert sentence.startswith(RULES[words])
+
+
+@pytest.mark.parametrize("words", FINE, ids=" ".join)
+def test_what_can_work_is_let_through(words):
+    assert refusals(*words) == []
+
+
+def test_the_command_refuses_with_the_sentence_and_leaves_nothing_behind(tmp_path):
+    said = imagelab("train", *LBFGS, folder=tmp_path)
+    assert said.status == 2
+    assert "data.batch_size: MyLBFGS compares losses" in said.err + said.out
+    assert not [*tmp_path.rglob("*.ckpt")]
+
+
+def test_a_run_of_strangers_mixes_grows_averages_and_keeps_the_ends_of_cycles(tmp_path):
+    words = [BLEND, LATEST, f"++trick.grow._target_={HERE}.Grow", "trick=[snapshots]", "trainer.max_epochs=2"]
+    words += ["schedule=linear", f"schedule._target_={HERE}.Waves", "monitor=val/loss"]
+    parts = fitted([*SHORT, *words], tmp_path)
+    assert [type(one) for one in parts.data.mixing] == [stranger.Blend]
+    assert parts.classifier.pace.windows == [1, 2]
+    assert [*torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["averages"]] == ["latest"]
+    assert [*(tmp_path / "checkpoints").glob("snapshot_*.ckpt")]
+    metrics = (tmp_path / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"val/accuracy", "val_latest/accuracy"} <= {*metrics}
+
+
+def test_a_task_without_labels_trains_and_is_monitored_by_its_loss(tmp_path):
+    run = tmp_path / "run"
+    said = imagelab("train", *SHORT, *PAIRS, "augment=[crop]", f"hydra.run.dir={run}", folder=tmp_path)
+    assert said.status == 0, said
+    results = json.loads((run / "results.json").read_text())
+    assert (results["task"], results["best"]["monitor"]) == ("Pairs", "val/loss")
+
+
+def test_a_strategy_that_starts_from_scratch_trains_a_plain_classifier(tmp_path):
+    words = [*SHORT, "finetune=scratch", f"finetune._target_={HERE}.Fresh"]
+    assert type(built(words, tmp_path).classifier) is Classifier

@@ -207,7 +207,7 @@ def test_ctrl_c_while_a_command_is_being_imported_leaves_no_trace_of_the_stack(m
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "import_module", interrupted)
-    monkeypatch.setattr(sys, "argv", ["imagelab", "inspect"])
+    monkeypatch.setattr(sys, "argv", ["imagelab", "evaluate"])
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 130

@@ -40,7 +40,12 @@ class Pairs:
     """Both views of an image shall have like features."""
 
     labelled, views, kept = False, 2, 1
+    predicts = ""
     compares_batch = True
+
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        return labels
 
     def head(self, features: int) -> nn.Module:
         return nn.Linear(features, 2)

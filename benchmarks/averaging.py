@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from averaging_lines import BASE, EMA, KINDS, LINES, PLAIN, Line
-from many_runs import Words, error, machine, run, said, spread
+from many_runs import Words, error, machine, one_line, run, spread
 
 from imagelab import evaluate
 from imagelab.config.compose import compose
@@ -82,7 +82,9 @@ def measure(line: Line, seeds: tuple[int, ...], folder: Path) -> None:
         return
     runs = ",".join(str(folder_of(folder, line.kind, seed)) for seed in seeds)
     with tempfile.TemporaryDirectory() as temporary:
-        composed = compose("evaluate", [f"run=[{runs}]", f"output={temporary}", *said(line.words).split()])
+        composed = compose(
+            "evaluate", [f"run=[{runs}]", f"output={temporary}", *one_line(line.words).split()]
+        )
         assert composed.cfg is not None, composed.problems
         began = time.process_time()
         evaluate.start(composed.cfg, folder)
@@ -167,7 +169,7 @@ def trainings() -> Iterator[str]:
     """What each kind of run is told, and how long it takes."""
     done = {one.get("trained") for one in kept()}
     for kind in (kind for kind in KINDS if kind in done):
-        told = f"`{said(KINDS[kind])}`" if KINDS[kind] else "nothing more"
+        told = f"`{one_line(KINDS[kind])}`" if KINDS[kind] else "nothing more"
         yield f"- {kind}: {told}; {seconds_of(kind):.0f} s"
 
 

@@ -67,7 +67,7 @@ def accuracy(cfg: Node, data: Any, rate: float, folder: Path) -> float:
     return float(trainer.callback_metrics["test/accuracy"])
 
 
-def tested(cfg: Node, data: Any, folder: Path) -> Node:
+def run_range_test(cfg: Node, data: Any, folder: Path) -> Node:
     """A range test with the values that `find_lr` has."""
     cfg = one_device(cfg, folder)
     trainer = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False)
@@ -121,7 +121,9 @@ def _do(name: str, words: list[str], seed: int, rates: Sequence[float | None], r
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             found: Node = (
-                tested(cfg, data, folder) if rate is None else {"accuracy": accuracy(cfg, data, rate, folder)}
+                run_range_test(cfg, data, folder)
+                if rate is None
+                else {"accuracy": accuracy(cfg, data, rate, folder)}
             )
         line = {"task": name, "seed": seed, "rate": rate, "seconds": round(time.process_time() - began, 2)}
         with KEPT.open("a", encoding="utf-8") as lines:

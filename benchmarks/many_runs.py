@@ -23,7 +23,7 @@ Words = dict[str, str]
 """What is said on the command line, key by key."""
 
 
-def said(words: Words) -> str:
+def one_line(words: Words) -> str:
     """The words in one line."""
     return " ".join(f"{key}={value}" for key, value in words.items())
 
@@ -43,7 +43,7 @@ def run(words: Words, seed: int, folder: Path | None = None) -> tuple[float, flo
     from imagelab.terminal import screen
 
     screen.hush()
-    composed = compose("train", [*said(words).split(), f"seed={seed}"])
+    composed = compose("train", [*one_line(words).split(), f"seed={seed}"])
     assert composed.cfg is not None, composed.problems
     cfg = plain(composed.cfg)
     mistakes = composed.problems + validate.problems(cfg)

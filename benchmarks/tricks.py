@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from many_runs import Record, Words, error, machine, said, spread
+from many_runs import Record, Words, error, machine, one_line, spread
 
 from imagelab.config import menu
 
@@ -95,7 +95,7 @@ def main() -> None:
     wanted = [pair for pair in pairs() if any(word in pair.name for word in args.only.split(","))]
     RECORD.fill(
         {
-            (said(words), seed): BASE | {"data.root": str(args.data)} | words
+            (one_line(words), seed): BASE | {"data.root": str(args.data)} | words
             for seed in range(args.seeds)
             for pair in wanted
             for words in (pair.with_it, pair.without)
@@ -110,7 +110,7 @@ def table() -> str:
     kept = RECORD.read()
     rows = []
     for pair in pairs():
-        one, other = said(pair.with_it), said(pair.without)
+        one, other = one_line(pair.with_it), one_line(pair.without)
         seeds = [seed for name, seed in kept if name == one and (other, seed) in kept]
         if len(seeds) > 1:
             with_it, without = ([kept[name, seed] for seed in seeds] for name in (one, other))
@@ -120,7 +120,7 @@ def table() -> str:
     lines = [HEAD.format(budget=BUDGET, date=date.today(), machine=machine()), *TITLES]
     for pair, cells, gains, seeds in rows:
         lines.append(
-            f"| `{pair.name}` | `{said(pair.without) or 'base'}` | {cells[0]} | {cells[1]} "
+            f"| `{pair.name}` | `{one_line(pair.without) or 'base'}` | {cells[0]} | {cells[1]} "
             f"| {statistics.fmean(gains):+.1f} ± {error(gains):.1f} | {seeds} |"
         )
     return "\n".join(lines) + "\n"

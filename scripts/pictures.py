@@ -16,7 +16,7 @@ from imagelab.config import menu
 from imagelab.model.init import SCHEMES, init_weights
 from imagelab.model.lsuv import lsuv
 from imagelab.pages.line_plot import line_plot, side_by_side
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 INITS = ["default", *SCHEMES, "lsuv"]
@@ -59,13 +59,15 @@ def schedules() -> str:
 
     For plateau, val/loss stalls after a third of the run.
     """
-    pace = Pace(batches=STEPS, windows=[1] * EPOCHS, images=1)
+    step_plan = StepPlan(batches=STEPS, windows=[1] * EPOCHS, images=1)
     history = [{"val/loss": 1 - min(epoch, STALL) / (2 * STALL)} for epoch in range(EPOCHS)]
-    epochs, plots = [step / STEPS for step in range(pace.total)], []
+    epochs, plots = [step / STEPS for step in range(step_plan.total)], []
     for choice in menu.choices("schedule"):
         node = yaml.safe_load((menu.folder() / "schedule" / f"{choice}.yaml").read_text(encoding="utf-8"))
         schedule = make(node, seed=0)
-        factors = [schedule.scale(step, pace, history[: step // STEPS]) for step in range(pace.total)]
+        factors = [
+            schedule.scale(step, step_plan, history[: step // STEPS]) for step in range(step_plan.total)
+        ]
         line = {choice: (epochs, factors)}
         plots.append(
             line_plot(line, title=choice, x_label="epoch", y_label="factor", y_limits=(0, 1), **PANEL)

@@ -126,7 +126,7 @@ class Grow(Callback):
         return [window * (1 + (2 * epoch >= epochs)) for epoch in range(epochs)]
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        trainer.accumulate_grad_batches = pl_module.pace.window(trainer.current_epoch)
+        trainer.accumulate_grad_batches = pl_module.step_plan.window(trainer.current_epoch)
 
 
 class Watch(Callback):

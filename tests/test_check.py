@@ -20,13 +20,13 @@ def checked(tmp_path_factory):
     return imagelab("check", *WORDS, "hydra.run.dir=out", "fast=true", folder=folder), folder
 
 
-def test_a_sound_run_ends_well_and_leaves_a_list_of_records_and_a_page(checked):
+def test_a_sound_run_ends_well_and_leaves_a_list_of_findings_and_a_page(checked):
     said, folder = checked
     assert said.status == 0, said
-    records = read(folder / "out" / "check.json")
-    assert [record.name for record in records] == list(checks.CHEAP)
-    assert {record.status for record in records} <= {"OK", "WARN", "INFO"}
-    assert all(record.why and (record.expected or record.status == "INFO") for record in records)
+    findings = read(folder / "out" / "check.json")
+    assert [finding.name for finding in findings] == list(checks.CHEAP)
+    assert {finding.status for finding in findings} <= {"OK", "WARN", "INFO"}
+    assert all(finding.why and (finding.expected or finding.status == "INFO") for finding in findings)
     page = (folder / "out" / "check.html").read_text(encoding="utf-8")
     for title in ("What enters the network", "First-layer filters", "Layers"):
         assert title in page
@@ -44,8 +44,8 @@ def test_a_failed_check_ends_with_status_1_and_says_what_to_do(tmp_path):
         "check", *WORDS, "optimizer.weight_decay=50", "fast=true", "hydra.run.dir=out", folder=tmp_path
     )
     assert said.status == 1
-    failed = [record for record in read(tmp_path / "out" / "check.json") if record.status == "FAIL"]
-    assert [record.name for record in failed] == ["weight decay"]
+    failed = [finding for finding in read(tmp_path / "out" / "check.json") if finding.status == "FAIL"]
+    assert [finding.name for finding in failed] == ["weight decay"]
     assert "optimizer.weight_decay=0.01" in failed[0].fix
     assert said.out.splitlines()[-1].startswith("Failed: weight decay. Fix")
 
@@ -91,14 +91,14 @@ def test_checks_change_nothing_of_what_is_checked():
 def test_what_does_not_apply_says_why(words):
     one = subject([*DIGITS[:2], "data.limit=400", *words])
     found = checks.run(one, fast=True)
-    assert [record.name for record in found if record.status == "FAIL"] == []
-    assert all(record.why for record in found if record.value is None)
+    assert [finding.name for finding in found if finding.status == "FAIL"] == []
+    assert all(finding.why for finding in found if finding.value is None)
 
 
 def test_all_checks_that_train_are_fine_with_a_sound_run():
     found = checks.run(subject([*DIGITS, *KINDS["A"]]), fast=False, only=tuple(checks.TRAINED))
-    assert {record.name: record.status for record in found}["overfit one batch"] == "OK"
-    assert [record.name for record in found if record.status == "FAIL"] == []
+    assert {finding.name: finding.status for finding in found}["overfit one batch"] == "OK"
+    assert [finding.name for finding in found if finding.status == "FAIL"] == []
 
 
 @pytest.mark.slow
@@ -113,11 +113,11 @@ def test_a_large_network_is_looked_at_on_few_images_and_in_few_steps():
     one.seconds_per_image = 2.0
     assert one.count == 8
     found = checks.run(one, fast=False, only=tuple(checks.TRAINED))
-    assert {record.status for record in found} == {"INFO"}
-    assert all(re.search(r"seconds=|width", record.why) for record in found)
+    assert {finding.status for finding in found} == {"INFO"}
+    assert all(re.search(r"seconds=|width", finding.why) for finding in found)
 
 
-def test_the_records_are_plain_json(checked):
+def test_the_findings_are_plain_json(checked):
     _, folder = checked
     entries = json.loads((folder / "out" / "check.json").read_text())
     assert {"name", "status", "value", "expected", "why", "fix", "seconds"} == set(entries[0])

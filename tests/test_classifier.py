@@ -77,8 +77,8 @@ def test_the_rate_of_every_step_follows_the_schedule(tmp_path):
     rates = [float(row["lr/decay"]) for row in rows if row["lr/decay"]]
     steps = parts.trainer.global_step
     assert len(rates) == steps
-    schedule, pace = parts.classifier.schedule, parts.classifier.pace
-    assert rates == pytest.approx([0.02 * schedule.scale(s, pace) for s in range(steps)], rel=1e-12)
+    schedule, step_plan = parts.classifier.schedule, parts.classifier.step_plan
+    assert rates == pytest.approx([0.02 * schedule.scale(s, step_plan) for s in range(steps)], rel=1e-12)
     assert rates[0] == pytest.approx(0.02 / 5)
     assert [int(row["step"]) for row in rows if row["lr/decay"]] == list(range(1, steps + 1))
 

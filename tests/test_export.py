@@ -18,7 +18,7 @@ import imagelab
 from imagelab import loading
 from imagelab.config.trust import trusting
 from imagelab.exporting import formats, verify
-from imagelab.exporting.formats import ENDINGS, opened
+from imagelab.exporting.formats import ENDINGS, load_exported
 from imagelab.finding import read
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem
@@ -36,7 +36,7 @@ TRAINED = [
 
 def open_trusted(path: Path) -> Any:
     with trusting([str(path)]):
-        return opened(path)
+        return load_exported(path)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_weights_that_were_better_are_exported_and_others_when_asked_for(digits,
     assert json.loads((tmp_path / "labels.json").read_text())["weights"] == other
 
 
-def test_labels_and_records_say_what_goes_in_what_comes_out_and_how_far_apart(digits):
+def test_labels_and_findings_say_what_goes_in_what_comes_out_and_how_far_apart(digits):
     card = torch.load(digits / "checkpoints" / "best.ckpt", weights_only=True)["imagelab"]
     labels = json.loads((digits / "labels.json").read_text())
     assert labels["classes"] == card["classes"]
@@ -118,7 +118,7 @@ def test_labels_and_records_say_what_goes_in_what_comes_out_and_how_far_apart(di
     assert labels["reader"] == card["reader"]
     assert labels["input"]["shape"] == ["batch", 3, 8, 8]
     assert labels["size"] == 8
-    found = {record.name: record for record in read(digits / "export.json")}
+    found = {finding.name: finding for finding in read(digits / "export.json")}
     assert found["agreement"].value < 1e-6
     assert "16 images of the data set's train split" in found["agreement"].why
     assert found["file"].value["bytes"] == (digits / "model.safetensors").stat().st_size
@@ -127,9 +127,9 @@ def test_labels_and_records_say_what_goes_in_what_comes_out_and_how_far_apart(di
 def test_a_program_is_opened_only_where_it_is_trusted_by_name(digits, tmp_path):
     file = digits / "model.pt2"
     with pytest.raises(Problem, match=f"could run any code; .* add trust={file}$"):
-        opened(file)
+        load_exported(file)
     with trusting([str(tmp_path / "model.pt2")]), pytest.raises(Problem, match="could run any code"):
-        opened(file)
+        load_exported(file)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
@@ -205,7 +205,7 @@ def test_without_the_extra_the_sentence_names_it(digits, tmp_path, monkeypatch):
         "(or: pip install onnx onnxruntime)"
     )
     with pytest.raises(Problem, match="ONNX files need onnxruntime, which is not installed"):
-        opened(digits / "model.onnx")
+        load_exported(digits / "model.onnx")
 
 
 def test_what_cannot_be_written_or_is_missing_is_said(digits, tmp_path):

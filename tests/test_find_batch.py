@@ -250,8 +250,8 @@ def made(configured: int, **rest) -> dict:
         "Fastest: `data.batch_size=64` (320 images/s). Largest: `data.batch_size=64`, which leaves room "
         "below the 71 that fit."
     )
-    records = findings(found, {"data": {"batch_size": configured}, "optimizer": optimizer})
-    return {record.name: record for record in records}
+    listed = findings(found, {"data": {"batch_size": configured}, "optimizer": optimizer})
+    return {finding.name: finding for finding in listed}
 
 
 @pytest.mark.parametrize(("batch", "status"), [(8, "WARN"), (64, "OK"), (70, "WARN"), (72, "FAIL")])
@@ -271,9 +271,9 @@ def test_the_command_writes_what_it_found_and_says_what_to_paste(tmp_path):
     said = imagelab("find_batch", *words, "hydra.run.dir=out", folder=tmp_path)
     assert said.status == 0, said
     (fastest, largest) = map(int, re.findall(r"data\.batch_size=(\d+)[. ][^\n]*?", said.out.splitlines()[-1]))
-    records = {record.name: record for record in read(tmp_path / "out" / "find_batch.json")}
-    assert records["largest batch"].value == largest == 100  # all training images
-    assert records["fastest batch"].value == fastest
+    findings = {finding.name: finding for finding in read(tmp_path / "out" / "find_batch.json")}
+    assert findings["largest batch"].value == largest == 100  # all training images
+    assert findings["fastest batch"].value == fastest
     rows = list(csv.DictReader((tmp_path / "out" / "find_batch.csv").open()))
     assert [int(row["batch"]) for row in rows][:3] == [8, 16, 32]
     best = max(float(row["images/s"]) for row in rows)

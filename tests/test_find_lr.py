@@ -17,8 +17,8 @@ CFG = {"optimizer": {"lr": 0.01}}
 def found(*words, folder):
     said = imagelab("find_lr", *QUICK, *words, "hydra.run.dir=out", folder=folder)
     assert said.status == 0, said
-    records = json.loads((folder / "out" / "find_lr.json").read_text())
-    return said, {record["name"]: record for record in records}
+    listed = json.loads((folder / "out" / "find_lr.json").read_text())
+    return said, {finding["name"]: finding for finding in listed}
 
 
 def made(fall=1.5, middle=1e-2, back=1.0):
@@ -28,19 +28,21 @@ def made(fall=1.5, middle=1e-2, back=1.0):
     return Curve(rates=list(rates), losses=list(losses), steps=100)
 
 
-def recorded(curve, cfg=CFG, groups=None):
-    return {record.name: record for record in findings(curve, cfg, groups or {"decay": 1.0, "no_decay": 1.0})}
+def by_name(curve, cfg=CFG, groups=None):
+    return {
+        finding.name: finding for finding in findings(curve, cfg, groups or {"decay": 1.0, "no_decay": 1.0})
+    }
 
 
-def test_it_writes_records_a_page_and_a_picture_and_shows_what_to_paste(tmp_path):
-    said, records = found("optimizer.lr=30", folder=tmp_path)
-    rate = records["suggested rate"]["value"]
+def test_it_writes_findings_a_page_and_a_picture_and_shows_what_to_paste(tmp_path):
+    said, listed = found("optimizer.lr=30", folder=tmp_path)
+    rate = listed["suggested rate"]["value"]
     assert 1e-4 < rate < 0.3
-    assert records["suggested rate"]["fix"] == f"`optimizer.lr={rate:g}`"
+    assert listed["suggested rate"]["fix"] == f"`optimizer.lr={rate:g}`"
     assert f"Say optimizer.lr={rate:g}: the peak rate" in said.out
-    assert records["learning seen"]["value"] > 4
-    assert rate < records["divergence"]["value"]
-    assert records["configured rate"]["status"] == "FAIL"  # and yet the exit status is 0
+    assert listed["learning seen"]["value"] > 4
+    assert rate < listed["divergence"]["value"]
+    assert listed["configured rate"]["status"] == "FAIL"  # and yet the exit status is 0
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "find_lr.html",
         "find_lr.json",
@@ -72,26 +74,26 @@ def test_the_status_of_a_configured_rate_follows_from_suggestion_and_divergence(
     curve = made()
     rate, limit = suggested(curve), diverges(curve)
     for configured, status in [(rate, "OK"), (rate / 11, "WARN"), (rate * 9, "OK"), (limit * 1.01, "FAIL")]:
-        record = recorded(curve, {"optimizer": {"lr": configured}})["configured rate"]
-        assert (configured, record.status, bool(record.fix)) == (configured, status, status != "OK")
+        finding = by_name(curve, {"optimizer": {"lr": configured}})["configured rate"]
+        assert (configured, finding.status, bool(finding.fix)) == (configured, status, status != "OK")
 
 
 def test_without_learning_there_is_no_number_but_a_reason_and_what_to_do():
     curve = made(fall=0.0)
     assert override(curve) is None
     assert summary(curve).startswith("No suggestion: the loss fell by ")
-    records = recorded(curve)
-    assert (records["suggested rate"].value, records["suggested rate"].status) == (None, "WARN")
-    assert "imagelab check" in records["learning seen"].fix
+    listed = by_name(curve)
+    assert (listed["suggested rate"].value, listed["suggested rate"].status) == (None, "WARN")
+    assert "imagelab check" in listed["learning seen"].fix
     assert "suggested" not in picture(curve, 0.01)
-    too_large = recorded(curve, {"optimizer": {"lr": 5.0}})["configured rate"]
+    too_large = by_name(curve, {"optimizer": {"lr": 5.0}})["configured rate"]
     assert (too_large.status, too_large.fix) == ("WARN", f"`optimizer.lr={diverges(curve) / 10:.2g}`")
 
 
 def test_groups_with_rates_of_their_own_are_told_theirs():
     curve = made()
     groups = {"layer1.decay": 0.25, "head.decay": 1.0}
-    told = recorded(curve, groups=groups)["rates of the groups"].value
+    told = by_name(curve, groups=groups)["rates of the groups"].value
     rate = suggested(curve)
     assert told == {name: pytest.approx(rate * share, rel=0.05) for name, share in groups.items()}
-    assert "rates of the groups" not in recorded(curve)
+    assert "rates of the groups" not in by_name(curve)

@@ -42,18 +42,18 @@ def photos(tmp_path_factory):
     return root
 
 
-def test_the_command_writes_records_a_page_and_tables_without_importing_torch(photos, tmp_path):
+def test_the_command_writes_findings_a_page_and_tables_without_importing_torch(photos, tmp_path):
     code = "import sys; from imagelab import cli; cli.main(); print('torch' in sys.modules, file=sys.stderr)"
     words = ["inspect", "data=folder", f"data.root={photos}", "hydra.run.dir=out"]
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stderr.splitlines()[-1] == "False"
-    records = {
-        record["name"]: record for record in json.loads((tmp_path / "out/inspection.json").read_text())
+    findings = {
+        finding["name"]: finding for finding in json.loads((tmp_path / "out/inspection.json").read_text())
     }
-    assert records["copies with different labels"]["status"] == "FAIL"
-    assert records["copies with different labels"]["value"] == ["train/a/0.jpg (a) = val/b/copy.jpg (b)"]
+    assert findings["copies with different labels"]["status"] == "FAIL"
+    assert findings["copies with different labels"]["value"] == ["train/a/0.jpg (a) = val/b/copy.jpg (b)"]
     with (tmp_path / "out" / "duplicates.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["first_file"], row["second_file"], row["kind"]) for row in rows] == [
@@ -146,11 +146,11 @@ def test_what_training_would_stop_at_is_a_finding(tmp_path, written):
         (tmp_path / "photos" / name).write_bytes(content)
     words = "data=folder", "data.root=photos", "hydra.run.dir=out"
     assert imagelab("inspect", *words, folder=tmp_path).status == 0
-    records = {
-        record["name"]: record for record in json.loads((tmp_path / "out/inspection.json").read_text())
+    findings = {
+        finding["name"]: finding for finding in json.loads((tmp_path / "out/inspection.json").read_text())
     }
-    refused = records["data=folder takes the folder"], records["files that can be read"]
-    assert "FAIL" in {record["status"] for record in refused}
+    refused = findings["data=folder takes the folder"], findings["files that can be read"]
+    assert "FAIL" in {finding["status"] for finding in refused}
 
 
 def test_images_that_need_torch_anyway_are_also_shown_as_they_enter_the_network(tmp_path):

@@ -33,7 +33,7 @@ def rows(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def said(run: Path, *words: str) -> str:
+def output_of(run: Path, *words: str) -> str:
     found = in_process.imagelab("report", f"run={run}", *words, folder=run.parent)
     assert found.status == 0, found
     return found.out
@@ -54,7 +54,7 @@ def test_asked_for_later_it_says_the_same_of_weights_that_it_runs_again(copy):
     before, table = finding.read(copy / "report.json"), rows(copy)
     for name in OURS:
         (copy / name).unlink()
-    out = said(copy)
+    out = output_of(copy)
     assert [(one.name, one.value) for one in finding.read(copy / "report.json")] == [
         (one.name, one.value) for one in before
     ]
@@ -190,28 +190,28 @@ def test_charts_stand_side_by_side_on_a_wide_window_and_one_by_one_on_a_narrow_o
 
 
 def test_the_split_and_the_weights_can_be_chosen(copy):
-    said(copy, "split=test", "checkpoint=last")
+    output_of(copy, "split=test", "checkpoint=last")
     assert (copy / "test_predictions.csv").is_file()
     assert value_of(copy, "accuracy on test").value > 0.1
-    said(copy, "split=null")
+    output_of(copy, "split=null")
     assert not any("accuracy on" in one.name for one in finding.read(copy / "report.json"))
-    assert "Only the curves were read. " in said(copy, "weights=ema")
+    assert "Only the curves were read. " in output_of(copy, "weights=ema")
 
 
 def test_a_killed_run_is_judged_by_its_curves_and_told_to_go_on(copy):
     (copy / "results.json").unlink()
-    out = said(copy)
+    out = output_of(copy)
     assert f"imagelab train resume={copy.name}" in out
     assert value_of(copy, "time").value["forward"] > 0  # from the checkpoint
     shutil.rmtree(copy / "checkpoints")
-    said(copy)
+    output_of(copy)
     assert "no best" in value_of(copy, "predictions").why or "checkpoint" in value_of(copy, "predictions").why
 
 
 def test_without_metrics_csv_the_checkpoint_knows_the_curves(copy):
     verdict = value_of(copy, "verdict").value
     (copy / "metrics.csv").unlink()
-    said(copy, "split=null")
+    output_of(copy, "split=null")
     assert value_of(copy, "verdict").value == verdict
 
 

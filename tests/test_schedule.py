@@ -27,7 +27,7 @@ from imagelab.schedule import (
     Sigmoid,
     Step,
 )
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 
 TOTAL, PER_EPOCH = 200, 10
 BARE = {"warmup": 0, "floor": 0}
@@ -36,7 +36,7 @@ BARE = {"warmup": 0, "floor": 0}
 def run_of(total):
     """So many steps, 10 an epoch where they allow it."""
     per_epoch = PER_EPOCH if total % PER_EPOCH == 0 else 1
-    return Pace(batches=per_epoch, windows=[1] * (total // per_epoch), images=1)
+    return StepPlan(batches=per_epoch, windows=[1] * (total // per_epoch), images=1)
 
 
 def rates(curve, total=TOTAL):

@@ -126,7 +126,7 @@ def test_a_run_of_strangers_mixes_grows_averages_and_keeps_the_ends_of_cycles(tm
     words += ["schedule=linear", f"schedule._target_={HERE}.Waves", "monitor=val/loss"]
     parts = fitted([*SHORT, *words], tmp_path)
     assert [type(one) for one in parts.data.mixing] == [stranger.Blend]
-    assert parts.classifier.pace.windows == [1, 2]
+    assert parts.classifier.step_plan.windows == [1, 2]
     assert [*torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["averages"]] == ["latest"]
     assert [*(tmp_path / "checkpoints").glob("snapshot_*.ckpt")]
     metrics = (tmp_path / "metrics.csv").read_text().splitlines()[0].split(",")

@@ -129,9 +129,9 @@ def test_at_every_step_the_rate_of_a_stage_is_decay_to_its_distance_times_that_o
     tuned = [*words, "finetune=discriminative", "finetune.decay=0.4", "optimizer=sgd", "optimizer.lr=0.001"]
     parts, watch = watched(tuned, tmp_path)
     classifier = parts.classifier
-    assert len(watch.rates) == classifier.pace.total
+    assert len(watch.rates) == classifier.step_plan.total
     for step, rates in enumerate(watch.rates):
-        head = 0.001 * classifier.schedule.scale(step, classifier.pace)
+        head = 0.001 * classifier.schedule.scale(step, classifier.step_plan)
         for name, rate in rates.items():
             distance = 3 - STAGES.index(name.removesuffix(".no_decay").removesuffix(".decay"))
             assert rate == pytest.approx(head * 0.4**distance, rel=1e-9)
@@ -140,7 +140,7 @@ def test_at_every_step_the_rate_of_a_stage_is_decay_to_its_distance_times_that_o
 def test_a_newly_moving_stage_gets_a_warm_up_of_its_own(weights, tmp_path):
     words = ["finetune=gradual", "finetune.rewarm=2", "finetune.decay=1", "trainer.max_epochs=3", weights]
     parts, watch = watched([*words, "schedule=constant"], tmp_path)
-    steps, lr = parts.classifier.pace.steps(0), 0.003
+    steps, lr = parts.classifier.step_plan.steps(0), 0.003
     found = [rates["features.8.decay"] / lr for rates in watch.rates]
     assert found[:steps] == [0] * steps
     assert found[steps:] == pytest.approx([1 / 3, 2 / 3] + [1] * (2 * steps - 2))
@@ -161,5 +161,5 @@ def test_after_validation_what_is_frozen_is_still_at_rest(weights, tmp_path):
     words = ["finetune=gradual", "trainer.max_epochs=2", weights, "trainer.val_check_interval=2"]
     parts, _ = with_callback(words, tmp_path, Look())
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
-    assert len(seen) == 2 * parts.classifier.pace.steps(0)
+    assert len(seen) == 2 * parts.classifier.step_plan.steps(0)
     assert all(stem is False and top == (epoch == 1) for epoch, stem, top in seen)

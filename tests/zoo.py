@@ -73,7 +73,7 @@ def subject(words: list[str], seconds: float = 30.0) -> Subject:
 
 def statuses(checked: Subject, *, fast: bool, only: tuple[str, ...] = ()) -> dict[str, str]:
     """What each check says: its status, by its name."""
-    return {record.name: record.status for record in run(checked, fast=fast, only=only)}
+    return {finding.name: finding.status for finding in run(checked, fast=fast, only=only)}
 
 
 @cache

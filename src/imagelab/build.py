@@ -22,7 +22,7 @@ from imagelab.contracts import GrowsBatches, Penalty, Rewire, Task
 from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
 from imagelab.data.preprocess import Preprocess
-from imagelab.finetune.choose import chosen
+from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.logger.pictures import AugmentedPictures
@@ -40,7 +40,7 @@ from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
 from imagelab.training.step_log import StepLog
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 from imagelab.training.stop import StopRequest
 from imagelab.transfer import TransferClassifier
 
@@ -71,7 +71,7 @@ def build(
         known: Card of the checkpoint to resume from; the weights the run started from are not needed again.
         callbacks: Callbacks that a command adds to the run.
     """
-    cfg, choice = chosen(cfg, known, build_data)
+    cfg, choice = resolve_finetune(cfg, known, build_data)
     if known:
         cfg = cfg | {"model": bare(cfg["model"])}
     elif from_scratch(cfg):
@@ -90,7 +90,7 @@ def build(
     classifier.card |= {"finetune": choice} if choice else {}
     if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):
         cache_features(classifier.strategy, classifier.net, data, trainer, [*tricks.values()], stop)
-    steps = classifier.pace.total
+    steps = classifier.step_plan.total
     refuse_impossible(
         cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
     )
@@ -156,14 +156,14 @@ def build_classifier(
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
-    kind = build_kind(cfg, trainer.max_epochs or 1)
+    kind = classifier_class(cfg, trainer.max_epochs or 1)
     classifier = kind(
         net=net,
         task=task,
         optimizer=optimizer,
         groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
-        pace=build_pace(data, trainer, tricks),
+        step_plan=build_step_plan(data, trainer, tricks),
         card=card_of_run(cfg, data),
         seed=cfg["seed"],
         channels_last=cfg["model"]["channels_last"],
@@ -179,7 +179,7 @@ def build_classifier(
     return classifier
 
 
-def build_kind(cfg: Node, epochs: int) -> Callable[..., Classifier]:
+def classifier_class(cfg: Node, epochs: int) -> Callable[..., Classifier]:
     """Choose the class of the module: a plain classifier, or one whose stages train as `finetune` says."""
     if not tuning(cfg):
         return Classifier
@@ -198,13 +198,13 @@ def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:
     )
 
 
-def build_pace(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> Pace:
+def build_step_plan(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> StepPlan:
     """Plan the steps of the run, epoch by epoch."""
     batches, limit = data.steps(trainer.world_size), trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
     window, epochs = trainer.accumulate_grad_batches, trainer.max_epochs or 1
     growth = next((trick for trick in tricks.values() if isinstance(trick, GrowsBatches)), None)
-    return Pace(
+    return StepPlan(
         batches=batches,
         windows=growth.windows(window, epochs) if growth else [window] * epochs,
         images=data.batch(trainer.world_size) * trainer.world_size,

@@ -3,7 +3,7 @@
 imagelab check data=cifar10 model=resnet9 fast=true
 
 Takes what `train` takes. Every check (`checks/`) is a function of the parts of the run and returns a
-record; `checks/run.py` lists them. A FAIL makes the exit status 1.
+finding; `checks/run.py` lists them. A FAIL makes the exit status 1.
 """
 
 import os
@@ -47,25 +47,25 @@ def start(cfg: Node, folder: Path) -> None:
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     with tempfile.TemporaryDirectory() as scratch:
         subject = prepare(cfg, Path(scratch), seconds=cfg["seconds"])
-        records = run(subject, fast=cfg["fast"])
+        findings = run(subject, fast=cfg["fast"])
     publish(
         folder,
         STEM,
         title="Check before training",
-        summary=summary(records),
-        records=records,
+        summary=summary(findings),
+        findings=findings,
         sections=sections(subject),
         loggers=loggers_of(cfg, folder),
     )
-    screen.say(summary(records))
-    if finding.worst(records) == "FAIL":
+    screen.say(summary(findings))
+    if finding.worst(findings) == "FAIL":
         sys.exit(1)
 
 
-def summary(records: list[finding.Finding]) -> str:
-    """Sum up the records in one sentence."""
-    failed = [one.name for one in records if one.status == "FAIL"]
-    warned = [one.name for one in records if one.status == "WARN"]
+def summary(findings: list[finding.Finding]) -> str:
+    """Sum up the findings in one sentence."""
+    failed = [one.name for one in findings if one.status == "FAIL"]
+    warned = [one.name for one in findings if one.status == "WARN"]
     if failed:
         return f"Failed: {', '.join(failed)}. Fix these before training."
     return f"Nothing failed. Look at: {', '.join(warned)}." if warned else "All checks passed."

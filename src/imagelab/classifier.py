@@ -24,7 +24,7 @@ from imagelab.terminal.summary import StageRow
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
-from imagelab.training.step_plan import Pace, opens_step
+from imagelab.training.step_plan import StepPlan, opens_step
 
 Groups = list[dict[str, Any]]
 
@@ -38,7 +38,7 @@ class Classifier(lightning.LightningModule):
         optimizer: Makes the optimizer of the parameter groups.
         groups: The parameter groups, each with its "name" and peak "lr".
         schedule: The factor on every group's rate, a pure function of the step.
-        pace: The steps of the run, epoch by epoch.
+        step_plan: The steps of the run, epoch by epoch.
         card: Plain data that travels in every checkpoint: classes, preprocessing, the network's config.
         seed: Every draw follows from it.
         channels_last: Whether the network's weights lie in that memory format.
@@ -55,7 +55,7 @@ class Classifier(lightning.LightningModule):
         optimizer: Callable[[Groups], Optimizer],
         groups: Groups,
         schedule: Schedule,
-        pace: Pace,
+        step_plan: StepPlan,
         card: dict[str, Any],
         seed: int,
         channels_last: bool,
@@ -80,7 +80,7 @@ class Classifier(lightning.LightningModule):
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by their trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
         self.seen: dict[str, Seen] = {}  # by split, of the weights that were last validated or tested
-        self.pace = pace
+        self.step_plan = step_plan
         self.evaluations = 0  # of the loss of this batch
         self.history: list[dict[str, float]] = []  # the metrics of each epoch
         self.batch_ended = 0.0  # when nothing was left to do but to wait for the next one
@@ -99,12 +99,12 @@ class Classifier(lightning.LightningModule):
         return self.make_optimizer(self.groups)
 
     def on_train_start(self) -> None:
-        self.pace = replace(self.pace, batches=int(self.trainer.num_training_batches))
+        self.step_plan = replace(self.step_plan, batches=int(self.trainer.num_training_batches))
 
     def on_train_batch_start(self, batch: Inputs, batch_idx: int) -> None:
         self.evaluations = 0
         if opens_step(self.trainer, batch_idx):
-            factor = self.schedule.scale(self.trainer.global_step, self.pace, self.history)
+            factor = self.schedule.scale(self.trainer.global_step, self.step_plan, self.history)
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = group["initial_lr"] * factor * self.rate_share(group, batch_idx)
 
@@ -119,7 +119,7 @@ class Classifier(lightning.LightningModule):
             self.correct.add(self.task.correct(outputs[-1].detach(), batch))
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
-        return self._agreed(loss * self._window_scale(batch_idx))
+        return self._sync_loss(loss * self._window_scale(batch_idx))
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.batch_ended = time.perf_counter()
@@ -158,7 +158,7 @@ class Classifier(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Called on every rank, written by the first: each rank's own losses, (ranks, n).
         records = self.losses.state_dict() | self.terms.state_dict() | self.correct.state_dict()
-        losses = {name: self._gathered(values) for name, values in records.items()}
+        losses = {name: self._gather(values) for name, values in records.items()}
         checkpoint["imagelab"] = self.card | {"losses": losses, "history": self.history}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ class Classifier(lightning.LightningModule):
         bad = min(float("inf") if record.bad is None else float(record.bad) for record in records)
         bad = -self.across_ranks(-bad, "max")
         if bad != float("inf"):
-            step = self.pace.step(self.current_epoch, int(bad))
+            step = self.step_plan.step(self.current_epoch, int(bad))
             raise Diverged(
                 f"The training loss became NaN or infinite at step {step} (epoch {self.current_epoch + 1}). "
                 "Look at the learning rate first (a tenth of optimizer.lr, schedule.warmup=0.1, "
@@ -224,14 +224,14 @@ class Classifier(lightning.LightningModule):
     def _rewired(self) -> dict[str, Tensor]:
         return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}
 
-    def _agreed(self, loss: Tensor) -> Tensor:
+    def _sync_loss(self, loss: Tensor) -> Tensor:
         # A line search decides by the value: that of all ranks together, or each would go its own way.
         if self.trainer.world_size == 1 or not said_by(self.trainer.optimizers[0]).line_search:
             return loss
         mean = cast(Tensor, self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))
         return loss - loss.detach() + mean
 
-    def _gathered(self, values: Tensor) -> Tensor:
+    def _gather(self, values: Tensor) -> Tensor:
         alone = self.trainer.world_size == 1
         return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
 

@@ -44,10 +44,10 @@ def start(cfg: Node, _: Path) -> None:
 
     folder = find.existing(cfg["run"])
     path = wanted(cfg, folder)
-    records, card = export(cfg, folder, path)
+    findings, card = export(cfg, folder, path)
     files.write_json(path.with_name(LABELS), card)
-    files.write_json(path.with_name(RESULT), plain(records))
-    screen.say("", terminal_table("Export", records), "", f"Written to {path}, {LABELS} beside it")
+    files.write_json(path.with_name(RESULT), plain(findings))
+    screen.say("", terminal_table("Export", findings), "", f"Written to {path}, {LABELS} beside it")
     screen.say(f"predict   imagelab predict run={path} source=FILE_OR_FOLDER")
 
 
@@ -100,13 +100,13 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
             module(cfg["format"]).write(beside, predictor, card, opset=cfg["opset"])
             apart = difference(beside, predictor, pictures)
         agreeing = taking(_agreement(apart, cfg, f"{len(pictures)} {source}"), spent[0])
-        records = [_file(beside, path, cfg), *_meaning(card), agreeing]
+        findings = [_file(beside, path, cfg), *_meaning(card), agreeing]
         beside.replace(path)
     except OSError as error:
         raise Problem(f"output={path} cannot be written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
-    return records, card
+    return findings, card
 
 
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:

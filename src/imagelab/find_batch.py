@@ -47,7 +47,7 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.pages.publish import publish
     from imagelab.pages.table import table
 
-    found = searched(cfg, folder)
+    found = search(cfg, folder)
     plot, text = picture(found), StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(found)])
     files.write_text(folder / "find_batch.csv", text.getvalue())
@@ -59,7 +59,7 @@ def start(cfg: Node, folder: Path) -> None:
         "find_batch",
         title="Batch size",
         summary=summary(found),
-        records=findings(found, cfg),
+        findings=findings(found, cfg),
         sections=[Section("Speed", about, plot), Section("Sizes tried", "", table(COLUMNS, rows(found)))],
         loggers=loggers_of(cfg, folder),
     )
@@ -85,7 +85,7 @@ def refuse(cfg: Node) -> None:
             raise Problem(f"{key}: wants more than 0 seconds, got {cfg[key]}")
 
 
-def searched(cfg: Node, folder: Path) -> "Found":
+def search(cfg: Node, folder: Path) -> "Found":
     """What a search with the run of a config found."""
     from imagelab.build import build, build_tricks
     from imagelab.finders.batch_search import BatchSearch, Found

@@ -43,7 +43,7 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.pages.page import Section
     from imagelab.pages.publish import publish
 
-    curve, groups = tested(cfg, folder)
+    curve, groups = run_range_test(cfg, folder)
     plot = picture(curve, cfg["optimizer"]["lr"])
     (folder / "find_lr.svg").write_text(plot, encoding="utf-8")
     about = "The loss before a step at each rate, and without what differs from batch to batch."
@@ -52,7 +52,7 @@ def start(cfg: Node, folder: Path) -> None:
         "find_lr",
         title="Learning-rate range test",
         summary=summary(curve),
-        records=findings(curve, cfg, groups),
+        findings=findings(curve, cfg, groups),
         sections=[Section("Loss at each rate", about, plot)],
         loggers=loggers_of(cfg, folder),
     )
@@ -70,7 +70,7 @@ def refuse(cfg: Node) -> None:
         raise Problem(f"steps: wants {FEWEST} or more, to tell a trend from noise, got {cfg['steps']}")
 
 
-def tested(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:
+def run_range_test(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:
     """A range test of the run of a config; and the rate of each parameter group, over `optimizer.lr`."""
     from imagelab.build import build, build_tricks
     from imagelab.finders.lr_range import ladder, one_device, range_test, refuse_line_search

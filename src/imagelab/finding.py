@@ -1,4 +1,4 @@
-"""What a command has found: a list of records, the one source of its JSON, its table and its page."""
+"""What a command has found: a list of findings, the one source of its JSON, its table and its page."""
 
 import json
 import time
@@ -46,30 +46,30 @@ def timed() -> Iterator[list[float]]:
         spent.append(time.perf_counter() - start)
 
 
-def taking(record: Finding, seconds: float) -> Finding:
-    """The same record, with how long it took."""
-    return replace(record, seconds=round(seconds, 3))
+def taking(finding: Finding, seconds: float) -> Finding:
+    """The same finding, with how long it took."""
+    return replace(finding, seconds=round(seconds, 3))
 
 
-def worst(records: Sequence[Finding]) -> Status:
-    """The most urgent status among records.
+def worst(findings: Sequence[Finding]) -> Status:
+    """The most urgent status among findings.
 
     >>> fine = Finding(name="a", status="OK", value=1, expected="1", why="", fix="")
     >>> worst([fine, replace(fine, status="WARN")])
     'WARN'
     """
-    found = [record.status for record in records]
+    found = [finding.status for finding in findings]
     for status in STATUSES:
         if status in found:
             return status
     return "INFO"
 
 
-def plain(records: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Records as plain data, to write as JSON."""
-    return [asdict(record) for record in records]
+def plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings as plain data, to write as JSON."""
+    return [asdict(finding) for finding in findings]
 
 
 def read(path: Path) -> list[Finding]:
-    """The records of a JSON file that a command wrote."""
+    """The findings of a JSON file that a command wrote."""
     return [Finding(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]

@@ -3,7 +3,7 @@
 imagelab inspect data=folder data.root=photos
 
 Takes what `train` takes. A question is a function of what was seen of the images (`inspection/scan.py`), the
-config and the folder for its files, and answers with records and sections (`inspection/answer.py`).
+config and the folder for its files, and answers with findings and sections (`inspection/answer.py`).
 """
 
 import shutil
@@ -107,23 +107,23 @@ def _inspect(cfg: Node, folder: Path) -> None:
         refuse_strange_names(images)
     with timed() as spent:
         seen = scan(images, folder)
-    records = [_looked(seen, spent[0])]
+    findings = [_looked(seen, spent[0])]
     sections = []
     for ask in questions(cfg):
         with timed() as spent:
             answer = ask(seen, cfg, folder)
-        records += [taking(record, spent[0]) for record in answer.records]
+        findings += [taking(finding, spent[0]) for finding in answer.findings]
         sections += answer.sections
     publish(
         folder,
         "inspection",
         title="Inspection of " + _subject(seen, cfg),
-        summary=_summary(seen, records),
-        records=records,
+        summary=_summary(seen, findings),
+        findings=findings,
         sections=sections,
         loggers=loggers_of(cfg, folder),
     )
-    screen.say(*[f"train: {record.fix}" for record in records if record.name == REPAIRED])
+    screen.say(*[f"train: {finding.fix}" for finding in findings if finding.name == REPAIRED])
 
 
 def _looked(seen: Any, seconds: float) -> Finding:
@@ -137,10 +137,10 @@ def _subject(seen: Any, cfg: Node) -> str:
     return found.root.name if found else cfg["data"]["_target_"].rpartition(".")[2]
 
 
-def _summary(seen: Any, records: list[Finding]) -> str:
+def _summary(seen: Any, findings: list[Finding]) -> str:
     splits = ", ".join(f"{split} {len(images):,}" for split, images in seen.images.parts.items())
-    status = worst(records)
-    told = [record.name for record in records if record.status == status and status in ("FAIL", "WARN")]
+    status = worst(findings)
+    told = [finding.name for finding in findings if finding.status == status and status in ("FAIL", "WARN")]
     verdict = f"{status}: {'; '.join(told)}." if told else "Nothing to worry about."
     return f"{len(seen.images):,} images of {len(seen.images.classes)} classes ({splits}). {verdict}"
 

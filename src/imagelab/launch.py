@@ -90,9 +90,9 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
     if not (foreign or args.hydra_help or args.shell_completion):
         if args.multirun and plan:
             with refusal.plainly():
-                planned, words = plan(words, lambda some: checked(some, command, root, sweep=True))
+                planned, words = plan(words, lambda some: check_words(some, command, root, sweep=True))
         else:
-            words = checked(words, command, root, sweep=args.multirun)
+            words = check_words(words, command, root, sweep=args.multirun)
     takes_run = issubclass(root, schema.Run)
     wanted, shown = None, args.cfg or args.info or args.hydra_help or args.shell_completion
     if takes_run and not args.multirun:
@@ -106,7 +106,7 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
     _start(Application(task, command, root, wanted, planned, held, check=check, resume=resume))
 
 
-def checked(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
+def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
     """Return the words for Hydra; list all mistakes and exit with status 2 if any of their jobs has one."""
     composed = [compose(command, job) for job in (jobs(words) if sweep else [words])]
     found = [sentence for job in composed for sentence in [*job.problems, *_seen_at_once(job, words, root)]]

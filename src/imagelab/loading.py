@@ -37,10 +37,10 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     """
     path = Path(path).expanduser()
     with trusting(trust):
-        return _loaded(path)
+        return _load(path)
 
 
-def _loaded(path: Path) -> Predictor:
+def _load(path: Path) -> Predictor:
     if path.suffix == ENDING:
         return from_card(*read_safetensors(path))
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)

@@ -13,7 +13,7 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config.schema import Node
-from imagelab.exporting.formats import is_exported, opened  # room: exporting
+from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs import find
 from imagelab.terminal import screen
@@ -132,7 +132,7 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
 
     screen.keep(Path(os.devnull))
     read = load
-    read = opened if is_exported(run) else load  # room: exporting
+    read = load_exported if is_exported(run) else load  # room: exporting
     predictor = read(run)
     if not isinstance(predictor, Predictor):
         if tta:

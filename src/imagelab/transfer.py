@@ -74,8 +74,8 @@ class TransferClassifier(Classifier):
             return 0.0
         if not move.start:  # it follows the schedule's own warm-up
             return 1.0
-        done = self.pace.step(epoch, batch_idx) - self.pace.step(move.start, 0)
-        return self.strategy.ramp(done, self.pace.steps(move.start))
+        done = self.step_plan.step(epoch, batch_idx) - self.step_plan.step(move.start, 0)
+        return self.strategy.ramp(done, self.step_plan.steps(move.start))
 
     def stage_rows(self) -> list[StageRow]:
         rates: dict[int, float] = {}

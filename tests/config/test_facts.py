@@ -62,7 +62,7 @@ def test_what_no_source_tells_is_asked_of_the_imported_class():
     assert unclear({"_target_": "not.imported.Class"})
 
 
-def said(*words: str, more: str) -> list[str]:
+def printed_alone(*words: str, more: str) -> list[str]:
     """What a process of its own prints, which has imported nothing before."""
     command = [sys.executable, "-c", CHECK + more, *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -71,7 +71,7 @@ def said(*words: str, more: str) -> list[str]:
 def test_the_quick_check_imports_neither_the_class_nor_torch():
     words = ["optimizer=lbfgs", f"optimizer._target_={HERE}.MyLBFGS", f"++trick.x._target_={HERE}.Latest"]
     more = f"print(validate.quick_problems(cfg)[0]); print({{'torch', 'timm', {HERE!r}}} & {{*sys.modules}})"
-    sentence, imported = said(*words, more=more)
+    sentence, imported = printed_alone(*words, more=more)
     assert sentence.startswith("data.batch_size: MyLBFGS compares losses")
     assert imported == "set()"
 
@@ -79,6 +79,6 @@ def test_the_quick_check_imports_neither_the_class_nor_torch():
 def test_the_thorough_check_refuses_what_only_the_class_tells():
     words = ["trainer=cpu", "optimizer=lbfgs", f"optimizer._target_={HERE}.Hidden"]
     more = "print(validate.quick_problems(cfg)); print(validate.thorough_problems(cfg)[0])"
-    quick, thorough = said(*words, more=more)
+    quick, thorough = printed_alone(*words, more=more)
     assert quick == "[]"
     assert thorough.startswith("data.batch_size: Hidden compares losses")

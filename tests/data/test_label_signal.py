@@ -84,6 +84,6 @@ def test_one_class_or_two_images_have_no_signal() -> None:
     [(4.1, 300, "OK"), (3.5, 300, "WARN"), (2.9, 300, "FAIL"), (2.9, 99, "WARN"), (4.1, 99, "OK")],
 )
 def test_the_status_follows_from_z_and_the_number_of_images(z: float, count: int, status: str) -> None:
-    record = signal_finding(z, count)
-    assert record.status == status
-    assert bool(record.fix) == (status != "OK")
+    finding = signal_finding(z, count)
+    assert finding.status == status
+    assert bool(finding.fix) == (status != "OK")

@@ -16,7 +16,7 @@ from tests.evaluation.subjects import preprocess
 SIZES = [(37, 37), (37, 52), (61, 37), (38, 37), (37, 40), (32, 35)]
 
 
-def chosen(name: str):
+def tta_named(name: str):
     node = dict(menu.load(menu.folder() / "tta" / f"{name}.yaml"))
     return get_object(node.pop("_target_"))(**node)
 
@@ -55,7 +55,7 @@ def test_the_first_view_is_the_one_of_the_preprocessing_and_the_second_its_mirro
 
 
 def test_full_is_ten_crops_of_224_at_each_of_the_five_scales():
-    views = chosen("full").views(preprocess(224, resize=256), bool)
+    views = tta_named("full").views(preprocess(224, resize=256), bool)
     assert len(views) == 50
     assert {view.side for view in views} == {224}
     assert list(dict.fromkeys(view.short for view in views)) == [224, 256, 384, 480, 640]
@@ -64,7 +64,7 @@ def test_full_is_ten_crops_of_224_at_each_of_the_five_scales():
 @pytest.mark.parametrize("name", menu.choices("tta"))
 @pytest.mark.parametrize("size", [8, 28, 32, 224])
 def test_every_choice_fits_networks_of_any_input(name, size):
-    views = chosen(name).views(preprocess(size), lambda _: False)
+    views = tta_named(name).views(preprocess(size), lambda _: False)
     assert all(view.side == size <= view.short for view in views)
     assert len(set(views)) == len(views) > 1
 
@@ -73,7 +73,7 @@ def test_a_network_of_any_size_sees_the_whole_square_and_one_of_a_single_size_a_
     scales = MultiScale(scales=[0.5, 1.0, 1.5], mirror=False)
     free = scales.views(preprocess(32), lambda _: True)
     assert [(view.short, view.side) for view in free] == [(16, 16), (32, 32), (48, 48)]
-    assert [view.side for view in chosen("multi_scale").views(preprocess(32), lambda _: False)] == [32] * 6
+    assert [view.side for view in tta_named("multi_scale").views(preprocess(32), lambda _: False)] == [32] * 6
     with pytest.raises(
         Problem, match=r"is 16 pixels at its smallest, the network's input 32; say 32 or more"
     ):

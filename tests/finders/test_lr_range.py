@@ -52,7 +52,7 @@ def state(classifier):
     tensors = [*classifier.state_dict().values(), *(p.grad for p in classifier.parameters())]
     groups = [{k: v for k, v in group.items() if k != "params"} for group in classifier.groups]
     flags = [p.requires_grad for p in classifier.parameters()] + [m.training for m in classifier.modules()]
-    rest = [classifier.schedule, classifier.pace, classifier.losses.epoch, classifier.history]
+    rest = [classifier.schedule, classifier.step_plan, classifier.losses.epoch, classifier.history]
     rest += [classifier.correct, classifier.correct.images]
     return [t if t is None else t.clone() for t in tensors], [
         groups,

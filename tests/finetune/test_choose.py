@@ -9,7 +9,7 @@ import torch
 from imagelab.build import build_data
 from imagelab.checkpoints.content import card
 from imagelab.checkpoints.durable import BEST, LAST
-from imagelab.finetune.choose import chosen, features_of, looked_at
+from imagelab.finetune.choose import features_of, looked_at, resolve_finetune
 from imagelab.finetune.features import FeatureCache
 from imagelab.finetune.neighbours import neighbour_accuracy
 from imagelab.runs import files
@@ -84,7 +84,7 @@ def test_a_run_says_and_records_its_choice_and_keeps_to_it(weights, tmp_path):
     cfg = files.read_config(run)
     assert cfg["finetune"]["_target_"].endswith("Auto")
     other = card(run / "checkpoints" / LAST) | {"finetune": record | {"choice": "full", "why": "so"}}
-    now, again = chosen(cfg, other, build_data)
+    now, again = resolve_finetune(cfg, other, build_data)
     assert again == other["finetune"]
     assert now["finetune"]["_target_"].endswith("Full")
     assert now["finetune"]["scale"] == 0.1

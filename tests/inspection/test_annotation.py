@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagelab.inspection.annotation import Answers, Said, order_of, records
+from imagelab.inspection.annotation import Answers, Said, findings, order_of
 from imagelab.problem import Problem
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(4), [100, 50, 30, 20]))
 
 
-def said(number: int, file: str, given: str, answer: str) -> Said:
+def answer_of(number: int, file: str, given: str, answer: str) -> Said:
     return Said(number, file, given, answer, 1.0)
 
 
@@ -35,25 +35,25 @@ def test_no_more_images_are_shown_than_there_are() -> None:
 
 
 def test_accuracy_counts_first_answers_and_agreement_the_second() -> None:
-    answers = [said(k, f"{k}", "cat", "cat" if k < 8 else "dog") for k in range(10)]
-    answers += [said(10, "0", "cat", "cat"), said(11, "9", "cat", "cat")]
-    accuracy, agreement = records(answers, 12)
+    answers = [answer_of(k, f"{k}", "cat", "cat" if k < 8 else "dog") for k in range(10)]
+    answers += [answer_of(10, "0", "cat", "cat"), answer_of(11, "9", "cat", "cat")]
+    accuracy, agreement = findings(answers, 12)
     assert accuracy.value == pytest.approx(
         {"share": 0.8, "low": 0.4902, "high": 0.9433, "images": 10}, abs=1e-4
     )  # 8 of 10
     assert agreement.value["share"] == 0.5
     assert agreement.value["images"] == 2
-    assert records([], 12)[0].value is None
+    assert findings([], 12)[0].value is None
 
 
 def test_answers_are_there_again_also_where_a_kill_left_half_a_line(tmp_path: Path) -> None:
     path, files = tmp_path / "annotation.csv", ["a,b.png", "ä.png", "c.png"]
-    Answers(path, files).add(said(0, files[0], "cat", "dog"))
-    Answers(path, files).add(said(1, files[1], "cat", "cat"))
+    Answers(path, files).add(answer_of(0, files[0], "cat", "dog"))
+    Answers(path, files).add(answer_of(1, files[1], "cat", "cat"))
     path.write_bytes(path.read_bytes() + b"2,c.pn")
     again = Answers(path, files)
     assert [(one.file, one.said) for one in again.said] == [("a,b.png", "dog"), ("ä.png", "cat")]
-    again.add(said(2, files[2], "dog", "dog"))
+    again.add(answer_of(2, files[2], "dog", "dog"))
     assert len(Answers(path, files).said) == 3
     with pytest.raises(Problem, match="is of other images"):
         Answers(path, ["x.png", *files])

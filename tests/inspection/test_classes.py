@@ -6,9 +6,11 @@ from tests.inspection.bad_files import encoded, scene
 from tests.inspection.looked_at import collection, config_of
 
 
-def records_of(root, files):
+def findings_of(root, files):
     seen = scan(collection(root, files), root)
-    return {record.name: record for record in class_distribution(seen, config_of(root), root).records}, seen
+    return {
+        finding.name: finding for finding in class_distribution(seen, config_of(root), root).findings
+    }, seen
 
 
 def pictures(*counts: tuple[str, int]) -> dict[str, bytes]:
@@ -16,7 +18,7 @@ def pictures(*counts: tuple[str, int]) -> dict[str, bytes]:
 
 
 def test_images_are_counted_by_class_and_split(tmp_path):
-    found, _ = records_of(tmp_path, pictures(("train/a", 3), ("train/b", 5), ("val/a", 1), ("val/b", 2)))
+    found, _ = findings_of(tmp_path, pictures(("train/a", 3), ("train/b", 5), ("val/a", 1), ("val/b", 2)))
     counts = {"train": {"a": 3, "b": 5}, "val": {"a": 1, "b": 2}}
     assert found["images by class and split"].value == counts
     assert found["class imbalance"].value == pytest.approx(5 / 3, abs=0.01)
@@ -24,7 +26,9 @@ def test_images_are_counted_by_class_and_split(tmp_path):
 
 
 def test_a_class_that_is_missing_from_val_is_named_and_shifts_no_label(tmp_path):
-    found, seen = records_of(tmp_path, pictures(("train/a", 2), ("train/b", 2), ("train/c", 2), ("val/c", 2)))
+    found, seen = findings_of(
+        tmp_path, pictures(("train/a", 2), ("train/b", 2), ("train/c", 2), ("val/c", 2))
+    )
     assert found["same classes in every split"].status == "FAIL"
     assert found["same classes in every split"].value == {"val lacks": ["a", "b"]}
     val = seen.images.labels[seen.images.splits == "val"]
@@ -34,7 +38,7 @@ def test_a_class_that_is_missing_from_val_is_named_and_shifts_no_label(tmp_path)
 def test_an_empty_class_folder_is_named(tmp_path):
     files = pictures(("train/a", 2), ("train/b", 2), ("val/a", 2))
     (tmp_path / "val" / "b").mkdir(parents=True)
-    found, seen = records_of(tmp_path, files)
+    found, seen = findings_of(tmp_path, files)
     assert found["same classes in every split"].value == {"val lacks": ["b"]}
     assert seen.images.walk is not None
     assert "class folders without pictures" in seen.images.walk.refusal
@@ -47,6 +51,6 @@ def test_a_class_that_is_spelt_otherwise_in_val_is_recognised(here, there):
 
 
 def test_a_class_ten_times_as_large_as_another_is_warned_of(tmp_path):
-    found, _ = records_of(tmp_path, pictures(("train/a", 33), ("train/b", 3)))
+    found, _ = findings_of(tmp_path, pictures(("train/a", 33), ("train/b", 3)))
     assert found["class imbalance"].status == "WARN"
     assert "data.balance=true" in found["class imbalance"].fix

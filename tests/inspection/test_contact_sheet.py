@@ -85,12 +85,12 @@ def test_the_page_and_a_picture_show_them(tmp_path: Path) -> None:
     assert (tmp_path / KEY).is_file()
     assert "augment=[crop, flip, color_jitter, mixup, cutmix]" in answer.sections[0].about
     assert answer.sections[0].body.count("<img") == 48
-    assert "(1, 8, 8)" in answer.records[0].value
+    assert "(1, 8, 8)" in answer.findings[0].value
 
 
-def test_data_that_cannot_be_trained_on_is_said_in_a_record(tmp_path: Path) -> None:
+def test_data_that_cannot_be_trained_on_is_said_in_a_finding(tmp_path: Path) -> None:
     composed = compose("train", ["data.batch_size=5000"])
     assert composed.cfg is not None
-    (record,) = net_inputs(None, plain(composed.cfg), tmp_path).records
-    assert record.status == "FAIL"
-    assert "data.batch_size: 5000 is more than" in record.why
+    (finding,) = net_inputs(None, plain(composed.cfg), tmp_path).findings
+    assert finding.status == "FAIL"
+    assert "data.batch_size: 5000 is more than" in finding.why

@@ -8,27 +8,27 @@ from tests.inspection import bad_files
 
 @pytest.fixture(scope="module")
 def inspected(tmp_path_factory):
-    """The records of the planted folder, by name, and the folder of the command."""
+    """The findings of the planted folder, by name, and the folder of the command."""
     top = tmp_path_factory.mktemp("planted")
     root, out = bad_files.plant(top / "photos"), top / "out"
     said = imagelab("inspect", "data=folder", f"data.root={root}", f"hydra.run.dir={out}", folder=top)
     assert said.status == 0, said
-    records = {record["name"]: record for record in json.loads((out / "inspection.json").read_text())}
-    return records, out
+    findings = {finding["name"]: finding for finding in json.loads((out / "inspection.json").read_text())}
+    return findings, out
 
 
 @pytest.mark.parametrize(("name", "why"), bad_files.UNREADABLE.items())
 def test_every_unreadable_file_is_named_with_its_reason(inspected, name, why):
-    record = inspected[0]["files that can be read"]
-    assert record["status"] == "FAIL"
-    assert why in record["value"][f"train/bad/{name}"]
+    finding = inspected[0]["files that can be read"]
+    assert finding["status"] == "FAIL"
+    assert why in finding["value"][f"train/bad/{name}"]
 
 
 @pytest.mark.parametrize(("name", "why"), bad_files.ODD.items())
 def test_every_odd_file_is_named_with_what_is_odd(inspected, name, why):
-    record = inspected[0]["files unlike the others"]
-    assert record["status"] == "WARN"
-    assert why in record["value"][f"train/bad/{name}"]
+    finding = inspected[0]["files unlike the others"]
+    assert finding["status"] == "WARN"
+    assert why in finding["value"][f"train/bad/{name}"]
 
 
 @pytest.mark.parametrize("name", bad_files.CUT)
@@ -47,8 +47,8 @@ def test_files_that_training_passes_over_are_named(inspected, name, why):
 
 def test_nothing_else_is_called_bad_or_odd(inspected):
     known = {*bad_files.UNREADABLE, *bad_files.ODD, *bad_files.CUT}
-    records = inspected[0]
-    named = {*records["files that can be read"]["value"], *records["files unlike the others"]["value"]}
+    findings = inspected[0]
+    named = {*findings["files that can be read"]["value"], *findings["files unlike the others"]["value"]}
     assert {name.removeprefix("train/bad/") for name in named} <= known
 
 

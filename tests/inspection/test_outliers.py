@@ -50,7 +50,7 @@ def looked_at(tmp_path_factory):
 
 
 def test_images_far_from_all_others_are_named_and_no_others(looked_at):
-    value = looked_at[1].records[0].value
+    value = looked_at[1].findings[0].value
     named = {name.rpartition("/")[2] for names in value.values() for name in names}
     assert named == {"wide.jpg", "small.jpg", "night.jpg", "paper.jpg"}
     assert value["aspect"] == ["train/a/wide.jpg"]
@@ -70,7 +70,7 @@ def test_every_image_has_a_line_with_its_numbers(looked_at):
 def test_images_of_one_kind_have_no_outliers(tmp_path):
     written = {f"train/{'ab'[k % 2]}/{k}.jpg": encoded(scene(k, 100, 80)) for k in range(60)}
     seen = scan(collection(tmp_path, written), tmp_path)
-    assert outliers(seen, config_of(tmp_path), tmp_path).records[0].value == "none"
+    assert outliers(seen, config_of(tmp_path), tmp_path).findings[0].value == "none"
 
 
 @pytest.mark.data
@@ -81,12 +81,12 @@ def test_what_is_known_of_hymenoptera_is_found(hymenoptera, tmp_path):
         ("train", 245),
         ("val", 153),
     ]
-    told = {record.name: record for record in files(seen, config_of(hymenoptera), tmp_path).records}
+    told = {finding.name: finding for finding in files(seen, config_of(hymenoptera), tmp_path).findings}
     assert told["formats and sizes"].value["formats"] == {"JPEG": 397, "GIF": 1}
     missing = names.index("train/ants/imageNotFound.gif")
     assert "a GIF among JPEG files" in told["files unlike the others"].value[names[missing]]
     assert seen.measures["entropy"].argmin() == seen.measures["brightness"].argmax() == missing
-    far = outliers(seen, config_of(hymenoptera), tmp_path).records[0].value
+    far = outliers(seen, config_of(hymenoptera), tmp_path).findings[0].value
     assert names[missing] in far["entropy"]
     assert len({name for some in far.values() for name in some}) <= 10
     assert told["files unlike the others"].value.keys() >= {names[missing]}

@@ -61,12 +61,12 @@ def test_a_repaired_split_is_taken_by_training_and_is_clean_when_inspected_again
     first, second = tmp_path / "first", tmp_path / "second"
     words = "inspect", "data=folder", f"data.root={leaky}"
     assert imagelab(*words, "split=repaired", f"hydra.run.dir={first}", folder=tmp_path).status == 0
-    found = {record["name"]: record for record in json.loads((first / "inspection.json").read_text())}
+    found = {finding["name"]: finding for finding in json.loads((first / "inspection.json").read_text())}
     assert found["copies across splits"]["status"] == "FAIL"
     command = found["repaired split"]["fix"].split()
     manifest = command[-1].removeprefix("data.manifest=")
     assert imagelab(*words, command[-1], f"hydra.run.dir={second}", folder=tmp_path).status == 0
-    again = {record["name"]: record for record in json.loads((second / "inspection.json").read_text())}
+    again = {finding["name"]: finding for finding in json.loads((second / "inspection.json").read_text())}
     assert again["copies across splits"]["status"] == "OK"
     taken = Folder(root=str(leaky), manifest=manifest, on_bad_image="error", labelled=True)
     with Path(manifest).open(newline="") as file:

@@ -47,7 +47,7 @@ def test_flipped_digits_are_suspects_and_the_edited_table_mends_them(tmp_path: P
     answer = label_errors(None, cfg, tmp_path)
     suspects = rows(tmp_path / SUSPECTS)
     assert len({row["file"] for row in suspects[: round(0.07 * 1797)]} & wrong) >= 0.95 * len(wrong)
-    found = {record.name: record for record in answer.records}
+    found = {finding.name: finding for finding in answer.findings}
     assert found["label errors"].status == "WARN"
     assert 0.6 * len(wrong) < found["label errors"].value < 1.4 * len(wrong)
     assert found["labels are predictable"].value > 0.9

@@ -38,7 +38,7 @@ def machine(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def said(monkeypatch):
+def messages(monkeypatch):
     lines = []
     monkeypatch.setattr(screen, "say", lambda *what: lines.extend(map(str, what)))
     return lines
@@ -109,7 +109,7 @@ def history(found):
 
 
 def test_an_offline_run_read_back_has_config_code_version_metrics_rates_and_pictures(
-    tmp_path, said, preprocess, pixels, batch
+    tmp_path, messages, preprocess, pixels, batch
 ):
     logger = make(tmp_path / "run")
     logger.log_hyperparams({"seed": 3, "optimizer": {"lr": 0.5}})
@@ -149,11 +149,11 @@ def test_an_offline_run_read_back_has_config_code_version_metrics_rates_and_pict
     assert [np.asarray(Image.open(file)).max() for file in files] == pixels[:, 0, 0, 0].tolist()
 
 
-def test_not_logged_in_it_is_offline_with_one_line_that_says_how_to_sync(tmp_path, said, capfd):
+def test_not_logged_in_it_is_offline_with_one_line_that_says_how_to_sync(tmp_path, messages, capfd):
     logger = make(tmp_path / "run")
     logger.log_metrics({"loss": 1.0}, step=0)
     logger.close()
-    assert said == [
+    assert messages == [
         f"W&B: offline (not logged in: `wandb login` once); to upload: wandb sync {tmp_path}/run/wandb/*run-*"
     ]
     captured = capfd.readouterr()
@@ -161,7 +161,7 @@ def test_not_logged_in_it_is_offline_with_one_line_that_says_how_to_sync(tmp_pat
     assert len(list(tmp_path.glob("run/wandb/*run-*"))) == 1
 
 
-def test_a_resumed_run_goes_on_under_the_same_id_and_another_folder_has_another(tmp_path, said):
+def test_a_resumed_run_goes_on_under_the_same_id_and_another_folder_has_another(tmp_path, messages):
     for folder in ("other", "run", "run"):
         logger = make(tmp_path / folder)
         logger.log_metrics({"loss": 1.0}, step=0)
@@ -173,7 +173,7 @@ def test_a_resumed_run_goes_on_under_the_same_id_and_another_folder_has_another(
     assert first == resumed != other
 
 
-def test_with_a_key_and_no_server_it_is_offline_within_seconds(tmp_path, said, machine):
+def test_with_a_key_and_no_server_it_is_offline_within_seconds(tmp_path, messages, machine):
     machine.setenv("WANDB_API_KEY", KEY)
     machine.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     start = time.monotonic()
@@ -181,29 +181,29 @@ def test_with_a_key_and_no_server_it_is_offline_within_seconds(tmp_path, said, m
     logger.log_metrics({"loss": 1.0}, step=0)
     assert time.monotonic() - start < 8
     logger.close()
-    assert said[0].startswith("W&B: offline (http://127.0.0.1:9 does not answer); to upload: wandb sync ")
+    assert messages[0].startswith("W&B: offline (http://127.0.0.1:9 does not answer); to upload: wandb sync ")
     assert [row["loss"] for row in history(records(tmp_path / "run"))] == [1.0]
 
 
-def test_a_server_that_hangs_counts_as_away(tmp_path, said, machine, server):
+def test_a_server_that_hangs_counts_as_away(tmp_path, messages, machine, server):
     machine.setattr(module, "PATIENCE", 0.2)
     machine.setenv("WANDB_API_KEY", KEY)
     machine.setenv("WANDB_BASE_URL", server(pause=5))
     logger = make(tmp_path / "run")
     logger.log_metrics({"loss": 1.0}, step=0)
     logger.close()
-    assert "does not answer" in said[0]
+    assert "does not answer" in messages[0]
 
 
-def test_a_server_that_refuses_the_key_leaves_the_run_offline(tmp_path, said, machine, server):
+def test_a_server_that_refuses_the_key_leaves_the_run_offline(tmp_path, messages, machine, server):
     machine.setenv("WANDB_API_KEY", KEY)
     machine.setenv("WANDB_BASE_URL", server(status=401))
     logger = make(tmp_path / "run")
     logger.log_metrics({"loss": 1.0}, step=0)
     logger.close()
-    assert len(said) == 1
-    assert "W&B: offline (" in said[0]
-    assert "401" in said[0]
+    assert len(messages) == 1
+    assert "W&B: offline (" in messages[0]
+    assert "401" in messages[0]
     assert [row["loss"] for row in history(records(tmp_path / "run"))] == [1.0]
 
 
@@ -218,7 +218,7 @@ def test_logged_in_with_a_server_that_answers_it_is_online(machine, server):
     assert module._mode("auto") == ("offline", "WANDB_MODE=offline")
 
 
-def test_a_failure_while_logging_is_told_once_and_training_goes_on(tmp_path, said, machine):
+def test_a_failure_while_logging_is_told_once_and_training_goes_on(tmp_path, messages, machine):
     logger = make(tmp_path / "run")
     logger.log_metrics({"loss": 1.0}, step=0)
 
@@ -229,11 +229,11 @@ def test_a_failure_while_logging_is_told_once_and_training_goes_on(tmp_path, sai
     for step in range(3):
         logger.log_metrics({"loss": 1.0}, step=step)
     logger.close()
-    assert len(said) == 2
-    assert said[1].startswith("W&B: gave up (ConnectionResetError: Connection lost); to upload")
+    assert len(messages) == 2
+    assert messages[1].startswith("W&B: gave up (ConnectionResetError: Connection lost); to upload")
 
 
-def test_an_argument_that_wandb_refuses_is_one_sentence(tmp_path, said):
+def test_an_argument_that_wandb_refuses_is_one_sentence(tmp_path, messages):
     logger = wandb_logger(
         project="birds/2", entity=None, name=None, tags=[], group=None, mode="auto", folder=tmp_path
     )
@@ -241,7 +241,7 @@ def test_an_argument_that_wandb_refuses_is_one_sentence(tmp_path, said):
         logger.log_hyperparams({"seed": 1})
 
 
-def test_a_run_left_open_by_an_error_does_not_swallow_the_next_one(tmp_path, said):
+def test_a_run_left_open_by_an_error_does_not_swallow_the_next_one(tmp_path, messages):
     make(tmp_path / "crashed").log_metrics({"loss": 1.0}, step=0)
     logger = make(tmp_path / "next")
     logger.log_metrics({"loss": 2.0}, step=0)

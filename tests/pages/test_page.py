@@ -19,7 +19,7 @@ from tests.browser import load
 NASTY = "<img src=x onerror=\"document.title='run'\">\"'&.jpg"
 BYTES = b"caf\xe9\x1b[31m.jpg".decode("utf-8", "surrogateescape")  # a file name that is no UTF-8
 ONE = Finding(name="loss", status="OK", value=2.3, expected="ln 10", why="As it is.", fix="", seconds=0.5)
-RECORDS = [
+FINDINGS = [
     ONE,
     replace(ONE, name=NASTY, status="FAIL", value=[NASTY, BYTES], why=NASTY, fix=f"Run `{NASTY}`."),
     replace(ONE, name="images", status="INFO", value=60_000),
@@ -60,7 +60,7 @@ def whole_page():
         Section("Charts", "", "".join(chart_of_each_kind())),
         Section(NASTY, BYTES, gallery(pictures(3)) + thumbnail(pictures(1)[0])),
     ]
-    return page(title=f"Look {BYTES}", summary=NASTY, records=RECORDS, sections=sections)
+    return page(title=f"Look {BYTES}", summary=NASTY, findings=FINDINGS, sections=sections)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_even_a_script_that_got_in_does_not_run(tmp_path):
     path = tmp_path / "page.html"
     bad = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
     bad += '<img src="https://example.org/a.png">'
-    path.write_text(page(title="Look", summary="", records=[], sections=[Section("Bad", "", bad)]))
+    path.write_text(page(title="Look", summary="", findings=[], sections=[Section("Bad", "", bad)]))
     loaded = load(path, "return document.title")
     assert loaded.returned == "Look"
     assert len(loaded.errors) >= 3  # this is also how the other tests would know
@@ -157,5 +157,5 @@ def test_a_page_of_a_thousand_images_stays_below_a_megabyte():
         table(["file", "class", "score", "bytes", "split", "note"], rows, filters=["split"]),
         scatter(points, title="Points", x_label="x", y_label="y", names=names),
     ]
-    text = page(title="A", summary="", records=[ONE] * 20, sections=[Section("B", "", "".join(body))])
+    text = page(title="A", summary="", findings=[ONE] * 20, sections=[Section("B", "", "".join(body))])
     assert 500_000 < len(text.encode()) < 1_000_000

@@ -29,13 +29,13 @@ BAD = Finding(
     fix="Start the last layer smaller: `imagelab check model.init=kaiming`.",
     seconds=0.25,
 )
-RECORDS = [BAD, replace(BAD, name="files", status="WARN", value=[NASTY] * 30), replace(BAD, status="OK")]
+FINDINGS = [BAD, replace(BAD, name="files", status="WARN", value=[NASTY] * 30), replace(BAD, status="OK")]
 OFFLINE = {"_target_": module.WANDB, "project": "birds", "entity": None, "name": None, "tags": []}
 OFFLINE |= {"group": None, "mode": "offline"}
 
 
 @pytest.fixture
-def said(monkeypatch):
+def messages(monkeypatch):
     lines = []
     monkeypatch.setattr(screen, "say", lambda *what: lines.extend(what))
     return lines
@@ -47,19 +47,19 @@ def out(folder: Path, loggers=(), sections=()):
         "check",
         title="Check",
         summary="One thing is wrong.",
-        records=RECORDS,
+        findings=FINDINGS,
         sections=[Section("More", "", "<p>here</p>"), *sections],
         loggers=loggers,
     )
 
 
-def test_json_holds_exactly_the_records_and_the_page_shows_them(tmp_path, said):
+def test_json_holds_exactly_the_findings_and_the_page_shows_them(tmp_path, messages):
     path = out(tmp_path)
     assert path == tmp_path / "check.html"
-    assert finding.read(tmp_path / "check.json") == RECORDS
-    assert json.loads((tmp_path / "check.json").read_text()) == finding.plain(RECORDS)
+    assert finding.read(tmp_path / "check.json") == FINDINGS
+    assert json.loads((tmp_path / "check.json").read_text()) == finding.plain(FINDINGS)
     page = path.read_text()
-    assert page.count('class="badge FAIL"') == 2  # how many there are, and the record
+    assert page.count('class="badge FAIL"') == 2  # how many there are, and the finding
     assert "their standard deviation is 2.1" in page
     assert "<p>here</p>" in page
     assert sorted(file.name for file in tmp_path.iterdir()) == ["check.html", "check.json"]
@@ -75,7 +75,7 @@ def test_numbers_of_numpy_are_plain_and_those_that_are_none_are_null(tmp_path):
     assert [one.value for one in finding.read(tmp_path / "a.json")] == [3, True, 0.5, [0, 1], None]
 
 
-def test_what_cannot_be_written_leaves_the_earlier_files_as_they_were(tmp_path, said):
+def test_what_cannot_be_written_leaves_the_earlier_files_as_they_were(tmp_path, messages):
     out(tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(TypeError):
@@ -84,23 +84,23 @@ def test_what_cannot_be_written_leaves_the_earlier_files_as_they_were(tmp_path, 
             "check",
             title="",
             summary="",
-            records=[replace(BAD, value=object())],
+            findings=[replace(BAD, value=object())],
             sections=[],
         )
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_bytes_of_a_name_that_a_body_was_left_with_are_no_reason_to_lose_the_page(tmp_path, said):
+def test_bytes_of_a_name_that_a_body_was_left_with_are_no_reason_to_lose_the_page(tmp_path, messages):
     assert r"caf\udce9" in out(tmp_path, sections=[Section("More", "", NASTY)]).read_text()
 
 
 @pytest.mark.parametrize("width", [60, 80, 110])
-def test_the_terminal_shows_all_of_a_record_within_its_width(width, tmp_path):
+def test_the_terminal_shows_all_of_a_finding_within_its_width(width, tmp_path):
     path = tmp_path / "out"
     with path.open("w", encoding="utf-8") as file:
         # As screen's: soft wrap would let long lines run out of the window.
         Console(file=file, width=width, highlight=False, soft_wrap=True).print(
-            terminal_table("Check", RECORDS)
+            terminal_table("Check", FINDINGS)
         )
     text = path.read_text()
     assert max(map(len, text.splitlines())) <= width
@@ -123,7 +123,7 @@ def test_console_log_has_the_table_and_where_the_page_is(tmp_path):
     assert f"page: {tmp_path / 'check.html'}" in text
 
 
-def test_wandb_offline_gets_a_table_of_the_records_and_the_page(tmp_path, said, monkeypatch):
+def test_wandb_offline_gets_a_table_of_the_findings_and_the_page(tmp_path, messages, monkeypatch):
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "settings"))
     monkeypatch.delenv("WANDB_MODE", raising=False)
     loggers = loggers_of({"logger": {"csv": {"_target_": "other"}, "wandb": OFFLINE}}, tmp_path)
@@ -141,7 +141,7 @@ def test_wandb_offline_gets_a_table_of_the_records_and_the_page(tmp_path, said, 
     wandb.teardown()
 
 
-def test_nothing_that_goes_wrong_with_wandb_ends_a_command(tmp_path, said, monkeypatch):
+def test_nothing_that_goes_wrong_with_wandb_ends_a_command(tmp_path, messages, monkeypatch):
     def fail(*_args, **_kwargs):
         raise OSError("no room")
 
@@ -149,7 +149,7 @@ def test_nothing_that_goes_wrong_with_wandb_ends_a_command(tmp_path, said, monke
     (logger,) = loggers_of({"logger": {"wandb": OFFLINE}}, tmp_path)
     assert out(tmp_path, [logger]).is_file()
     assert out(tmp_path, [logger, "no logger"]).is_file()
-    assert sum("W&B: gave up (OSError: no room)" in str(line) for line in said) == 1
+    assert sum("W&B: gave up (OSError: no room)" in str(line) for line in messages) == 1
 
 
 def test_a_process_that_does_not_speak_for_the_run_has_no_loggers(tmp_path, monkeypatch):

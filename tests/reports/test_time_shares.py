@@ -3,18 +3,18 @@
 import pytest
 
 from imagelab.config.compose import compose
-from imagelab.reports.time_shares import time_record
+from imagelab.reports.time_shares import time_finding
 
 PHASES = ("loading", "forward", "backward", "optimizer", "validation", "rest")
 
 
-def said(*seconds: float, words: tuple[str, ...] = ()) -> tuple[str, str]:
-    found = time_record(dict(zip(PHASES, seconds, strict=True)), compose("train", list(words)).cfg or {})
+def status_and_fix(*seconds: float, words: tuple[str, ...] = ()) -> tuple[str, str]:
+    found = time_finding(dict(zip(PHASES, seconds, strict=True)), compose("train", list(words)).cfg or {})
     return found.status, found.fix
 
 
 def test_a_short_training_needs_no_advice():
-    assert said(1, 2, 3, 0, 1, 0) == ("INFO", "")
+    assert status_and_fix(1, 2, 3, 0, 1, 0) == ("INFO", "")
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ def test_a_short_training_needs_no_advice():
     ],
 )
 def test_the_largest_part_besides_computing_is_what_to_shorten(seconds, fix):
-    status, told = said(*seconds)
+    status, told = status_and_fix(*seconds)
     assert status == "WARN"
     assert fix in told
 
 
 def test_computing_is_faster_in_half_precision_on_a_gpu_only():
-    assert "precision=bf16-mixed" in said(1, 50, 50, 1, 1, 1, words=("trainer=gpu",))[1]
-    assert "precision" not in said(1, 50, 50, 1, 1, 1, words=("trainer=cpu",))[1]
+    assert "precision=bf16-mixed" in status_and_fix(1, 50, 50, 1, 1, 1, words=("trainer=gpu",))[1]
+    assert "precision" not in status_and_fix(1, 50, 50, 1, 1, 1, words=("trainer=cpu",))[1]

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from imagelab.build import make
 from imagelab.config import menu
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 from tests.fitting import built
 
 SEED = 5
@@ -92,8 +92,8 @@ def test_every_choice_but_plateau_has_its_formula_here():
 @pytest.mark.parametrize(("warmup", "floor"), [(0, 0), (23, 0.1)])
 def test_the_whole_curve_is_its_formula(choice, warmup, floor):
     schedule = of_yaml(choice, warmup=warmup, floor=floor)
-    pace = Pace(batches=9, windows=[1] * 25, images=1)
-    factors = [schedule.scale(step, pace) for step in range(225)]
+    step_plan = StepPlan(batches=9, windows=[1] * 25, images=1)
+    factors = [schedule.scale(step, step_plan) for step in range(225)]
     assert factors == pytest.approx(
         expected(choice, warmup=warmup, floor=floor, epochs=25, per_epoch=9), abs=1e-9
     )
@@ -103,9 +103,9 @@ def test_the_whole_curve_is_its_formula(choice, warmup, floor):
 
 def test_the_noise_is_another_for_each_step_and_seed_and_the_same_when_asked_again():
     node = OmegaConf.to_container(OmegaConf.load(menu.folder() / "schedule" / "noisy_linear_cosine.yaml"))
-    pace = Pace(batches=100, windows=[1], images=1)
+    step_plan = StepPlan(batches=100, windows=[1], images=1)
     noises = [make(node | {"periods": 1e-9, "variance": 0.01}, seed=seed) for seed in (1, 1, 2)]
-    one, again, other = ([noise.scale(step, pace) for step in range(100)] for noise in noises)
+    one, again, other = ([noise.scale(step, step_plan) for step in range(100)] for noise in noises)
     smooth = [1 - s / 100 + 0.001 for s in range(100)]
     assert one == again
     off = np.array([one, other])[:, 30:90] - smooth[30:90]

@@ -10,11 +10,11 @@ from imagelab.config import validate
 from imagelab.config.compose import compose, plain
 from imagelab.problem import Problem
 from imagelab.schedule import Plateau
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 from tests.fitting import built
 
 BARE = {"warmup": 0, "floor": 0}
-PACE = Pace(batches=1, windows=[1] * 200, images=1)
+STEP_PLAN = StepPlan(batches=1, windows=[1] * 200, images=1)
 
 
 def plateau(**changes):
@@ -39,7 +39,7 @@ def test_the_rate_after_any_history_is_that_of_torch(draw):
         theirs.step(value)
         rates.append(optimizer.param_groups[0]["lr"])
     schedule, history = plateau(**knobs), [{"m": value} for value in values]
-    ours = [schedule.scale(n, PACE, history[:n]) for n in range(1, 151)]
+    ours = [schedule.scale(n, STEP_PLAN, history[:n]) for n in range(1, 151)]
     assert ours == pytest.approx(rates, rel=1e-9)
     assert ours[-1] < 1
 
@@ -53,7 +53,7 @@ def test_the_floor_is_never_passed():
     schedule = Plateau(
         warmup=0, floor=0.2, monitor="m", mode="min", factor=0.1, patience=0, threshold=0, cooldown=0
     )
-    assert schedule.scale(50, PACE, [{"m": 1.0}] * 50) == pytest.approx(0.2, abs=1e-12)
+    assert schedule.scale(50, STEP_PLAN, [{"m": 1.0}] * 50) == pytest.approx(0.2, abs=1e-12)
 
 
 @pytest.mark.parametrize("wrong", [{"factor": 1}, {"patience": -1}, {"threshold": 1}, {"cooldown": -1}])

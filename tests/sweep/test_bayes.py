@@ -38,7 +38,7 @@ def test_later_trials_are_better_than_those_at_random(tmp_path):
     for number in range(40):
         values = found.overrides(number)
         scores.append(quality(values))
-        found.told(row(number, values))
+        found.tell(row(number, values))
     assert sum(scores[-10:]) / 10 > sum(scores[:8]) / 8 + 0.8
     assert found.overrides(40) is None
 
@@ -47,12 +47,12 @@ def test_a_study_that_was_killed_goes_on_with_the_same_values(tmp_path):
     whole, cut = search(tmp_path / "whole", 13), search(tmp_path / "cut", 13)
     for number in range(13):
         values = whole.overrides(number)
-        whole.told(row(number, values))
+        whole.tell(row(number, values))
         assert cut.overrides(number) == values
         if number in (3, 9, 11):  # killed while the trial ran: another process opens the file
             cut = search(tmp_path / "cut", 13)
             assert cut.overrides(number) == values
-        cut.told(row(number, values))
+        cut.tell(row(number, values))
     assert len(cut.study.trials) == 13
 
 
@@ -65,7 +65,7 @@ def folders(tmp_path):
 def test_a_diverged_trial_keeps_the_sampler_away_and_a_failed_one_teaches_nothing(tmp_path):
     found = search(tmp_path)
     for number, status in enumerate(["finished", "pruned", "diverged", "failed", "killed"]):
-        found.told(row(number, found.overrides(number), status))
+        found.tell(row(number, found.overrides(number), status))
     states = [trial.state for trial in open_study(tmp_path / FILE, lower=False).trials]
     assert states == [TrialState.COMPLETE, *[TrialState.PRUNED] * 2, *[TrialState.FAIL] * 2]
 
@@ -73,5 +73,5 @@ def test_a_diverged_trial_keeps_the_sampler_away_and_a_failed_one_teaches_nothin
 def test_trials_that_run_at_once_have_different_values(tmp_path):
     found = search(tmp_path)
     for number in range(10):
-        found.told(row(number, found.overrides(number)))
+        found.tell(row(number, found.overrides(number)))
     assert len({found.overrides(number)["lr"] for number in range(10, 14)}) == 4

@@ -14,7 +14,7 @@ from imagelab.evaluation.per_class import wilson
 from imagelab.runs import files
 from imagelab.sweep.kfold import KFold
 from imagelab.sweep.out_of_fold import HeldOut, table
-from imagelab.sweep.plan import planned
+from imagelab.sweep.plan import make_plan
 from imagelab.sweep.space import parsed
 from imagelab.sweep.trial import Row
 from tests import in_process
@@ -140,7 +140,7 @@ def test_it_goes_on_after_a_stop_without_the_folds_that_have_finished(tmp_path):
 
 
 def test_other_values_are_tried_on_the_same_folds_and_the_best_of_them_is_named():
-    search = planned(["sweep=kfold", "data.folds=2", "optimizer.lr=0.001,0.003"]).search
+    search = make_plan(["sweep=kfold", "data.folds=2", "optimizer.lr=0.001,0.003"]).search
     ranges = {name: parsed(name, text, name) for name, text in (("lr", "1,3"), ("data.fold", "0,1"))}
     search.begin(Path("here"), ranges, lower=False)
     trials = [search.overrides(number) for number in range(5)]
@@ -166,9 +166,9 @@ def test_other_values_are_tried_on_the_same_folds_and_the_best_of_them_is_named(
 
 
 def test_without_data_folds_there_are_five():
-    plan = planned(["sweep=kfold"])
+    plan = make_plan(["sweep=kfold"])
     assert plan.words == ["data.folds=5", "data.fold=range(0,5)"]
-    assert planned(["sweep=kfold", "data.folds=10"]).words == ["data.folds=10", "data.fold=range(0,10)"]
+    assert make_plan(["sweep=kfold", "data.folds=10"]).words == ["data.folds=10", "data.fold=range(0,10)"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_trial_that_is_worse_than_earlier_ones_ends_early_and_the_table_says_s
 
 def test_the_process_of_a_trial_is_told_only_where_something_may_be_pruned(tmp_path):
     found = search(tmp_path, prune="median")
-    found.told(row(0, found.overrides(0)))
+    found.tell(row(0, found.overrides(0)))
     assert found.environment(0) == {"IMAGELAB_TRIAL": f"0:median:1:{tmp_path / 'study.journal'}"}
     assert search(tmp_path, prune="none").environment(0) == {}
     assert set(RANGES) == set(found.overrides(1))

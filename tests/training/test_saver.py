@@ -17,7 +17,9 @@ def best_epoch(tmp_path, monitor, values):
     for epoch, value in enumerate(values):
         module = SimpleNamespace(seen={}, averages={})
         metrics = {monitor: value}
-        saver._look(SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, lightning_module=module))
+        saver._update_best(
+            SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, lightning_module=module)
+        )
     return saver.best["epoch"]
 
 

@@ -2,22 +2,22 @@
 
 import pytest
 
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 
 
 @pytest.mark.parametrize("batches", [1, 4, 5, 12])
 @pytest.mark.parametrize("windows", [[1, 1, 1], [3, 3], [1, 2, 4, 8, 8], [5]])
 def test_every_batch_of_a_run_belongs_to_the_step_that_counting_says(batches, windows):
-    pace, step = Pace(batches=batches, windows=windows, images=16), 0
+    step_plan, step = StepPlan(batches=batches, windows=windows, images=16), 0
     for epoch, window in enumerate(windows):
-        assert pace.epoch(step) == epoch
+        assert step_plan.epoch(step) == epoch
         first = step
         for batch in range(batches):
-            assert pace.step(epoch, batch) == step
+            assert step_plan.step(epoch, batch) == step
             if (batch + 1) % window == 0 or batch + 1 == batches:
-                assert pace.epoch(step) == pytest.approx(epoch + (step - first) / pace.steps(epoch))
+                assert step_plan.epoch(step) == pytest.approx(epoch + (step - first) / step_plan.steps(epoch))
                 step += 1
-        assert pace.steps(epoch) == step - first
-        assert pace.batch_size(epoch) == 16 * min(window, batches)
-    assert pace.total == step
-    assert pace.epoch(step) == pace.epoch(step + 7) == len(windows)
+        assert step_plan.steps(epoch) == step - first
+        assert step_plan.batch_size(epoch) == 16 * min(window, batches)
+    assert step_plan.total == step
+    assert step_plan.epoch(step) == step_plan.epoch(step + 7) == len(windows)

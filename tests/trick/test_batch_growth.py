@@ -51,11 +51,11 @@ def whole(tmp_path_factory):
 
 def test_it_takes_the_planned_steps_with_the_planned_batches(whole):
     parts, folder, _ = whole
-    pace = parts.classifier.pace
-    assert pace.batches == 12
-    assert list(pace.windows) == [1, 1, 1, 5, 5, 25]
-    assert [pace.steps(epoch) for epoch in range(6)] == STEPS
-    assert parts.trainer.global_step == pace.total == sum(STEPS)
+    step_plan = parts.classifier.step_plan
+    assert step_plan.batches == 12
+    assert list(step_plan.windows) == [1, 1, 1, 5, 5, 25]
+    assert [step_plan.steps(epoch) for epoch in range(6)] == STEPS
+    assert parts.trainer.global_step == step_plan.total == sum(STEPS)
     rows = rows_of(folder)
     seen = [(int(row["epoch"]), int(row["batch_size"])) for row in rows if row["batch_size"]]
     assert seen == list(enumerate([8, 8, 8, 40, 40, 96]))
@@ -66,12 +66,12 @@ def test_it_takes_the_planned_steps_with_the_planned_batches(whole):
 def test_the_schedule_ends_with_the_run(whole):
     parts, folder, _ = whole
     rates = [float(row["lr/decay"]) for row in rows_of(folder) if row["lr/decay"]]
-    peak, schedule, pace = (
+    peak, schedule, step_plan = (
         parts.classifier.groups[0]["initial_lr"],
         parts.classifier.schedule,
-        parts.classifier.pace,
+        parts.classifier.step_plan,
     )
-    assert rates == pytest.approx([peak * schedule.scale(step, pace) for step in range(43)], rel=1e-12)
+    assert rates == pytest.approx([peak * schedule.scale(step, step_plan) for step in range(43)], rel=1e-12)
     cosine = (1 + torch.cos(torch.tensor(torch.pi * 37 / 38, dtype=torch.float64)).item()) / 2
     assert rates[-1] == pytest.approx(peak * cosine, rel=1e-9)
 
@@ -152,7 +152,7 @@ def test_what_cannot_grow_is_refused(words, said):
 def test_a_warmup_longer_than_the_fewer_steps_is_refused(tmp_path):
     with pytest.raises(Problem, match=r"schedule.warmup: wants fewer steps than the 43 of the whole run"):
         built([*WORDS, "schedule.warmup=43"], tmp_path)
-    assert built([*WORDS, "schedule.warmup=42"], tmp_path).classifier.pace.total == 43
+    assert built([*WORDS, "schedule.warmup=42"], tmp_path).classifier.step_plan.total == 43
 
 
 @pytest.mark.parametrize("wrong", [{"milestones": [30], "factor": 5}, {"milestones": [0.5], "factor": 1}])

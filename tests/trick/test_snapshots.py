@@ -42,7 +42,7 @@ def test_they_are_the_weights_after_the_last_step_of_each_cycle(words, ends, tmp
     assert [file.name for file in files] == [f"snapshot_{n}.ckpt" for n in range(1, len(ends) + 1)]
     for file, end in zip(files, ends, strict=True):
         assert_same(weights(file), steps[end - 1])
-    scales = [parts.classifier.schedule.scale(step, parts.classifier.pace) for step in range(len(steps))]
+    scales = [parts.classifier.schedule.scale(step, parts.classifier.step_plan) for step in range(len(steps))]
     assert [end for end in ends if end < len(steps)] == [
         step
         for step in range(1, len(steps))

@@ -61,13 +61,13 @@ def holds_parameters(subject: Subject) -> Finding:
 
 def rates(subject: Subject) -> Finding:
     """The schedule has rates above zero, and none above the peak by accident."""
-    schedule, pace = subject.classifier.schedule, subject.classifier.pace
+    schedule, step_plan = subject.classifier.schedule, subject.classifier.step_plan
     if isinstance(schedule, Plateau):
-        total = pace.total
-        factors = [schedule.scale(step, pace) for step in range(min(total, LOOKED_AT))]
+        total = step_plan.total
+        factors = [schedule.scale(step, step_plan) for step in range(min(total, LOOKED_AT))]
     else:
-        places = range(0, pace.total, max(1, pace.total // LOOKED_AT))
-        factors = [schedule.scale(step, pace) for step in places]
+        places = range(0, step_plan.total, max(1, step_plan.total // LOOKED_AT))
+        factors = [schedule.scale(step, step_plan) for step in places]
     peak = max(group["lr"] for group in subject.classifier.groups)
     high, expected = max(factors) * peak, "above 0, a number, and falling from its peak to the end"
     value = f"{factors[0] * peak:.2g}, at most {high:.2g}, {factors[-1] * peak:.2g} at the end"

@@ -9,7 +9,7 @@ from imagelab.checks.subject import Subject
 from imagelab.config.rules.finetune import from_scratch
 from imagelab.config.schema import Node
 from imagelab.contracts import Prepares
-from imagelab.finetune.choose import chosen
+from imagelab.finetune.choose import resolve_finetune
 from imagelab.model.network import without_weights
 from imagelab.training.feasibility import refuse_impossible
 
@@ -27,7 +27,7 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
     Raises:
         Problem: The run could not start.
     """
-    cfg, _ = chosen(cfg, None, build_data)
+    cfg, _ = resolve_finetune(cfg, None, build_data)
     if from_scratch(cfg):
         cfg = cfg | {"model": without_weights(cfg["model"])}
     cfg = cfg | {
@@ -39,7 +39,7 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
     trainer = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False)
     classifier = build_classifier(cfg, data, trainer, tricks)
-    steps = classifier.pace.total
+    steps = classifier.step_plan.total
     refuse_impossible(
         cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
     )

@@ -86,10 +86,10 @@ def one(name: str, check: Check, subject: Subject) -> Finding:
     """Run one check; its finding, with name and time. If the check raises, the finding says so."""
     with timed() as spent:
         try:
-            record = check(subject)
+            finding = check(subject)
         except Exception as error:
-            record = _broken(error)
-    named = record if record.name == name else replace(record, name=name)
+            finding = _broken(error)
+    named = finding if finding.name == name else replace(finding, name=name)
     return taking(named, spent[0])
 
 

@@ -22,7 +22,7 @@ from imagelab.contracts import Inputs
 from imagelab.schedule.decay import Constant
 from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 
 SHORT = {
     "max_epochs": 1,
@@ -105,7 +105,7 @@ def train(
     for group in module.groups:
         group["lr"] *= rate
     module.schedule = Constant(warmup=min(warmup, len(batches) - 1), floor=0.0)
-    module.pace = Pace(batches=len(batches), windows=[1], images=len(batches[0].labels))
+    module.step_plan = StepPlan(batches=len(batches), windows=[1], images=len(batches[0].labels))
     losses = Losses(until)
     with tempfile.TemporaryDirectory() as folder:
         altered = altering(list(subject.tricks.values()))  # such as agc: they belong to a step

@@ -16,7 +16,7 @@ from imagelab.config.schema import Node
 from imagelab.contracts import Predicting
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
-from imagelab.evaluation.members import Member, opened, other_images, titles
+from imagelab.evaluation.members import Member, load_members, other_images, titles
 from imagelab.evaluation.one_pass import form_of, probabilities
 from imagelab.evaluation.one_run import data_of, device_of, here
 from imagelab.evaluation.outcome import Outcome, prediction_table
@@ -42,7 +42,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
     start = time.perf_counter()
     split = cfg["split"]
-    members = opened(pairs, cfg["weights"])
+    members = load_members(pairs, cfg["weights"])
     first = members[0]
     run = here(first.cfg, cfg["root"])
     predictor = first.predictor
@@ -53,7 +53,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     device = device_of(run["trainer"])
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
     labels = torch.from_numpy(data.splits[split].labels)
-    task = cast(Predicting, build_task(run, data, ranks=1))  # `opened` refuses what predicts nothing
+    task = cast(Predicting, build_task(run, data, ranks=1))  # `load_members` refuses what predicts nothing
     content: Node = _head(cfg, members) | {"notes": other_images(members, split)}
     content |= measured(said.mean(0), labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]

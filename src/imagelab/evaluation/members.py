@@ -62,7 +62,7 @@ def asked(cfg: Node) -> list[tuple[Path, str]]:
     return list(dict.fromkeys(found))
 
 
-def opened(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
+def load_members(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
     """Read the checkpoints.
 
     Args:

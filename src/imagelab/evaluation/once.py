@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imagelab.config.schema import Node
 from imagelab.evaluation.measured import calibrated
-from imagelab.evaluation.one_run import tested
+from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.outcome import Outcome, prediction_table
 from imagelab.evaluation.shown import calibration_sentence, metrics_table
 from imagelab.problem import Problem
@@ -19,10 +19,10 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
         checkpoint: best, last, or the name of another.
 
     Raises:
-        Problem: As `tested`; or predictions are asked for, and are too many to keep.
+        Problem: As `run_test`; or predictions are asked for, and are too many to keep.
     """
     split = cfg["split"]
-    found = tested(folder, checkpoint=checkpoint, split=split, weights=cfg["weights"], root=cfg["root"])
+    found = run_test(folder, checkpoint=checkpoint, split=split, weights=cfg["weights"], root=cfg["root"])
     asked = {"run": str(folder), "checkpoint": checkpoint, "split": split, "weights": found.weights}
     content = asked | {"tta": None, "metrics": found.metrics, "calibration": None}
     shown = [metrics_table(content)]

@@ -32,7 +32,7 @@ class Tested(NamedTuple):
     seen: Any
 
 
-def tested(folder: Path, *, checkpoint: str, split: str, weights: str | None, root: str | None) -> Tested:
+def run_test(folder: Path, *, checkpoint: str, split: str, weights: str | None, root: str | None) -> Tested:
     """Test weights of a run on a split, images unchanged.
 
     Args:

@@ -16,11 +16,11 @@ def is_exported(path: Path) -> bool:
 
 
 def module(name: str) -> Any:
-    """What has `write(path, predictor, card, opset=...)` and `opened(path)` for files of a format."""
+    """What has `write(path, predictor, card, opset=...)` and `load_exported(path)` for files of a format."""
     return import_module(f"imagelab.exporting.{name}")
 
 
-def opened(path: Path) -> Any:
+def load_exported(path: Path) -> Any:
     """What an exported file predicts with: `classes`, `images` and `files`, as a predictor has them.
 
     Raises:
@@ -30,7 +30,7 @@ def opened(path: Path) -> Any:
         there = [str(file) for file in path.parent.glob("*") if is_exported(file)]
         raise Problem(f"run={path}: there is no such file{nearest(str(path), there)}")
     name = next(name for name, ending in ENDINGS.items() if ending == path.suffix)
-    return module(name).opened(path)
+    return module(name).load_exported(path)
 
 
 def need(*packages: str) -> None:

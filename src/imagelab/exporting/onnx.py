@@ -52,7 +52,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     program.save(path, external_data=False)
 
 
-def opened(path: Path) -> Exported:
+def load_exported(path: Path) -> Exported:
     """What an ONNX file predicts with, on the best device that onnxruntime was installed for."""
     need("onnxruntime")
     import onnxruntime

@@ -22,7 +22,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     save_file(state, path, metadata={KEY: written(card), "format": "pt"})
 
 
-def opened(path: Path) -> Predictor:
+def load_exported(path: Path) -> Predictor:
     """The network of a file, on the CPU.
 
     Raises:

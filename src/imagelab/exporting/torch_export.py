@@ -25,7 +25,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     torch.export.save(program, path, extra_files={KEY: written(card)})
 
 
-def opened(path: Path) -> Exported:
+def load_exported(path: Path) -> Exported:
     """What a .pt2 file predicts with, on the CPU.
 
     Raises:

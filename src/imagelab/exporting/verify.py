@@ -9,7 +9,7 @@ from imagelab.config.schema import Node
 from imagelab.config.trust import trusting
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
-from imagelab.exporting.formats import opened
+from imagelab.exporting.formats import load_exported
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 from imagelab.randomness import stream
@@ -26,7 +26,7 @@ def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> 
         pictures: (H, W, 3) uint8 each.
     """
     with trusting([str(path)]):  # written just now
-        found = opened(path)
+        found = load_exported(path)
     apart = [
         np.abs(found.images(batch) - predictor.images(batch)).max() for batch in (pictures[:1], pictures)
     ]

@@ -29,7 +29,7 @@ def summary(found: Found) -> str:
 
 
 def findings(found: Found, cfg: Node) -> list[Finding]:
-    """The records of the command.
+    """The findings of the command.
 
     Args:
         found: By the search.

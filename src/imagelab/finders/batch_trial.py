@@ -112,8 +112,8 @@ class Trials:
             callbacks=[*self.callbacks, timer],
             logger=False,
         )
-        pace = replace(self.classifier.pace, batches=MANY * window, windows=[window], images=batch)
-        prepare(self.classifier, Ladder(warmup=0, floor=0.0, factors=[0.0]), pace)
+        step_plan = replace(self.classifier.step_plan, batches=MANY * window, windows=[window], images=batch)
+        prepare(self.classifier, Ladder(warmup=0, floor=0.0, factors=[0.0]), step_plan)
         feed = FullBatches(self.data, self.pool, batch=batch, count=MANY * window)
         with suppress(Diverged):
             trainer.fit(self.classifier, datamodule=feed)

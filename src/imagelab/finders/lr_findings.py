@@ -27,7 +27,7 @@ def summary(curve: Curve) -> str:
 
 
 def findings(curve: Curve, cfg: Node, groups: dict[str, float]) -> list[Finding]:
-    """The records of the command.
+    """The findings of the command.
 
     Args:
         curve: Of the test.

@@ -28,7 +28,7 @@ from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
 from imagelab.training.preserve import preserve_training
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 from imagelab.transfer import TransferClassifier
 
 LAST = 3  # losses that agree on divergence
@@ -88,34 +88,34 @@ def range_test(
         Problem: The optimizer has no rate that could be tested this way.
     """
     refuse_line_search(cfg)
-    pace = even_pace(classifier.pace, len(rates))
-    watch = StepLosses(window=pace.window(0))
+    step_plan = even_step_plan(classifier.step_plan, len(rates))
+    watch = StepLosses(window=step_plan.window(0))
     callbacks = [*altering(tricks), watch]
-    trainer = build_trainer(short(cfg, pace, len(rates)), folder, callbacks=callbacks, logger=False)
+    trainer = build_trainer(short(cfg, step_plan, len(rates)), folder, callbacks=callbacks, logger=False)
     with preserve_training(classifier, data), suppress(Diverged):
-        prepare(classifier, Ladder.of(rates, cfg["optimizer"]["lr"]), pace)
+        prepare(classifier, Ladder.of(rates, cfg["optimizer"]["lr"]), step_plan)
         trainer.fit(classifier, datamodule=data)
     done = len(watch.losses)
     return Curve(rates=rates[:done], losses=watch.losses, steps=len(rates))
 
 
-def even_pace(pace: Pace, steps: int) -> Pace:
+def even_step_plan(step_plan: StepPlan, steps: int) -> StepPlan:
     """As many batches in every step, epoch by epoch, until there are so many steps.
 
-    >>> pace = even_pace(Pace(batches=7, windows=[3, 6], images=10), steps=4)
-    >>> pace.batches, pace.windows, pace.total
+    >>> step_plan = even_step_plan(StepPlan(batches=7, windows=[3, 6], images=10), steps=4)
+    >>> step_plan.batches, step_plan.windows, step_plan.total
     (6, [3, 3], 4)
     """
-    window = min(pace.window(0), pace.batches)
-    batches = pace.batches // window * window
-    return replace(pace, batches=batches, windows=[window] * -(-steps * window // batches))
+    window = min(step_plan.window(0), step_plan.batches)
+    batches = step_plan.batches // window * window
+    return replace(step_plan, batches=batches, windows=[window] * -(-steps * window // batches))
 
 
-def short(cfg: Node, pace: Pace, steps: int) -> Node:
+def short(cfg: Node, step_plan: StepPlan, steps: int) -> Node:
     """The config of a trainer that takes so many steps and nothing else."""
     own = {
-        "accumulate_grad_batches": pace.window(0),
-        "limit_train_batches": pace.batches,
+        "accumulate_grad_batches": step_plan.window(0),
+        "limit_train_batches": step_plan.batches,
         "limit_val_batches": 0,
         "val_check_interval": 1.0,
         "num_sanity_val_steps": 0,
@@ -136,11 +136,11 @@ def refuse_line_search(cfg: Node) -> None:
         )
 
 
-def prepare(classifier: Classifier, schedule: Schedule, pace: Pace) -> None:
+def prepare(classifier: Classifier, schedule: Schedule, step_plan: StepPlan) -> None:
     """Give a classifier another schedule, and let all that ever moves move at once, until it is restored."""
     window = classifier.losses.recent.maxlen or 1
     classifier.schedule = schedule
-    classifier.pace = pace
+    classifier.step_plan = step_plan
     classifier.history = []
     classifier.losses = LossRecord(window=window)
     classifier.correct = CorrectCount()

@@ -24,7 +24,7 @@ BATCH = 128  # images
 EACH = 20  # images of a class that nearest neighbours need: of more classes, only some are looked at
 
 
-def chosen(
+def resolve_finetune(
     cfg: Node, known: Node | None, build_data: Callable[[Node], ImageData]
 ) -> tuple[Node, Node | None]:
     """The config with the strategy that suits its data, and the record of the choice; None: none was left.

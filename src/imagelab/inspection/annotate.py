@@ -15,7 +15,7 @@ import numpy as np
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finding import Finding, plain
-from imagelab.inspection.annotation import Answers, Said, order_of, records
+from imagelab.inspection.annotation import Answers, Said, findings, order_of
 from imagelab.inspection.suspects import pixels, readable_data
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
@@ -77,19 +77,19 @@ class Annotation:
                 given = self.data.classes[int(self.labels[self.places[number]])]
                 said = self.data.classes[label]
                 self.answers.add(Said(number, self.files[number], given, said, round(seconds, 2)))
-                files.write_json(self.folder / f"{STEM}.json", plain(self.records()))
+                files.write_json(self.folder / f"{STEM}.json", plain(self.findings()))
             return self.state()
 
-    def records(self) -> list[Finding]:
+    def findings(self) -> list[Finding]:
         """What came out so far."""
-        return records(self.answers.said, len(self.places))
+        return findings(self.answers.said, len(self.places))
 
     def result(self) -> str:
         """The same in a sentence."""
         parts = [
             f"{one.name} {one.value['share']:.1%} [{one.value['low']:.1%}, {one.value['high']:.1%}] of "
             f"{one.value['images']}"
-            for one in self.records()
+            for one in self.findings()
             if one.value
         ]
         return "; ".join(parts) or "nothing was answered"
@@ -110,8 +110,8 @@ def annotate(cfg: Node, folder: Path) -> None:
     screen.say(f"{begun.result()}.")
     if begun.answers.said:
         summary, sections = f"{begun.result()}.", [_mistakes(begun)]
-        title, records = "Labels by hand", begun.records()
-        publish(begun.folder, STEM, title=title, summary=summary, records=records, sections=sections)
+        title, findings = "Labels by hand", begun.findings()
+        publish(begun.folder, STEM, title=title, summary=summary, findings=findings, sections=sections)
     if not begun.done:
         screen.say(f"resume: imagelab inspect annotate={near(begun.folder)} with the same data=...")
 

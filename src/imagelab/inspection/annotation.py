@@ -54,7 +54,7 @@ def order_of(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.concatenate([once[:early], late])
 
 
-def records(said: Sequence[Said], total: int) -> list[Finding]:
+def findings(said: Sequence[Said], total: int) -> list[Finding]:
     """What came out so far.
 
     Args:

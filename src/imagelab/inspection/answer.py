@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Records for the table of the command, and what the page shows of them."""
+    """Findings for the table of the command, and what the page shows of them."""
 
-    records: list[Finding]
+    findings: list[Finding]
     sections: "list[Section]" = field(default_factory=list)
 
 

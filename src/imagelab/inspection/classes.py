@@ -27,8 +27,8 @@ def class_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
         split: _counts(images.labels[readable & (images.splits == split)], images.classes)
         for split in images.parts
     }
-    records = [_totals(counts), _imbalance(counts), _same_names(counts), _enough(counts)]
-    return Answer(records=records, sections=[_section(counts)])
+    findings = [_totals(counts), _imbalance(counts), _same_names(counts), _enough(counts)]
+    return Answer(findings=findings, sections=[_section(counts)])
 
 
 def lacking(counts: Counts) -> dict[str, list[str]]:

@@ -38,7 +38,7 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
     try:
         data = build_data(cfg | {"data": _readable(cfg["data"])})
     except Problem as problem:
-        return Answer(records=[_record("FAIL", None, f"there is none: {problem}", "fix this first")])
+        return Answer(findings=[_finding("FAIL", None, f"there is none: {problem}", "fix this first")])
     first, by_class = sheets(data)
     save(folder / KEY, grid(first.pixels))
     inputs = next(entering(data))
@@ -57,7 +57,7 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
         Section("What enters the network, by class", rest, _gallery(*_joined(by_class))),
     ]
     return Answer(
-        records=[_record("INFO", shown, "what the first training step is fed", "")], sections=sections
+        findings=[_finding("INFO", shown, "what the first training step is fed", "")], sections=sections
     )
 
 
@@ -110,5 +110,5 @@ def _gallery(pixels: np.ndarray, words: list[str]) -> str:
     return gallery([Picture(*pair) for pair in zip(pixels, words, strict=True)], budget=BUDGET)
 
 
-def _record(status: Any, value: Any, why: str, fix: str) -> Finding:
+def _finding(status: Any, value: Any, why: str, fix: str) -> Finding:
     return Finding(name="what enters the network", status=status, value=value, expected="", why=why, fix=fix)

@@ -19,7 +19,7 @@ from imagelab.pages.table import table
 from imagelab.problem import few
 
 SHOWN = 60  # pairs in the page
-NAMED = 20  # pairs in a record
+NAMED = 20  # pairs in a finding
 
 
 def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
@@ -27,10 +27,10 @@ def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
     found = find_duplicates(seen)
     pairs = sorted(found.pairs, key=lambda pair: _urgency(seen, pair))
     write_pairs(seen, pairs, found.groups, folder / "duplicates.csv")
-    records = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]
+    findings = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]
     if cfg["split"] == "repaired":
-        records.append(repair(seen, found.groups, cfg, folder))
-    return Answer(records=records, sections=[_section(seen, pairs)] if pairs else [])
+        findings.append(repair(seen, found.groups, cfg, folder))
+    return Answer(findings=findings, sections=[_section(seen, pairs)] if pairs else [])
 
 
 def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -> None:

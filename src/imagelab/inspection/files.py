@@ -14,7 +14,7 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 
-LISTED = 100  # names in a record; images.csv has all
+LISTED = 100  # names in a finding; images.csv has all
 SHOWN = 200  # rows in the page
 PICTURED = 40
 COMMON = 0.2  # share of files from which on a trait is how the set is, not what is odd about a file
@@ -25,10 +25,10 @@ PICTURES = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Unreadable and odd files, and those that are passed over."""
     odd = oddities(seen)
-    records = [_readable(seen), _odd(seen, odd), _kinds(seen)]
+    findings = [_readable(seen), _odd(seen, odd), _kinds(seen)]
     found = seen.images.walk
     if found is not None:
-        records += [_layout(found), _strays(found)]
+        findings += [_layout(found), _strays(found)]
     rows = _rows(seen, odd)
     about = "What cannot be read stops training, or is left out by `data.on_bad_image=skip`."
     section = Section(
@@ -41,7 +41,7 @@ def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
             of=len(seen.faults) + len(odd),
         ),
     )
-    return Answer(records=records, sections=[section] if rows else [])
+    return Answer(findings=findings, sections=[section] if rows else [])
 
 
 def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:

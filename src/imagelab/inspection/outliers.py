@@ -49,7 +49,7 @@ def outliers(seen: Seen, cfg: Node, folder: Path) -> Answer:
     places = np.flatnonzero(seen.readable)
     named = {name: places[found] for name, found in far.items() if found.any()}
     write_images(seen, named, folder / "images.csv")
-    return Answer(records=[_record(seen, named)], sections=[_section(seen, values)] if len(places) else [])
+    return Answer(findings=[_finding(seen, named)], sections=[_section(seen, values)] if len(places) else [])
 
 
 def columns(seen: Seen) -> dict[str, np.ndarray]:
@@ -92,7 +92,7 @@ def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
             writer.writerow([*what, *shown, *rest])
 
 
-def _record(seen: Seen, named: dict[str, np.ndarray]) -> Finding:
+def _finding(seen: Seen, named: dict[str, np.ndarray]) -> Finding:
     names = seen.images.names
     value = {measure: names[places[:LISTED]].tolist() for measure, places in named.items()}
     count = len(set().union(*(places.tolist() for places in named.values()))) if named else 0

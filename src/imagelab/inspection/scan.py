@@ -92,13 +92,13 @@ def scan(images: Collection, folder: Path) -> Seen:
         small=np.zeros((count, 8, 8, 3), dtype=np.uint8),
         thumbnails=Thumbnails(tempfile.TemporaryFile(dir=folder), 0),  # noqa: SIM115
     )
-    for first, looks in _together(map_in_threads(partial(_look, images), range(count))):
+    for first, looks in _together(map_in_threads(partial(_inspect_image, images), range(count))):
         _note(seen, first, looks)
         _measure(seen, first, [one.pixels for one in looks])
     return seen
 
 
-def _look(images: Collection, index: int) -> Look:
+def _inspect_image(images: Collection, index: int) -> Look:
     path = images.path(index)
     if path is None:
         try:

@@ -20,6 +20,6 @@ def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
     some = np.sort(stream(cfg["seed"], "label signal images").permutation(readable)[:MOST])
     labels = seen.images.labels[some]
     if len(np.unique(labels)) < 2:
-        return Answer(records=[])
+        return Answer(findings=[])
     z = label_signal(seen.thumbnails.take(some), labels, seed=cfg["seed"])
-    return Answer(records=[signal_finding(z, len(some))])
+    return Answer(findings=[signal_finding(z, len(some))])

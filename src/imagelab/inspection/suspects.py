@@ -55,7 +55,7 @@ class Looked:
 
 
 def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
-    """Suspects as records, as a table with pictures, as suspects.csv, and as decisions.csv to edit.
+    """Suspects as findings, as a table with pictures, as suspects.csv, and as decisions.csv to edit.
 
     Raises:
         Problem: The predictions would be of images that the predictor has seen.
@@ -70,11 +70,11 @@ def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
     _write(folder / SUSPECTS, rows)
     _write(folder / DECISIONS, _template(rows, cfg["data"]["decisions"], data.classes))
     agreed = float((looked.probabilities.argmax(axis=1) == looked.labels).mean())
-    records = [
+    findings = [
         _predictability(looked, agreed, len(data.classes)),
         _estimate(looked, int(sure.sum()), agreed, folder),
     ]
-    return Answer(records=records, sections=[_section(rows, _pictures(data, looked, order), len(order))])
+    return Answer(findings=findings, sections=[_section(rows, _pictures(data, looked, order), len(order))])
 
 
 def readable_data(cfg: Node) -> ImageData:

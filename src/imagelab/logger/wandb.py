@@ -93,10 +93,10 @@ class _Wandb(WandbLogger):
             self._mind(lambda: super(_Wandb, self).log_metrics(metrics, step))
 
     @rank_zero_only
-    def log_report(self, stem: str, records: Sequence[Finding], page: str) -> None:
-        """Show what a command found: a table of the records, and its page."""
+    def log_report(self, stem: str, findings: Sequence[Finding], page: str) -> None:
+        """Show what a command found: a table of the findings, and its page."""
         if not self._lost:
-            self._mind(lambda: self._log_report(stem, records, page))
+            self._mind(lambda: self._log_report(stem, findings, page))
 
     @rank_zero_only
     def close(self, *, failed: bool = False) -> None:
@@ -115,10 +115,10 @@ class _Wandb(WandbLogger):
                 screen.say(f"W&B: gave up ({why}); to upload what is missing: {self._sync()}")
             self._lost = True
 
-    def _log_report(self, stem: str, records: Sequence[Finding], page: str) -> None:
+    def _log_report(self, stem: str, findings: Sequence[Finding], page: str) -> None:
         names = [field.name for field in fields(Finding)]
         rows = [
-            [*(printable(words(getattr(one, name))) for name in names[:-1]), one.seconds] for one in records
+            [*(printable(words(getattr(one, name))) for name in names[:-1]), one.seconds] for one in findings
         ]
         shown = {"records": wandb.Table([*names], rows), "page": wandb.Html(page, inject=False)}
         self.experiment.log({f"{stem}/{name}": item for name, item in shown.items()})

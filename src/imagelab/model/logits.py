@@ -14,7 +14,7 @@ def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: in
     """
     image = next(net.parameters(), torch.zeros(())).new_zeros(1, in_channels, size, size)
     try:
-        logits = _look(net, image)
+        logits = _run_in_eval_mode(net, image)
     except (RuntimeError, AssertionError, ValueError, IndexError, ZeroDivisionError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Problem(
@@ -26,7 +26,7 @@ def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: in
         raise Problem(f"{type(net).__name__} returns {found} for one image, not logits (1, {num_classes}).")
 
 
-def _look(net: nn.Module, image: Tensor) -> object:
+def _run_in_eval_mode(net: nn.Module, image: Tensor) -> object:
     trains = {layer: layer.training for layer in net.modules()}
     try:
         with torch.no_grad():

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from imagelab.finding import STATUSES, Finding
-from imagelab.pages.finding_table import record_table
+from imagelab.pages.finding_table import finding_table
 from imagelab.pages.wording import html, prose
 
 HERE = Path(__file__).parent
@@ -36,19 +36,19 @@ class Section:
 
 
 def page(
-    *, title: str, summary: str, records: Sequence[Finding], sections: Sequence[Section], lead: str = ""
+    *, title: str, summary: str, findings: Sequence[Finding], sections: Sequence[Section], lead: str = ""
 ) -> str:
     """The text of an HTML file.
 
     Args:
         title: What was looked at.
         summary: What came out, in a sentence or two; what stands in backticks is code.
-        records: The findings, which are its first table.
+        findings: The findings, which are its first table.
         sections: What follows.
         lead: HTML in place of the summary and the table of findings; empty: these are shown.
     """
-    found = [Section("Findings", "", record_table(records))] if records and not lead else []
-    top = lead or f"<p>{prose(summary)}</p>{_counts(records)}"
+    found = [Section("Findings", "", finding_table(findings))] if findings and not lead else []
+    top = lead or f"<p>{prose(summary)}</p>{_counts(findings)}"
     parts = [*found, *sections]
     links = "".join(
         f'<li><a href="#{_anchor(i, part)}">{html(part.title)}</a></li>' for i, part in enumerate(parts)
@@ -91,8 +91,8 @@ def _anchor(place: int, part: Section) -> str:
     return f"{words}-{place}" if words else f"part-{place}"
 
 
-def _counts(records: Sequence[Finding]) -> str:
-    counts = {status: sum(record.status == status for record in records) for status in STATUSES}
+def _counts(findings: Sequence[Finding]) -> str:
+    counts = {status: sum(finding.status == status for finding in findings) for status in STATUSES}
     badges = [
         f'<span class="badge {status}">{count} {status}</span>' for status, count in counts.items() if count
     ]

@@ -15,9 +15,9 @@ from imagelab.terminal.summary import near
 
 @runtime_checkable
 class TakesReports(Protocol):
-    """A logger that can show records and a page."""
+    """A logger that can show findings and a page."""
 
-    def log_report(self, stem: str, records: Sequence[Finding], page: str) -> None:
+    def log_report(self, stem: str, findings: Sequence[Finding], page: str) -> None:
         """Keep them under a name."""
 
 
@@ -27,32 +27,32 @@ def publish(
     *,
     title: str,
     summary: str,
-    records: Sequence[Finding],
+    findings: Sequence[Finding],
     sections: Sequence[Section],
     lead: str = "",
     loggers: Iterable[object] = (),
     quiet: bool = False,
 ) -> Path:
-    """Write `<stem>.json` and `<stem>.html`, show the records, and hand both to the loggers; the page's path.
+    """Write `<stem>.json` and `<stem>.html`, show the findings, hand both to the loggers; return the path.
 
     Args:
         folder: Where the files go.
         stem: Their name, which is the command's.
         title: What was looked at.
         summary: What came out, in a sentence or two.
-        records: The findings.
+        findings: The findings.
         sections: The rest of the page.
         lead: HTML in place of the summary and the table of findings on the page.
         loggers: Of the run; those that take no reports are passed over.
         quiet: Whether the terminal is spared the table.
     """
-    text = page(title=title, summary=summary, records=records, sections=sections, lead=lead)
+    text = page(title=title, summary=summary, findings=findings, sections=sections, lead=lead)
     path = folder / f"{stem}.html"
-    files.write_json(folder / f"{stem}.json", finding.plain(records))
+    files.write_json(folder / f"{stem}.json", finding.plain(findings))
     files.write_text(path, text)
     if not quiet:
-        screen.say("", terminal_table(title, records), "", f"page: {near(path)}")
+        screen.say("", terminal_table(title, findings), "", f"page: {near(path)}")
     for logger in loggers:
         if isinstance(logger, TakesReports):
-            logger.log_report(stem, records, text)
+            logger.log_report(stem, findings, text)
     return path

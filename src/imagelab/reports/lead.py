@@ -11,7 +11,7 @@ from imagelab.finding import Finding
 from imagelab.pages.wording import html, prose, words
 from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
-from imagelab.reports.run_records import PREDICTIONS, RUN, STATUS, VERDICT
+from imagelab.reports.run_findings import PREDICTIONS, RUN, STATUS, VERDICT
 from imagelab.reports.verdict import Verdict
 from imagelab.terminal.summary import spent
 

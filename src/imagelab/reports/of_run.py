@@ -12,7 +12,7 @@ from imagelab.config.rules.classes import stating
 from imagelab.config.rules.tasks import without_labels
 from imagelab.config.schema import Node
 from imagelab.evaluation.confusion import confusion
-from imagelab.evaluation.one_run import tested
+from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.predictions import Predictions, csv_path, of_split
 from imagelab.finding import Finding
 from imagelab.metrics.calibration import calibration
@@ -20,11 +20,11 @@ from imagelab.metrics.names import RAW, metric_of
 from imagelab.pages.page import Section
 from imagelab.pages.publish import publish
 from imagelab.problem import Problem
-from imagelab.reports import run_records as of
+from imagelab.reports import run_findings as of
 from imagelab.reports.advice import Advice, advice, typed
 from imagelab.reports.curves import Curves, from_history, read_curves
 from imagelab.reports.lead import key_figures, lead
-from imagelab.reports.run_records import failed_record
+from imagelab.reports.run_findings import failed_finding
 from imagelab.reports.run_sections import (
     calibration_section,
     class_sections,
@@ -33,7 +33,7 @@ from imagelab.reports.run_sections import (
     picture_sections,
     time_section,
 )
-from imagelab.reports.time_shares import time_record
+from imagelab.reports.time_shares import time_finding
 from imagelab.reports.verdict import Facts, Verdict, verdict
 from imagelab.runs import files
 from imagelab.terminal.summary import near
@@ -88,25 +88,25 @@ def write(
         found: What it says of the images of a split; None: only the curves are read.
         why_not: Why there is nothing on images, where there is not.
         loggers: Of the run, to show the report.
-        quiet: Whether the terminal is spared the records.
+        quiet: Whether the terminal is spared the findings.
     """
     curves, seconds = curves_of(folder), seconds_of(folder, results)
-    judged, step, records = on_curves(folder, results, curves, seconds, classes_of(folder, found))
+    judged, step, findings = on_curves(folder, results, curves, seconds, classes_of(folder, found))
     more, pictures = on_images(folder, found, why_not)
-    records += more
+    findings += more
     publish(
         folder,
         STEM,
         title=f"Report on {folder.name}",
         summary="",
-        records=records,
+        findings=findings,
         sections=[
             *curve_sections(curves),
             *pictures,
             *time_section(seconds),
-            numbers_section(judged, [one for one in records if one.name != of.NUMBERS]),
+            numbers_section(judged, [one for one in findings if one.name != of.NUMBERS]),
         ],
-        lead=lead(judged, step, key_figures(results, curves, found), records),
+        lead=lead(judged, step, key_figures(results, curves, found), findings),
         loggers=loggers,
         quiet=quiet,
     )
@@ -120,21 +120,25 @@ def on_curves(
     cfg = files.read_config(folder)
     judged = verdict(curves, facts(cfg, classes, results))
     step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
-    records = [of.verdict_record(judged, step), of.facts_of(results), of.numbers_record(judged)]
-    records += of.gradient_record(curves) + ([time_record(dict(seconds), cfg)] if seconds else [])
-    return judged, step, records
+    findings = [of.verdict_finding(judged, step), of.facts_of(results), of.numbers_finding(judged)]
+    findings += of.gradient_finding(curves) + ([time_finding(dict(seconds), cfg)] if seconds else [])
+    return judged, step, findings
 
 
 def on_images(folder: Path, found: Predictions | None, why_not: str) -> tuple[list[Finding], list[Section]]:
     """Findings and sections on a split's images, whose table is written beside; or why there are none."""
     if found is None or len(found.labels) < 2:
-        return [failed_record(of.PREDICTIONS, why_not)] if why_not else [], []
+        return [failed_finding(of.PREDICTIONS, why_not)] if why_not else [], []
     counts = confusion(found.labels, found.predicted, len(found.classes))
     calibrated = calibration(found.outputs, found.labels, seed=0)
     files.write_text(csv_path(folder, found.split), found.table())
-    records = [of.accuracy_record(found), *of.class_records(found, counts), of.calibration_record(calibrated)]
+    findings = [
+        of.accuracy_finding(found),
+        *of.class_findings(found, counts),
+        of.calibration_finding(calibrated),
+    ]
     sections = [*class_sections(found, counts), *picture_sections(found), calibration_section(calibrated)]
-    return records, sections
+    return findings, sections
 
 
 def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
@@ -143,7 +147,7 @@ def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
     Raises:
         Problem: It has no such checkpoint, split or weights, or it has learnt without labels.
     """
-    outcome = tested(folder, split=split, **asked)
+    outcome = run_test(folder, split=split, **asked)
     if outcome.seen is None:
         raise Problem(f"split={split}: too many images for a report; `imagelab evaluate` gives their metrics")
     return of_split(outcome.data, split, outcome.weights, outcome.seen, task=outcome.task, ranks=1)

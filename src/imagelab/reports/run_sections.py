@@ -13,7 +13,7 @@ from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding
 from imagelab.metrics.calibration import Calibration
 from imagelab.pages.charts import bars
-from imagelab.pages.finding_table import record_table
+from imagelab.pages.finding_table import finding_table
 from imagelab.pages.line_plot import Points, line_plot
 from imagelab.pages.matrix import matrix
 from imagelab.pages.page import Section, fold, row
@@ -89,7 +89,7 @@ def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
     """Everything that was found, and the numbers that the rules of the verdict looked at."""
     rows = [(name, value, MEANINGS[name]) for name, value in judged.numbers.items()]
     about = "From curves smoothed over a twentieth of the run; losses count from the lowest possible one."
-    body = (table(("number", "value", "meaning"), rows) if rows else "") + record_table(findings)
+    body = (table(("number", "value", "meaning"), rows) if rows else "") + finding_table(findings)
     return Section("Numbers behind the verdict", about, body, folded=True)
 
 

@@ -13,7 +13,7 @@ REMEDIES = {
 SHORT = 30.0  # seconds: a training that nobody needs to shorten
 
 
-def time_record(seconds: dict[str, float], cfg: Node) -> Finding:
+def time_finding(seconds: dict[str, float], cfg: Node) -> Finding:
     """The shares of the phases, with what to change where one other than computing is large.
 
     Args:

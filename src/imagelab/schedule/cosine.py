@@ -10,9 +10,9 @@ from imagelab.schedule.curve import Progress, Schedule, expect
 class Cosine(Schedule):
     """(1 + cos(pi t)) / 2.
 
-    >>> from imagelab.training.step_plan import Pace
+    >>> from imagelab.training.step_plan import StepPlan
     >>> cosine = Cosine(warmup=0, floor=0)
-    >>> [round(cosine.scale(step, Pace(batches=2, windows=[1, 1], images=8)), 3) for step in range(4)]
+    >>> [round(cosine.scale(step, StepPlan(batches=2, windows=[1, 1], images=8)), 3) for step in range(4)]
     [1.0, 0.854, 0.5, 0.146]
 
     Source: Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, equation 5, one cycle.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from imagelab.problem import Problem
-from imagelab.training.step_plan import Pace
+from imagelab.training.step_plan import StepPlan
 
 History = Sequence[Mapping[str, float]]
 
@@ -57,23 +57,23 @@ class Schedule(ABC):
     def curve(self, at: Progress) -> float:
         """The factor before floor and warm-up, >= 0; 1 is the peak."""
 
-    def scale(self, step: int, pace: Pace, history: History = ()) -> float:
+    def scale(self, step: int, step_plan: StepPlan, history: History = ()) -> float:
         """The factor on the peak rate at this optimizer step, >= 0.
 
         Args:
-            step: Optimizer steps done before this one; the last of a run is pace.total - 1.
-            pace: The steps of the run.
+            step: Optimizer steps done before this one; the last of a run is step_plan.total - 1.
+            step_plan: The steps of the run.
             history: The metrics of each epoch that is done.
         """
-        warmup = self.warmup_steps(pace.total)
-        at = _progress(max(step, warmup), warmup, pace, history)
+        warmup = self.warmup_steps(step_plan.total)
+        at = _progress(max(step, warmup), warmup, step_plan, history)
         ramp = (step + 1) / (warmup + 1) if step < warmup else 1.0
         return ramp * (self.floor + (1 - self.floor) * self.curve(at))
 
-    def share(self, step: int, pace: Pace) -> float:
+    def share(self, step: int, step_plan: StepPlan) -> float:
         """The t of the curve at this step: the completed share of the steps after warm-up, in [0, 1]."""
-        warmup = self.warmup_steps(pace.total)
-        return _progress(max(step, warmup), warmup, pace, ()).t
+        warmup = self.warmup_steps(step_plan.total)
+        return _progress(max(step, warmup), warmup, step_plan, ()).t
 
     def warmup_steps(self, total_steps: int) -> int:
         """The number of warm-up steps in a run of `total` optimizer steps."""
@@ -86,16 +86,16 @@ def expect(name: str, value: object, holds: bool, expected: str) -> None:
         raise Problem(f"schedule.{name} is {expected}, not {value}.")
 
 
-def _progress(step: int, warmup: int, pace: Pace, history: History) -> Progress:
-    steps = max(pace.total - warmup, 1)
+def _progress(step: int, warmup: int, step_plan: StepPlan, history: History) -> Progress:
+    steps = max(step_plan.total - warmup, 1)
     done = min(step - warmup, steps)
-    epoch = pace.epoch(step)
+    epoch = step_plan.epoch(step)
     return Progress(
         t=done / steps,
-        e=epoch - pace.epoch(warmup),
+        e=epoch - step_plan.epoch(warmup),
         step=done,
         steps=steps,
-        run=min(step / pace.total, 1.0),
+        run=min(step / step_plan.total, 1.0),
         epoch=epoch,
         history=history,
     )

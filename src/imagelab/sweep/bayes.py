@@ -81,7 +81,7 @@ class Bayes(Random):
             return {}
         return {VARIABLE: f"{number}:{self.prune}:{self.patience}:{(self.folder / FILE).absolute()}"}
 
-    def told(self, row: Row) -> None:
+    def tell(self, row: Row) -> None:
         from optuna.trial import TrialState
 
         if self.study.get_trials(deepcopy=False)[row.number].state.is_finished():

@@ -26,11 +26,11 @@ def prepare(words: list[str], check: Check) -> tuple[Any, list[str]]:
     Raises:
         Problem: The search cannot be.
     """
-    from imagelab.sweep.plan import named, planned
+    from imagelab.sweep.plan import make_plan, named
 
     words = named(words)
     sound = check(words)
-    plan = planned(words)
+    plan = make_plan(words)
     if plan.words != words:
         sound = check(plan.words)
     return plan, [*sound, SWEEPER]

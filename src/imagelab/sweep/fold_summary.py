@@ -14,11 +14,11 @@ from imagelab import finding
 from imagelab.evaluation.per_class import wilson
 from imagelab.finding import Finding
 from imagelab.runs import files
-from imagelab.sweep.out_of_fold import predicted, table
+from imagelab.sweep.out_of_fold import predict_fold, table
 from imagelab.sweep.trial import Row
 from imagelab.terminal.summary import lines, near, number
 
-RECORDS, TABLE = "kfold.json", "kfold.csv"
+FINDINGS, TABLE = "kfold.json", "kfold.csv"
 Values = tuple[tuple[str, str], ...]
 
 
@@ -66,8 +66,8 @@ def summary(
         _combination(folder, place if len(combinations) > 1 else None, values, rows, folds, checkpoint)
         for place, (values, rows) in enumerate(combinations.items())
     ]
-    told = [one for each in found for one in records(each, checkpoint)]
-    files.write_json(folder / RECORDS, finding.plain(told))
+    told = [one for each in found for one in findings(each, checkpoint)]
+    files.write_json(folder / FINDINGS, finding.plain(told))
     files.write_text(folder / TABLE, as_table(found))
     if len(found) == 1:
         return [_shown(found[0], folder)]
@@ -75,7 +75,7 @@ def summary(
     return [lines({one.name: _in_short(one, folder) for one in best_first}) + Text("\n")]
 
 
-def records(one: Combination, checkpoint: str) -> list[Finding]:
+def findings(one: Combination, checkpoint: str) -> list[Finding]:
     """What is known of a combination."""
     before = f"{one.name}: " if one.values else ""
     count = _count(one)
@@ -128,7 +128,7 @@ def as_table(found: Sequence[Combination]) -> str:
 def _combination(
     folder: Path, place: int | None, values: Values, rows: Sequence[Row], folds: int, checkpoint: str
 ) -> Combination:
-    held = [predicted(row.folder, checkpoint) for row in rows]
+    held = [predict_fold(row.folder, checkpoint) for row in rows]
     file = f"out_of_fold{'' if place is None else f'_{place}'}.csv"
     (folder / file).unlink(missing_ok=True)
     if len(held) == folds:

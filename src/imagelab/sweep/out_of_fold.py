@@ -47,7 +47,7 @@ class HeldOut:
         return int((self.predicted == self.labels).sum())
 
 
-def predicted(folder: Path, checkpoint: str) -> HeldOut:
+def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     """Ask a run about the fold that it held out.
 
     Raises:
@@ -58,12 +58,12 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     from imagelab.build import build_task
     from imagelab.contracts import Predicting
     from imagelab.evaluation.measured import measured
-    from imagelab.evaluation.members import opened
+    from imagelab.evaluation.members import load_members
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
 
     screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
-    member = opened([(folder, checkpoint)], None)[0]
+    member = load_members([(folder, checkpoint)], None)[0]
     cfg = here(files.read_config(folder), None)
     known = member.predictor
     data = data_of(cfg, {"preprocess": known.preprocess.to_dict(), "classes": known.classes}, "val")
@@ -71,7 +71,7 @@ def predicted(folder: Path, checkpoint: str) -> HeldOut:
     device = device_of(cfg["trainer"])
     said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
     labels = torch.from_numpy(data.splits["val"].labels)
-    task = cast(Predicting, build_task(cfg, data, ranks=1))  # `opened` refuses what predicts nothing
+    task = cast(Predicting, build_task(cfg, data, ranks=1))  # `load_members` refuses what predicts nothing
     screen.release()
     return HeldOut(
         fold=cfg["data"]["fold"],

@@ -61,7 +61,7 @@ def named(words: list[str]) -> list[str]:
     return [*kept, *(word for word in words if key(word) != COARSE), f"{COARSE}={folder}"]
 
 
-def planned(words: list[str]) -> Plan:
+def make_plan(words: list[str]) -> Plan:
     """The plan of a sweep.
 
     Args:

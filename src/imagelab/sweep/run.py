@@ -110,7 +110,7 @@ class Sweep:
                 if overrides is not None and not self._known(number, overrides):
                     self._start(number, overrides)
                 number += 1
-            if not self._look() and self.running:
+            if not self._collect_ended() and self.running:
                 time.sleep(PAUSE)
 
     def _known(self, number: int, overrides: dict[str, str]) -> bool:
@@ -138,7 +138,7 @@ class Sweep:
         screen.say(leaderboard.starting(trial, _plain(overrides)))
         self.running[number] = trial, _plain(overrides), self.plan.launcher.start(trial, self.here)
 
-    def _look(self) -> bool:
+    def _collect_ended(self) -> bool:
         """Record the trials that have ended; return whether there were any."""
         ended = {n: code for n, (_, _, job) in self.running.items() if (code := job.poll()) is not None}
         for number, code in ended.items():
@@ -153,7 +153,7 @@ class Sweep:
     def _keep(self, row: Row) -> None:
         self.rows[row.number] = row
         if row.status != STOPPED:
-            self.plan.search.told(row)
+            self.plan.search.tell(row)
         table.write(self.folder, self.rows.values(), self.plan.monitor)
         screen.say(leaderboard.ended(row, self.plan.monitor))
 

@@ -64,7 +64,7 @@ class Search:
         """Environment variables for the process of a trial."""
         return {}
 
-    def told(self, row: Row) -> None:
+    def tell(self, row: Row) -> None:
         """A trial has ended."""
 
     def closing(self, rows: Sequence[Row]) -> list[RenderableType]:

@@ -10,8 +10,8 @@ import torch
 from lightning import LightningDataModule, LightningModule
 from torch import nn
 
-REPLACED = ("schedule", "pace", "losses", "terms", "correct", "history", "moves", "evaluations", "averages")
-REPLACED += ("_trainer",)
+REPLACED = ("schedule", "step_plan", "losses", "terms", "correct", "history", "moves", "evaluations")
+REPLACED += ("averages", "_trainer")
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     data = parts.data
     trainer = parts.trainer
     classifier = parts.classifier
-    plan = classifier.pace
+    plan = classifier.step_plan
     own = cfg["optimizer"]
     device = trainer.strategy.root_device.type
     note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"

@@ -59,7 +59,7 @@ class Saver(Checkpoint):
     ) -> None:
         if closes_epoch(trainer, batch_idx) or not closes_step(trainer, batch_idx):
             return
-        due, signum = self._agreed(trainer, time.monotonic() - self.saved >= self.every)
+        due, signum = self._agree_across_ranks(trainer, time.monotonic() - self.saved >= self.every)
         if due or signum:
             pl_module.flush_losses()
             self.save(trainer)
@@ -71,8 +71,8 @@ class Saver(Checkpoint):
             raise Stopped(self.stop.signum)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.save(trainer, best=self._look(trainer))
-        signum = self._agreed(trainer, False)[1]
+        self.save(trainer, best=self._update_best(trainer))
+        signum = self._agree_across_ranks(trainer, False)[1]
         if signum:
             raise Stopped(signum)
 
@@ -117,7 +117,7 @@ class Saver(Checkpoint):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["weights"] = self.weights
 
-    def _look(self, trainer: Trainer) -> bool:
+    def _update_best(self, trainer: Trainer) -> bool:
         # Of averaged weights only those just validated count: Lightning keeps the metrics of earlier epochs.
         averages = list(trainer.lightning_module.averages)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
         splits = {"train", *(metric_of("val", name) for name in (RAW, *averages))}
@@ -146,7 +146,7 @@ class Saver(Checkpoint):
             }
         return better
 
-    def _agreed(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
+    def _agree_across_ranks(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
         # All ranks save and stop at the same step: a signal on any rank counts, of the clocks only rank 0's.
         if trainer.world_size == 1:
             return due, self.stop.signum

@@ -12,11 +12,11 @@ if TYPE_CHECKING:  # schedules are looked at without it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class StepPlan:
     """Batches of an epoch, and how many of them form a step in each; an epoch's last step may have fewer.
 
-    >>> pace = Pace(batches=5, windows=[1, 2, 4], images=10)
-    >>> [pace.steps(epoch) for epoch in range(3)], pace.total, pace.epoch(5), pace.epoch(6)
+    >>> plan = StepPlan(batches=5, windows=[1, 2, 4], images=10)
+    >>> [plan.steps(epoch) for epoch in range(3)], plan.total, plan.epoch(5), plan.epoch(6)
     ([5, 3, 2], 10, 1.0, 1.3333333333333333)
 
     Args:

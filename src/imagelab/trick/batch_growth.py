@@ -46,8 +46,8 @@ class BatchGrowth(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         # Not called at its start for an epoch that is resumed in its middle.
-        trainer.accumulate_grad_batches = pl_module.pace.window(trainer.current_epoch)
+        trainer.accumulate_grad_batches = pl_module.step_plan.window(trainer.current_epoch)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
-        trainer.accumulate_grad_batches = pl_module.pace.window(trainer.current_epoch)
-        pl_module.write({"batch_size": pl_module.pace.batch_size(trainer.current_epoch)})
+        trainer.accumulate_grad_batches = pl_module.step_plan.window(trainer.current_epoch)
+        pl_module.write({"batch_size": pl_module.step_plan.batch_size(trainer.current_epoch)})

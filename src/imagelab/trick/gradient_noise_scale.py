@@ -74,13 +74,13 @@ class GradientNoiseScale(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Inputs, batch_idx: int) -> None:
         # Before the step: afterwards the weights would know this batch.
         step = trainer.global_step
-        late = step >= self.start * pl_module.pace.total
+        late = step >= self.start * pl_module.step_plan.total
         if not (late and step % self.every == 0 and opens_step(trainer, batch_idx)) or len(batch.images) < 2:
             return
         seed_step(pl_module.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
         found = signal_and_noise(*half_gradients(trainer, pl_module, batch), images=len(batch.images))
         signal, noise = (pl_module.across_ranks(value) for value in found)
-        self.batch = pl_module.pace.batch_size(trainer.current_epoch)
+        self.batch = pl_module.step_plan.batch_size(trainer.current_epoch)
         self.looks.append((signal, noise))
         metrics = {"gradient_noise/signal": signal, "gradient_noise/noise": noise}
         scale = noise_scale(list(self.looks))

@@ -62,13 +62,13 @@ class PredictionDynamics(Callback):
         if trainer.is_global_zero:
             rewind(self.table, trainer.global_step if self.last else -1)
         if not self.last:
-            self._look(trainer, pl_module)
+            self._record_predictions(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if closes_step(trainer, batch_idx) and trainer.global_step % self.every == 0:
-            self._look(trainer, pl_module)
+            self._record_predictions(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         if trainer.is_global_zero:
@@ -81,7 +81,7 @@ class PredictionDynamics(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.last = state_dict["last"]
 
-    def _look(self, trainer: Trainer, module: Any) -> None:
+    def _record_predictions(self, trainer: Trainer, module: Any) -> None:
         probabilities = probabilities_of(trainer, module, self.pixels)
         found = module.task.decisions(probabilities).tolist()
         metrics, self.last = summary(probabilities, found, self.labels, self.last), found

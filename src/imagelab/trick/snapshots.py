@@ -14,7 +14,7 @@ from lightning import Callback, Trainer
 from imagelab.checkpoints.content import SNAPSHOT
 from imagelab.config.facts import said_by
 from imagelab.problem import Problem
-from imagelab.training.step_plan import Pace, closes_step
+from imagelab.training.step_plan import StepPlan, closes_step
 
 NEARLY = 1e-3  # of a cycle: what is missing of the last one through rounding its length
 
@@ -44,19 +44,19 @@ class Snapshots(Callback):
         if not closes_step(trainer, batch_idx):
             return
         step = trainer.global_step
-        done = ended(pl_module.schedule, step, pl_module.pace)
-        if done > ended(pl_module.schedule, step - 1, pl_module.pace):
+        done = ended(pl_module.schedule, step, pl_module.step_plan)
+        if done > ended(pl_module.schedule, step - 1, pl_module.step_plan):
             pl_module.flush_losses()
             trainer.save_checkpoint(self.folder / f"{SNAPSHOT}{done}.ckpt", weights_only=True)
 
 
-def ended(schedule: Any, step: int, pace: Pace) -> int:
+def ended(schedule: Any, step: int, step_plan: StepPlan) -> int:
     """The whole cycles of a schedule that are done after so many optimizer steps.
 
     >>> from imagelab.schedule.cosine import CosineRestarts
     >>> three = CosineRestarts(first_cycle=0.14285, multiplier=2, warmup=0, floor=0)
-    >>> [ended(three, step, Pace(batches=7, windows=[1, 1], images=8)) for step in (1, 2, 3, 6, 13, 14)]
+    >>> [ended(three, step, StepPlan(batches=7, windows=[1, 1], images=8)) for step in (1, 2, 3, 6, 13, 14)]
     [0, 1, 1, 2, 2, 3]
     """
-    slack = NEARLY if step >= pace.total else 1e-9
-    return int(schedule.cycles(schedule.share(step, pace)) + slack)
+    slack = NEARLY if step >= step_plan.total else 1e-9
+    return int(schedule.cycles(schedule.share(step, step_plan)) + slack)

@@ -10,10 +10,10 @@ import pytest
 
 from imagelab import finding
 from imagelab.reports.sweep.edge import edges, wider
+from imagelab.reports.sweep.findings import pooled_deviation, sweep_findings
 from imagelab.reports.sweep.importance import explained, importances
 from imagelab.reports.sweep.page import on_sweep
 from imagelab.reports.sweep.parallel import BEST, colours_of, parallel
-from imagelab.reports.sweep.records import pooled_deviation, sweep_records
 from imagelab.reports.sweep.rows import Sweep, place, read_sweep
 from imagelab.sweep.space import Interval, parsed
 from tests import browser, in_process
@@ -43,7 +43,7 @@ def inside(lr, _dropout, _name, noise):
 
 
 def by_name(sweep: Sweep) -> dict[str, finding.Finding]:
-    return {one.name: one for one in sweep_records(sweep)}
+    return {one.name: one for one in sweep_findings(sweep)}
 
 
 def test_an_optimum_inside_the_range_is_found_important_and_what_does_nothing_is_not_resolved(tmp_path):
@@ -52,9 +52,9 @@ def test_an_optimum_inside_the_range_is_found_important_and_what_does_nothing_is
     assert found["optimizer.lr"].share > 0.7
     assert not found["model.dropout"].resolved
     assert not found["optimizer"].resolved
-    records = by_name(drawn(tmp_path, inside))
-    assert records["importance of optimizer.lr"].value == found["optimizer.lr"].share
-    assert records["importance of model.dropout"].value == "not resolved"
+    findings = by_name(drawn(tmp_path, inside))
+    assert findings["importance of optimizer.lr"].value == found["optimizer.lr"].share
+    assert findings["importance of model.dropout"].value == "not resolved"
 
 
 def test_names_count_too(tmp_path):
@@ -98,9 +98,9 @@ def test_where_the_best_crowd_at_an_end_the_range_is_widened_there(tmp_path, bes
     assert isinstance(found, Interval)
     assert found.log
     assert (found.low, found.high) == pytest.approx(ends, rel=0.02)
-    records = by_name(sweep)
-    assert records["range of optimizer.lr"].status == "WARN"
-    assert records["next"].value == (
+    findings = by_name(sweep)
+    assert findings["range of optimizer.lr"].status == "WARN"
+    assert findings["next"].value == (
         f"imagelab train -m sweep=random data=cifar10 'model.dropout=interval(0,0.5)' "
         f"'optimizer.lr={edge.wider}'"
     )
@@ -193,14 +193,14 @@ def test_places_are_those_of_the_scale_that_was_searched_on():
     assert place(parsed("a", "choice(sgd,adamw)", "a"), "sgd") is None
 
 
-def test_the_command_writes_a_page_and_records_and_says_the_next_command(tmp_path):
+def test_the_command_writes_a_page_and_findings_and_says_the_next_command(tmp_path):
     drawn(tmp_path / "here", inside, count=12)
     for number in (0, 1, 2):
         curve(tmp_path / "here" / str(number), [2.0, 1.0, 0.5 + number / 10])
     said = in_process.imagelab("report", "sweep=here", folder=tmp_path)
     assert said.status == 0, said
-    records = {one.name: one for one in finding.read(tmp_path / "here" / "report.json")}
-    assert said.out.splitlines()[-1] == records["next"].value
+    findings = {one.name: one for one in finding.read(tmp_path / "here" / "report.json")}
+    assert said.out.splitlines()[-1] == findings["next"].value
     page = (tmp_path / "here" / "report.html").read_text()
     for part in ("Leaderboard", "Parallel coordinates", "Importance", "Curves"):
         assert f">{part}</h2>" in page
@@ -209,7 +209,7 @@ def test_the_command_writes_a_page_and_records_and_says_the_next_command(tmp_pat
         assert f"optimizer.lr={row['optimizer.lr']}, model.dropout={row['model.dropout']}" in page
 
 
-def test_the_records_of_a_cross_validation_are_in_the_report(tmp_path):
+def test_the_findings_of_a_cross_validation_are_in_the_report(tmp_path):
     trials = [({"data.fold": fold}, 0.9 + fold / 100) for fold in range(3)]
     folder = made(tmp_path / "k", {"data.fold": "range(0,3)"}, trials, search="imagelab.sweep.kfold.KFold")
     whole = finding.Finding(

@@ -7,7 +7,7 @@ import numpy as np
 from imagelab.pages.axes import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, drawing, grid, labels
 from imagelab.pages.wording import html
 from imagelab.reports.curves import Curves, read_curves
-from imagelab.reports.sweep.parallel import BEST, told
+from imagelab.reports.sweep.parallel import BEST, trial_tooltip
 from imagelab.sweep.trial import Row
 
 
@@ -40,7 +40,7 @@ def curves_plot(
     shown = [*labels(title, "epoch", f"val/{metric}", x, y), *grid(x, y)]
     for row in reversed(rows):
         places = [(x.pixel(a), y.pixel(b)) for a, b in found.get(row.number, []) if b > 0 or not log]
-        shown += [_line(places, colours[row.number], told(row, monitor))] if places else []
+        shown += [_line(places, colours[row.number], trial_tooltip(row, monitor))] if places else []
     return drawing(title, WIDTH, HEIGHT, shown)
 
 

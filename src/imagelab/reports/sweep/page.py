@@ -13,12 +13,12 @@ from imagelab.pages.publish import publish
 from imagelab.pages.table import Cell, table
 from imagelab.problem import Problem
 from imagelab.reports.sweep.curves import curves_of_trials, curves_plot
+from imagelab.reports.sweep.findings import sweep_findings
 from imagelab.reports.sweep.importance import importances
 from imagelab.reports.sweep.parallel import colours_of, parallel
-from imagelab.reports.sweep.records import sweep_records
 from imagelab.reports.sweep.rows import REPEATS, Sweep, as_number, read_sweep
 from imagelab.sweep import started
-from imagelab.sweep.fold_summary import RECORDS as FOLD_RECORDS
+from imagelab.sweep.fold_summary import FINDINGS as FOLD_FINDINGS
 from imagelab.sweep.trial import Row
 from imagelab.terminal import screen
 
@@ -26,7 +26,7 @@ MOST = 500  # trials in the table and the pictures
 
 
 def on_sweep(name: str | None, run: str | None, stem: str) -> None:
-    """Write the page and the records of a sweep into its folder; say what is best, and what to type next.
+    """Write the page and the findings of a sweep into its folder; say what is best, and what to type next.
 
     Args:
         name: Its folder, or `last`; it may be still going on.
@@ -41,29 +41,29 @@ def on_sweep(name: str | None, run: str | None, stem: str) -> None:
         raise Problem(f"run: wants one of run=FOLDER and sweep=FOLDER (or last), got {both}")
     folder = started.existing(name, "sweep")
     sweep = read_sweep(folder)
-    records = [*sweep_records(sweep), *fold_records(folder)]
-    by_name = {one.name: one for one in records}
+    findings = [*sweep_findings(sweep), *fold_findings(folder)]
+    by_name = {one.name: one for one in findings}
     best = by_name.get("best")
     step = by_name["next"]
     value = best.value if best else {}
     verdict = (
         f"best {sweep.monitor} {value[sweep.monitor]:.4f}: {best.why}" if best else "no trial has finished."
     )
-    warned = [one.why for one in records if one.status == "WARN"]
+    warned = [one.why for one in findings if one.status == "WARN"]
     publish(
         folder,
         stem,
         title=f"Sweep {folder.resolve().name}",
         summary=" ".join([f"{len(sweep.rows)} trials; {verdict}", *warned, f"{step.why} `{step.value}`"]),
-        records=records,
+        findings=findings,
         sections=sections(sweep),
     )
     screen.say(verdict, f"\n{step.value}")
 
 
-def fold_records(folder: Path) -> list[Finding]:
+def fold_findings(folder: Path) -> list[Finding]:
     """Those of a cross-validation."""
-    file = folder / FOLD_RECORDS
+    file = folder / FOLD_FINDINGS
     return finding.read(file) if file.is_file() else []
 
 

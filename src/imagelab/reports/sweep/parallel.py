@@ -54,7 +54,7 @@ def colours_of(rows: Sequence[Row]) -> dict[int, str]:
     return found | ({with_result[0]: BEST} if with_result else {})
 
 
-def told(row: Row, monitor: str) -> str:
+def trial_tooltip(row: Row, monitor: str) -> str:
     """A trial under the mouse."""
     values = ", ".join(f"{name}={value}" for name, value in row.overrides.items())
     result = f"{monitor} {words(row.value)}" if row.value is not None else row.status
@@ -108,7 +108,7 @@ def _line(row: Row, places: Sequence[tuple[float, float]], monitor: str, colour:
     width = 3 if colour == BEST else 1.6
     return (
         f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}>'
-        f"<title>{html(told(row, monitor))}</title></polyline>"
+        f"<title>{html(trial_tooltip(row, monitor))}</title></polyline>"
     )
 
 

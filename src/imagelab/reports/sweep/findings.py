@@ -1,4 +1,4 @@
-"""What a sweep says, as records: how it went, what is best, whether that is luck, where to go on."""
+"""What a sweep says, as findings: how it went, what is best, whether that is luck, where to go on."""
 
 import math
 import shlex
@@ -17,13 +17,13 @@ CLEAR = 2.0  # standard errors of a difference above which it counts as one
 FEW = 10  # trials below which little can be resolved
 
 
-def sweep_records(sweep: Sweep) -> list[Finding]:
-    """The records of a sweep, in the order in which one asks."""
+def sweep_findings(sweep: Sweep) -> list[Finding]:
+    """The findings of a sweep, in the order in which one asks."""
     found = [how_it_went(sweep)]
     if sweep.best is not None:
         at_edge, noise = edges(sweep), spread(sweep)
         found += [best(sweep, sweep.best), *[at_the_edge(one) for one in at_edge], noise]
-        found += importance_records(sweep, importances(sweep))
+        found += importance_findings(sweep, importances(sweep))
     return [*found, next_step(sweep)]
 
 
@@ -104,7 +104,7 @@ def spread(sweep: Sweep) -> Finding:
     )
 
 
-def importance_records(sweep: Sweep, found: Sequence[Importance]) -> list[Finding]:
+def importance_findings(sweep: Sweep, found: Sequence[Importance]) -> list[Finding]:
     """Which parameters matter."""
     count = len(sweep.judged()[0])
     return [

@@ -1,4 +1,4 @@
-"""What a report says of a run: its records, from the curves and from the predictions."""
+"""What a report says of a run: its findings, from the curves and from the predictions."""
 
 import math
 from typing import Any
@@ -27,7 +27,7 @@ SPIKE = 20.0  # times the median gradient norm
 MISCALIBRATED = 0.05  # expected calibration error, above which a probability misleads
 
 
-def verdict_record(found: Verdict, next_step: Advice) -> Finding:
+def verdict_finding(found: Verdict, next_step: Advice) -> Finding:
     """The state of the curves, and what to try next."""
     return Finding(
         name=VERDICT,
@@ -39,7 +39,7 @@ def verdict_record(found: Verdict, next_step: Advice) -> Finding:
     )
 
 
-def numbers_record(found: Verdict) -> Finding:
+def numbers_finding(found: Verdict) -> Finding:
     """What the verdict rests on."""
     return Finding(
         name=NUMBERS,
@@ -51,7 +51,7 @@ def numbers_record(found: Verdict) -> Finding:
     )
 
 
-def gradient_record(curves: Curves) -> list[Finding]:
+def gradient_finding(curves: Curves) -> list[Finding]:
     """The norms of the gradient; none where they were not logged."""
     norms = curves.norms[np.isfinite(curves.norms)]
     if not len(norms):
@@ -71,7 +71,7 @@ def gradient_record(curves: Curves) -> list[Finding]:
     ]
 
 
-def accuracy_record(found: Predictions) -> Finding:
+def accuracy_finding(found: Predictions) -> Finding:
     """The accuracy, with what so few images leave open."""
     hits = int((found.predicted == found.labels).sum())
     total = len(found.labels)
@@ -86,7 +86,7 @@ def accuracy_record(found: Predictions) -> Finding:
     )
 
 
-def class_records(found: Predictions, counts: np.ndarray) -> list[Finding]:
+def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
     """The weakest class and the most confused pair, where anything went wrong."""
     pairs = most_confused(counts, 1)
     rows = [row for row in per_class(counts) if not math.isnan(row.recall)]
@@ -119,7 +119,7 @@ def class_records(found: Predictions, counts: np.ndarray) -> list[Finding]:
     ]
 
 
-def calibration_record(found: Calibration) -> Finding:
+def calibration_finding(found: Calibration) -> Finding:
     """Whether probabilities can be believed; without a verdict where there are few images."""
     low, high = found.interval
     status: Status = "INFO" if not found.resolved else "WARN" if low > MISCALIBRATED else "OK"
@@ -138,7 +138,7 @@ def calibration_record(found: Calibration) -> Finding:
     )
 
 
-def failed_record(what: str, error: object) -> Finding:
+def failed_finding(what: str, error: object) -> Finding:
     """A part of the report that could not be made, in a sentence."""
     return Finding(name=what, status="INFO", value=None, expected="", why=str(error), fix="")
 

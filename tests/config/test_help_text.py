@@ -53,12 +53,3 @@ def test_without_a_choice_help_is_the_menu_and_a_misspelt_one_is_named():
     assert help_text.text("train", ["--help", "seed=3", "trick=[]"]) == menu.text("train")
     with pytest.raises(Problem, match="there is no 'cosin'; did you mean 'cosine'"):
         help_text.text("train", ["schedule=cosin", "--help"])
-
-
-def test_the_menu_says_the_formula_of_every_schedule_under_its_line():
-    lines = menu.text("train").splitlines()
-    for choice in menu.choices("schedule"):
-        at = next(i for i, line in enumerate(lines) if line.startswith((f"  {choice} ", f"  {choice}* ")))
-        formula = menu.about("schedule", choice)[1]
-        assert formula.startswith("factor")
-        assert lines[at + 1].strip() == formula

@@ -164,7 +164,7 @@ def test_a_damaged_checkpoint_is_named(digits, tmp_path, damage):
 def test_a_run_without_a_best_epoch_is_told_of_its_last_checkpoint(digits, tmp_path):
     run = Path(shutil.copytree(digits, tmp_path / "run"))
     (run / "checkpoints" / "best.ckpt").unlink()
-    assert "say checkpoint=last" in refused(run, folder=tmp_path)
+    assert "set checkpoint=last" in refused(run, folder=tmp_path)
     assert evaluated(run, "checkpoint=last")["accuracy"] > 0.1
 
 

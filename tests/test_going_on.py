@@ -33,7 +33,7 @@ def killed(digits, tmp_path) -> Path:
 def test_a_run_goes_on_only_with_its_own_config(killed, tmp_path):
     said = imagelab("train", f"resume={killed}", "optimizer.lr=0.1", "seed=3", folder=tmp_path)
     assert said.status == 2
-    assert said.err.startswith("resume goes on with the run's own config; leave out optimizer.lr=0.1 seed=3")
+    assert said.err.startswith("resume uses the run's own config; leave out optimizer.lr=0.1 seed=3")
 
 
 def test_a_run_whose_data_changed_does_not_go_on(tmp_path):

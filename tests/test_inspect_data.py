@@ -88,7 +88,7 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
     [
         (["data=folder", "data.root=PHOTOS/trian"], "did you mean 'train'"),
         (["data=folder", "data.root=PHOTOS/val/b/copy.jpg"], "is a file; set it to a folder"),
-        (["data=folder"], "data.root: Folder needs it; say data.root=DIR"),
+        (["data=folder"], "data.root: Folder needs it; set data.root=DIR"),
         (["data=folder", "data.root=EMPTY"], "has no class folders"),
         (["data=folder", "data.root=PHOTOS", "data.classes=[a,c]"], "there is no class 'c'"),
         (["data=folder", "data.root=PHOTOS", "data.manifest=no.csv"], "data.manifest=no.csv does not exist"),
@@ -97,7 +97,7 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
         (["data=folder", "data.root=BROKEN", "split=repaired"], "split=repaired: no picture can be read"),
         (["annotate=5", "labels=true", "split=repaired"], "leave out split=repaired and labels"),
         (["annotate=5", "port=65536"], "port=65536: bind(): port must be 0-65535"),
-        (["split=repaired"], "split=repaired: wants files, say data=folder data.root=DIR; got Digits"),
+        (["split=repaired"], "split=repaired: wants files, set data=folder data.root=DIR; got Digits"),
         (["split=repair"], "did you mean 'repaired'"),
         (["spilt=repaired"], "spilt: no such key; did you mean 'split'"),
     ],

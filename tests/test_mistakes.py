@@ -82,8 +82,8 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "model=timm model.name=resnett18": "model.name=resnett18: timm has no such|'resnet18'",
     "model=torchvision model.name=resnet8": "model.name=resnet8: torchvision has no such|'resnet18'",
     "model.widths=[0,1]": "model.widths: wants 1 or more for each convolution, got [0, 1]",
-    "model.dropout=2": "model.dropout: wants a share from 0 to below 1, or null, got 2",
-    "model.dropout2d=-0.1": "model.dropout2d: wants a share from 0 to below 1, or null, got -0.1",
+    "model.dropout=2": "model.dropout: wants a probability in [0, 1), or null, got 2",
+    "model.dropout2d=-0.1": "model.dropout2d: wants a probability in [0, 1), or null, got -0.1",
     "model.stochastic_depth=0.2": "model.stochastic_depth drops residual branches, and SmallCNN has none",
     "model=torchvision model.name=convnext_tiny data.size=32 model.pool=fractional_max": "ConvNeXt has none",
     "model.weights=PLACE/rn": "model.weights=PLACE/rn: there is no PLACE/rn; did you mean 'PLACE/run'?",
@@ -92,10 +92,10 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "model.weights=PLACE/cut.ckpt": "The checkpoint PLACE/cut.ckpt is damaged or cut off",
     "model.weights=PLACE/run model=resnet9": "another network than this ResNet9|head.weight|prep.0",
     "model.weights=PLACE/run model.widths=[32,64,65]": "6 differ in shape (features.8.weight: (64, 64, 3, 3)",
-    "model.weights=PLACE/run model.init=small": "model.init: model.weights brings trained weights",
+    "model.weights=PLACE/run model.init=small": "model.init: model.weights loads trained weights",
     "model=timm model.pretrained=true model.norm=group": "model.norm: model.pretrained=true was trained with",
     # training
-    "optimizer.betas=[0.9,1.5]": "AdamW refuses what the config says: Invalid beta parameter at index 1: 1.5",
+    "optimizer.betas=[0.9,1.5]": "AdamW rejects its arguments: Invalid beta parameter at index 1: 1.5",
     "optimizer._target_=torch.optim.AdmW": "torch.optim has no AdmW; did you mean 'AdamW'?",
     "schedule.warmup=5000": "schedule.warmup: wants fewer steps than the 200 of the whole run, got 5000",
     "schedule.pct_start=2": "schedule.pct_start is in [0, 1], not 2",
@@ -103,10 +103,10 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "trick=[early_stopping] trick.early_stopping.monitor=val/accuracy": "wants max for val/accuracy, got min",
     "trick=[early_stopping] trick.early_stopping.patience=0": "patience: wants 1 epoch or more, got 0",
     "monitor=val/accuracy_top5": "val/accuracy_top5 is measured above 10 classes|have 10",
-    "trainer.precision=fp16": "trainer.precision: there is no 'fp16'; there are 32-true, 16-mixed",
+    "trainer.precision=fp16": "trainer.precision: there is no 'fp16'; choose from 32-true, 16-mixed",
     "trainer.accelerator=gpuu": "trainer.accelerator: there is no 'gpuu'; did you mean 'gpu'?",
-    "trainer=cpu trainer.devices=0": "Trainer refuses what the config says: `Trainer(devices=0)`",
-    "trainer=cpu trainer.strategy=ddpp": "Trainer refuses what the config says|strategy='ddpp'",
+    "trainer=cpu trainer.devices=0": "Trainer rejects its arguments: `Trainer(devices=0)`",
+    "trainer=cpu trainer.strategy=ddpp": "Trainer rejects its arguments|strategy='ddpp'",
     "trainer.max_epochs=-1": "trainer.max_epochs: wants 1 or more, got -1",
     # folders
     "hydra.run.dir=PLACE/run": "PLACE/run is the folder of another run; resume|resume=PLACE/run",
@@ -126,7 +126,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
 
 
 @pytest.mark.parametrize("words", BEFORE)
-def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(words, place, tmp_path):
+def test_a_mistake_is_one_sentence_and_creates_no_files(words, place, tmp_path):
     before = sorted(place.rglob("*"))
     said = imagelab("train", *words.replace("PLACE", str(place)).split(), folder=tmp_path)
     said_of = said.err.replace(str(place), "PLACE").replace(str(tmp_path), "CWD")
@@ -139,7 +139,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(words, place, tmp_p
     assert sorted(place.rglob("*")) == before
 
 
-def test_unreadable_pictures_are_all_named_at_once(place, tmp_path):
+def test_all_unreadable_images_are_named_at_once(place, tmp_path):
     said = imagelab("train", *folder_words(place, "bad"), folder=tmp_path)
     assert said.status == 2
     assert "2 of 16 pictures cannot be read" in said.err
@@ -152,14 +152,14 @@ def folder_words(place: Path, name: str) -> list[str]:
     return [*SHORT, "data=folder", f"data.root={place / name}", "data.batch_size=4", "data.limit=null"]
 
 
-def test_unreadable_pictures_that_are_skipped_are_named_all_the_same(place, tmp_path):
+def test_skipped_unreadable_images_are_still_named(place, tmp_path):
     said = imagelab("train", *folder_words(place, "bad"), "data.on_bad_image=skip", folder=tmp_path)
     assert said.status == 0, said
     assert "left out 2 of 16 pictures that cannot be read" in said.out
     assert "bad/cat/0.png: not a picture" in said.out
 
 
-def test_a_sweep_in_which_no_trial_begins_leaves_nothing_behind(tmp_path):
+def test_a_sweep_in_which_no_trial_starts_creates_no_files(tmp_path):
     said = imagelab("train", "-m", "seed=1,2", "data.batch_size=5000", folder=tmp_path)
     assert said.status == 2
     assert said.err.count("data.batch_size: 5000 is more than") == 2
@@ -167,13 +167,13 @@ def test_a_sweep_in_which_no_trial_begins_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_folder_that_is_named_is_taken(tmp_path):
+def test_an_existing_empty_run_folder_is_used(tmp_path):
     (tmp_path / "mine").mkdir()
     assert imagelab("train", *SHORT, f"hydra.run.dir={tmp_path / 'mine'}", folder=tmp_path).status == 0
     assert (tmp_path / "mine/results.json").exists()
 
 
-def test_a_normal_run_says_nothing_but_its_own_lines(place, tmp_path):
+def test_a_normal_run_prints_nothing_but_its_own_lines(place, tmp_path):
     words = ["data=folder", f"data.root={place / 'fine'}", "data.batch_size=4", "data.storage=files"]
     done = subprocess.run(
         [IMAGELAB, "train", *words, "data.workers=1", "augment=[crop,color_jitter,mixup]", *SHORT[:2]],

@@ -121,7 +121,7 @@ def train(line: str, place: Path) -> None:
     elif "trainer=ddp" in words:
         said = in_process.imagelab(*words, folder=place)
         assert said.status == 2
-        assert "trainer.accelerator: wants gpu, torch sees none here" in said.err
+        assert "trainer.accelerator: torch finds no gpu here" in said.err
     elif "trainer=ddp_cpu" in words:
         assert "on 2 x cpu" in finish(words[1:], place, real_ranks=True)
     elif "-m" in words or "--help" in words:

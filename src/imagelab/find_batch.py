@@ -73,7 +73,7 @@ def refuse(cfg: Node) -> None:
     if says(cfg["optimizer"]).line_search:
         raise Problem(
             f"optimizer: {target(cfg['optimizer'])} wants all images in one step, so that there is no size "
-            "to look for; say data.batch_size=full, or another optimizer"
+            "to look for; set data.batch_size=full, or another optimizer"
         )
     if cfg["resume"] is not None:
         raise Problem("resume: only for imagelab train; leave it out")

@@ -88,7 +88,7 @@ def refuse(cfg: Node) -> None:
         raise Problem(f"annotate: opens a page and inspects nothing; leave out {' and '.join(others)}")
     if cfg["split"] == "repaired" and cfg["data"]["_target_"] != FOLDER:
         name = cfg["data"]["_target_"].rpartition(".")[2]
-        raise Problem(f"split=repaired: wants files, say data=folder data.root=DIR; got {name}")
+        raise Problem(f"split=repaired: wants files, set data=folder data.root=DIR; got {name}")
     if isinstance(cfg["labels"], str):
         from imagelab.inspection.given_predictions import read_table
 

@@ -136,7 +136,7 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     predictor = read(run)
     if not isinstance(predictor, Predictor):
         if tta:
-            raise Problem(f"tta: {run} takes images in one form only; leave it out, or say run=FOLDER")
+            raise Problem(f"tta: {run} takes images in one form only; leave it out, or set run=FOLDER")
         return predictor
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     predictor.to(device or "cpu")

@@ -1,4 +1,4 @@
-"""What a class says is read from its source, and is what the imported class says."""
+"""Facts read from the source of a class equal those of the imported class."""
 
 import subprocess
 import sys
@@ -31,14 +31,14 @@ def shipped() -> set[str]:
 
 
 @pytest.mark.parametrize("target", [*sorted(shipped()), *READABLE])
-def test_the_source_says_what_the_imported_class_says(target):
+def test_facts_from_source_equal_those_of_the_imported_class(target):
     thing = get_object(target)
     said, whole = facts._read(target)
     assert whole
     assert said == (said_by(thing) if isclass(thing) else facts.Facts())
 
 
-def test_the_facts_of_library_classes_are_about_classes_that_exist():
+def test_the_listed_library_classes_exist():
     assert [path for path in facts.LIBRARY_FACTS if not isclass(get_object(path))] == []
     assert {*facts.LIBRARY_FACTS} >= {"torch.optim.LBFGS", "timm.optim.Lamb"}
 
@@ -49,12 +49,12 @@ def test_a_library_class_is_known_by_each_of_its_paths(path):
     assert not says({"_target_": "elsewhere.LBFGS"}).line_search
 
 
-def test_of_two_bases_the_one_that_python_finds_first_counts():
+def test_bases_count_in_pythons_order():
     assert stranger.Diamond.clips_gradients
     assert says({"_target_": f"{HERE}.Diamond"}).clips_gradients
 
 
-def test_what_no_source_tells_is_asked_of_the_imported_class():
+def test_facts_that_the_source_hides_come_from_the_imported_class():
     hidden = {"_target_": f"{HERE}.Hidden"}
     assert not facts._read(hidden["_target_"])[1]
     assert says(hidden).line_search
@@ -76,7 +76,7 @@ def test_the_quick_check_imports_neither_the_class_nor_torch():
     assert imported == "set()"
 
 
-def test_the_thorough_check_refuses_what_only_the_class_tells():
+def test_the_thorough_check_refuses_facts_known_only_from_the_class():
     words = ["trainer=cpu", "optimizer=lbfgs", f"optimizer._target_={HERE}.Hidden"]
     more = "print(validate.quick_problems(cfg)); print(validate.thorough_problems(cfg)[0])"
     quick, thorough = printed_alone(*words, more=more)

@@ -1,4 +1,4 @@
-"""What `--help` shows beside a choice: its whole comment, and every key with its value and meaning."""
+"""`--help` with a choice shows its whole comment, and every key with its value and meaning."""
 
 import sys
 
@@ -19,14 +19,14 @@ schedule=cosine
 """
 
 
-def test_help_beside_a_choice_is_its_card(monkeypatch, capsys):
+def test_help_for_a_choice_shows_its_card(monkeypatch, capsys):
     for words in (["schedule=cosine", "--help"], ["-h", "trainer.max_epochs=3", "+schedule=cosine"]):
         monkeypatch.setattr(sys, "argv", ["imagelab", "train", *words])
         cli.main()
         assert capsys.readouterr().out == COSINE
 
 
-def test_several_choices_have_a_card_each_in_their_order():
+def test_several_choices_get_one_card_each_in_order():
     text = help_text.text("train", ["trick=[early_stopping]", "augment=[flip,crop]", "optimizer=adam"])
     heads = [card.splitlines()[0] for card in text.split("\n\n") if card[0] != " "]
     assert heads == ["trick=[early_stopping]", "augment=[flip]", "augment=[crop]", "optimizer=adam"]

@@ -1,4 +1,4 @@
-"""Nothing that comes from a file runs code: hostile targets in every carrier, pickles, words of a sweep."""
+"""Nothing read from a file runs code: hostile targets in any kind of file, pickles, overrides of a sweep."""
 
 import io
 import os
@@ -52,7 +52,7 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.parametrize("target", RUNS_CODE)
-def test_what_could_run_code_is_not_trusted_in_any_carrier(target, canary, tmp_path, run):
+def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path, run):
     content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     card = content["imagelab"]
     config = yaml.safe_load((run / "config.yaml").read_text())
@@ -103,7 +103,7 @@ def test_a_pickle_that_calls_something_is_never_loaded(name, canary, tmp_path):
     assert not canary.exists()
 
 
-def test_the_bombs_would_go_off_elsewhere(canary):
+def test_the_hostile_targets_would_run_code_elsewhere(canary):
     pickle.loads(f"c{__name__}\ntouch\n(V{canary}\ntR.".encode())
     assert canary.read_text() == "executed"
     assert len(BOMBS) == 24
@@ -133,7 +133,7 @@ def test_no_command_runs_what_a_run_folder_names(command, canary, tmp_path, run)
     assert not canary.exists()
 
 
-def test_every_shipped_choice_and_the_networks_of_libraries_are_trusted():
+def test_all_shipped_choices_and_library_networks_are_trusted():
     text = "\n".join(file.read_text() for file in menu.folder().rglob("*.yaml"))
     named = {line.split(":", 1)[1].split("#")[0].strip() for line in text.splitlines() if "_target_:" in line}
     assert len(named) > 80
@@ -147,7 +147,7 @@ def test_a_class_in_the_package_is_trusted_and_what_it_imports_is_not():
     assert not trusted("imagelab.training.saver.Saver")
 
 
-def test_trust_is_given_by_name_and_for_as_long_as_asked(monkeypatch):
+def test_trust_is_given_by_name_and_ends_with_its_block(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     assert not trusted("birds.nets.Net")
     with trusting(["birds.nets"]):
@@ -175,7 +175,7 @@ def test_trust_is_given_by_name_and_for_as_long_as_asked(monkeypatch):
         "-cd=/tmp/evil",
     ],
 )
-def test_the_words_of_a_strangers_sweep_cannot_run_code(word, tmp_path):
+def test_overrides_in_a_strangers_sweep_cannot_run_code(word, tmp_path):
     with pytest.raises(Problem, match="could run any code"):
         refuse_untrusted_words([word], "sweep.yaml")
     # room: sweep
@@ -186,13 +186,13 @@ def test_the_words_of_a_strangers_sweep_cannot_run_code(word, tmp_path):
     # end
 
 
-def test_ordinary_words_of_a_sweep_pass():
+def test_ordinary_overrides_of_a_sweep_are_accepted():
     refuse_untrusted_words(
         ["optimizer.lr=0.1,0.2", "hydra.sweep.dir=logs/a", "model._target_=torch.nn.Linear"], ""
     )
 
 
-def test_a_run_with_a_module_of_ones_own_resumes_once_it_is_trusted(tmp_path, monkeypatch):
+def test_a_run_with_a_custom_module_resumes_once_it_is_trusted(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "")
     folder = tmp_path / "own"
     target = "tests.config.own_net.OwnNet"

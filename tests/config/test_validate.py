@@ -1,4 +1,4 @@
-"""Every shipped choice passes the check, and the check finds what only imports can tell."""
+"""Every shipped choice passes the check, and the check finds mistakes that need imports."""
 
 import copy
 import inspect
@@ -72,7 +72,7 @@ def targets(node):
             yield from targets(value)
 
 
-def test_the_source_says_of_a_choice_what_importing_it_says(choice):
+def test_signatures_from_source_equal_imported_ones(choice):
     for target in targets(choice.cfg):
         read, imported = from_source(target), from_import(target)
         assert read is not None, target
@@ -94,7 +94,7 @@ def library():
                 yield thing
 
 
-def test_the_defaults_of_library_classes_are_no_mistakes():
+def test_defaults_of_library_classes_are_valid():
     alarms, judged = [], 0
     for thing in library():
         target = f"{thing.__module__}.{thing.__qualname__}"
@@ -110,7 +110,7 @@ def test_the_defaults_of_library_classes_are_no_mistakes():
     assert alarms == []
 
 
-def test_a_type_with_a_name_of_its_own_is_found_by_importing_it():
+def test_custom_types_are_found_by_importing_them():
     cfg = changed(trainer__accelerator=3)
     assert validate.quick_problems(cfg) == []
     (sentence,) = validate.thorough_problems(cfg)
@@ -121,7 +121,7 @@ def test_a_type_with_a_name_of_its_own_is_found_by_importing_it():
     ("target", "said"),
     [
         ("torch.optim.AdmW", "torch.optim has no AdmW; did you mean 'AdamW'?"),
-        ("nowhere.AdamW", "there is no nowhere.AdamW; write the whole path, such as torch.optim.AdamW"),
+        ("nowhere.AdamW", "there is no nowhere.AdamW; write the full dotted path, such as torch.optim.AdamW"),
     ],
 )
 def test_a_target_that_does_not_exist_is_named(target, said):
@@ -138,18 +138,18 @@ def test_a_target_below_another_is_checked_too():
         assert validate.problems(cfg) == [f"trainer.{path}.devise: {said}"]
 
 
-def test_a_value_that_still_has_to_be_said_is_named():
+def test_a_missing_value_is_named():
     cfg = changed(data__limit="???")
-    assert validate.problems(cfg) == ["data.limit: Digits needs it; say data.limit=LIMIT"]
+    assert validate.problems(cfg) == ["data.limit: Digits needs it; set data.limit=LIMIT"]
 
 
-def test_what_every_choice_takes_is_told_from_its_own_keys():
+def test_shared_keys_are_separated_from_a_choices_own_keys():
     own, shared = schema.split("optimizer", default()["optimizer"])
     assert set(shared) == {"decay_norm_bias", "lr_scaling", "lr_base_batch"}
     assert {"_target_", "lr", "weight_decay"} <= set(own)
 
 
-def test_a_run_that_goes_on_may_be_told_where_the_data_lie_now():
+def test_a_resumed_run_may_change_the_data_folder():
     cfg = compose("train", ["data=folder", "data.root=/a"]).cfg
     assert cfg is not None
     new = validate.changed(cfg, ["data.root=/b", "data.workers=2"])
@@ -159,12 +159,12 @@ def test_a_run_that_goes_on_may_be_told_where_the_data_lie_now():
 
 
 @pytest.mark.parametrize("words", [["optimizer.lr=1"], ["data.workers=2", "seed=3"]])
-def test_a_run_that_goes_on_stays_the_same_run(words):
-    with pytest.raises(Problem, match=f"resume goes on .* leave out {words[-1]} "):
+def test_a_resumed_run_refuses_other_changes(words):
+    with pytest.raises(Problem, match=f"resume uses .* leave out {words[-1]} "):
         validate.changed(default(), words)
 
 
-def test_a_key_that_no_file_has_needs_no_plus():
+def test_a_new_key_needs_no_plus():
     words = ["+trainer.detect_anomaly=true", "optimizer.lr=0.1", "++seed=3", "trainer.max_time=null"]
     composed = compose("train", words)
     assert composed.problems == []
@@ -176,7 +176,7 @@ def test_a_key_that_no_file_has_needs_no_plus():
     ]
 
 
-def test_a_sweep_is_looked_at_value_by_value():
+def test_every_value_of_a_sweep_is_checked():
     words = ["a=1,2", "b=range(0,3)", "c=[1,2]", "d=interval(0,1)"]
     found = jobs(words)
     assert len(found) == 1 + 1 + 2 + 1
@@ -185,7 +185,7 @@ def test_a_sweep_is_looked_at_value_by_value():
     assert {job[2] for job in found} == {"c=[1,2]"}
 
 
-def test_jobs_that_share_their_choices_are_composed_once_and_share_no_value(monkeypatch):
+def test_jobs_with_the_same_choices_are_composed_once_and_share_no_value(monkeypatch):
     asked = []
     real = composing.hydra_compose
     monkeypatch.setattr(composing, "hydra_compose", lambda *a, **k: asked.append(k) or real(*a, **k))

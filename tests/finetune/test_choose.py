@@ -96,4 +96,4 @@ def test_a_run_says_and_records_its_choice_and_keeps_to_it(weights, tmp_path):
 def test_without_trained_weights_there_is_nothing_to_choose(tmp_path):
     said = imagelab("train", *AUTO, folder=tmp_path)
     assert said.status == 2
-    assert "finetune: Auto wants a trained network to start from" in said.err
+    assert "finetune: Auto needs a trained network" in said.err

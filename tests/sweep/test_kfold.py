@@ -221,4 +221,4 @@ def test_a_sweep_that_holds_out_folds_needs_no_fold_in_the_config(target):
     cfg = {"data": {"folds": 5, "fold": None}, "sweep": sweep}
     assert list(_fold_is_one_of_the_folds(cfg)) == []
     (sentence,) = _fold_is_one_of_the_folds(cfg | {"sweep": {"_target_": "imagelab.sweep.grid.Grid"}})
-    assert sentence.startswith("data.fold: say which of the 5 is held out")
+    assert sentence.startswith("data.fold: missing; set which of the 5 folds is held out")

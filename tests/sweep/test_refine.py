@@ -82,7 +82,7 @@ def test_refine_searches_the_best_region_of_the_coarse_sweep_with_its_words(tmp_
 
 
 MISTAKES = {
-    "sweep=refine": "from: sweep=refine continues another sweep; say from=FOLDER, or from=last",
+    "sweep=refine": "from: sweep=refine continues another sweep; set from=FOLDER, or from=last",
     "sweep=refine from=nowhere": "from=nowhere is not the folder of a sweep (no sweep.yaml in it).",
     "sweep=refine from=last": "from=last: there is no sweep below logs/ yet; `imagelab train",
     "sweep=refine from=few": "from=few: 2 of its trials have finished, but a region needs 3; resume it with",

@@ -85,7 +85,7 @@ def test_the_folder_of_another_sweep_is_left_alone(tmp_path):
 
 
 MISTAKES = {
-    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a range has no list of values; say sweep=random",
+    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a range has no list of values; set sweep=random",
     "sweep=random optimizer.lr=interval(2,1)": "optimizer.lr: a range begins below its end, got 2 to 1",
     "sweep=random sweep.space=null": "sweep.space: there is nothing to search; say",
     "sweep=random sweep.space.optimizer.lrr=interval(1,2)": "optimizer.lrr: AdamW has no such argument;",

@@ -119,13 +119,16 @@ def test_two_processes_watch_without_waiting_for_each_other(tmp_path):
             ["task=autoencoder", "trick=[prediction_dynamics]"],
             "trick.prediction_dynamics: needs labels, and task=autoencoder",
         ),
-        (["task=simclr", "augment=[crop]", "trick=[gradient_noise_scale]"], "compares each with the others"),
+        (
+            ["task=simclr", "augment=[crop]", "trick=[gradient_noise_scale]"],
+            "compares each image with the rest of its batch",
+        ),
         (["data.batch_size=1", "trick=[gradient_noise_scale]"], "compares halves of a batch"),
         (
             ["optimizer=lbfgs", "data.batch_size=full", "trick=[gradient_noise_scale]"],
-            "LBFGS takes all images",
+            "LBFGS uses all images",
         ),
-        (["trainer=ddp", "trainer.strategy=fsdp", "trick=[first_layer]"], "looks at whole layers"),
+        (["trainer=ddp", "trainer.strategy=fsdp", "trick=[first_layer]"], "reads whole layers"),
     ],
 )
 def test_what_cannot_be_watched_is_refused(words, sentence):

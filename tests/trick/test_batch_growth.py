@@ -139,7 +139,7 @@ def test_growth_begins_with_the_first_epoch_that_starts_at_or_after_a_milestone(
                 "+trick.mine._target_=lightning.pytorch.callbacks.GradientAccumulationScheduler",
                 "+trick.mine.scheduling={3: 2}",
             ],
-            "say trick=[batch_growth]",
+            "set trick=[batch_growth]",
         ),
     ],
 )

@@ -95,5 +95,5 @@ def test_what_cannot_be_is_refused(tmp_path):
     for rate in (0, 1):
         with pytest.raises(Problem, match=f"trick.dropconnect.rate: wants a share .* got {rate}"):
             DropConnect(rate=rate, layers="all")
-    with pytest.raises(Problem, match=r"has no linear layer; say trick\.dropconnect\.layers=all"):
+    with pytest.raises(Problem, match=r"has no linear layer; set trick\.dropconnect\.layers=all"):
         built([*WORDS, "model=torchvision", "model.name=squeezenet1_1", "data.size=64"], tmp_path)

@@ -77,6 +77,5 @@ def test_a_run_that_goes_on_leaves_the_same(at, tmp_path):
 def test_a_schedule_without_cycles_is_refused():
     found = validate.problems(plain(compose("train", ["trick=[snapshots]", "schedule=cosine"]).cfg))
     assert found == [
-        "trick.snapshots: needs a schedule that says when its cycles end, and Cosine has none; "
-        "say schedule=cosine_restarts"
+        "trick.snapshots: needs a schedule with cycles, and Cosine has none; set schedule=cosine_restarts"
     ]

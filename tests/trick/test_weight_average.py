@@ -122,7 +122,7 @@ def test_evaluating_loading_and_starting_from_the_run_take_the_better_weights(ru
     ("words", "sentence"),
     [
         (["trick=[ema,swa]"], "trick: ema and swa both average the weights"),
-        (["trick=[ema]", "monitor=train/loss"], "monitor: train/loss is known of the raw weights only"),
+        (["trick=[ema]", "monitor=train/loss"], "monitor: train/loss exists only for the raw weights"),
         (["monitor=val_ema/loss", "trick=[ema]"], "monitor: there is no metric 'val_ema/loss'"),
         (
             ["trick=[early_stopping]", "trick.early_stopping.monitor=val_ema/loss"],

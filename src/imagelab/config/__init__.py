@@ -1,1 +1,1 @@
-"""What a config may hold: schema, menu, help, the check; needs no torch."""
+"""Compose, check and explain configs, without importing torch."""

@@ -1,4 +1,4 @@
-"""The check before anything is built: every key is an argument, every value fits, nothing is missing."""
+"""Check before anything is built that every key is an argument, every value fits and nothing is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
@@ -11,7 +11,7 @@ from imagelab.problem import nearest
 
 Lookup = Callable[[str], Signature | None]
 
-# What `build` knows and fills in; a config may say it all the same.
+# Arguments that `build` fills in; a config may still set them.
 FACTS = frozenset(
     {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch", "labelled"}
 )
@@ -20,25 +20,25 @@ MISSING = "???"
 
 
 def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]) -> list[str]:
-    """What is wrong with the keys and values of a config, a sentence each.
+    """List what is wrong with the keys and values of a config, one sentence each.
 
     Args:
-        cfg: Plain dicts and lists.
-        lookup: Finds what a `_target_` takes; None where it cannot tell.
-        root: A dataclass: the root keys and their types; dict: a group, dict of dicts: a group of several.
-        knobs: For some groups a dataclass: what each of its choices takes besides its own arguments.
+        cfg: Config as plain dicts and lists.
+        lookup: Function that returns the signature of a `_target_`, or None if it is unknown.
+        root: Dataclass of the root keys; a field of type dict is a group, a dict of dicts a list group.
+        knobs: Dataclass per group, with the keys that all its choices share.
     """
     hints = get_type_hints(root)
     found = [_unknown_root(key, hints, cfg) for key in cfg if key not in hints]
     for key, hint in hints.items():
         if key not in cfg or cfg[key] == MISSING:
-            found.append(f"{key}: needed; say {key}=...")
+            found.append(f"{key}: missing; set {key}=...")
         elif cfg[key] is None and type(None) in get_args(hint):
-            continue  # also a group that may be left unanswered
+            continue  # also an optional group
         elif get_origin(hint := _without_none(hint)) is not dict:
             found += _value(key, cfg[key], hint)
         elif not isinstance(cfg[key], dict):
-            found.append(f"{key}: wants keys below it, got {show(cfg[key])}")
+            found.append(f"{key}: wants a group of keys, got {show(cfg[key])}")
         elif get_origin(get_args(hint)[1]) is dict:
             for name, node in cfg[key].items():
                 found += _chosen(f"{key}.{name}", node, lookup) or _arguments(
@@ -51,38 +51,38 @@ def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]
 
 
 def _without_none(hint: Any) -> Any:
-    """The group that an optional one stands for; any other type as it is."""
+    """The type of an optional group without None; any other type unchanged."""
     groups = [one for one in get_args(hint) if get_origin(one) is dict]
     return groups[0] if groups and type(None) in get_args(hint) else hint
 
 
 def _unknown_root(key: str, known: Mapping[str, Any], cfg: Node) -> str:
     if menu.choices(key):
-        return f"{key}: the chosen file sets keys below {key}; let it begin with `# @package _global_`"
+        return f"{key}: the chosen file sets keys below {key}; start it with `# @package _global_`"
     return f"{key}: no such key{nearest(key, known) or _below(key, cfg)}"
 
 
 def _below(key: str, cfg: Node) -> str:
-    """The longer name that is meant by one of its words, such as lr, if there is one."""
+    """Suggest the full name of a key given without its group, such as lr, if there is one."""
     found = [f"{group}.{key}" for group, node in cfg.items() if isinstance(node, dict) and key in node]
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def _chosen(path: str, node: Any, lookup: Lookup) -> list[str]:
-    """Complain where keys are set but no file of the group was chosen."""
+    """Report keys that are set although no choice of their group was made."""
     group, _, name = path.partition(".")
     choices = menu.choices(group)
     if isinstance(node, dict) and node.get("_target_"):
         return []
     if not name:
-        return [f"{group}: nothing is chosen; say {group}= one of {', '.join(choices)}"]
+        return [f"{group}: nothing is chosen; set {group}= to one of {', '.join(choices)}"]
     if name not in choices:
         return [f"{path}: no such choice{nearest(name, choices)}"]
-    return [f"{path}: set, but not chosen; say {group}=[{name}]"]
+    return [f"{path}: has keys set, but is not chosen; add {group}=[{name}]"]
 
 
 def _arguments(path: str, node: Node, lookup: Lookup, knobs: Node) -> list[str]:
-    """Check the keys of a node against its target's signature, and against the knobs of its group."""
+    """Check the keys of a node against its target's signature and the shared keys of its group."""
     try:
         signature = lookup(node["_target_"])
     except LookupError as error:
@@ -118,16 +118,14 @@ def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
     name = _name(node)
     owners = [choice for choice in menu.choices(group) if key in menu.keys(group, choice)]
     if owners:
-        return (
-            f"{path}.{key}: left over; {name} has no such argument (it belongs to {group}={'|'.join(owners)})"
-        )
+        return f"{path}.{key}: {name} has no such argument; it belongs to {group}={'|'.join(owners)}"
     hint = nearest(key, [k for k in known if k in node or k not in FACTS])
     return f"{path}.{key}: {name} has no such argument{hint}"
 
 
 def _needed(path: str, key: str, node: Node) -> str:
     example = "DIR" if key in ("root", "folder", "dir") else key.upper()
-    return f"{path}.{key}: {_name(node)} needs it; say {path}.{key}={example}"
+    return f"{path}.{key}: {_name(node)} needs it; set {path}.{key}={example}"
 
 
 def _nested(path: str, value: Any, lookup: Lookup) -> Iterator[str]:

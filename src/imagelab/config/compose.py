@@ -1,4 +1,4 @@
-"""From the words of the command line to a config, or to sentences that say what is wrong with them."""
+"""Compose a config from the overrides on the command line, or explain what is wrong with them."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +21,7 @@ ABSENT = object()
 
 @dataclass
 class Composed:
-    """The config of one job, its choices by group, the keys that no file has, the mistakes in the words."""
+    """The config of one job, its choices by group, keys that are in no file, and mistakes."""
 
     cfg: dict[str, Any] | None = None
     choices: dict[str, Any] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Composed:
 
 
 def compose(command: str, words: list[str]) -> Composed:
-    """Compose one job; a wrong word is named and left out, so that all mistakes show at once."""
+    """Compose one job; invalid overrides are reported and left out, so that all mistakes show at once."""
     result = Composed()
     for_hydra = []
     values = []
@@ -56,7 +56,7 @@ def compose(command: str, words: list[str]) -> Composed:
 
 
 def jobs(words: list[str]) -> list[list[str]]:
-    """The jobs to look at of a sweep: every value of a word at least once, not every combination.
+    """The jobs of a sweep to check: every value of each override at least once, not every combination.
 
     >>> jobs(["seed=1,2", "optimizer=sgd"])
     [['seed=1', 'optimizer=sgd'], ['seed=2', 'optimizer=sgd']]
@@ -70,18 +70,18 @@ def jobs(words: list[str]) -> list[list[str]]:
 
 
 def for_hydra(words: list[str], new_keys: set[str]) -> list[str]:
-    """The same words as Hydra wants them: `++` before a key that no file has."""
+    """The overrides in Hydra's form: `++` before a key that is in no file."""
     return [f"++{plainest(word)}" if key(word) in new_keys else plainest(word) for word in words]
 
 
 def plain(cfg: Any) -> dict[str, Any]:
-    """A config as plain dicts and lists, references resolved, without Hydra's own keys."""
+    """A config as plain dicts and lists, with interpolations resolved and without Hydra's own keys."""
     node: Any = OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
     return {str(name): value for name, value in node.items() if name != "hydra"}
 
 
 def key(word: str) -> str:
-    """What a word sets: its group or key.
+    """The group or key that an override sets.
 
     >>> key("+trainer.max_time=00:01:00:00")
     'trainer.max_time'
@@ -90,28 +90,28 @@ def key(word: str) -> str:
 
 
 def plainest(word: str) -> str:
-    """A word without its plus signs: whether a key is new is seen here, not said by the user."""
+    """An override without its plus signs: the user need not mark new keys."""
     return word if key(word).startswith("hydra") else word.lstrip("+")
 
 
 @lru_cache
 def _choose(folder: Path, command: str, choices: tuple[str, ...]) -> DictConfig:
-    """Compose the choices alone: most jobs of a sweep share them. Copy the result before changing it."""
+    """Compose only the choices, which most jobs of a sweep share. Copy the result before changing it."""
     with initialize_config_dir(str(folder), version_base="1.3"):
         return hydra_compose(command, overrides=list(choices), return_hydra_config=True)
 
 
 def _parse(word: str, command: str) -> tuple[Override | None, list[str]]:
     if "=" not in word and not word.startswith("~"):
-        return None, [f"{word}: the words of a command are group=choice or key=value; this one has no ="]
+        return None, [f"{word}: an override is group=choice or key=value; this one has no ="]
     try:
         override = parse_word(word)
     except HydraException:
         quoted = "=".join((key(word), f'"{word.partition("=")[2]}"'))
-        return None, [f"{word}: cannot be read; special characters need quotes in quotes: '{quoted}'"]
+        return None, [f"{word}: cannot be parsed; put special characters in double quotes: '{quoted}'"]
     if override.is_sweep_override():
         values = word.partition("=")[2]
-        return None, [f"{word}: several values are a sweep, say -m; as one list, say {key(word)}=[{values}]"]
+        return None, [f"{word}: several values are a sweep, add -m; for one list, set {key(word)}=[{values}]"]
     return override, _wrong_choices(override) if _is_choice(override, command) else []
 
 
@@ -127,12 +127,12 @@ def _wrong_choices(override: Override) -> list[str]:
     names = value if isinstance(value, list) else ["null" if value is None else value]
     found = menu.unknown(group, [str(name) for name in names])
     if "none" in names and len(names) > 1:
-        found.append(f"{group}: none stands alone, got {group}=[{','.join(map(str, names))}]")
+        found.append(f"{group}: none cannot be combined, got {group}=[{','.join(map(str, names))}]")
     return found
 
 
 def _set(cfg: DictConfig, override: Override, result: Composed) -> None:
-    """Set a key, also one that no file has: the check of the signatures decides whether it may be there."""
+    """Set a key, even one that is in no file: the check against signatures decides whether it is allowed."""
     name = override.key_or_group
     try:
         if OmegaConf.select(cfg, name, default=ABSENT) is ABSENT:
@@ -143,7 +143,7 @@ def _set(cfg: DictConfig, override: Override, result: Composed) -> None:
 
 
 def _options(word: str) -> list[str]:
-    """A word with several values as one word for each."""
+    """Split an override with several values into one per value."""
     try:
         override = parse_word(word)
     except HydraException:
@@ -159,7 +159,7 @@ def _options(word: str) -> list[str]:
 
 
 def _explain(error: Exception) -> str:
-    """What Hydra says, on one line, without its search path, with the nearest right word."""
+    """Hydra's message on one line, without its search path, with the nearest valid name."""
     lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
     stop = ("Available options", "Config search path", "full_key", "object_type")
     end = next((i for i, line in enumerate(lines) if line.startswith(stop)), len(lines))

@@ -1,6 +1,6 @@
-"""Read what a class says of itself in class attributes: from its source, so that nothing is imported.
+"""Read the facts that a class declares in class attributes, from its source, so that nothing is imported.
 
-A class says a fact once, as a literal: `line_search = True`. Its subclasses inherit it, or say otherwise.
+A class declares a fact as a literal: `line_search = True`. Subclasses inherit or override it.
 """
 
 import ast
@@ -17,7 +17,7 @@ ANOTHER_NAME = {"pytorch_lightning": "lightning"}
 
 
 class Facts(NamedTuple):
-    """What the rules need to know of a class besides its arguments; the defaults hold if it says nothing."""
+    """What the rules need to know about a class besides its arguments; a class overrides these defaults."""
 
     # Augmentations.
     mixes_labels: bool = False  # blends images and their labels (contracts.Mix)
@@ -25,17 +25,17 @@ class Facts(NamedTuple):
     # Tasks.
     labelled: bool = True  # learns from labels
     views: int = 1  # how often a batch shows each image, augmented differently each time
-    compares_batch: bool = False  # its loss compares the images of a batch: it is no mean over them
+    compares_batch: bool = False  # its loss compares the images of a batch, so it is not a mean over them
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level
-    # Evaluates the loss several times per step and compares it with that of earlier steps: wants all images
-    # in one batch, plain gradients, and one rate for all weights.
+    # Evaluates the loss several times per step and compares it with earlier steps: needs all images in one
+    # batch, unscaled and unclipped gradients, and one rate for all weights.
     line_search: bool = False
     adapts_to_norms: bool = False  # scales the rate of each weight by its norm
 
     # Schedules, finetune, sweeps.
-    has_cycles: bool = False  # falls to its end several times, and its `cycles` tells when
+    has_cycles: bool = False  # decays several times; `cycles` returns when each cycle ends
     from_scratch: bool = False  # trains without the weights that the model asks for
     holds_out_folds: bool = False  # sets data.fold of each of its runs
 
@@ -46,17 +46,17 @@ class Facts(NamedTuple):
     grows_batches: bool = False  # changes how many batches form a step (contracts.GrowsBatches)
     watches_layers: bool = False  # reads the weights or outputs of whole layers
     needs_labels: bool = False
-    needs_mean_loss: bool = False  # a loss that is a mean over images
-    needs_noise: bool = False  # batches of two images or more, but not of all
-    needs_cycles: bool = False  # a schedule that has cycles
+    needs_mean_loss: bool = False  # needs a loss that is a mean over images
+    needs_noise: bool = False  # needs batches of at least two images, but not of all images
+    needs_cycles: bool = False  # needs a schedule with cycles
     needs_images: bool = False  # passes images through the whole network: features cannot replace them
 
     # Anything.
-    refused: str = ""  # why it goes wrong in imagelab, and what to say instead
+    refused: str = ""  # why it does not work in imagelab, and what to set instead
 
 
 class Said(NamedTuple):
-    """What one class says by itself; `whole`: its source tells all of that, and what it is built on."""
+    """Facts that one class declares itself; `whole`: its source shows them all, and its bases."""
 
     path: str
     facts: Mapping[str, Any]
@@ -64,7 +64,7 @@ class Said(NamedTuple):
 
 
 def says(node: Node) -> Facts:
-    """What the class that a node names says: by its source, or by itself if its source is unclear.
+    """The facts of the class that a node names: from its source, or from the class if that is unclear.
 
     >>> says({"_target_": "torch.optim.LBFGS"}).line_search, says({"_target_": "torch.optim.SGD"}).line_search
     (True, False)
@@ -76,13 +76,13 @@ def says(node: Node) -> Facts:
 
 
 def unclear(node: Node) -> bool:
-    """Whether the class of a node may say more: its source does not tell, and nothing has imported it."""
+    """Whether the class of a node may declare more: its source is unclear and nothing has imported it."""
     target = str(node["_target_"])
     return not _read(target)[1] and _imported(target) is None
 
 
 def said_by(thing: object) -> Facts:
-    """What a class, or that of an instance, says."""
+    """The facts of a class, or of an instance's class."""
     return _of_class(thing if isinstance(thing, type) else type(thing))
 
 
@@ -100,16 +100,16 @@ def _by_itself(kind: type) -> Mapping[str, Any]:
 
 @cache
 def _read(target: str) -> tuple[Facts, bool]:
-    """What a class says, inherited or by itself, and whether all of it could be read."""
+    """The facts of a class, inherited or its own, and whether all of them could be read."""
     line = [*_line(target)]
-    # Bases first: a class that is the base of several others counts before the first of them, as in Python.
+    # Bases first: a base shared by several classes comes before the first of them, as in Python.
     by_path = {said.path: said.facts for said in reversed(line)}
     facts = {name: value for own in by_path.values() for name, value in own.items()}
     return Facts(**facts), all(said.whole for said in line)
 
 
 def _line(target: str) -> Iterator[Said]:
-    """A class and all that it is built on, depth first."""
+    """A class and all its bases, depth first."""
     if _top(target) in LIBRARIES:
         yield Said(target, _of_library(target), whole=True)
         return
@@ -127,7 +127,7 @@ def _line(target: str) -> Iterator[Said]:
 
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[str, tuple[Any] | None]]:
-    """The facts that a statement in the body of a class assigns; None: not as a literal."""
+    """The facts that a statement in a class body assigns; None: the value is not a literal."""
     pairs: list[tuple[ast.expr, ast.expr]] = []
     if isinstance(statement, ast.AnnAssign) and statement.value:
         pairs = [(statement.target, statement.value)]
@@ -169,6 +169,6 @@ def _of_library(path: str) -> Mapping[str, Any]:
     return KNOWN.get((_top(path), path.rpartition(".")[2]), {})
 
 
-# By package and class: a library offers a class in several of its modules.
+# Looked up by package and class, since a library may export a class from several modules.
 KNOWN = {(_top(path), path.rpartition(".")[2]): said for path, said in LIBRARY_FACTS.items()}
 LIBRARIES = {*sys.stdlib_module_names, *(package for package, _ in KNOWN)}

@@ -1,4 +1,4 @@
-"""What `--help` says of the answers that are named beside it: their comments, keys and values."""
+"""Write the help of the choices named beside `--help`: their comments, keys and values."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from imagelab.problem import Problem
 
 
 def text(command: str, words: list[str]) -> str:
-    """A card for each group=choice among the words; without one the menu of the command.
+    """A card for each group=choice among the words; without any, the menu of the command.
 
     Raises:
-        Problem: There is no such choice.
+        Problem: If there is no such choice.
     """
     groups = menu.questions(command)
     named = [(group, name) for word in words for group, name in _named(word) if group in groups]
@@ -23,7 +23,7 @@ def text(command: str, words: list[str]) -> str:
 
 
 def _named(word: str) -> list[tuple[str, str]]:
-    """The group and choice of a word, of several if it lists them.
+    """The group and choice that a word names, or several if it is a list.
 
     >>> _named("augment=[flip,crop]"), _named("trick=[]"), _named("--help")
     ([('augment', 'flip'), ('augment', 'crop')], [], [])
@@ -56,7 +56,7 @@ def _card(command: str, group: str, choice: str, several: bool) -> str:
 
 
 def _flat(node: dict[str, Any], above: str) -> list[tuple[str, Any]]:
-    """The values of a config file by their path in it."""
+    """The values of a config file by their dotted path."""
     found: list[tuple[str, Any]] = []
     for key, value in node.items():
         if isinstance(value, dict) and value:

@@ -1,4 +1,4 @@
-"""Everything that Hydra does not document, in one place: its grammar, its flags, one job of a sweep."""
+"""Wrap everything that Hydra does not document: its grammar, its flags and one job of a sweep."""
 
 from argparse import Namespace
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ __all__ = ["Glob", "IntervalSweep", "Override", "parse_flags", "parse_word", "ru
 
 
 def parse_flags() -> tuple[Namespace, list[str]]:
-    """Read the command line: Hydra's flags, with the words as `overrides`, and the flags unknown to it."""
+    """Parse the command line into Hydra's flags (with `overrides`) and the flags that it does not know."""
     return get_args_parser().parse_known_intermixed_args()
 
 
 def parse_word(word: str) -> Override:
-    """Read group=choice, key=value or a range of values.
+    """Parse group=choice, key=value or a range of values.
 
     Raises:
-        HydraException: The word breaks the grammar.
+        HydraException: If the word breaks the grammar.
     """
     return OverridesParser.create().parse_override(word)
 
@@ -34,11 +34,11 @@ def run_trial(
     """Run one job of a sweep in this process as Hydra's own launcher does; raises what the task raises.
 
     Args:
-        context: Hydra's.
-        task: Runs a config.
-        config: Of the sweep, with Hydra's own keys.
-        words: Of the trial.
-        number: Of the trial, which also names its folder.
+        context: Hydra's context.
+        task: Function that runs a config.
+        config: Config of the sweep, with Hydra's own keys.
+        words: Overrides of the trial.
+        number: Number of the trial; it also names its folder.
     """
     setup_globals()
     state: Any = context.config_loader.load_sweep_config(config, list(words))
@@ -51,4 +51,4 @@ def run_trial(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    _ = done.return_value  # raises what a task raised that is no training run
+    _ = done.return_value  # raises what the task raised, if it is not a training run

@@ -1,4 +1,4 @@
-"""The one place that builds what a `_target_` names."""
+"""Build what a `_target_` names; no other module does."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ REFUSALS = (ValueError, TypeError, AssertionError, RuntimeError, Misconfiguratio
 
 
 def make(node: Node, **facts: Any) -> Any:
-    """Build what a node names: its keys are the arguments, and the facts that the target asks for."""
+    """Build what a node names, from its keys and the facts that the target takes as arguments."""
     target = get_object(node["_target_"])
     asked = inspect.signature(target).parameters
     wanted = {name: fact for name, fact in facts.items() if name in asked and name not in node}
@@ -25,7 +25,7 @@ def make(node: Node, **facts: Any) -> Any:
 
 
 def make_optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:
-    """What makes an optimizer of parameter groups; tried now, since training would only begin with it."""
+    """Return a function that makes the optimizer; try it now, so that mistakes show before training."""
     optimizer = instantiate(node | {"_partial_": True}, _convert_="all")
     with _refusals(node):
         optimizer([dict(group) for group in groups])
@@ -34,10 +34,10 @@ def make_optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:
 
 @contextmanager
 def _refusals(node: Node) -> Iterator[None]:
-    """Tell what a class of the config has against its arguments in one sentence."""
+    """Turn an error that a class raises about its arguments into one sentence."""
     try:
         yield
     except REFUSALS as error:
         why = str(error.__cause__ or error).strip() or type(error).__name__
         name = str(node["_target_"]).rpartition(".")[2]
-        raise Problem(f"{name} refuses what the config says: {why.splitlines()[0]}") from error
+        raise Problem(f"{name} rejects its arguments: {why.splitlines()[0]}") from error

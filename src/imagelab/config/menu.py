@@ -1,4 +1,4 @@
-"""The menu of a command: its questions, their answers and keys, with the comments of the config files."""
+"""Write the menu of a command: its groups, choices and keys, with the comments of the config files."""
 
 import json
 import re
@@ -12,24 +12,24 @@ import yaml
 from imagelab.problem import nearest
 
 Lines = list[str]
-GLOBAL = ("experiment", "debug")  # their files hold whole recipes
+GLOBAL = ("experiment", "debug")  # files of these groups set keys of other groups
 ABSENT = object()
 
 
 @cache
 def folder() -> Path:
-    """Where the configs are: beside the code in an installed package, at the top of a checkout."""
+    """The configs' folder: beside the code in an installed package, at the top level of a checkout."""
     inside = Path(__file__).parents[1] / "configs"
     return inside if inside.is_dir() else Path(__file__).parents[3] / "configs"
 
 
 def choices(group: str) -> list[str]:
-    """The answers to a question, by name."""
+    """The names of a group's choices."""
     return sorted(path.stem for path in (folder() / group).glob("*.yaml"))
 
 
 def keys(group: str, choice: str) -> set[str]:
-    """The keys that a choice sets; one of a list stands under its own name."""
+    """The keys that a choice sets; in a list group they are nested under its name."""
     node = load(folder() / group / f"{choice}.yaml")
     if isinstance(node.get(choice), dict):
         node = node[choice]
@@ -37,7 +37,7 @@ def keys(group: str, choice: str) -> set[str]:
 
 
 def sets(key: str, chosen: Mapping[str, Any]) -> str | None:
-    """Which of the chosen files that may set keys of other groups (experiment, debug) sets this key."""
+    """The chosen file of `experiment` or `debug` that sets this key."""
     for group in GLOBAL:
         choice = chosen.get(group)
         node: Any = load(folder() / group / f"{choice}.yaml") if choice else {}
@@ -49,7 +49,7 @@ def sets(key: str, chosen: Mapping[str, Any]) -> str | None:
 
 
 def about(group: str, choice: str) -> Lines:
-    """The comment that a choice begins with."""
+    """The comment at the top of a choice's file."""
     lines = (folder() / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if not line.startswith("# @package")]
     end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
@@ -57,15 +57,15 @@ def about(group: str, choice: str) -> Lines:
 
 
 def unknown(group: str, names: list[str]) -> Lines:
-    """A sentence on each name that is no choice of the group."""
+    """One sentence for each name that is not a choice of the group."""
     known = choices(group)
-    there = f"; there are {', '.join(known)}"
-    return [f"{group}: there is no {n!r}{nearest(n, known) or there}" for n in names if n not in known]
+    listed = f"; choose from {', '.join(known)}"
+    return [f"{group}: there is no {n!r}{nearest(n, known) or listed}" for n in names if n not in known]
 
 
 @cache
 def questions(command: str) -> dict[str, Any]:
-    """The groups of a command in their order, each with its default: a name, a list of names, or None."""
+    """The groups of a command in order, each with its default: a name, a list of names, or None."""
     found: dict[str, Any] = {}
     for entry in load(folder() / f"{command}.yaml").get("defaults", []):
         if isinstance(entry, dict):
@@ -77,7 +77,7 @@ def questions(command: str) -> dict[str, Any]:
 
 @cache
 def root_keys(command: str) -> dict[str, Any]:
-    """The keys of a command: its own, then those of the command that its root config begins from."""
+    """The keys of a command: its own, then those of the command that its root config extends."""
     found = {key: value for file in _files(command) for key, value in load(file).items()}
     return {key: value for key, value in found.items() if key not in ("defaults", "hydra")}
 
@@ -98,7 +98,7 @@ def text(command: str) -> str:
 
 
 def _files(command: str) -> list[Path]:
-    """The root config of a command, then the one that it begins from, where it does."""
+    """The root config of a command, then the one that it extends, if any."""
     file = folder() / f"{command}.yaml"
     others = [name for name in load(file).get("defaults", []) if isinstance(name, str) and name != "_self_"]
     return [file, *(inner for name in others for inner in _files(name))]
@@ -135,7 +135,7 @@ def _keys(root: dict[str, Any], said: dict[str, str]) -> Lines:
 
 
 def _formula(said: Lines) -> Lines:
-    """The lines that say what a factor is: the one that begins so, and what is indented below it."""
+    """The lines with a schedule's formula: the line that starts with "factor", and its indented rest."""
     start = next((i for i, line in enumerate(said) if line.startswith("factor")), len(said))
     return [line for i, line in enumerate(said) if i == start or (i > start and line.startswith(" "))]
 
@@ -159,7 +159,7 @@ def _title(line: str) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """A value as one types it."""
+    """A value as typed on the command line."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

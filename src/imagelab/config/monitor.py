@@ -1,4 +1,4 @@
-"""Which metrics a run has, by its task, and which of them names its best epoch; needs no torch."""
+"""Tell which metrics a run has and which one selects its best epoch, without importing torch."""
 
 from imagelab.config.rules.tasks import without_labels
 from imagelab.config.schema import Node
@@ -10,30 +10,30 @@ TRAIN_LOSS = f"train/{LOSS}"
 
 
 def metrics_of(cfg: Node) -> tuple[Metric, ...]:
-    """The rows of the task's metrics, the most telling one first."""
+    """The rows of the task's metrics, the most informative one first."""
     return rows_of("" if without_labels(cfg) else "classes")
 
 
 def headline(cfg: Node) -> str:
-    """The name of the metric that a run is judged by unless the config names another one."""
+    """The metric that a run is judged by unless the config names another one."""
     return metrics_of(cfg)[0].name
 
 
 def monitored(cfg: Node) -> str:
-    """The metric that names the best epoch; `auto` stands for the most telling one of the task."""
+    """The metric that selects the best epoch; `auto` stands for the task's headline metric."""
     return f"val/{headline(cfg)}" if cfg["monitor"] == AUTO else str(cfg["monitor"])
 
 
 def lower_is_better_of(cfg: Node, metric: str) -> bool:
-    """Whether a smaller value of one of the task's metrics is the better one."""
+    """Whether lower values of one of the task's metrics are better."""
     return lower_is_better(metric, metrics_of(cfg))
 
 
 def known_metrics(cfg: Node, weights: str) -> tuple[str, ...]:
-    """The names of the metrics that can be watched.
+    """The names of the metrics that can be monitored.
 
     Args:
-        cfg: The config of the run.
-        weights: The set of weights that is validated.
+        cfg: Config of the run.
+        weights: Name of the set of weights that is validated.
     """
     return tuple(metric_of(f"val/{row.name}", weights) for row in metrics_of(cfg))

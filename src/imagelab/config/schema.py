@@ -6,15 +6,15 @@ from typing import Any, Literal
 Node = dict[str, Any]  # a part of a config: keys and values, as YAML holds them
 
 
-Choice = dict[str, Any]  # the keys of the chosen answer
+Choice = dict[str, Any]  # the keys of the choice made
 
 
-Choices = dict[str, Choice]  # several answers, by name, in order
+Choices = dict[str, Choice]  # several choices, by name, in order
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The root keys of configs/train.yaml: the values live there, their types here."""
+    """Types of the root keys of configs/train.yaml, which holds their values."""
 
     seed: int
     monitor: str
@@ -36,13 +36,13 @@ class Run:
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:
-        """The groups of a config whose choices the command builds: these are imported to be checked."""
+        """The groups whose choices the command builds; only these are imported for the check."""
         return set(cfg)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataKnobs:
-    """What every data set takes besides the arguments of its source."""
+    """Keys of every data set besides the arguments of its source."""
 
     batch_size: int | Literal["full"]
     workers: int | Literal["auto"]
@@ -60,7 +60,7 @@ class DataKnobs:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelKnobs:
-    """What every network takes besides its own arguments."""
+    """Keys of every model besides its own arguments."""
 
     weights: str | None
     stem: Literal["default", "small"]
@@ -87,7 +87,7 @@ class ModelKnobs:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerKnobs:
-    """What every optimizer takes besides its own arguments."""
+    """Keys of every optimizer besides its own arguments."""
 
     decay_norm_bias: bool
     lr_scaling: Literal["none", "linear", "sqrt"]
@@ -96,7 +96,7 @@ class OptimizerKnobs:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerKnobs:
-    """What every trainer takes besides Lightning's arguments."""
+    """Keys of every trainer besides Lightning's arguments."""
 
     compile: bool
 
@@ -105,7 +105,7 @@ KNOBS = {"data": DataKnobs, "model": ModelKnobs, "optimizer": OptimizerKnobs, "t
 
 
 def split(group: str, node: Node) -> tuple[Node, Node]:
-    """A group's own keys, and the ones that every choice of the group takes.
+    """Split the keys of a node into its own and those that all choices of the group share.
 
     >>> split("trainer", {"max_epochs": 3, "compile": False})
     ({'max_epochs': 3}, {'compile': False})

@@ -1,4 +1,4 @@
-"""What a class or function takes: read from its source in milliseconds, or exactly, by importing it."""
+"""Read the signature of a class or function: quickly from its source, or exactly by importing it."""
 
 import ast
 import collections.abc
@@ -14,21 +14,21 @@ from imagelab.problem import nearest
 
 
 class Opaque:
-    """Stands for a class of which no value can be written in YAML."""
+    """Stands for a class whose instances cannot be written in YAML."""
 
 
 WORDS: dict[str, Any] = {**vars(typing), **vars(collections.abc), "Path": Path, "Tensor": Opaque}
 
 
 class Argument(NamedTuple):
-    """A type, `Any` where it is unknown, and whether a value must be given."""
+    """The type of an argument, `Any` if unknown, and whether it is required."""
 
     hint: Any
     needed: bool
 
 
 class Signature(NamedTuple):
-    """The arguments by name; `open` where any other name is taken too."""
+    """The arguments by name; `open`: any other name is accepted too."""
 
     arguments: dict[str, Argument]
     open: bool
@@ -38,7 +38,7 @@ def from_import(target: str) -> Signature:
     """The signature of the class or function with this dotted path.
 
     Raises:
-        LookupError: There is none, in a sentence.
+        LookupError: If there is none; the message is a sentence.
     """
     thing = _imported(target)
     try:
@@ -56,9 +56,9 @@ def from_import(target: str) -> Signature:
 
 @cache
 def from_source(target: str) -> Signature | None:
-    """The same, without importing anything; None where the source alone does not tell.
+    """The same without importing anything; None if the source alone does not show it.
 
-    >>> from_source("imagelab.problem.Problem") is None  # inherits what it takes from a builtin
+    >>> from_source("imagelab.problem.Problem") is None  # inherits its arguments from a builtin
     True
     """
     found = definition(target)
@@ -82,11 +82,11 @@ def _imported(target: str) -> Any:
                 raise LookupError(f"{path} has no {part}{nearest(part, vars(thing))}")
             thing = getattr(thing, part)
         return thing
-    raise LookupError(f"there is no {target}; write the whole path, such as torch.optim.AdamW")
+    raise LookupError(f"there is no {target}; write the full dotted path, such as torch.optim.AdamW")
 
 
 def _of_definition(node: ast.ClassDef | ast.FunctionDef, module: str) -> Signature | None:
-    """A class has that of its `__init__`, of its fields, or of its first base whose source is there."""
+    """The signature of a function, or of a class: its `__init__`, fields, or first base with source."""
     if isinstance(node, ast.FunctionDef):
         return _read(node)
     for item in node.body:
@@ -123,5 +123,5 @@ def _read(function: ast.FunctionDef) -> Signature:
 def _hint(annotation: ast.expr | None) -> Any:
     try:
         return Any if annotation is None else eval(ast.unparse(annotation), dict(WORDS))
-    except Exception:  # a name that only its own module knows
+    except Exception:  # a name defined only in its own module
         return Any

@@ -8,18 +8,18 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
-DEPTH = 8  # files that `from x import name` is followed through
+DEPTH = 8  # most files through which `from x import name` is followed
 
 
 class Definition(NamedTuple):
-    """The source of a class or function, and the dotted path of the module that it is in."""
+    """The source of a class or function, and the dotted path of its module."""
 
     node: ast.ClassDef | ast.FunctionDef
     module: str
 
 
 def definition(target: str, depth: int = DEPTH) -> Definition | None:
-    """The source of what a dotted path names, following `from x import name`; None: it was not found.
+    """Find the source of what a dotted path names, following `from x import name`; None: not found.
 
     >>> definition("torch.optim.LBFGS").module
     'torch.optim.lbfgs'
@@ -40,7 +40,7 @@ def definition(target: str, depth: int = DEPTH) -> Definition | None:
 
 
 def bases(of: Definition) -> list[str | None]:
-    """The dotted path of each class that a class is built on; None: the source does not tell.
+    """The dotted path of each base of a class; None: the source does not show it.
 
     >>> bases(definition("imagelab.trick.early_stopping.EarlyStopping"))
     ['lightning.pytorch.callbacks.EarlyStopping']
@@ -50,7 +50,7 @@ def bases(of: Definition) -> list[str | None]:
 
 
 def _base(base: ast.expr, of: Definition) -> str | None:
-    """The path of what an expression such as `optim.LBFGS` or `Generic[T]` means in its module."""
+    """The dotted path that an expression such as `optim.LBFGS` or `Generic[T]` has in its module."""
     while isinstance(base, ast.Subscript):
         base = base.value
     head, dot, rest = ast.unparse(base).partition(".")
@@ -63,7 +63,7 @@ def _base(base: ast.expr, of: Definition) -> str | None:
 
 
 def _meanings(node: ast.stmt, name: str, module: str, path: Path) -> Iterator[str]:
-    """The dotted path that a statement of a module gives a name, if it does."""
+    """The dotted path that a statement of a module binds to a name, if it does."""
     if isinstance(node, ast.ClassDef) and node.name == name:
         yield f"{module}.{name}"
     if isinstance(node, ast.Import):
@@ -89,7 +89,7 @@ def _imports(node: ast.ImportFrom, name: str, module: str, path: Path) -> Iterat
 
 @cache
 def _statements(path: Path) -> list[ast.stmt]:
-    """The statements of a module, also those under its `if` and `try`."""
+    """The statements of a module, including those under `if` and `try`."""
     return list(_flat(ast.parse(path.read_text(encoding="utf-8")).body))
 
 
@@ -106,7 +106,7 @@ def _file(module: str) -> Path | None:
     spec = PathFinder.find_spec(top) if top else None
     if spec is None:
         return None
-    if not rest and spec.origin and spec.origin.endswith(".py"):  # a module that is no package, too
+    if not rest and spec.origin and spec.origin.endswith(".py"):  # also a module that is not a package
         return Path(spec.origin)
     for base in spec.submodule_search_locations or []:
         path = Path(base, *rest)

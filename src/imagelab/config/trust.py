@@ -1,7 +1,7 @@
 """Decide what a file may name: this project's choices and plain library classes; nothing else is built.
 
-A config that is typed may name anything. One that is read from a run folder, a checkpoint, an exported file
-or a sweep may come from a stranger, and whatever its `_target_` names would be called.
+A config typed by the user may name anything. One read from a run folder, a checkpoint, an exported file or a
+sweep may come from a stranger, and whatever its `_target_` names would be called.
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import Any
 from imagelab.config import menu
 from imagelab.problem import Problem
 
-VARIABLE = "IMAGELAB_TRUST"  # what else is trusted, for this process and those that it starts
+VARIABLE = "IMAGELAB_TRUST"  # what else is trusted, in this process and its children
 LIBRARIES = re.compile(
     r"torch\.nn\.[A-Z]\w*|torch\.optim\.[A-Z]\w*|timm\.optim\.[A-Z]\w*|timm\.create_model"
     r"|torchvision\.models\.[a-z]\w*|torchvision\.transforms\.v2\.[A-Z]\w*|albumentations\.[A-Z]\w*"
@@ -43,25 +43,25 @@ def refuse_untrusted(content: Any, where: object) -> None:
 
     Args:
         content: Plain data, nested in any way.
-        where: The file, as the message calls it.
+        where: Name of the file in the message.
 
     Raises:
-        Problem: It names something that could run code; the sentence says how to trust it on purpose.
+        Problem: If it names something that could run code; the message says how to trust it.
     """
     for target in targets(content):
         if not trusted(target):
             module = str(target).rpartition(".")[0] or target
             raise Problem(
-                f"{where} names {str(target)[:200]!r}, which is none of this project's choices and could run "
-                f"any code; if you know where the file comes from, add trust={module}"
+                f"{where} names {str(target)[:200]!r}, which is not one of this project's choices and could "
+                f"run any code; if you trust the source of the file, add trust={module}"
             )
 
 
 def refuse_untrusted_words(words: Iterable[Any], where: object) -> None:
-    """Refuse command-line words from a file if they could name what is not trusted, or change Hydra itself.
+    """Refuse overrides from a file if they name what is not trusted, or change Hydra itself.
 
     Raises:
-        Problem: One does; the sentence names it.
+        Problem: If one does; the message names it.
     """
     for word in map(str, words):
         key = word.lstrip("+~").partition("=")[0]
@@ -73,7 +73,7 @@ def refuse_untrusted_words(words: Iterable[Any], where: object) -> None:
 
 
 def targets(content: Any) -> Iterator[Any]:
-    """Every `_target_` at any depth, and keys that are as dangerous."""
+    """Yield every `_target_` at any depth, and keys that are equally dangerous."""
     if isinstance(content, dict):
         if "_target_" in content:
             yield content["_target_"]
@@ -87,7 +87,7 @@ def targets(content: Any) -> Iterator[Any]:
 
 
 def trusted(target: Any) -> bool:
-    """Whether a file may name this.
+    """Whether a file may name this target.
 
     >>> [trusted(name) for name in ("torch.nn.GELU", "torch.hub.load", "imagelab.runs.files.write_text")]
     [True, False, False]
@@ -100,23 +100,23 @@ def trusted(target: Any) -> bool:
 
 
 def trusted_names() -> list[str]:
-    """Modules, classes and files that the user has said to trust."""
+    """Modules, classes and files that the user trusts."""
     return [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
 
 
 def trust(names: Iterable[str]) -> None:
-    """Trust modules, classes or files from now on, here and in the processes that this one starts."""
+    """Trust modules, classes or files from now on, in this process and its children."""
     os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*trusted_names(), *names]))
 
 
 def trust_typed(cfg: Any) -> None:
-    """Trust what a typed config names: the run's own files may name it as long as this process runs."""
+    """Trust what a typed config names, so that the run's own files may name it in this process."""
     trust(str(target) for target in targets(cfg) if not trusted(target))
 
 
 @contextmanager
 def trusting(names: Iterable[str]) -> Iterator[None]:
-    """Trust modules, classes or files for a block."""
+    """Trust modules, classes or files within a `with` block."""
     before = os.environ.get(VARIABLE)
     trust(names)
     try:
@@ -128,7 +128,7 @@ def trusting(names: Iterable[str]) -> Iterator[None]:
 
 
 def take_words(words: list[str]) -> list[str]:
-    """Trust what `trust=MODULE` or `trust=[A,B]` names; the other words."""
+    """Trust what `trust=MODULE` or `trust=[A,B]` names, and return the other words."""
     said = [word for word in words if word.lstrip("+").startswith("trust=")]
     for word in said:
         trust(name.strip(" '\"") for name in word.partition("=")[2].strip("[] ").split(","))
@@ -142,7 +142,7 @@ def _above(target: str) -> Iterator[str]:
 
 @cache
 def _in_configs(folder: Path) -> frozenset[str]:
-    """What the config files of this checkout name: the shipped choices, and the user's own."""
+    """Targets in the config files of this checkout: the shipped choices and the user's own."""
     files = folder.rglob("*.yaml")
     found = (
         re.findall(r"^\s*_target_:\s*([\w.]+)", file.read_text(encoding="utf-8"), re.M) for file in files
@@ -151,7 +151,7 @@ def _in_configs(folder: Path) -> frozenset[str]:
 
 
 def _is_own(target: str) -> bool:
-    """Whether a class of a config group, or a function that makes a network, is defined in this package."""
+    """Whether this package defines the target, as a class of a config group or a function in `model/`."""
     package, *parts = target.split(".")
     if package != __name__.partition(".")[0] or len(parts) < 3 or parts[0] not in ROOMS:
         return False

@@ -1,4 +1,4 @@
-"""The questions of a run, what every answer takes besides its own keys, and the mistakes in the answers."""
+"""Find all mistakes in a composed config, first those that need no imports."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from imagelab.config.schema import KNOBS, Node, Run
 from imagelab.config.signatures import Signature, from_import, from_source
 from imagelab.problem import Problem
 
-MAY_CHANGE = ("data.root", "data.workers")  # in a run that goes on: they leave every number as it is
+MAY_CHANGE = ("data.root", "data.workers")  # when a run is resumed: they do not change its results
 
 
 def problems(cfg: DictConfig | Node, root: type = Run) -> list[str]:
-    """Every mistake of a composed config, a sentence each: what shows at once, else what takes imports.
+    """List every mistake of a config, one sentence each; imports are only tried if nothing else is wrong.
 
     Args:
-        cfg: As Hydra composed it, or plain dicts and lists.
-        root: A dataclass: the root keys and their types.
+        cfg: Config as Hydra composed it, or as plain dicts and lists.
+        root: Dataclass of the root keys and their types.
     """
     node = plain(cfg)
     return quick_problems(node, root) or thorough_problems(node, root)
 
 
 def quick_problems(node: Node, root: type = Run) -> list[str]:
-    """Mistakes that show without importing what the config names: most of them, in a fraction of a second."""
+    """Find mistakes without importing what the config names: most of them, in a fraction of a second."""
     found = arguments.mistakes(node, from_source, root=root, knobs=KNOBS)
     if not issubclass(root, Run):
         return found
@@ -36,7 +36,7 @@ def quick_problems(node: Node, root: type = Run) -> list[str]:
 
 
 def thorough_problems(node: Node, root: type = Run) -> list[str]:
-    """Mistakes that take imports: types with names of their own, targets that do not exist, devices."""
+    """Find mistakes that need imports: custom types, targets that do not exist, missing devices."""
     takes_run = issubclass(root, Run)
     built = root.builds(node) if takes_run else set(node)
     spared = {target for group in node.keys() - built for target in _targets(node[group])}
@@ -47,21 +47,21 @@ def thorough_problems(node: Node, root: type = Run) -> list[str]:
     found = arguments.mistakes(node, lookup, root=root, knobs=KNOBS)
     if found or not takes_run:
         return found
-    # Again, since classes that are imported now say themselves what their source left open.
+    # Again, since classes that are now imported declare facts that their source left open.
     found = combinations.problems(node)
     return found + (combinations.device_problems(node) if "trainer" in built else [])
 
 
 def changed(cfg: Node, changes: list[str]) -> Node:
-    """The config of a run that goes on, with the few `key=value` that may differ from its start.
+    """The config of a resumed run, with the few `key=value` that may differ from its start.
 
     Raises:
-        Problem: A change would make it another run.
+        Problem: If a change would make it a different run.
     """
     others = [word for word in changes if word.partition("=")[0].lstrip("+") not in MAY_CHANGE]
     if others:
         raise Problem(
-            f"resume goes on with the run's own config; leave out {' '.join(others)} "
+            f"resume uses the run's own config; leave out {' '.join(others)} "
             f"(only {' and '.join(MAY_CHANGE)} may change)."
         )
     new = plain(OmegaConf.merge(cfg, OmegaConf.from_dotlist([word.lstrip("+") for word in changes])))
@@ -72,7 +72,7 @@ def changed(cfg: Node, changes: list[str]) -> Node:
 
 
 def _targets(node: Any) -> list[str]:
-    """What a group's choice names at any depth."""
+    """The targets that a group's choice names at any depth."""
     if isinstance(node, list):
         return [target for item in node for target in _targets(item)]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Values as YAML writes them, against the types that Python code asks for; and those types in plain words."""
+"""Check YAML values against Python type hints, and describe those types in plain words."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value from YAML is one of a type: 1 is a number, a list is a tuple, true is no number.
+    """Whether a YAML value fits a type: 1 is a float, a list can be a tuple, true is not a number.
 
     >>> fits(1, float), fits(12.5, int), fits(True, int), fits([3, 4], tuple[int, int])
     (True, False, False, True)
@@ -32,12 +32,12 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def show(value: Any) -> str:
-    """A value as YAML and the command line write it."""
+    """A value as written in YAML and on the command line."""
     return repr(value) if isinstance(value, str) else json.dumps(value)
 
 
 def wanted(hint: Any) -> str:
-    """A type in words.
+    """Describe a type in words.
 
     >>> wanted(int | Literal["full"] | None)
     "a whole number, 'full' or null"
@@ -47,7 +47,7 @@ def wanted(hint: Any) -> str:
 
 
 def options(hint: Any) -> list[str]:
-    """The words that a type lists.
+    """The words that a Literal type lists.
 
     >>> options(int | Literal["full"])
     ['full']
@@ -61,7 +61,7 @@ def options(hint: Any) -> list[str]:
 
 @cache
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
-    """The judge of a type, None for one that pydantic cannot judge."""
+    """Pydantic's validator of a type, or None if there is none."""
     try:
         if isinstance(hint, type) and is_dataclass(hint):
             return TypeAdapter(hint)

@@ -58,7 +58,7 @@ def asked(cfg: Node) -> list[tuple[Path, str]]:
     names = _listed(cfg["members"] or cfg["checkpoint"])
     found = [pair for place in places for pair in _checkpoints(place, names, cfg["snapshots"])]
     if not found:
-        raise Problem("run: the list is empty; say run=FOLDER, or run=[A,B]")
+        raise Problem("run: the list is empty; set run=FOLDER, or run=[A,B]")
     return list(dict.fromkeys(found))
 
 

@@ -33,6 +33,6 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
         shown += calibration_sentence(content["calibration"])
     if cfg["predictions"]:
         if found.seen is None:
-            raise Problem("predictions: there are too many to keep; say predictions=false")
+            raise Problem("predictions: there are too many to keep; set predictions=false")
         table = prediction_table(found.data, split, found.task.predictions(found.seen[0]), found.task)
     return Outcome(content, table, shown)

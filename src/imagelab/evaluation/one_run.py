@@ -70,7 +70,7 @@ def checkpoint_of(folder: Path, name: str) -> Node:
     """
     file = folder / "checkpoints" / f"{name}.ckpt"
     if name == "best" and not file.exists() and file.with_name("last.ckpt").exists():
-        raise Problem(f"run={folder} has no best epoch yet: it ended in its first one; say checkpoint=last")
+        raise Problem(f"run={folder} has no best epoch yet: it ended in its first one; set checkpoint=last")
     return read(file)
 
 
@@ -91,7 +91,7 @@ def data_of(cfg: Node, card: Node, split: str) -> Any:
     if data.classes != card["classes"]:
         raise Problem(
             f"the images are of other classes ({', '.join(data.classes)}) than those the run has learnt "
-            f"({', '.join(card['classes'])}); say root=DIR if they have moved"
+            f"({', '.join(card['classes'])}); set root=DIR if they have moved"
         )
     if "labels" in card and label_marks(data)[split] != card["labels"].get(split):
         screen.say(f"The images of {split} or their labels have changed since the run began.")

@@ -34,7 +34,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     if size > LARGEST:
         raise Problem(
             f"format=onnx: the weights take {size / 2**30:.1f} GiB, more than the 2 GiB that an ONNX file "
-            "holds; say format=torch_export"
+            "holds; set format=torch_export"
         )
     graph, example = traceable(predictor, card)
     with tracing("onnx"):

@@ -33,7 +33,7 @@ def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Gro
     if not hidden:
         raise Problem(
             "optimizer: Muon is for the weights between the first and the last layer, and this network "
-            "has none there; say optimizer=adamw"
+            "has none there; set optimizer=adamw"
         )
     first = next(group for group in groups if group["name"] == "decay")
     taken = {id(parameter) for parameter in hidden}

@@ -24,7 +24,7 @@ class Grid(Search):
         endless = [key for key, found in typed.items() if isinstance(found, Interval)]
         if endless and not self.points:
             raise Problem(
-                f"{endless[0]}: a range has no list of values; say sweep=random or sweep=bayes, or name the "
+                f"{endless[0]}: a range has no list of values; set sweep=random or sweep=bayes, or name the "
                 "values: choice(a,b)"
             )
         return {} if typed else super().searched(typed, cfg)

@@ -35,7 +35,7 @@ class Refine(Random):
         if not 0 < best <= 1:
             raise Problem(f"sweep.best: wants a share above 0 and at most 1, got {best:g}")
         if coarse is None:
-            raise Problem("from: sweep=refine continues another sweep; say from=FOLDER, or from=last")
+            raise Problem("from: sweep=refine continues another sweep; set from=FOLDER, or from=last")
         self.coarse = Path(coarse)
         self.best = best
         self.epochs = epochs

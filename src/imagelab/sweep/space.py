@@ -135,7 +135,7 @@ def range_of(override: Override, where: str) -> Range | None:
         return None
     if getattr(value, "shuffle", False):
         raise Problem(
-            f"{where}: a sweep that can resume keeps its order; leave shuffle out, or say sweep=random"
+            f"{where}: a sweep that can resume keeps its order; leave shuffle out, or set sweep=random"
         )
     words = tuple(override.sweep_string_iterator())
     if not words:

@@ -35,7 +35,7 @@ class Classify(nn.Module):
         if len(classes) < 2:
             raise Problem(
                 f"data: at least 2 classes are needed to tell apart, found {len(classes)}: "
-                f"{', '.join(classes)}; say task=autoencoder or task=simclr to learn without labels"
+                f"{', '.join(classes)}; set task=autoencoder or task=simclr to learn without labels"
             )
         super().__init__()
         self.criterion = loss

@@ -54,7 +54,7 @@ def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:
         if len(classes) <= above:
             yield (
                 f"{path}monitor: {node['monitor']} is measured above {above} classes, these data have "
-                f"{len(classes)}; say {path}monitor=val/{headline(cfg)}"
+                f"{len(classes)}; set {path}monitor=val/{headline(cfg)}"
             )
 
 

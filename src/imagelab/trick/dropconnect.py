@@ -47,7 +47,7 @@ def linear_weights(net: nn.Module) -> set[str]:
     layers = [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
     if not layers:
         raise Problem(
-            f"trick.dropconnect.layers: {type(net).__name__} has no linear layer; say "
+            f"trick.dropconnect.layers: {type(net).__name__} has no linear layer; set "
             "trick.dropconnect.layers=all"
         )
     return {f"{name}.weight" if name else "weight" for name in layers}

@@ -35,7 +35,7 @@ class Snapshots(Callback):
         if not said_by(pl_module.schedule).has_cycles:
             raise Problem(
                 f"trick.snapshots: {type(pl_module.schedule).__name__} does not say when a cycle ends; "
-                "say schedule=cosine_restarts"
+                "set schedule=cosine_restarts"
             )
 
     def on_train_batch_end(

@@ -1,4 +1,4 @@
-"""Combinations that cannot work are named; those that can are let through."""
+"""Combinations that cannot work are refused in one sentence; valid ones are accepted."""
 
 import copy
 import functools
@@ -87,7 +87,7 @@ def lbfgs(**changes):
         with_(save_every=0, trainer__gradient_clip_val=None, trainer__limit_val_batches=0.5),
     ],
 )
-def test_what_can_work_is_let_through(cfg):
+def test_valid_combinations_are_accepted(cfg):
     assert combinations.problems(cfg) == []
 
 
@@ -147,11 +147,11 @@ def test_what_can_work_is_let_through(cfg):
         (with_(resume="logs/a"), "resume"),
     ],
 )
-def test_what_cannot_work_is_one_sentence_that_begins_with_the_key(cfg, key):
+def test_what_cannot_work_is_one_sentence_starting_with_the_key(cfg, key):
     assert [sentence.split(": ")[0] for sentence in combinations.problems(cfg)] == [key]
 
 
-def test_a_device_is_only_asked_for_where_it_is_named(monkeypatch):
+def test_devices_are_only_checked_if_requested_by_name(monkeypatch):
     import torch
 
     for backend, there in {torch.cuda: False, torch.backends.mps: True}.items():
@@ -164,7 +164,7 @@ def test_a_device_is_only_asked_for_where_it_is_named(monkeypatch):
     assert found == {"auto": 0, "cpu": 0, "gpu": 0, "cuda": 1, "mps": 0}
 
 
-def test_a_wrong_type_does_not_hide_a_value_that_cannot_be():
+def test_a_wrong_type_does_not_hide_an_invalid_value():
     cfg = plain(compose("train", ["seed=abc", "data.batch_size=0", "data.val_fraction=2"]).cfg)
     found = validate.problems(cfg or {})
     assert [sentence.partition(":")[0] for sentence in found] == [
@@ -174,7 +174,7 @@ def test_a_wrong_type_does_not_hide_a_value_that_cannot_be():
     ]
 
 
-def test_the_length_of_a_run_is_needed():
+def test_the_length_of_a_run_is_required():
     cfg = plain(compose("train", ["trainer.max_epochs=null"]).cfg)
     (sentence,) = validate.problems(cfg)
     assert sentence.startswith("trainer.max_epochs: a schedule needs the length")

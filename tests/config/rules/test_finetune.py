@@ -1,4 +1,4 @@
-"""What cannot be fine-tuned is said before the run, what has no effect when it begins."""
+"""What cannot be fine-tuned is refused before the run; ignored weights are reported at its start."""
 
 import logging
 
@@ -31,41 +31,41 @@ def problems(*words: str) -> list[str]:
         ["finetune=two_phase", *PRETRAINED, "optimizer=muon", "trainer.sync_batchnorm=true", "trick=[swa]"],
     ],
 )
-def test_a_trained_network_can_be_tuned_and_any_trained_from_scratch(words):
+def test_pretrained_networks_can_be_fine_tuned_and_all_trained_from_scratch(words):
     assert problems(*words) == []
 
 
 @pytest.mark.parametrize(
     ("words", "begins", "instead"),
     [
-        (["finetune=gradual"], "finetune: Gradual wants a trained network", "say model.weights=RUN,"),
+        (["finetune=gradual"], "finetune: Gradual needs a trained network", "set model.weights=RUN,"),
         (
             ["finetune=full", *TIMM],
-            "finetune: Full wants a",
-            "say model.pretrained=true or model.weights=RUN",
+            "finetune: Full needs a trained network",
+            "set model.pretrained=true or model.weights=RUN",
         ),
         (
             ["finetune=full", *PRETRAINED, "optimizer=lbfgs", "data.batch_size=full"],
             "finetune: LBFGS has one rate",
-            "say optimizer=adamw",
+            "set optimizer=adamw",
         ),
         (
             ["finetune=full", *PRETRAINED, "trainer.strategy=fsdp"],
-            "trainer.strategy: finetune moves stages",
-            "say trainer=ddp",
+            "trainer.strategy: finetune trains whole stages",
+            "set trainer=ddp",
         ),
         (["finetune=gradul"], "finetune: there is no 'gradul'", "did you mean 'gradual'"),
         (["finetune=gradual", *PRETRAINED, "finetune.norm=off"], "finetune.norm: wants", "got 'off'"),
-        (["finetune=full", *PRETRAINED, "finetune.decay=0.5"], "finetune.decay: left over", "finetune="),
+        (["finetune=full", *PRETRAINED, "finetune.decay=0.5"], "finetune.decay: Full has no", "finetune="),
     ],
 )
-def test_what_cannot_be_tuned_is_one_sentence(words, begins, instead):
+def test_what_cannot_be_fine_tuned_is_one_sentence(words, begins, instead):
     (sentence,) = problems(*words)
     assert sentence.startswith(begins)
     assert instead in sentence
 
 
-def test_from_scratch_the_weights_are_left_out_and_it_says_so(tmp_path, caplog):
+def test_scratch_ignores_the_weights_and_says_so(tmp_path, caplog):
     words = ["trainer=cpu", "data.limit=200"]
     asked = ["finetune=scratch", f"model.weights={tmp_path}"]  # where there are none
     plain = built(words, tmp_path / "plain").classifier.net.state_dict()

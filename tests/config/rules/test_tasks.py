@@ -1,4 +1,4 @@
-"""What learning without labels is refused with, in a sentence each."""
+"""What cannot be combined with learning without labels is refused, one sentence each."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def composed(*words: str) -> dict:
 
 
 @pytest.mark.parametrize("words", [["task=autoencoder"], ["task=autoencoder", "augment=[flip]"], SIMCLR])
-def test_what_works_is_let_through(words):
+def test_valid_combinations_are_accepted(words):
     assert (
         validate.problems(composed(*words, "model.dropout=0.2", "trick=[ema,l1]", "data.balance=true")) == []
     )
@@ -26,23 +26,23 @@ def test_what_works_is_let_through(words):
     ("words", "sentence"),
     [
         (["task=simclr"], "augment: task=simclr compares 2 augmented views of each image"),
-        ([*SIMCLR, "data.batch_size=1"], "data.batch_size: task=simclr tells the images of a batch"),
+        ([*SIMCLR, "data.batch_size=1"], "data.batch_size: task=simclr compares the images of a batch"),
         ([*SIMCLR, "monitor=val/accuracy"], "monitor: there is no metric 'val/accuracy'"),
         (
             [*SIMCLR, "loss.label_smoothing=0.1"],
-            "loss: task=simclr has a loss of its own; leave loss out",
+            "loss: task=simclr has its own loss; leave loss out",
         ),
         (
             ["task=autoencoder", "augment=[flip,mixup]"],
-            "augment: mixup blends images with their labels, and",
+            "augment: mixup blends images and their labels, and",
         ),
         (
             ["task=autoencoder", "augment=[mixup,cutmix]"],
-            "augment: mixup and cutmix blend images with their labels, and task=autoencoder learns",
+            "augment: mixup and cutmix blend images and their labels, and task=autoencoder learns",
         ),
         (
             ["task=autoencoder", "finetune=full", "model.weights=run"],
-            "finetune: task=autoencoder puts an end of its own to the network",
+            "finetune: task=autoencoder replaces the head",
         ),
         (
             ["task=autoencoder", "trick=[early_stopping]", "trick.early_stopping.monitor=val/accuracy"],
@@ -52,14 +52,14 @@ def test_what_works_is_let_through(words):
         (["task=autoencoder", "task.noise=much"], "task.noise: wants a number, got 'much'"),
     ],
 )
-def test_what_would_be_without_effect_or_cannot_be_is_refused(words, sentence):
+def test_what_has_no_effect_or_cannot_work_is_refused(words, sentence):
     made = compose("train", words)
     assert made.cfg is not None
     found = made.problems or validate.problems(plain(made.cfg))
     assert found[0].startswith(sentence)
 
 
-def test_the_best_epoch_is_named_by_what_the_task_measures():
+def test_the_best_epoch_is_selected_by_a_metric_of_the_task():
     assert monitored(composed()) == "val/accuracy"
     assert monitored(composed("task=autoencoder")) == monitored(composed(*SIMCLR)) == "val/loss"
     assert monitored(composed("monitor=val/f1_macro")) == "val/f1_macro"

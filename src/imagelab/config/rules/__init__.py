@@ -1,1 +1,1 @@
-"""Combinations and values that cannot work: one sentence each."""
+"""Find combinations and values that cannot work, one sentence each."""

@@ -1,4 +1,4 @@
-"""Refuse classes that go wrong here or misstate a fact; find the choices that state one."""
+"""Refuse classes that do not work here or declare a fact of the wrong type; find choices by their facts."""
 
 from collections.abc import Callable, Iterator
 from typing import get_type_hints
@@ -9,19 +9,19 @@ from imagelab.config.value_types import fits, show, wanted
 
 
 def target(node: Node) -> str:
-    """The last word of what a node builds."""
+    """The name of the class or function that a node builds."""
     return str(node["_target_"]).rpartition(".")[2]
 
 
 def stating(group: Node, fact: str) -> list[str]:
-    """The names of the choices of a list group whose class states a fact (`config/facts.py`)."""
+    """The names of the choices of a list group whose class declares a fact (`config/facts.py`)."""
     return [name for name, node in group.items() if getattr(says(node), fact)]
 
 
 def _nothing_is_refused(cfg: Node) -> Iterator[str]:
     for path, node in _choices(cfg):
         if why := says(node).refused:
-            yield f"{path}: not {node['_target_']}: {why}"
+            yield f"{path}: {node['_target_']} does not work here: {why}"
 
 
 def _facts_have_their_types(cfg: Node) -> Iterator[str]:
@@ -34,7 +34,7 @@ def _facts_have_their_types(cfg: Node) -> Iterator[str]:
 
 
 def _choices(cfg: Node) -> Iterator[tuple[str, Node]]:
-    """Every chosen class of a config, by its key."""
+    """Yield the nodes of all chosen classes, with their keys."""
     for group, node in cfg.items():
         below = node.items() if isinstance(node, dict) else ()
         for path, one in [(group, node), *((f"{group}.{name}", choice) for name, choice in below)]:

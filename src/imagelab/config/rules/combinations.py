@@ -1,4 +1,4 @@
-"""Combinations that cannot work: a rule is a function from the config to sentences."""
+"""Find combinations that cannot work: a rule is a function from the config to sentences."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,27 +17,27 @@ from imagelab.problem import nearest
 Rule = Callable[[Node], Iterator[str]]
 
 FILLED_IN = {
-    "callbacks": "say trick=[...]",
-    "logger": "say logger=[...]",
-    "default_root_dir": "say hydra.run.dir=DIR",
+    "callbacks": "set trick=[...]",
+    "logger": "set logger=[...]",
+    "default_root_dir": "set hydra.run.dir=DIR",
     "enable_progress_bar": "imagelab has its own",
-    "use_distributed_sampler": "the loaders deal the samples to the ranks themselves",
+    "use_distributed_sampler": "the loaders distribute the samples over the ranks",
     "enable_checkpointing": "every run keeps its best and last checkpoint",
-    "plugins": "the checkpoints are written by one",
-    "barebones": "a run without metrics and checkpoints has nothing to show",
-    "fast_dev_run": "say debug=quick",
-    "overfit_batches": "say data.limit=N",
-    "check_val_every_n_epoch": "each epoch is validated, to know the best one",
-    "max_steps": "say trainer.max_epochs=N",
+    "plugins": "imagelab uses one to write checkpoints",
+    "barebones": "a run needs metrics and checkpoints",
+    "fast_dev_run": "set debug=quick",
+    "overfit_batches": "set data.limit=N",
+    "check_val_every_n_epoch": "every epoch is validated, to find the best one",
+    "max_steps": "set trainer.max_epochs=N",
 }
 
 
 def problems(cfg: Node, *, sound: bool = True) -> list[str]:
-    """What cannot work together, a sentence each.
+    """List what cannot work together, one sentence each.
 
     Args:
-        cfg: The composed config.
-        sound: Whether it has passed the check of its signatures; where not, a rule may stumble over it.
+        cfg: Composed config.
+        sound: Whether it has passed the check of its signatures; if not, rules that raise are skipped.
     """
     found = []
     for rule in [*CLASS_RULES, *RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
@@ -47,12 +47,12 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
 
 
 def device_problems(cfg: Node) -> list[str]:
-    """What this machine has not got; imports torch only where a device is asked for by name."""
+    """List devices that this machine lacks; imports torch only if a device is requested by name."""
     return list(_device_is_there(cfg))
 
 
 def watchers(cfg: Node) -> dict[str, Node]:
-    """The nodes that may name a metric to watch, by what stands before their keys."""
+    """The nodes that may have a `monitor`, by the prefix of their keys."""
     tricks = {f"trick.{name}.": node for name, node in cfg["trick"].items()}
     return {"": cfg, "schedule.": cfg["schedule"]} | tricks
 
@@ -62,18 +62,18 @@ def _metrics_exist(cfg: Node) -> Iterator[str]:
         metric = node.get("monitor")
         known = _watchable(cfg) + (_averaged_metrics(cfg) if path else (AUTO,))
         if metric is not None and metric not in known:
-            hint = nearest(metric, known) or f"; there are {', '.join(known)}"
+            hint = nearest(metric, known) or f"; choose from {', '.join(known)}"
             yield f"{path}monitor: there is no metric {metric!r}{hint}"
 
 
 def _averages_are_alone(cfg: Node) -> Iterator[str]:
     names = stating(cfg["trick"], "averages_weights")
     if len(names) > 1:
-        yield f"trick: {' and '.join(names)} both average the weights, and do not add up; say one of them"
+        yield f"trick: {' and '.join(names)} both average the weights; choose one of them"
     if names and cfg["monitor"] == "train/loss":
         yield (
-            f"monitor: train/loss is known of the raw weights only, and {names[0]} averages them; "
-            f"say monitor=val/loss or val/{headline(cfg)}, which is looked at for both"
+            f"monitor: train/loss exists only for the raw weights, and {names[0]} averages them; "
+            f"set monitor=val/loss or val/{headline(cfg)}, which are measured for both"
         )
 
 
@@ -82,7 +82,7 @@ def _mixing_needs_two(cfg: Node) -> Iterator[str]:
     if mixing and cfg["data"]["batch_size"] == 1:
         names = f"{' and '.join(mixing)} blend{'s' * (len(mixing) == 1)}"
         yield (
-            f"data.batch_size: {names} the images of a batch, got batches of 1; say data.batch_size=2 or more"
+            f"data.batch_size: {names} the images of a batch, got batches of 1; set data.batch_size=2 or more"
         )
 
 
@@ -100,11 +100,11 @@ def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
 def _weights_have_one_origin(cfg: Node) -> Iterator[str]:
     model = cfg["model"]
     if model["weights"] is not None and model.get("pretrained"):
-        yield "model.weights: they would replace those of model.pretrained=true; leave one of the two out"
+        yield "model.weights: would replace the weights of model.pretrained=true; leave one of the two out"
     origin = "model.weights" if model["weights"] is not None else "model.pretrained=true"
     if model["init"] != "default" and (model["weights"] is not None or model.get("pretrained")):
         yield (
-            f"model.init: {origin} brings trained weights and {model['init']} draws new ones; "
+            f"model.init: {origin} loads trained weights and {model['init']} draws new ones; "
             "leave one of the two out"
         )
 
@@ -113,8 +113,8 @@ def _norm_keeps_what_was_learnt(cfg: Node) -> Iterator[str]:
     model = cfg["model"]
     if model.get("pretrained") and model["norm"] in ("group", "none"):
         yield (
-            f"model.norm: model.pretrained=true was trained with other norms and would be lost with "
-            f"{model['norm']}; say model.norm=frozen, or model.pretrained=false"
+            f"model.norm: model.pretrained=true was trained with other normalisation layers, got "
+            f"{model['norm']}; set model.norm=frozen, or model.pretrained=false"
         )
 
 
@@ -122,7 +122,7 @@ def _stem_is_trained(cfg: Node) -> Iterator[str]:
     model = cfg["model"]
     if model.get("stem") == "small" and model.get("pretrained"):
         yield (
-            "model.stem: model.pretrained=true brings a first layer for photos that small would replace; "
+            "model.stem: small would replace the pretrained first layer of model.pretrained=true; "
             "leave one of the two out"
         )
 
@@ -131,14 +131,14 @@ def _there_is_a_norm_to_sync(cfg: Node) -> Iterator[str]:
     norm = cfg["model"]["norm"]
     if cfg["trainer"].get("sync_batchnorm") and norm in ("group", "frozen", "none"):
         yield (
-            f"trainer.sync_batchnorm: with model.norm={norm} there are no batch statistics to share; "
+            f"trainer.sync_batchnorm: model.norm={norm} has no batch statistics to synchronise; "
             "leave one of the two out"
         )
 
 
 def _resume_is_for_the_command_line(cfg: Node) -> Iterator[str]:
     if cfg["resume"] is not None:
-        yield f"resume: only a word of the command line, alone: imagelab train resume={cfg['resume']}"
+        yield f"resume: must be the only override: imagelab train resume={cfg['resume']}"
 
 
 def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
@@ -150,39 +150,42 @@ def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
     precision = str(trainer.get("precision"))
     if batches > 1:
         yield (
-            f"trainer.accumulate_grad_batches: {name} asks for the loss of one batch several times a step, "
-            f"which accumulation mixes up; got {batches}, say data.batch_size=full instead"
+            f"trainer.accumulate_grad_batches: {name} evaluates the loss of one batch several times per "
+            f"step, which does not work with accumulation; got {batches}, set data.batch_size=full instead"
         )
     if cfg["data"]["batch_size"] != "full":
         yield (
-            f"data.batch_size: {name} compares losses and gradients from step to step, which has to be those "
-            f"of the same images; got {cfg['data']['batch_size']}, say data.batch_size=full"
+            f"data.batch_size: {name} compares losses and gradients across steps, so each step needs the "
+            f"same images; got {cfg['data']['batch_size']}, set data.batch_size=full"
         )
     if precision.startswith("16"):
-        yield f"trainer.precision: {name} scales no loss, got {precision}: say trainer.precision=32-true"
+        yield (
+            f"trainer.precision: {name} does not support loss scaling, got {precision}; "
+            "set trainer.precision=32-true"
+        )
     if trainer.get("gradient_clip_val") is not None:
         yield (
-            f"trainer.gradient_clip_val: {name} takes curvature from the gradients, and clipped ones are not "
-            "those of its loss; leave it out"
+            f"trainer.gradient_clip_val: {name} estimates curvature from the gradients, so they must not be "
+            "clipped; leave it out"
         )
     if cfg["model"].get("channels_last"):
-        yield f"model.channels_last: {name} takes weights in rows only; say model.channels_last=false"
+        yield f"model.channels_last: {name} needs contiguous weights; set model.channels_last=false"
     if "fsdp" in str(trainer.get("strategy")):
-        yield f"trainer.strategy: {name} wants all weights on each device; say trainer=ddp"
+        yield f"trainer.strategy: {name} needs all weights on each device; set trainer=ddp"
 
 
 def _adaptation_leaves_norms_and_biases_out(cfg: Node) -> Iterator[str]:
     if says(cfg["optimizer"]).adapts_to_norms and cfg["optimizer"].get("decay_norm_bias"):
         yield (
-            f"optimizer.decay_norm_bias: {target(cfg['optimizer'])} adapts what decays to the norm of its "
-            "weights, which holds norms and biases back; say optimizer.decay_norm_bias=false"
+            f"optimizer.decay_norm_bias: {target(cfg['optimizer'])} scales the step of decayed weights by "
+            "their norm, which slows norms and biases down; set optimizer.decay_norm_bias=false"
         )
 
 
 def _trainer_is_filled_in(cfg: Node) -> Iterator[str]:
     for key, instead in FILLED_IN.items():
         if key in cfg["trainer"]:
-            yield f"trainer.{key}: not for a config to say; {instead}"
+            yield f"trainer.{key}: cannot be set in a config; {instead}"
 
 
 def _device_is_there(cfg: Node) -> Iterator[str]:
@@ -194,11 +197,11 @@ def _device_is_there(cfg: Node) -> Iterator[str]:
     cuda = torch.cuda.is_available()
     mps = torch.backends.mps.is_available()
     if not {"gpu": cuda or mps, "cuda": cuda, "mps": mps}[device]:
-        yield f"trainer.accelerator: wants {device}, torch sees none here; say trainer=auto or trainer=cpu"
+        yield f"trainer.accelerator: torch finds no {device} here; set trainer=auto or trainer=cpu"
 
 
 def _averaged_metrics(cfg: Node) -> tuple[str, ...]:
-    """Metrics of averages that are there from the first epoch on; that of SWA, for example, begins late."""
+    """Metrics of weight averages that exist from the first epoch on (those of SWA start later)."""
     said = [says(cfg["trick"][name]) for name in stating(cfg["trick"], "averages_from_start")]
     return tuple(metric for one in said for metric in known_metrics(cfg, one.averages_weights))
 

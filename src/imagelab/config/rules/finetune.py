@@ -1,4 +1,4 @@
-"""What cannot be fine-tuned: a rule is a function from the config to sentences."""
+"""Find what cannot be fine-tuned: a rule is a function from the config to sentences."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,16 +6,16 @@ from imagelab.config.facts import says
 from imagelab.config.rules.classes import target
 from imagelab.config.schema import Node
 
-OWN = "imagelab."  # of these networks it is known where their weights come from
+OWN = "imagelab."  # for these networks we know whether their weights are pretrained
 
 
 def tuning(cfg: Node) -> bool:
-    """Whether stages of a trained network move as a strategy says."""
+    """Whether a strategy fine-tunes a trained network stage by stage."""
     return bool(cfg["finetune"]) and not from_scratch(cfg)
 
 
 def from_scratch(cfg: Node) -> bool:
-    """Whether finetune leaves out the weights that the model asks for."""
+    """Whether finetune ignores the pretrained weights that the model asks for."""
     return bool(cfg["finetune"]) and says(cfg["finetune"]).from_scratch
 
 
@@ -25,23 +25,23 @@ def _there_is_something_to_tune(cfg: Node) -> Iterator[str]:
         name = target(cfg["finetune"])
         more = "model.pretrained=true or " if "pretrained" in model else ""
         yield (
-            f"finetune: {name} wants a trained network to start from, and this one begins with random "
-            f"weights; say {more}model.weights=RUN, or leave finetune out"
+            f"finetune: {name} needs a trained network, and this one starts from random weights; "
+            f"set {more}model.weights=RUN, or leave finetune out"
         )
 
 
 def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
     if tuning(cfg) and says(cfg["optimizer"]).line_search:
         yield (
-            f"finetune: {target(cfg['optimizer'])} has one rate for all weights, and a memory of gradients "
-            "that does not outlive a change of what moves; say optimizer=adamw or nesterov"
+            f"finetune: {target(cfg['optimizer'])} has one rate for all weights, and its history of "
+            "gradients is invalid once another stage is unfrozen; set optimizer=adamw or nesterov"
         )
 
 
 def _weights_are_whole(cfg: Node) -> Iterator[str]:
     strategy = str(cfg["trainer"].get("strategy"))
     if tuning(cfg) and ("fsdp" in strategy or "deepspeed" in strategy):
-        yield f"trainer.strategy: finetune moves stages, which {strategy} has cut up; say trainer=ddp"
+        yield f"trainer.strategy: finetune trains whole stages, which {strategy} shards; set trainer=ddp"
 
 
 def _starts_trained(model: Node) -> bool:

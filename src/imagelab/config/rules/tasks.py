@@ -1,4 +1,4 @@
-"""What learning without labels cannot go with, and what it is judged by."""
+"""Find what cannot be combined with learning without labels."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ OWN = "imagelab."
 
 
 def task_name(cfg: Node) -> str:
-    """The choice of a config: its module if it is one of ours, else its class.
+    """The name of a config's task: its module if it is one of ours, else its class.
 
     >>> task_name({"task": {"_target_": "imagelab.task.simclr.SimCLR"}})
     'simclr'
@@ -30,8 +30,8 @@ def _labels_are_not_mixed(cfg: Node) -> Iterator[str]:
     names = stating(cfg["augment"], "mixes_labels")
     if names and without_labels(cfg):
         yield (
-            f"augment: {' and '.join(names)} blend{'s' * (len(names) == 1)} images with their labels, and "
-            f"task={task_name(cfg)} learns without any; leave {'it' if len(names) == 1 else 'them'} out"
+            f"augment: {' and '.join(names)} blend{'s' * (len(names) == 1)} images and their labels, and "
+            f"task={task_name(cfg)} learns without labels; leave {'it' if len(names) == 1 else 'them'} out"
         )
 
 
@@ -40,13 +40,13 @@ def _views_differ(cfg: Node) -> Iterator[str]:
     if said.views > 1 and not cfg["augment"]:
         yield (
             f"augment: task={task_name(cfg)} compares {said.views} augmented views of each image, and "
-            "without any augmentation they are the same; say augment=[crop,flip,color_jitter], or what else "
-            "shall not matter"
+            "without augmentation they are identical; set augment=[crop,flip,color_jitter], or whatever the "
+            "features should ignore"
         )
     if said.compares_batch and cfg["data"]["batch_size"] == 1:
         yield (
-            f"data.batch_size: task={task_name(cfg)} tells the images of a batch from each other, got "
-            "batches of 1; say 256 or more"
+            f"data.batch_size: task={task_name(cfg)} compares the images of a batch, got batches of 1; "
+            "use 256 or more"
         )
 
 
@@ -55,20 +55,20 @@ def _loss_is_used(cfg: Node) -> Iterator[str]:
     task = from_source(cfg["task"]["_target_"])
     own_loss = task is not None and not task.open and "loss" not in task.arguments
     if own_loss and cfg["loss"] != menu.load(menu.folder() / "loss" / f"{choice}.yaml"):
-        yield f"loss: task={task_name(cfg)} has a loss of its own; leave loss out"
+        yield f"loss: task={task_name(cfg)} has its own loss; leave loss out"
 
 
 def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
     if without_labels(cfg) and cfg["finetune"] is not None:
         yield (
-            f"finetune: task={task_name(cfg)} puts an end of its own to the network, and trains all of it; "
+            f"finetune: task={task_name(cfg)} replaces the head and trains the whole network; "
             "leave one of the two out"
         )
 
 
 def _tricks_find_labels(cfg: Node) -> Iterator[str]:
     for name in stating(cfg["trick"], "needs_labels") if without_labels(cfg) else ():
-        yield f"trick.{name}: needs labels, and task={task_name(cfg)} learns without any; leave it out"
+        yield f"trick.{name}: needs labels, and task={task_name(cfg)} learns without labels; leave it out"
 
 
 TASK_RULES: list[Callable[[Node], Iterator[str]]] = [

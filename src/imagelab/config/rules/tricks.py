@@ -1,4 +1,4 @@
-"""Tricks that cannot go together, or not with the rest: a rule is a function from the config to sentences."""
+"""Find tricks that conflict with other choices: a rule is a function from the config to sentences."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,20 +10,20 @@ from imagelab.config.schema import Node
 def _one_thing_clips(cfg: Node) -> Iterator[str]:
     value = cfg["trainer"].get("gradient_clip_val")
     for name in stating(cfg["trick"], "clips_gradients") if value is not None else ():
-        yield f"trick.{name}: trainer.gradient_clip_val={value} clips too; leave one of the two out"
+        yield f"trick.{name}: trainer.gradient_clip_val={value} also clips; leave one of the two out"
 
 
 def _clipping_sees_plain_gradients(cfg: Node) -> Iterator[str]:
     names = stating(cfg["trick"], "clips_gradients")
     if names and says(cfg["optimizer"]).line_search:
         optimizer = target(cfg["optimizer"])
-        yield f"trick.{names[0]}: the line search of {optimizer} needs whole gradients; leave it out"
+        yield f"trick.{names[0]}: the line search of {optimizer} needs unclipped gradients; leave it out"
     clips = names or cfg["trainer"].get("gradient_clip_val") is not None
     half = str(cfg["trainer"].get("precision")) in ("16", "16-mixed")
     if clips and half and cfg["optimizer"].get("fused"):
         yield (
-            "optimizer.fused: under trainer.precision=16-mixed the gradients are scaled up until within the "
-            "fused step: nothing can clip them; say trainer.precision=bf16-mixed, or optimizer.fused=false"
+            "optimizer.fused: with trainer.precision=16-mixed the fused step itself unscales the gradients, "
+            "so they cannot be clipped; set trainer.precision=bf16-mixed, or optimizer.fused=false"
         )
 
 
@@ -31,18 +31,18 @@ def _growing_batches_can_grow(cfg: Node) -> Iterator[str]:
     for name in stating(cfg["trick"], "grows_batches"):
         if says(cfg["optimizer"]).line_search:
             yield (
-                f"trick.{name}: {target(cfg['optimizer'])} asks for the loss of one batch several times a "
-                "step, which growing batches by accumulation mixes up; leave it out"
+                f"trick.{name}: {target(cfg['optimizer'])} evaluates the loss of one batch several times per "
+                "step, which does not work with accumulation; leave it out"
             )
         elif cfg["data"]["batch_size"] == "full":
-            yield f"trick.{name}: data.batch_size=full is all images a step and cannot grow; say a number"
+            yield f"trick.{name}: data.batch_size=full has all images and cannot grow; set a number"
 
 
 def _groups_are_made_here(cfg: Node) -> Iterator[str]:
     if cfg["optimizer"].get("layer_decay") is not None:
         yield (
-            "optimizer.layer_decay: timm would leave it without effect, since the optimizer is given its "
-            "parameter groups, each with its rate; leave it out"
+            "optimizer.layer_decay: has no effect, because the parameter groups and their rates are already "
+            "set; leave it out"
         )
 
 
@@ -50,15 +50,15 @@ def _watchers_see_whole_layers(cfg: Node) -> Iterator[str]:
     strategy = str(cfg["trainer"].get("strategy"))
     if "fsdp" in strategy or "deepspeed" in strategy:
         for name in stating(cfg["trick"], "watches_layers"):
-            yield f"trick.{name}: looks at whole layers, which {strategy} has cut up; say trainer=ddp"
+            yield f"trick.{name}: reads whole layers, which {strategy} shards; set trainer=ddp"
 
 
 def _a_loss_is_a_mean(cfg: Node) -> Iterator[str]:
     names = stating(cfg["trick"], "needs_mean_loss")
     for name in names if says(cfg["task"]).compares_batch else ():
         yield (
-            f"trick.{name}: is of a loss that is a mean over images, and {target(cfg['task'])} compares each "
-            "with the others of its batch; leave it out"
+            f"trick.{name}: needs a loss that is a mean over images, and {target(cfg['task'])} compares each "
+            "image with the rest of its batch; leave it out"
         )
 
 
@@ -66,10 +66,10 @@ def _batches_have_noise(cfg: Node) -> Iterator[str]:
     optimizer = cfg["optimizer"]
     for name in stating(cfg["trick"], "needs_noise"):
         if says(optimizer).line_search:
-            why = "takes all images a step, without any noise to measure"
+            why = "uses all images in each step, so there is no noise to measure"
             yield f"trick.{name}: {target(optimizer)} {why}; leave it out"
         if cfg["data"]["batch_size"] == 1:
-            yield f"trick.{name}: compares halves of a batch, got batches of 1; say data.batch_size=2 or more"
+            yield f"trick.{name}: compares halves of a batch, got batches of 1; set data.batch_size=2 or more"
 
 
 def _schedule_has_cycles(cfg: Node) -> Iterator[str]:
@@ -78,8 +78,8 @@ def _schedule_has_cycles(cfg: Node) -> Iterator[str]:
         return
     for name in stating(cfg["trick"], "needs_cycles"):
         yield (
-            f"trick.{name}: needs a schedule that says when its cycles end, and {target(schedule)} has none; "
-            "say schedule=cosine_restarts"
+            f"trick.{name}: needs a schedule with cycles, and {target(schedule)} has none; "
+            "set schedule=cosine_restarts"
         )
 
 

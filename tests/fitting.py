@@ -17,6 +17,8 @@ SHORT = [
     "data.batch_size=64",
     "trainer.log_every_n_steps=1",
 ]
+# What Folder takes besides its root.
+FOLDER: Any = {"manifest": None, "on_bad_image": "error", "labelled": True, "max_pixels": 50_000_000}
 # What ImageData takes besides a source and augmentations.
 IMAGE_DATA: dict[str, Any] = {
     "seed": 0,

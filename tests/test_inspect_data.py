@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.browser import load
+from tests.fitting import FOLDER
 from tests.in_process import imagelab
 from tests.inspection.bad_files import encoded, scene
 
@@ -121,7 +122,7 @@ def test_the_split_is_that_of_training_where_the_folder_has_none(photos, tmp_pat
     from imagelab.data.splits import carve
     from tests.inspection.looked_at import collection
 
-    source = Folder(root=str(photos / "train"), manifest=None, on_bad_image="error", labelled=True)
+    source = Folder(root=str(photos / "train"), **FOLDER)
     parts = carve(source.splits, val_fraction=0.1, test_fraction=0.2)
     seen = collection(photos / "train", {})
     for split, images in parts.items():

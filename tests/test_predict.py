@@ -1,7 +1,9 @@
 """`imagelab predict` writes a line for each file, whatever the files are like."""
 
 import csv
+import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 from imagelab.build import build_data
 from imagelab.runs import files
+from imagelab.runs.csv_cells import read_rows
 from tests import in_process
 from tests.test_evaluate import PHOTOS, write_photos
 
@@ -100,6 +103,34 @@ def test_names_of_files_may_be_anything(digits, mixed, tmp_path):
         shutil.copy(mixed / "grey.png", mixed / name)
     lines = {Path(line["file"]).name: line for line in predicted(digits, "mixed", tmp_path)}
     assert all(lines[name]["class"] == lines["grey.png"]["class"] for name in odd)
+
+
+def test_names_that_look_like_formulas_are_guarded_and_read_back(digits, mixed, tmp_path, monkeypatch):
+    names = ["=1+1.png", "+1.png", "-1.png", "@SUM(A1).png", "\t1.png", "'=1.png"]
+    for name in names:
+        shutil.copy(mixed / "grey.png", tmp_path / name)
+    said = in_process.imagelab("predict", f"run={digits}", "source=*.png", "output=out.csv", folder=tmp_path)
+    assert said.status == 0, said
+    text = (tmp_path / "out.csv").read_text()
+    assert all(line[0] in "f'" for line in text.splitlines())
+    assert {row["file"] for row in read_rows(io.StringIO(text, newline=""))} == set(names)
+
+
+def test_what_is_no_file_is_unreadable_and_a_ring_of_links_ends(digits, mixed, tmp_path):
+    odd = tmp_path / "odd"
+    for name in ("a", "b", "c"):
+        (odd / name).mkdir(parents=True)
+        for other in ("a", "b", "c"):
+            (odd / name / other).symlink_to(odd / other)
+    shutil.copy(mixed / "grey.png", odd / "a" / "grey.png")
+    os.mkfifo(odd / "pipe.png")
+    (odd / "self.png").symlink_to("self.png")
+    reasons = {"pipe.png": "a named pipe, not a file", "self.png": "Too many levels of symbolic links"}
+    for source in ("odd", "odd/**/*.png", "odd/**"):
+        lines = {line["file"]: line["error"] for line in predicted(digits, source, tmp_path)}
+        assert lines == {"odd/a/grey.png": ""} | {f"odd/{name}": why for name, why in reasons.items()}
+    assert [line["error"] for line in predicted(digits, "odd/pipe.png", tmp_path)] == [reasons["pipe.png"]]
+    assert "entire path component" in refused(f"run={digits}", "source=odd/a**b", folder=tmp_path)
 
 
 def test_a_name_that_is_no_text_can_be_unreadable_on_any_screen(digits, tmp_path):

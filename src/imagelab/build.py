@@ -113,7 +113,8 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     """Build the data module, with the normalisation constants of pretrained weights if there are any."""
     own, knobs = schema.split("data", cfg["data"])
     task = get_object(cfg["task"]["_target_"])
-    source = make(own, seed=cfg["seed"], labelled=task.labelled)
+    max_pixels = knobs.pop("max_pixels")
+    source = make(own, seed=cfg["seed"], labelled=task.labelled, max_pixels=max_pixels)
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
     data = ImageData(

@@ -3,7 +3,6 @@
 imagelab find_batch model=resnet9 trainer.precision=bf16-mixed
 """
 
-import csv
 import os
 from dataclasses import dataclass
 from io import StringIO
@@ -17,6 +16,7 @@ from imagelab.config.rules.classes import target
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
+from imagelab.runs.csv_cells import Writer
 from imagelab.terminal import screen
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def start(cfg: Node, folder: Path) -> None:
 
     found = search(cfg, folder)
     plot, text = picture(found), StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(found)])
+    Writer(text, lineterminator="\n").writerows([COLUMNS, *rows(found)])
     files.write_text(folder / "find_batch.csv", text.getvalue())
     files.write_text(folder / "find_batch.svg", plot)
     screen.say("", terminal_rows(found))

@@ -3,11 +3,9 @@
 imagelab predict run=last source=photos/
 """
 
-import csv
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from imagelab.config.schema import Node
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs import find
+from imagelab.runs.csv_cells import Writer
 from imagelab.terminal import screen
 
 RESULT = "predictions.csv"
@@ -63,16 +62,26 @@ def pictures(source: str) -> list[Path]:
         Problem: There are none.
     """
     path = Path(source).expanduser()
-    if path.is_file():
-        return [path]
     if path.is_dir():
         below = (file for file in path.rglob("*") if not _hidden(file.relative_to(path)))
     else:
-        below = map(Path, glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found = sorted(file for file in below if file.is_file())
+        below = [path] if os.path.lexists(path) else _matching(path)
+    found = sorted(file for file in below if not file.is_dir())  # what is no file is listed as unreadable
     if not found:
         raise Problem(f"source={source}: no file, no folder with files, and no glob that finds any")
     return found
+
+
+def _matching(pattern: Path) -> Iterator[Path]:
+    """What a glob finds but what is hidden; `**` follows no links, which could form rings."""
+    top = Path(pattern.anchor)
+    parts = [*pattern.relative_to(top).parts, *(["*"] if pattern.name == "**" else [])]
+    try:
+        for found in top.glob(str(Path(*parts))):
+            if not any(part.startswith(".") and part not in parts for part in found.parts):
+                yield found
+    except (ValueError, NotImplementedError) as error:
+        raise Problem(f"source={pattern}: {error}") from error
 
 
 def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> list[tuple[Path, str]]:
@@ -85,7 +94,7 @@ def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> l
     try:
         # File names may hold bytes that are no text; they are written as they are.
         with output.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file)
+            writer = Writer(file)
             writer.writerow(["file", *columns(predictor.task), "error"])
             for path, line, error in lines(predictor, paths, batch_size):
                 writer.writerow([path, *line, error])

@@ -14,6 +14,7 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.data.shrunk import shrink_once
 from imagelab.data.statistics import photo_statistics
 from imagelab.problem import Problem
+from tests.fitting import FOLDER
 
 
 def test_an_environment_variable_sets_the_cache_folder(monkeypatch, tmp_path):
@@ -115,7 +116,7 @@ def test_a_damaged_store_gives_the_same_pixels_as_before_it_was_damaged(kind, tm
     root = write_classes(tmp_path / "pictures", 4, "cat", "dog")
 
     def look():
-        source = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
+        source = Folder(root=str(root), **FOLDER)
         files = source.splits["train"]
         assert isinstance(files, Files)
         photos = shrink_once(files, short=8)

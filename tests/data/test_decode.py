@@ -1,15 +1,18 @@
+import os
+import socket
 import struct
 import subprocess
 import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from imagelab.data.decode import Unreadable, decode, verify
+from imagelab.data.decode import Unreadable, decode, read_file, verify
 from imagelab.data.resize import resized
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -292,3 +295,51 @@ def test_large_pictures_are_decoded_without_a_warning_of_pillow(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("(12, 12, 3)\n", "")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "a named pipe, not a file"),
+        (lambda path: socket.socket(socket.AF_UNIX).bind(path), "a socket, not a file"),
+        (lambda path: Path(path).symlink_to("/dev/zero"), "a device, not a file"),
+        (lambda path: Path(path).symlink_to("a.jpg"), "Too many levels of symbolic links"),
+    ],
+)
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path, monkeypatch, make, reason):
+    monkeypatch.chdir(tmp_path)  # the name of a socket has at most 107 bytes
+    make("a.jpg")
+    for read in (decode, verify, lambda path: decode(path, 8)):
+        with pytest.raises(Unreadable, match=f"a.jpg: {reason}"):
+            read("a.jpg")
+    with pytest.raises(OSError, match=reason):
+        read_file("a.jpg", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "limit"),
+    [
+        ("a.png", {}, 6400),
+        ("a.jpg", {"progressive": True}, 6400),
+        ("a.jpg", {}, 1829),  # decoded row by row: 4 bytes per pixel in place of 14
+        ("a.tif", {}, 16458),  # 32 bits: 36 bytes
+    ],
+)
+def test_the_limit_counts_what_decoding_costs_whatever_size_is_asked_for(tmp_path, name, options, limit):
+    image = Image.fromarray(np.zeros((64, 100, 3), np.uint8))
+    path = saved(tmp_path, image.convert("F") if name == "a.tif" else image, name, **options)
+    for least in (None, 8, 64):
+        assert min(decode(path, least, limit).shape[:2]) >= (least or 64)
+        with pytest.raises(Unreadable, match=f"{name}: decoding 100 x 64 .*_pixels={limit - 1}"):
+            decode(path, least, limit - 1)
+    with pytest.raises(Unreadable, match="shrink the picture or raise that"):
+        verify(path, limit - 1)
+
+
+def test_a_thumbnail_in_a_header_does_not_say_how_a_jpeg_is_decoded(tmp_path):
+    inner = saved(tmp_path, Image.new("RGB", (16, 16)), "thumbnail.jpg").read_bytes()
+    image, exif = Image.new("RGB", (64, 64)), b"Exif\0\0MM\0*\0\0\0\x08\0\0" + inner
+    path = saved(tmp_path, image, "a.jpg", progressive=True, exif=exif)
+    assert b"\xff\xc0" in path.read_bytes()
+    with pytest.raises(Unreadable, match=r"max_pixels=4000"):
+        decode(path, most=4000)

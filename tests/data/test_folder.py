@@ -1,19 +1,23 @@
 import logging
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imagelab.contracts import Images
 from imagelab.data.folder import Folder
 from imagelab.problem import Problem
+from tests.fitting import FOLDER
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def folder(root, manifest=None, on_bad_image="error", labelled=True):
-    return Folder(root=str(root), manifest=manifest, on_bad_image=on_bad_image, labelled=labelled)
+    given = {"manifest": manifest, "on_bad_image": on_bad_image, "labelled": labelled}
+    return Folder(root=str(root), **FOLDER | given)
 
 
 def names(files, source):
@@ -232,3 +236,23 @@ def test_an_unreadable_class_is_named(tmp_path, write_classes):
         (tmp_path / "dog" / f"{k}.png").write_bytes(b"")
     with pytest.raises(Problem, match="no picture of dog in train can be read"):
         folder(tmp_path, on_bad_image="skip")
+
+
+def test_what_is_no_file_and_what_is_too_large_is_unreadable_and_nothing_hangs(tmp_path, write_classes):
+    write_classes(tmp_path, 3, "cat", "dog")
+    os.mkfifo(tmp_path / "cat" / "pipe.jpg")
+    (tmp_path / "cat" / "self.jpg").symlink_to("self.jpg")
+    (tmp_path / "dog" / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "dog" / "ring").symlink_to(tmp_path / "dog")
+    Image.new("RGB", (20, 21)).save(tmp_path / "dog" / "huge.png")
+    with pytest.raises(Problem, match="4 of 13 pictures cannot be read") as problem:
+        Folder(root=str(tmp_path), **FOLDER | {"max_pixels": 419})
+    for reason in ("pipe.jpg: a named pipe", "self.jpg: Too many", "zero.png: a device", "max_pixels=419"):
+        assert reason in str(problem.value)
+
+
+def test_a_lower_limit_counts_for_files_that_were_read_before(tmp_path, write_classes):
+    write_classes(tmp_path, 3, "cat", "dog")  # 12 x 10 pixels
+    Folder(root=str(tmp_path), **FOLDER)
+    with pytest.raises(Problem, match="6 of 6 pictures"):
+        Folder(root=str(tmp_path), **FOLDER | {"max_pixels": 119})

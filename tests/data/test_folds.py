@@ -14,7 +14,7 @@ from imagelab.data.folds import fold_numbers
 from imagelab.data.image_data import ImageData
 from imagelab.data.splits import prepare_splits
 from imagelab.problem import Problem
-from tests.fitting import IMAGE_DATA
+from tests.fitting import FOLDER, IMAGE_DATA
 
 NAMES = ["ant", "bee", "cat"]
 HOW: dict[str, Any] = {
@@ -136,7 +136,7 @@ def test_the_seed_of_a_run_changes_no_fold_and_the_constants_are_those_of_the_ot
 def test_photos_keep_their_files_and_get_the_constants_of_the_other_folds(photos):
     means, held = [], []
     for fold in range(4):
-        source: Any = Folder(root=str(photos), manifest=None, on_bad_image="error", labelled=True)
+        source: Any = Folder(root=str(photos), **FOLDER)
         knobs = IMAGE_DATA | {"folds": 4, "fold": fold, "storage": "files", "size": 16}
         data = ImageData(source=source, augment=[], **knobs)
         held += data.named["val"].names

@@ -9,6 +9,7 @@ from imagelab.data.decode import decode
 from imagelab.data.folder import Folder
 from imagelab.data.label_signal import label_signal, signal_finding
 from imagelab.data.resize import resized
+from tests.fitting import FOLDER
 
 SHUFFLES = range(20)
 
@@ -20,7 +21,7 @@ def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pictures(root: Path, count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    files = Folder(root=str(root), manifest=None, on_bad_image="skip", labelled=True).splits["train"]
+    files = Folder(root=str(root), **FOLDER).splits["train"]
     places = np.random.default_rng(0).permutation(len(files))[:count]
     shown = [resized(decode(str(files.paths[place]), side), side, side) for place in places]
     return np.stack(shown), files.labels[places]

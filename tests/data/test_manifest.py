@@ -74,3 +74,13 @@ def test_many_missing_files_are_counted_not_all_printed(table):
         read_manifest(table, table.parent)
     assert "019.png" in str(problem.value)
     assert "020.png" not in str(problem.value)
+
+
+def test_names_that_were_guarded_against_spreadsheets_are_found(table):
+    for name in ("=a.png", "'=b.png"):
+        (table.parent / name).write_bytes(b"x")
+    table.write_text("file,label\n'=a.png,'-x\n'=b.png,y\n")
+    folder = str(table.parent)
+    assert read_manifest(table, table.parent) == {
+        "train": {"-x": [f"{folder}/=a.png"], "y": [f"{folder}/'=b.png"]}
+    }

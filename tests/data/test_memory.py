@@ -6,13 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
-from imagelab.data import memory as module
 from imagelab.data.cache import cache_folder
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.folder import Folder
 from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.problem import Problem
+from tests.fitting import FOLDER
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -69,8 +69,8 @@ def test_pictures_of_different_sizes_need_a_size(tmp_path, files):
 def test_the_second_time_nothing_is_decoded_until_a_file_changes(tmp_path, monkeypatch, files, write_picture):
     pictures = files(tmp_path, [(12, 10)] * 3)
     first = decode_once(pictures, size=None).images.clone()
-    decoded = []
-    monkeypatch.setattr(module, "decode", lambda *given: decoded.append(given) or decode(*given))
+    decoded, photo = [], Files.photo
+    monkeypatch.setattr(Files, "photo", lambda *given: decoded.append(given) or photo(*given))
     assert torch.equal(decode_once(pictures, size=None).images, first)
     assert not decoded
     write_picture(tmp_path / "1.png", seed=77)
@@ -150,7 +150,7 @@ def test_small_pictures_of_one_size_fit_in_memory_and_others_do_not(tmp_path, fi
 
 
 def test_the_real_small_pictures_are_decoded_exactly(cifar10):
-    source = Folder(root=str(cifar10 / "test"), manifest=None, on_bad_image="error", labelled=True)
+    source = Folder(root=str(cifar10 / "test"), **FOLDER)
     pictures = source.splits["train"]
     assert fits_in_memory(pictures)
     arrays = decode_once(pictures, size=None)

@@ -9,7 +9,7 @@ from imagelab.data.batches import Address
 from imagelab.data.folder import Folder
 from imagelab.data.image_data import ImageData
 from imagelab.data.reader import Reader, reader_of
-from tests.fitting import IMAGE_DATA
+from tests.fitting import FOLDER, IMAGE_DATA
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -26,13 +26,13 @@ def image_data(root, sizes, *, grey=False, **changes) -> ImageData:
         image = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
         image.convert("L" if grey else "RGB").save(path)
     knobs = IMAGE_DATA | {"batch_size": 1, "val_fraction": 0.25, "test_fraction": 0.25}
-    source = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
+    source = Folder(root=str(root), **FOLDER)
     return ImageData(source=source, augment=[], **knobs | changes)
 
 
 def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     """The test images as the run's evaluation sees them, and as read again from their files."""
-    again = Folder(root=str(root), manifest=None, on_bad_image="error", labelled=True)
+    again = Folder(root=str(root), **FOLDER)
     from imagelab.data.splits import prepare_splits
 
     how = {"limit": None, "folds": None, "fold": None, "val_fraction": 0.25, "test_fraction": 0.25}

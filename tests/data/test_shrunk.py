@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from imagelab.contracts import Images
-from imagelab.data import shrunk as module
 from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.folder import Folder
 from imagelab.data.shrunk import shrink_once
+from tests.fitting import FOLDER
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -55,7 +55,7 @@ def test_a_photo_may_be_changed_without_changing_the_next_epoch(files):
 
 def test_the_second_time_nothing_is_decoded(files, monkeypatch):
     first = shrink_once(files, short=20).photo(1, None)
-    monkeypatch.setattr(module, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(Files, "photo", lambda *_: pytest.fail("decoded again"))
     assert (shrink_once(files, short=20).photo(1, None) == first).all()
 
 
@@ -68,7 +68,7 @@ def test_a_worker_gets_the_path_of_the_pixels_not_the_pixels(files):
 
 
 def test_real_photos_shrink_to_the_expected_sizes(hymenoptera):
-    source = Folder(root=str(hymenoptera), manifest=None, on_bad_image="error", labelled=True)
+    source = Folder(root=str(hymenoptera), **FOLDER)
     some = source.splits["val"].select(np.arange(0, 153, 8))
     photos = shrink_once(some, short=128)
     for place in range(len(some)):

@@ -1,6 +1,7 @@
 """A folder of pictures with everything wrong that files were seen to have, each kind once."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -19,6 +20,9 @@ UNREADABLE = {
     "half.gif": "",
     "huge.png": "exceeds limit",
     "nowhere.jpg": "No such file",
+    "pipe.jpg": "a named pipe, not a file",
+    "zero.jpg": "a device, not a file",
+    "self.jpg": "Too many levels",
 }
 ODD = {
     "png.jpg": "PNG named .jpg",
@@ -50,6 +54,15 @@ STRAYS = {
     "notes.txt": "no picture",
     "nameless": "a picture (JPEG)",
     "photo.jpg.part": "a picture (JPEG)",
+    "pipe.txt": "a named pipe, not a file",
+    "self.txt": "Too many levels",
+}
+LINKS = {
+    "nowhere.jpg": "gone",
+    "zero.jpg": "/dev/zero",
+    "self.jpg": "self.jpg",
+    "self.txt": "self.txt",
+    "ring": "../../train/bad",
 }
 GOOD = ("<b>&\"name'.jpg", "schön.jpg", "[0] x = $HOME.jpg")
 
@@ -86,7 +99,10 @@ def plant(root: Path) -> Path:
     bad = root / "train" / "bad"
     for name, content in (contents() | strays()).items():
         (bad / name).write_bytes(content)
-    (bad / "nowhere.jpg").symlink_to(bad / "gone")
+    for name, goal in LINKS.items():
+        (bad / name).symlink_to(goal)
+    for name in ("pipe.jpg", "pipe.txt"):
+        os.mkfifo(bad / name)
     for place, name in enumerate(GOOD):
         (bad / name).write_bytes(encoded(scene(900 + place)))
     return root

@@ -18,6 +18,7 @@ KNOBS: dict[str, Any] = {
     "test_fraction": 0.2,
     "storage": "auto",
     "decisions": None,
+    "max_pixels": 50_000_000,
 }
 
 

@@ -1,6 +1,10 @@
 import json
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +16,10 @@ from PIL import Image
 
 from imagelab import finding
 from imagelab.config.compose import compose, plain
-from imagelab.inspection import annotate as module
-from imagelab.inspection.annotate import ORDER, PAGE, Annotation, annotate, annotation, serve
+from imagelab.inspection import annotation_page as module
+from imagelab.inspection.annotate import ORDER, Annotation, annotate, annotation
 from imagelab.inspection.annotation import Said
+from imagelab.inspection.annotation_page import PAGE, serve
 from imagelab.problem import Problem
 from tests.browser import load
 
@@ -105,6 +110,57 @@ def test_pages_of_other_sites_are_refused(browser: Browser) -> None:
     body = {"number": 0, "label": 0, "seconds": 1}
     assert browser.ask("POST", "/answer", body, Origin="https://example.com")[0] == 403
     assert browser.ask("GET", "/state", Host="example.com")[0] == 403
+
+
+def test_it_answers_its_own_host_and_port_only(browser: Browser) -> None:
+    own = [f"{host}:{browser.port}" for host in ("127.0.0.1", "localhost")]
+    for host in own:
+        assert browser.ask("GET", "/state", Host=host, Origin=f"http://{host}")[0] == 200
+    for host in ("127.0.0.1", "localhost", f"127.0.0.1:{browser.port + 1}", f"example.com:{browser.port}"):
+        assert browser.ask("GET", "/state", Host=host)[0] == 403
+        assert browser.ask("GET", "/state", Origin=f"http://{host}")[0] == 403
+    for origin in ("null", f"https://{own[0]}", "http://127.0.0.1.example.com"):
+        assert browser.ask("POST", "/answer", {}, Origin=origin)[0] == 403
+
+
+@pytest.mark.parametrize("length", ["1001", "-1", "9" * 5000, "", "x"])
+def test_a_body_is_short_and_says_how_long_it_is(browser: Browser, length: str) -> None:
+    head = f"POST /answer HTTP/1.1\r\nHost: 127.0.0.1:{browser.port}\r\n"
+    assert b" 413 " in spoken(browser.port, f"{head}Content-Length: {length}\r\n\r\n".encode())
+    assert browser.answer(0, 3)["number"] == 1
+
+
+@pytest.mark.parametrize("began", ["", "POST /ans", "BODY"])
+def test_whoever_dawdles_or_drips_is_cut_off_without_a_word(
+    browser: Browser, monkeypatch, capfd, began: str
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    body = f"POST /answer HTTP/1.1\r\nHost: 127.0.0.1:{browser.port}\r\nContent-Length: 900\r\n\r\n"
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", browser.port), timeout=10) as line:
+        line.sendall((body if began == "BODY" else began).encode())
+        with suppress(OSError):
+            while time.monotonic() - started < 8:
+                line.sendall(b"x")  # some bytes come all the time
+                time.sleep(0.05)
+    assert time.monotonic() - started < 8
+    assert browser.answer(0, 3)["number"] == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_browser_that_hangs_up_leaves_no_trace(browser: Browser, capfd) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", browser.port)) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset
+            line.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{browser.port}\r\n\r\n".encode())
+    assert browser.answer(0, 3)["number"] == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def spoken(port: int, request: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(request)
+        return line.recv(1000)
 
 
 def test_it_goes_on_in_the_same_folder(begun: Annotation, browser: Browser, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from imagelab.data.decode import decode
 from imagelab.data.folder import Folder
 from imagelab.inspection.held_out import held_out
 from imagelab.inspection.patch_features import GRID, PATCHES, patch_features
+from tests.fitting import FOLDER
 
 
 def noise(count: int, side: int) -> torch.Tensor:
@@ -37,7 +38,7 @@ def test_pictures_of_one_colour_are_no_trouble() -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_they_tell_pictures_apart_better_than_pixels(cifar10: Path) -> None:
-    files = Folder(root=str(cifar10), manifest=None, on_bad_image="skip", labelled=True).splits["train"]
+    files = Folder(root=str(cifar10), **FOLDER).splits["train"]
     places = np.random.default_rng(0).permutation(len(files))[:600]
     pixels = np.stack([decode(str(files.paths[place])) for place in places]).transpose(0, 3, 1, 2)
     labels = files.labels[places]

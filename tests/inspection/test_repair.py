@@ -10,6 +10,7 @@ from imagelab.config.compose import compose
 from imagelab.data.folder import Folder
 from imagelab.inspection.command import on_folder
 from imagelab.inspection.repair import repaired
+from tests.fitting import FOLDER
 from tests.in_process import imagelab
 from tests.inspection.bad_files import encoded, scene
 
@@ -68,7 +69,7 @@ def test_a_repaired_split_is_taken_by_training_and_is_clean_when_inspected_again
     assert imagelab(*words, command[-1], f"hydra.run.dir={second}", folder=tmp_path).status == 0
     again = {finding["name"]: finding for finding in json.loads((second / "inspection.json").read_text())}
     assert again["copies across splits"]["status"] == "OK"
-    taken = Folder(root=str(leaky), manifest=manifest, on_bad_image="error", labelled=True)
+    taken = Folder(root=str(leaky), **FOLDER | {"manifest": manifest})
     with Path(manifest).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(len(images) for images in taken.splits.values()) == 60 + 2 * 12

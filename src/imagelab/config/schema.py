@@ -55,6 +55,7 @@ class DataKnobs:
     folds: int | None
     fold: int | None
     decisions: str | None
+    max_pixels: int
     storage: Literal["auto", "memory", "files", "shrunk"]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from imagelab.data.named import Named, folder_of
 from imagelab.problem import Problem, nearest, some_of
+from imagelab.runs.csv_cells import restored
 
 KEEP, DROP, RELABEL = "keep", "drop", "relabel"
 DECISIONS = (KEEP, DROP, RELABEL)
@@ -114,7 +115,7 @@ def _rows(path: Path) -> list[Decision]:
 
 
 def _row(line: int, cells: dict[str, str | None]) -> Decision:
-    file, decision, label = ((cells.get(name) or "").strip() for name in COLUMNS)
+    file, decision, label = (restored((cells.get(name) or "").strip()) for name in COLUMNS)
     return Decision(line=line, file=file, decision=decision.lower(), label=label)
 
 

@@ -5,6 +5,8 @@ Damaged files never come out half grey: simplejpeg is strict, while OpenCV and P
 Source: EXIF 2.32, tag 0x0112; scaled decoding as in libjpeg-turbo, https://libjpeg-turbo.org.
 """
 
+import os
+import stat
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -16,15 +18,22 @@ from PIL import ExifTags, Image
 from imagelab.problem import Problem
 
 START_OF_SCAN = 0xDA
-LARGEST = 178_956_970  # pixels: Pillow's own limit, against files made to exhaust memory
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # warns from half of that
+FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+SEQUENTIAL = {0xC0, 0xC1}  # decoded row by row; others keep numbers for the whole picture in memory
+MOST_PIXELS = 50_000_000  # of one picture, where no config says otherwise
+# Bytes per pixel at the peak of decoding, measured; MOST_PIXELS is meant for those that Pillow decodes.
+BASELINE, PILLOW, WIDE = 4, 14, 36
+SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"} | dict.fromkeys(
+    (stat.S_IFCHR, stat.S_IFBLK), "a device"
+)
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is lower
 
 
 class Unreadable(Problem):
     """The file is not a picture, or is damaged; the message names the file and says why."""
 
 
-def decode(path: str | Path, least: int | None = None) -> np.ndarray:
+def decode(path: str | Path, least: int | None = None, most: int = MOST_PIXELS) -> np.ndarray:
     """Decode a picture of any kind to (H, W, 3) uint8, upright: first frame, transparency on white.
 
     Args:
@@ -32,30 +41,43 @@ def decode(path: str | Path, least: int | None = None) -> np.ndarray:
         least: Smallest short side still needed, in pixels. To save time, a JPEG is decoded at 1/8, 1/4, 1/2
             or all of its size, whichever is the smallest that is large enough. Resized to `least` by areas
             it is typically within 33 dB of a full decode, to half of that within 40 dB. None: full size.
+        most: Largest number of pixels to decode; a file that is cheaper per pixel may have more.
 
     Raises:
         Unreadable: The file is missing, empty, truncated, damaged, too large, or not a picture.
     """
-    return _read(path, least)[0]
+    return _read(path, least, most)[0]
 
 
-def verify(path: str | Path) -> tuple[int, int]:
+def verify(path: str | Path, most: int = MOST_PIXELS) -> tuple[int, int]:
     """Decode the whole file as cheaply as possible -> width and height in pixels, upright.
 
     Raises:
-        Unreadable: As in `decode`.
+        Unreadable: As in `decode`, whatever its `least`.
     """
-    return _read(path, 1)[1]
+    return _read(path, 1, most)[1]
 
 
-def _read(path: str | Path, least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+def read_file(path: str | Path, count: int = -1) -> bytes:
+    """The first bytes of a regular file, or all; opening a named pipe or a device could wait forever.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    if special := SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode)):  # noqa: PTH116 - for each of 10^6 files
+        raise OSError(f"{special}, not a file")
+    with open(path, "rb") as file:  # noqa: PTH123
+        return file.read(count)
+
+
+def _read(path: str | Path, least: int | None, most: int) -> tuple[np.ndarray, tuple[int, int]]:
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path)
         if not data:
             raise ValueError("the file is empty")
         if (shape := _plain_jpeg(data)) is not None:
-            return _jpeg(data, shape, least)
-        image = _pillow(data)
+            return _jpeg(data, shape, least, most)
+        image = _pillow(data, most)
         return image, (image.shape[1], image.shape[0])
     except Exception as error:  # decoders of some 40 formats raise whatever they like on damaged files
         raise Unreadable(f"{path}: {_reason(error)}") from error
@@ -72,11 +94,15 @@ def _plain_jpeg(data: bytes) -> tuple[int, int] | None:
     return None if colours in ("CMYK", "YCCK") else (int(height), int(width))
 
 
-def _jpeg(data: bytes, shape: tuple[int, int], least: int | None) -> tuple[np.ndarray, tuple[int, int]]:
-    _refuse_huge(shape[1], shape[0])
+def _jpeg(
+    data: bytes, shape: tuple[int, int], least: int | None, most: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    end, frame = _header(data)
+    # Not by the size that `least` asks for: a file that passed before training must pass in training.
+    _refuse_huge(shape[1], shape[0], BASELINE if frame in SEQUENTIAL else PILLOW, most)
     height, width = _scaled(shape, least)
     image = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
-    segments = data[: _header_end(data)]
+    segments = data[:end]
     if b"Exif\0\0" not in segments and b"tiff:Orientation" not in segments:
         return image, (shape[1], shape[0])  # 20 times faster than parsing the header
     with Image.open(BytesIO(data)) as header:
@@ -97,25 +123,32 @@ def _scaled(shape: tuple[int, int], least: int | None) -> tuple[int, int]:
     return -(-shape[0] // divisor), -(-shape[1] // divisor)
 
 
-def _header_end(data: bytes) -> int:
-    """The first byte of a JPEG's compressed pixels; before it lie segments, each with its length."""
-    place = 2
-    while data[place : place + 1] == b"\xff" and data[place + 1] != START_OF_SCAN:
-        padding = data[place + 1] == 0xFF
+def _header(data: bytes) -> tuple[int, int]:
+    """The first byte of a JPEG's compressed pixels, and the marker of its frame: 0xC0 if it is baseline."""
+    place, frame = 2, 0
+    while data[place : place + 1] == b"\xff" and (marker := data[place + 1]) != START_OF_SCAN:
+        frame = marker if marker in FRAMES else frame
+        padding = marker == 0xFF
         place += 1 if padding else 2 + int.from_bytes(data[place + 2 : place + 4])
-    return place
+    return place, frame
 
 
-def _pillow(data: bytes) -> np.ndarray:
+def _pillow(data: bytes, most: int) -> np.ndarray:
     with Image.open(BytesIO(data)) as image:
-        _refuse_huge(image.width, image.height)
+        wide = image.mode.startswith("I") or image.mode == "F"
+        _refuse_huge(image.width, image.height, WIDE if wide else PILLOW, most)
         image.load()
         return _upright(_rgb(image), _orientation(image))  # orientation last: loading turns a TIFF upright
 
 
-def _refuse_huge(width: int, height: int) -> None:
-    if width * height > LARGEST:
-        raise ValueError(f"{width} x {height} pixels are more than the limit of {LARGEST}")
+def _refuse_huge(width: int, height: int, cost: int, most: int) -> None:
+    """Refuse what takes more memory than `most` pixels that Pillow decodes; `cost`: bytes per pixel."""
+    need = width * height * cost
+    if need > most * PILLOW:
+        raise ValueError(
+            f"decoding {width} x {height} pixels takes {need / 1e9:.1f} GB, more than "
+            f"data.max_pixels={most} allows ({most * PILLOW / 1e9:.1f} GB); shrink the picture or raise that"
+        )
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
@@ -124,7 +157,7 @@ def _rgb(image: Image.Image) -> np.ndarray:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _eight_bits(grey: np.ndarray, mode: str) -> np.ndarray:

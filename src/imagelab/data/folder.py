@@ -26,10 +26,17 @@ class Folder:
             out ("skip").
         labelled: Whether labels are needed, of at least two classes. Otherwise pictures may lie directly in
             `root`, or in its `train/`, `val/` and `test/`, without a class folder.
+        max_pixels: Largest number of pixels of a picture; a larger one counts as unreadable.
     """
 
     def __init__(
-        self, *, root: str, manifest: str | None, on_bad_image: Literal["error", "skip"], labelled: bool
+        self,
+        *,
+        root: str,
+        manifest: str | None,
+        on_bad_image: Literal["error", "skip"],
+        labelled: bool,
+        max_pixels: int,
     ) -> None:
         top = _existing(Path(root).expanduser().absolute(), "data.root")
         table = _table(top, manifest)
@@ -37,13 +44,14 @@ class Folder:
         origin = str(table or top)
         self.classes = _classes(listing, origin, least=2 if labelled else 1)
         paths = [path for classes in listing.values() for path in chain.from_iterable(classes.values())]
-        found = scan(paths, origin)
+        found = scan(paths, origin, max_pixels)
         refuse_or_skip(found, len(paths), on_bad_image)
         sizes = {
             path: size for path, size in zip(paths, found.sizes, strict=True) if path not in found.faults
         }
         self.splits: Mapping[str, Files] = {
-            split: _files(classes, self.classes, sizes) for split, classes in sorted(listing.items())
+            split: _files(classes, self.classes, sizes, max_pixels)
+            for split, classes in sorted(listing.items())
         }
         _refuse_empty(self.splits, self.classes, found.record)
 
@@ -89,14 +97,17 @@ def _classes(listing: Listing, origin: str, least: int) -> list[str]:
     return classes
 
 
-def _files(listing: dict[str, list[str]], classes: list[str], sizes: dict[str, np.ndarray]) -> Files:
+def _files(
+    listing: dict[str, list[str]], classes: list[str], sizes: dict[str, np.ndarray], max_pixels: int
+) -> Files:
     """The readable pictures, in the order of their classes."""
     kept = [
         (path, label) for label, name in enumerate(classes) for path in listing.get(name, []) if path in sizes
     ]
     paths = [path for path, _ in kept]
     labels = np.array([label for _, label in kept], dtype=np.int64)
-    return Files(paths, labels, np.array([sizes[path] for path in paths], dtype=np.int32).reshape(-1, 2))
+    known = np.array([sizes[path] for path in paths], dtype=np.int32).reshape(-1, 2)
+    return Files(paths, labels, known, max_pixels)
 
 
 def _refuse_empty(splits: Mapping[str, Files], classes: list[str], record: Path) -> None:

@@ -109,4 +109,5 @@ def joined(parts: Sequence[Images]) -> Images:
     sizes = [part.sizes for part in files]
     known = [one for one in sizes if one is not None]
     paths = np.concatenate([part.paths for part in files])
-    return Files(paths, labels, np.concatenate(known) if len(known) == len(sizes) else None)
+    most = max(part.max_pixels for part in files)
+    return Files(paths, labels, np.concatenate(known) if len(known) == len(sizes) else None, most)

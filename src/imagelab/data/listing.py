@@ -2,9 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
+from imagelab.data.tree import is_folder, tree
 from imagelab.problem import Problem, some_of
 
 Listing = dict[str, dict[str, list[str]]]
@@ -45,9 +45,14 @@ def list_pictures(root: Path, *, labelled: bool) -> Listing:
     return {name: _classes(folder, labelled) for folder, name in splits.items()}
 
 
+def is_picture(path: str) -> bool:
+    """Whether a file is named like a picture."""
+    return _ending(path) in ENDINGS
+
+
 def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
     """Class -> pictures; raises a Problem that names the empty classes."""
-    found = {inner.name: sorted(_pictures(str(inner), ())) for inner in _folders(folder)}
+    found = {inner.name: sorted(filter(is_picture, tree(str(inner)).files)) for inner in _folders(folder)}
     if not labelled:
         found[UNLABELLED] = found.get(UNLABELLED, []) + _beside(folder)
         found = {name: paths for name, paths in found.items() if paths}
@@ -66,24 +71,9 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(hidden))
 
 
-def _pictures(folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    """Yield all pictures below a folder; links to folders are followed, but never in a circle."""
-    here = os.path.realpath(folder)
-    if here in above:
-        return
-    for entry in os.scandir(folder):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _pictures(entry.path, (*above, here))
-        elif _ending(entry.name) in ENDINGS:
-            yield entry.path
-
-
 def _beside(folder: Path) -> list[str]:
     """The pictures directly in a folder."""
-    files = (entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
-    return sorted(entry.path for entry in files if _ending(entry.name) in ENDINGS)
+    return sorted(entry.path for entry in os.scandir(folder) if _is_file(entry) and is_picture(entry.path))
 
 
 def _refuse_doubles(root: Path, splits: dict[Path, str]) -> None:
@@ -99,11 +89,7 @@ def _names(folders: dict[Path, str]) -> str:
 
 def _contents(folder: Path) -> str:
     """What a folder holds instead of pictures, in words."""
-    kinds = Counter(
-        _ending(entry.name) or "other"
-        for entry in os.scandir(folder)
-        if not entry.name.startswith(".") and entry.is_file()
-    )
+    kinds = Counter(_ending(entry.name) or "other" for entry in os.scandir(folder) if _is_file(entry))
     found = some_of([f"{times} {kind} files" for kind, times in kinds.most_common()], most=3)
     return f"it holds {found}" if found else "it is empty"
 
@@ -113,6 +99,11 @@ def _layouts() -> str:
         "expected a folder for each class, or train/, val/ and test/ with such folders, "
         "or a labels.csv with the columns file,label[,split]"
     )
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is shown and no folder: a link that leads nowhere is reported, not skipped."""
+    return not entry.name.startswith(".") and not is_folder(entry)
 
 
 def _ending(name: str) -> str:

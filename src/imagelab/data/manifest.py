@@ -2,12 +2,14 @@
 
 import csv
 import os
+import stat
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 from imagelab.data.listing import SPLITS, Listing
 from imagelab.problem import Problem, some_of
+from imagelab.runs.csv_cells import restored
 
 
 class Row(NamedTuple):
@@ -37,7 +39,7 @@ def read_manifest(table: Path, root: Path) -> Listing:
         "split",
     )
     _refuse(table, "files without a label", [row for row in rows if not row.label], "file")
-    _refuse(table, "files that do not exist", [row for row in rows if not os.path.isfile(row.file)], "file")  # noqa: PTH113
+    _refuse(table, "files that do not exist", [row for row in rows if not _is_there(row.file)], "file")
     times = Counter(row.file for row in rows)
     _refuse(
         table, "files that are listed more than once", [row for row in rows if times[row.file] > 1], "file"
@@ -65,13 +67,27 @@ def _rows(table: Path) -> list[Row]:
 
 def _row(line: int, cells: dict[str, str | None], has_split: bool) -> Row:
     file, label, split = ((cells.get(name) or "").strip() for name in ("file", "label", "split"))
-    return Row(line, file, label, split if has_split else "train")
+    return Row(line, file, restored(label), split if has_split else "train")
 
 
 def _locate(file: str, beside: Path, root: Path) -> str:
+    """The path of a file beside the table or in the root, by its name as written or as it was guarded."""
+    found = _in_either(file, beside, root)
+    return found if restored(file) == file or _is_there(found) else _in_either(restored(file), beside, root)
+
+
+def _in_either(file: str, beside: Path, root: Path) -> str:
     near = os.path.normpath(os.path.join(beside, file))  # noqa: PTH118 - for each of 60,000 files
     far = os.path.normpath(os.path.join(root, file))  # noqa: PTH118
-    return far if not os.path.isfile(near) and os.path.isfile(far) else near  # noqa: PTH113
+    return far if not _is_there(near) and _is_there(far) else near
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is anything but a folder: what is no regular file is listed as unreadable later."""
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - for each of 60,000 files
+    except OSError:
+        return False
 
 
 def _refuse(table: Path, what: str, rows: list[Row], column: str) -> None:

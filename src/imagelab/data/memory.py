@@ -9,7 +9,7 @@ import torch
 
 from imagelab.data.arrays import Arrays
 from imagelab.data.cache import cache_folder, content_key, intact, write_atomically
-from imagelab.data.decode import decode, verify
+from imagelab.data.decode import verify
 from imagelab.data.files import Files
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import covered
@@ -55,7 +55,8 @@ def read_sizes(files: Files) -> np.ndarray:
     """Width and height of each picture in pixels, upright: (N, 2) int32."""
     if files.sizes is not None:
         return files.sizes
-    return np.array(list(map_in_threads(verify, files.paths)), dtype=np.int32).reshape(-1, 2)
+    look = partial(verify, most=files.max_pixels)
+    return np.array(list(map_in_threads(look, files.paths)), dtype=np.int32).reshape(-1, 2)
 
 
 def _shape(sizes: np.ndarray, size: int | None) -> tuple[int, int]:
@@ -78,12 +79,13 @@ def _decode_all(files: Files, height: int, width: int, store: Path) -> None:
     logger.info("decoding %d pictures, once: %.1f GB in %s", len(files), np.prod(shape) / 1e9, store)
     with write_atomically(store, int(np.prod(shape))) as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for pixels in map_in_threads(partial(_pixels, height=height, width=width), files.paths):
+        for pixels in map_in_threads(partial(_pixels, files, height=height, width=width), range(len(files))):
             file.write(pixels)
 
 
-def _pixels(path: str, height: int, width: int) -> bytes:
-    return covered(decode(path, SPARE * min(height, width)), height, width).transpose(2, 0, 1).tobytes()
+def _pixels(files: Files, place: int, height: int, width: int) -> bytes:
+    photo = files.photo(place, SPARE * min(height, width))
+    return covered(photo, height, width).transpose(2, 0, 1).tobytes()
 
 
 def _words(size: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from imagelab.contracts import Images
 from imagelab.data.arrays import Arrays
-from imagelab.data.decode import decode
+from imagelab.data.decode import MOST_PIXELS, decode
 from imagelab.data.memory import SPARE
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.resize import covered
@@ -23,10 +23,12 @@ class Reader:
         least: Smallest short side that a file is decoded to, in pixels.
         shape: Height and width of the run's images in memory, in pixels; None: photos of any size, cropped
             to the size of the network's input.
+        max_pixels: Largest number of pixels of a picture; cards of before it was a choice do not have it.
     """
 
     least: int
     shape: list[int] | None
+    max_pixels: int = MOST_PIXELS
 
     def file(self, path: str | Path, preprocess: Preprocess) -> np.ndarray:
         """The pixels of a picture file, (H, W, 3) uint8, the same H and W for all.
@@ -34,7 +36,7 @@ class Reader:
         Raises:
             Unreadable: The file is not a picture, or damaged.
         """
-        return self.image(decode(path, self.least), preprocess)
+        return self.image(decode(path, self.least, self.max_pixels), preprocess)
 
     def image(self, pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
         """(H, W, 3) uint8 of any size -> (H, W, 3) uint8, the same H and W for all."""
@@ -45,10 +47,10 @@ class Reader:
         return asdict(self)
 
 
-def reader_of(images: Images, preprocess: Preprocess) -> Reader:
+def reader_of(images: Images, preprocess: Preprocess, max_pixels: int = MOST_PIXELS) -> Reader:
     """The reader that gives pictures the form of a run's stored images."""
     if isinstance(images, Arrays):
         height, width = (int(side) for side in images.images.shape[-2:])
-        return Reader(least=SPARE * min(height, width), shape=[height, width])
+        return Reader(least=SPARE * min(height, width), shape=[height, width], max_pixels=max_pixels)
     spare = SPARE if isinstance(images, Shrunk) else 1
-    return Reader(least=spare * preprocess.resize, shape=None)
+    return Reader(least=spare * preprocess.resize, shape=None, max_pixels=max_pixels)

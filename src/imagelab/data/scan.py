@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,21 +30,22 @@ class Scan(NamedTuple):
     record: Path
 
 
-def scan(paths: Sequence[str], subject: str) -> Scan:
+def scan(paths: Sequence[str], subject: str, max_pixels: int) -> Scan:
     """Check every file that is new, has changed or was unreadable in the last scan of the same subject.
 
     Args:
         paths: Paths of the files.
         subject: Name of the collection, such as its folder.
+        max_pixels: Largest number of pixels of a picture; one that was read before may be larger now.
     """
     name = hashlib.blake2b(subject.encode(errors="replace"), digest_size=8).hexdigest()
     record = cache_folder("scan") / f"{name}.json"
     before = _known_files(record)
     stamps = {path: _stamp(path) for path in paths}
-    fresh = [path for path in paths if before["files"].get(path, [])[:2] != stamps[path]]
+    fresh = [path for path in paths if not _is_known(before["files"].get(path, []), stamps[path], max_pixels)]
     if fresh:
         logger.info("checking %d pictures of %s, once", len(fresh), subject)
-    results = dict(zip(fresh, map_in_threads(_check, fresh), strict=True))
+    results = dict(zip(fresh, map_in_threads(partial(_check, max_pixels=max_pixels), fresh), strict=True))
     faults = {path: result for path, result in sorted(results.items()) if isinstance(result, str)}
     files = {
         path: [*stamps[path], *results[path]] if path in results else before["files"][path]
@@ -84,12 +86,17 @@ def _stamp(path: str) -> list[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-def _check(path: str) -> tuple[int, int] | str:
+def _check(path: str, max_pixels: int) -> tuple[int, int] | str:
     """Width and height of a picture, or why it cannot be read."""
     try:
-        return verify(path)
+        return verify(path, max_pixels)
     except Unreadable as error:
         return str(error).removeprefix(f"{path}: ")
+
+
+def _is_known(entry: list[int], stamp: list[int], max_pixels: int) -> bool:
+    """Whether a file is as it was, and surely small enough."""
+    return entry[:2] == stamp and entry[2] * entry[3] <= max_pixels
 
 
 def _known_files(record: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from imagelab.data.cache import cache_folder, content_key, intact, write_atomically
-from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.memory import SPARE, read_sizes
 from imagelab.data.parallel import map_in_threads
@@ -82,7 +81,7 @@ def shrink_once(files: Files, *, short: int) -> Shrunk:
 def _shrink_all(files: Files, sizes: np.ndarray, short: int, store: Path) -> None:
     def pixels(place: int) -> bytes:
         width, height = (int(side) for side in sizes[place])
-        return resized(decode(files.paths[place], SPARE * short), height, width).tobytes()
+        return resized(files.photo(place, SPARE * short), height, width).tobytes()
 
     size = 3 * int(sizes.prod(axis=1, dtype=np.int64).sum())
     logger.info("shrinking %d photos, once: %.1f GB in %s", len(files), size / 1e9, store)

@@ -1,6 +1,5 @@
 """What an evaluation found: a file of numbers, a table of predictions, something to look at."""
 
-import csv
 import io
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from imagelab.config.schema import Node
 from imagelab.contracts import Predicting
+from imagelab.runs.csv_cells import Writer
 
 
 class Outcome(NamedTuple):
@@ -32,7 +32,7 @@ def prediction_table(data: Any, split: str, predictions: Tensor, task: Predictin
     """
     named = data.named[split]
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = Writer(out, lineterminator="\n")
     writer.writerow(["file", "given", "predicted", *task.names])
     decisions = task.decisions(predictions).tolist()
     for name, label, decision, row in zip(named.names, named.labels, decisions, predictions, strict=True):

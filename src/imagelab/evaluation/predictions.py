@@ -1,6 +1,5 @@
 """What a network said of the images of a split: probabilities, names, pictures, all of it as a table."""
 
-import csv
 import io
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from imagelab.evaluation.mistakes import losses
+from imagelab.runs.csv_cells import Writer
 
 COLUMNS = ("file", "given", "predicted", "probability", "probability_of_given", "loss")
 
@@ -70,7 +70,7 @@ class Predictions:
     def table(self) -> str:
         """A CSV file: a row for each image, the highest loss first."""
         out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
+        writer = Writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
         loss = losses(self.predictions, self.labels)
         for place in np.argsort(-loss, kind="stable"):

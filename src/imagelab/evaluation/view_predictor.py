@@ -51,6 +51,6 @@ class ViewPredictor:
 
     def _read(self, path: str | Path) -> list[np.ndarray] | Unreadable:
         try:
-            return self.form.cut(decode(path, self.form.least))
+            return self.form.cut(decode(path, self.form.least, self.form.reader.max_pixels))
         except Unreadable as error:
             return error

@@ -2,13 +2,9 @@
 
 import json
 import threading
-import time
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
@@ -16,6 +12,7 @@ from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
 from imagelab.finding import Finding, plain
 from imagelab.inspection.annotation import Answers, Said, findings, order_of
+from imagelab.inspection.annotation_page import HOST, serve
 from imagelab.inspection.suspects import pixels, readable_data
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
@@ -26,11 +23,8 @@ from imagelab.runs import files
 from imagelab.terminal import screen
 from imagelab.terminal.summary import near
 
-HOST = "127.0.0.1"
 STEM, ORDER = "annotation", "annotation_order.json"
-PAGE = Path(__file__).with_name("annotate.html")
 SIDE = 600  # pixels: as large as a window shows it
-LINGER = 1.0  # seconds in which the last answer's page still gets its reply
 
 
 class Annotation:
@@ -130,90 +124,6 @@ def annotation(cfg: Node, folder: Path) -> Annotation:
     return Annotation(data, split, places, folder)
 
 
-def serve(begun: Annotation, port: int) -> ThreadingHTTPServer:
-    """The server, listening on this machine's own address only; it stops when all is answered.
-
-    Args:
-        begun: What is shown.
-        port: 0: any free one.
-
-    Raises:
-        Problem: The port is taken.
-    """
-
-    class Handler(_Handler):
-        annotation = begun
-
-    try:
-        server = ThreadingHTTPServer((HOST, port), Handler)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or str(error).rstrip(".")
-        raise Problem(f"port={port}: {why}; port=0 takes any free one") from error
-    begun.keep_order()
-    return server
-
-
-class _Handler(BaseHTTPRequestHandler):
-    annotation: Annotation
-
-    def do_GET(self) -> None:
-        asked = urlsplit(self.path)
-        if not self._from_here():
-            return
-        if asked.path == "/":
-            self._reply(PAGE.read_bytes(), "text/html; charset=utf-8")
-        elif asked.path == "/state":
-            self._reply_json(self.annotation.state())
-        elif asked.path == "/image":
-            number = parse_qs(asked.query).get("number", [""])[0]
-            if not number.isdecimal() or int(number) >= len(self.annotation.places):
-                self.send_error(404)
-                return
-            self._reply(_png(self.annotation.image(int(number))), "image/png")
-        else:
-            self.send_error(404)
-
-    def do_POST(self) -> None:
-        if not self._from_here():
-            return
-        try:
-            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            number, label, seconds = int(body["number"]), int(body["label"]), float(body["seconds"])
-        except (ValueError, KeyError, TypeError):
-            self.send_error(400, "expected number, label and seconds as JSON")
-            return
-        self._reply_json(state := self.annotation.answer(number, label, seconds))
-        if state["done"]:
-            threading.Thread(target=self._stop, daemon=True).start()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the screen: the person looks at the page."""
-
-    def _stop(self) -> None:
-        time.sleep(LINGER)
-        self.server.shutdown()
-
-    def _from_here(self) -> bool:
-        """Refuse pages of other sites that a browser asks in their name."""
-        host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
-        origin = self.headers.get("Origin")
-        if host in (HOST, "localhost") and (not origin or urlsplit(origin).hostname in (HOST, "localhost")):
-            return True
-        self.send_error(403)
-        return False
-
-    def _reply_json(self, content: Node) -> None:
-        self._reply(json.dumps(content).encode(), "application/json")
-
-    def _reply(self, content: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(content)
-
-
 def _going_on(name: str, data: ImageData) -> Annotation:
     folder = Path(name).expanduser()
     if not (folder / ORDER).is_file():
@@ -236,11 +146,3 @@ def _mistakes(begun: Annotation) -> Section:
     columns = ["image", "file", "label", "said", "seconds"]
     about = "Where the person and the label differ: one of them is wrong, or the image is hard."
     return Section("Differences", about, table(columns, rows, filters=["label", "said"]))
-
-
-def _png(image: np.ndarray) -> bytes:
-    from PIL import Image
-
-    file = BytesIO()
-    Image.fromarray(image).save(file, "PNG", compress_level=1)
-    return file.getvalue()

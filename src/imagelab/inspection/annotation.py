@@ -5,7 +5,6 @@ Some images come twice: whoever does not agree with himself shows how clear the 
 Source: Karpathy 2014, "What I learned from competing against a ConvNet on ImageNet", https://karpathy.github.io.
 """
 
-import csv
 import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -17,6 +16,7 @@ from imagelab.evaluation.per_class import wilson
 from imagelab.finding import Finding
 from imagelab.problem import Problem
 from imagelab.randomness import stream
+from imagelab.runs.csv_cells import Writer, read_rows
 
 TWICE = 0.2  # share of the images that come a second time
 APART = 0.5  # share of all that comes before the first of these
@@ -90,7 +90,7 @@ class Answers:
         """Keep an answer, on the disk before this returns."""
         new = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file)
+            writer = Writer(file)
             if new:
                 writer.writerow([field.name for field in fields(Said)])
             writer.writerow(astuple(one))
@@ -128,5 +128,5 @@ def _read(path: Path) -> list[Said]:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return [
             Said(int(row["number"]), row["file"], row["given"], row["said"], float(row["seconds"]))
-            for row in csv.DictReader(file)
+            for row in read_rows(file)
         ]

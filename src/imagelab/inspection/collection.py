@@ -14,7 +14,6 @@ from imagelab.config import schema
 from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
 from imagelab.data.decisions import apply_decisions
-from imagelab.data.decode import decode
 from imagelab.data.files import Files
 from imagelab.data.folds import Folds
 from imagelab.data.named import Named, named
@@ -67,8 +66,6 @@ class Collection:
             Problem: It cannot be read.
         """
         images, place = self.place(index)
-        if isinstance(images, Files):
-            return decode(images.paths[place], least)
         if isinstance(images, Photos):
             return images.photo(place, least)
         pixels: np.ndarray = images.images[place].numpy().transpose(1, 2, 0)  # type: ignore[attr-defined]
@@ -86,12 +83,12 @@ def collect(cfg: Node) -> Collection:
         found = walk(own["root"], own["manifest"])
         names = sorted(set(chain.from_iterable(found.listing.values())))
         source: dict[str, Images] = {
-            split: _files(classes, names) for split, classes in found.listing.items()
+            split: _files(classes, names, knobs["max_pixels"]) for split, classes in found.listing.items()
         }
     else:
         from imagelab.config.make import make
 
-        made = make(own, seed=cfg["seed"], labelled=True)
+        made = make(own, seed=cfg["seed"], labelled=True, max_pixels=knobs["max_pixels"])
         found = None
         names = list(made.classes)
         source = dict(made.splits)
@@ -112,10 +109,11 @@ def collect(cfg: Node) -> Collection:
     return _collection(parts, names, found)
 
 
-def _files(classes: Mapping[str, list[str]], names: list[str]) -> Files:
+def _files(classes: Mapping[str, list[str]], names: list[str], max_pixels: int) -> Files:
     """In the order of the classes, as `data=folder` has them."""
     kept = [(path, label) for label, name in enumerate(names) for path in classes.get(name, [])]
-    return Files([path for path, _ in kept], np.array([label for _, label in kept], dtype=np.int64))
+    labels = np.array([label for _, label in kept], dtype=np.int64)
+    return Files([path for path, _ in kept], labels, max_pixels=max_pixels)
 
 
 def _collection(parts: Mapping[str, Named], classes: list[str], found: Walk | None) -> Collection:

@@ -1,6 +1,5 @@
 """Report on copies: those with different labels first, then those that leak from train into val or test."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 from imagelab.problem import few
+from imagelab.runs.csv_cells import Writer
 
 SHOWN = 60  # pairs in the page
 NAMED = 20  # pairs in a finding
@@ -38,7 +38,7 @@ def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -
     images = seen.images
     heads = [f"{which}_{what}" for what in ("file", "split", "label") for which in ("first", "second")]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
+        writer = Writer(file)
         writer.writerow([*heads, "kind", "correlation", "group"])
         for pair in pairs:
             both = pair[:2]

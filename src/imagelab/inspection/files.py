@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.config.schema import Node
+from imagelab.data.decode import read_file
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.look import kind_of
@@ -138,10 +139,9 @@ def _strays(found: Walk) -> Finding:
 
 def _stray(path: str) -> str:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            kind = kind_of(file.read(256))
+        kind = kind_of(read_file(path, 256))
     except OSError as error:
-        return error.strerror or "cannot be opened"
+        return error.strerror or str(error)
     return f"a picture ({kind}) that is passed over" if kind in PICTURES else "no picture"
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from imagelab.problem import Problem, nearest, some_of
+from imagelab.runs import csv_cells
 
 OFF = 0.02  # by which a row of probabilities may miss 1
 
@@ -56,9 +57,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.DictReader(file, restval="")
-            rows = list(reader)
-            columns = list(reader.fieldnames or [])
+            columns, rows = csv_cells.read_table(file)
     except (OSError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise Problem(f"labels={path} cannot be read ({why}): expected true, false or a CSV file") from error

@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image
 
-from imagelab.data.decode import Unreadable, decode
+from imagelab.data.decode import Unreadable, decode, read_file
 
 END = b"\xff\xd9"  # of a JPEG
 TINY = 8  # pixels: a shorter side is no picture
@@ -47,17 +47,16 @@ class Look:
     odd: tuple[str, ...]
 
 
-def look(path: str) -> Look:
-    """Read a file, whatever it is."""
+def look(path: str, max_pixels: int) -> Look:
+    """Read a file, whatever it is; `max_pixels`: the largest picture to decode."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - for each of 60,000 files
-            data = file.read()
+        data = read_file(path)
     except OSError as error:
         return Look(None, 0, "", error.strerror or str(error), ())
     kind, digest = kind_of(data), short_digest(data)
     odd = [] if not data or _suits(path, kind) else [_misnamed(path, kind)]
     try:
-        pixels = decode(path)
+        pixels = decode(path, None, max_pixels)
     except Unreadable as error:
         return Look(None, digest, kind, str(error).removeprefix(f"{path}: "), tuple(odd))
     odd += _odd_jpeg(data) if kind == "JPEG" else _odd_other(data)

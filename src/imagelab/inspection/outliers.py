@@ -4,7 +4,6 @@ Source: the median absolute deviation, Leys et al. 2013, https://doi.org/10.1016
 side of the median by itself, since most measures are skewed.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from imagelab.pages.charts import histogram
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
+from imagelab.runs.csv_cells import Writer
 
 FAR = 6.0  # robust standard deviations
 EXTREMES = 4  # images shown at each end of a measure
@@ -81,7 +81,7 @@ def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
             far.setdefault(index, []).append(name)
     heads = ["file", "split", "label", "format", "width", "height", *MEASURES]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
+        writer = Writer(file)
         writer.writerow([*heads, "outlier", "odd", "fault"])
         numbers = np.stack([values[name] for name in MEASURES], axis=1).astype(float).tolist()
         for index, row in enumerate(numbers):

@@ -5,7 +5,6 @@ given by folders or a table, it stays as it was, so that numbers can be compared
 are left out. Where it was drawn from train, it takes the group whole, and gives as many of the class back.
 """
 
-import csv
 import os
 from collections import Counter
 from pathlib import Path
@@ -19,6 +18,7 @@ from imagelab.inspection.command import on_folder
 from imagelab.inspection.scan import Seen
 from imagelab.problem import Problem, some_of
 from imagelab.randomness import stream
+from imagelab.runs.csv_cells import Writer
 
 REPAIRED = "repaired split"
 ORDER = ("train", "val", "test")
@@ -102,7 +102,7 @@ def write_manifest(seen: Seen, splits: np.ndarray, table: Path) -> None:
     """The table that `data.manifest` takes; files are named from where it lies."""
     images = seen.images
     with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = Writer(file)
         writer.writerow(["file", "label", "split"])
         for index in np.flatnonzero(seen.readable & (splits != LEFT_OUT)).tolist():
             path = os.path.relpath(str(images.path(index)), table.parent.absolute())

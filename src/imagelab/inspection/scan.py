@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from imagelab.data.files import Files
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import resized
 from imagelab.inspection.collection import Collection
@@ -99,14 +100,14 @@ def scan(images: Collection, folder: Path) -> Seen:
 
 
 def _inspect_image(images: Collection, index: int) -> Look:
-    path = images.path(index)
-    if path is None:
+    owner, place = images.place(index)
+    if not isinstance(owner, Files):
         try:
             pixels = images.pixels(index)
         except Problem as problem:
             return Look(None, 0, "", str(problem), ())
         return Look(pixels, 0, "", "", ())
-    return look(path)
+    return look(str(owner.paths[place]), owner.max_pixels)
 
 
 def _together(looks: Iterator[Look]) -> Iterator[tuple[int, list[Look]]]:

@@ -1,6 +1,5 @@
 """Which labels are likely wrong? Images ranked by predictions that were made without them."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from imagelab.inspection.label_errors import confident_errors, margins, suggesti
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
+from imagelab.runs.csv_cells import read_rows, write_rows
 from imagelab.terminal.summary import near
 
 SUSPECTS, DECISIONS = "suspects.csv", "decisions.csv"
@@ -120,7 +120,7 @@ def _copies(features: np.ndarray, names: Sequence[str], found: Path) -> np.ndarr
     if found.is_file():
         place = {name: k for k, name in enumerate(names)}
         with found.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            for pair in csv.DictReader(file):
+            for pair in read_rows(file):
                 for name in {pair["first_file"], pair["second_file"]} & place.keys():
                     groups[place[name]] = len(names) + int(pair["group"])
     return groups
@@ -161,9 +161,7 @@ def _template(rows: Sequence[Node], before: str | None, classes: list[str]) -> l
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["file", "decision", "label"])
-        writer.writeheader()
-        writer.writerows(rows)
+        write_rows(file, list(rows[0]) if rows else ["file", "decision", "label"], rows)
 
 
 def _pictures(data: ImageData, looked: Looked, order: np.ndarray) -> list[Picture]:

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from imagelab.data.folder import _classes, _existing, _table
-from imagelab.data.listing import ENDINGS, SPLITS, UNLABELLED, Listing, list_pictures
+from imagelab.data.listing import SPLITS, UNLABELLED, Listing, is_picture, list_pictures
 from imagelab.data.manifest import read_manifest
+from imagelab.data.tree import is_folder, tree
 from imagelab.problem import Problem
 
 JUNK = ("__MACOSX",)
@@ -73,34 +74,18 @@ def _collect(found: Walk, split: str, folder: Path) -> None:
     """Add the pictures and strays of a split."""
     classes = found.listing.setdefault(split, {})
     for inner in _folders(folder):
-        classes.setdefault(inner.name, []).extend(_pictures(found, str(inner), ()))
-    beside = sorted(entry.path for entry in os.scandir(folder) if entry.is_file())
+        below = tree(str(inner), hidden=True).files
+        classes.setdefault(inner.name, []).extend(sorted(filter(_is_picture, below)))
+        found.strays += [path for path in below if not _is_picture(path)]
+    beside = sorted(entry.path for entry in os.scandir(folder) if not is_folder(entry))
     if not classes:
         classes[UNLABELLED] = [path for path in beside if _is_picture(path)]
         beside = [path for path in beside if not _is_picture(path)]
     found.strays += beside
 
 
-def _pictures(found: Walk, folder: str, above: tuple[str, ...]) -> list[str]:
-    """The pictures below a folder, by name; follows links, but never around a ring."""
-    here = os.path.realpath(folder)
-    pictures = []
-    if here in above:
-        return []
-    for entry in os.scandir(folder):
-        if entry.is_dir():
-            if not entry.name.startswith("."):
-                pictures += _pictures(found, entry.path, (*above, here))
-        elif _is_picture(entry.path):
-            pictures.append(entry.path)
-        else:
-            found.strays.append(entry.path)
-    return sorted(pictures)
-
-
 def _is_picture(path: str) -> bool:
-    head, tail = os.path.splitext(os.path.basename(path))  # noqa: PTH119, PTH122 - for each of 60,000 files
-    return not head.startswith(".") and tail.lower() in ENDINGS
+    return is_picture(path) and not os.path.basename(path).startswith(".")  # noqa: PTH119 - of 60,000 files
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """Read and write the plain files of a run's folder; each is written whole or not at all."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from imagelab.config import menu
+from imagelab.config.schema import KNOBS
 from imagelab.config.trust import refuse_untrusted
 from imagelab.problem import Problem
 
@@ -32,7 +35,22 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(cfg, dict) or not cfg:
         raise Problem(f"{folder / CONFIG} holds no config: the run was killed before it began.")
     refuse_untrusted(cfg, folder / CONFIG)
-    return {str(key): value for key, value in cfg.items()}
+    return completed({str(key): value for key, value in cfg.items()})
+
+
+def completed(cfg: dict[str, Any]) -> dict[str, Any]:
+    """The config of a run of before a shared key was added, with the key's value of today."""
+    missing = {
+        group: {field.name for field in fields(knobs)} - cfg[group].keys()
+        for group, knobs in KNOBS.items()
+        if isinstance(cfg.get(group), dict)
+    }
+    if not any(missing.values()):
+        return cfg
+    today = yaml.safe_load((menu.folder() / "train.yaml").read_text(encoding="utf-8"))
+    return cfg | {
+        group: {key: today[group][key] for key in keys} | cfg[group] for group, keys in missing.items()
+    }
 
 
 def write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:

@@ -1,6 +1,5 @@
 """How good a set-up is by cross-validation: mean and deviation over folds, and all predictions together."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from imagelab import finding
 from imagelab.evaluation.per_class import wilson
 from imagelab.finding import Finding
 from imagelab.runs import files
+from imagelab.runs.csv_cells import Writer
 from imagelab.sweep.out_of_fold import predict_fold, table
 from imagelab.sweep.trial import Row
 from imagelab.terminal.summary import lines, near, number
@@ -109,7 +109,7 @@ def as_table(found: Sequence[Combination]) -> str:
     keys = [key for key, _ in found[0].values] if found else []
     names = list(found[0].metrics) if found else []
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = Writer(out, lineterminator="\n")
     sums = [f"{name} {what}" for name in names for what in ("mean", "sd")]
     writer.writerow([*keys, "folds", *sums, "out_of_fold", "low", "high", "images", "file"])
     for one in found:

@@ -1,6 +1,5 @@
 """What the runs of a cross-validation say of the images that each of them held out."""
 
-import csv
 import io
 import os
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import numpy as np
 
 from imagelab.problem import Problem
 from imagelab.runs import files
+from imagelab.runs.csv_cells import Writer
 from imagelab.terminal import screen
 
 COLUMNS = ("file", "label", "fold", "predicted")
@@ -98,7 +98,7 @@ def table(held: Sequence[HeldOut]) -> str:
             f"{max(one.pool for one in held):,}: the images have changed since the first run; begin anew"
         )
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = Writer(out, lineterminator="\n")
     writer.writerow([*COLUMNS, *held[0].classes])
     for one in held:
         for name, label, guess, row in zip(

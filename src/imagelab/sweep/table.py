@@ -1,6 +1,5 @@
 """sweep.csv: a row for each trial of a sweep, written whole after each one."""
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from imagelab.problem import Problem
 from imagelab.runs import files
+from imagelab.runs.csv_cells import read_rows, write_rows
 from imagelab.sweep.trial import Row
 
 FILE = "sweep.csv"
@@ -26,10 +26,8 @@ def write(folder: Path, rows: Iterable[Row], monitor: str) -> None:
     keys = list(dict.fromkeys(key for row in ordered for key in row.overrides))
     tests = list(dict.fromkeys(name for row in ordered for name in row.test))
     text = io.StringIO()
-    lines = csv.DictWriter(text, [*FIRST, *keys, monitor, *tests, *LAST], lineterminator="\n")
-    lines.writeheader()
-    for row in ordered:
-        lines.writerow(_cells(row, monitor, folder))
+    cells = [_cells(row, monitor, folder) for row in ordered]
+    write_rows(text, [*FIRST, *keys, monitor, *tests, *LAST], cells, lineterminator="\n")
     files.write_text(folder / FILE, text.getvalue())
 
 
@@ -40,7 +38,7 @@ def read(folder: Path) -> tuple[list[Row], str]:
         Problem: There is no such table.
     """
     try:
-        lines = list(csv.DictReader((folder / FILE).read_text(encoding="utf-8").splitlines()))
+        lines = read_rows(io.StringIO((folder / FILE).read_text(encoding="utf-8")))
     except OSError as error:
         raise Problem(f"{folder} is not the folder of a sweep: there is no {FILE} in it.") from error
     columns = list(lines[0]) if lines else []

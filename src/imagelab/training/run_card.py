@@ -17,7 +17,7 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
         "counts": data.counts,
         "labels": label_marks(data),
         "preprocess": data.preprocess.to_dict(),
-        "reader": reader_of(data.splits["train"], data.preprocess).to_dict(),
+        "reader": reader_of(data.splits["train"], data.preprocess, cfg["data"]["max_pixels"]).to_dict(),
         "model": cfg["model"],
         "seed": cfg["seed"],
         "task": task_name(cfg),

@@ -19,6 +19,7 @@ from imagelab.data.batches import Address
 from imagelab.data.splits import first_of_each
 from imagelab.pages.heat_map import heat_map
 from imagelab.problem import refuse_less
+from imagelab.runs.csv_cells import Writer, restored
 from imagelab.training.preserve import preserve_state
 from imagelab.training.step_plan import closes_step
 
@@ -89,7 +90,7 @@ class PredictionDynamics(Callback):
         if trainer.is_global_zero:
             rows = entries(trainer.global_step, self.places, self.labels, probabilities, self.classes)
             with self.table.open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(rows)
+                Writer(file, lineterminator="\n").writerows(rows)
 
 
 @torch.no_grad()
@@ -137,7 +138,8 @@ def entries(
 def read(path: Path) -> Iterator[list[str]]:
     """The whole rows of a table, without its head and without one that a kill cut short."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    yield from list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))[1:]
+    for row in list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))[1:]:
+        yield [restored(cell) for cell in row]
 
 
 def rewind(path: Path, step: int) -> None:
@@ -146,7 +148,7 @@ def rewind(path: Path, step: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".csv.partial")
     with beside.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
+        Writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
     beside.replace(path)
 
 

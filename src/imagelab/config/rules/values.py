@@ -22,6 +22,7 @@ LEAST = {
     "data.limit": 1,
     "data.folds": 2,
     "data.fold": 0,
+    "data.max_pixels": 1,
     "annotate": 1,
     "port": 0,
     "optimizer.weight_decay": 0,

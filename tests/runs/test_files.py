@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import yaml
+
+from imagelab.config.compose import compose, plain
+from imagelab.runs.files import read_config, write_config
+
+
+def test_a_config_of_before_a_shared_key_was_added_gets_its_value_of_today(tmp_path: Path) -> None:
+    composed = compose("train", ["data.limit=30"])
+    assert composed.cfg is not None
+    cfg = plain(composed.cfg)
+    old = cfg | {"data": {key: value for key, value in cfg["data"].items() if key != "max_pixels"}}
+    write_config(old, tmp_path)
+    assert "max_pixels" not in yaml.safe_load((tmp_path / "config.yaml").read_text())["data"]
+    assert read_config(tmp_path) == cfg

@@ -43,7 +43,7 @@ def completed(cfg: dict[str, Any]) -> dict[str, Any]:
     missing = {
         group: {field.name for field in fields(knobs)} - cfg[group].keys()
         for group, knobs in KNOBS.items()
-        if isinstance(cfg.get(group), dict)
+        if group in cfg and isinstance(cfg[group], dict)
     }
     if not any(missing.values()):
         return cfg

@@ -31,10 +31,12 @@ def sections(page: Path) -> dict[str, str]:
 
 def typed(text: str, shells: str = "sh|bash|console") -> list[str]:
     """The lines of its shell blocks, without their comments."""
+    started = r"^(?:torchrun|srun) .*?(?:-m imagelab\.| imagelab )"
     blocks = re.findall(rf"^```(?:{shells})\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [
         re.sub(r"\s+#\s.*", "", line.removeprefix("$ ")) for block in blocks for line in block.splitlines()
     ]
+    lines = [re.sub(started, "imagelab ", line) for line in lines]
     return [command for line in lines for command in re.split(r" && (?=imagelab )", line)]
 
 
@@ -89,6 +91,7 @@ def check(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(entry, "prepare", lambda words, check: (None, check(words)))  # room: sweep
         patched.setattr(train, "resume", resume)
+        patched.setattr(train, "resume_own", lambda _: None)
         patched.setattr(launch, "_start", lambda *_: print(STARTED))
         patched.setattr(combinations, "device_problems", lambda _: [])
         said = in_process.imagelab(*words, folder=folder)

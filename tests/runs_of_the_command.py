@@ -24,10 +24,13 @@ class Process:
     Python's fork server has Lightning imported once, and forks for every run: that saves each its start.
     """
 
-    def __init__(self, words: list[str], folder: Path, real_ranks: bool) -> None:
+    def __init__(
+        self, words: list[str], folder: Path, real_ranks: bool, environment: dict[str, str] | None = None
+    ) -> None:
         self.said = Path(tempfile.mkstemp(prefix="said-")[1])
         self.process = SERVER.Process(
-            target=_run, args=(words, str(folder), str(self.said), dict(os.environ), real_ranks)
+            target=_run,
+            args=(words, str(folder), str(self.said), os.environ | (environment or {}), real_ranks),
         )
         self.process.start()
         self.pid = cast(int, self.process.pid)
@@ -114,7 +117,14 @@ def _run(words: list[str], folder: str, said: str, environment: dict[str, str], 
     cli.main()
 
 
-def start(words: list[str], folder: Path, command: str = "train", *, real_ranks: bool = False) -> Process:
+def start(
+    words: list[str],
+    folder: Path,
+    command: str = "train",
+    *,
+    real_ranks: bool = False,
+    environment: dict[str, str] | None = None,
+) -> Process:
     """The command in a process group of its own, with all that it says.
 
     Args:
@@ -122,8 +132,9 @@ def start(words: list[str], folder: Path, command: str = "train", *, real_ranks:
         folder: Where it is typed.
         command: Its name.
         real_ranks: Lightning starts further ranks as processes of their own, which import everything again.
+        environment: Further variables.
     """
-    return Process([command, *words], folder, real_ranks)
+    return Process([command, *words], folder, real_ranks, environment)
 
 
 def finish(words: list[str], folder: Path, command: str = "train", *, real_ranks: bool = False) -> str:

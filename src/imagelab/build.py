@@ -35,6 +35,7 @@ from imagelab.optimizer.param_groups import optimizer_groups
 from imagelab.problem import Problem
 from imagelab.terminal import screen
 from imagelab.terminal.progress import ProgressBar
+from imagelab.training.devices import devices, environment
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.run_card import card_of_run
@@ -229,6 +230,7 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
     """Lightning's trainer with our checkpoints; samplers are ours, so Lightning's own stay out."""
     own, _ = schema.split("trainer", cfg["trainer"])
-    plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else [])]
+    own |= devices(own)
+    plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else []), *environment()]
     ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins}
     return make(own, default_root_dir=folder, **ours, **parts)

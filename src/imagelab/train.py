@@ -4,27 +4,46 @@ imagelab train data=cifar10 model=resnet9 augment=[flip,crop] trainer.max_epochs
 """
 
 import os
+import signal
 import sys
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from imagelab import launch
 from imagelab.config import validate
+from imagelab.config.launched import launched
 from imagelab.config.schema import Node
 from imagelab.config.trust import take_words
 from imagelab.problem import Problem
 from imagelab.runs import claim, files, find
 from imagelab.sweep import entry  # room: sweep
 from imagelab.terminal import refusal, screen
-from imagelab.training.own_ranks import CHECKPOINT, run_to_join
+from imagelab.training.own_ranks import CHECKPOINT, end_with_parent, run_to_join
+from imagelab.training.rank_group import Order, RankGroup, building, rank_group
+
+WAIT = 60  # seconds for the processes of an earlier attempt to end
 
 
 def main() -> None:
-    """Start a run, or resume a run or a sweep: `resume=FOLDER`."""
+    """Start a run, or resume a run or a sweep: `resume=FOLDER`; or take part in one, as one of its ranks."""
     if running := run_to_join():
         join(running)
         sys.exit(0)
+    with refusal.plainly():
+        mine = launched()
+        if mine and mine.by == "torchrun":
+            end_with_parent(signal.SIGTERM)
+        group = rank_group()
+    if group and group.mine.rank:
+        sys.exit(follow(group))
+    with group.leading() if group else nullcontext():
+        lead()
+
+
+def lead() -> None:
+    """Do what the command line says."""
     sys.argv[1:] = take_words(sys.argv[1:])
     with refusal.plainly():  # room: sweep
         sys.argv[1:] = entry.resuming(sys.argv[1:])
@@ -34,7 +53,10 @@ def main() -> None:
         name = resumed[-1].partition("=")[2]
         others = [word for word in words if word not in resumed]
         with refusal.plainly():
-            sys.exit(resume(name, others))
+            if name != "auto":
+                sys.exit(resume(name, others))
+            resume_own(others)
+            sys.argv[1:] = others
     launch.run_hydra(
         start,
         resume=resume,
@@ -48,14 +70,32 @@ def start(cfg: Node, folder: Path) -> float | None:
     return run(cfg, folder, None)
 
 
-def resume(name: str, changes: list[str]) -> int:
+def resume_own(words: list[str]) -> None:
+    """Resume the unfinished run of this very command and exit; return if there is none."""
+    group, folder, named = rank_group(), find.of_command(words), find.named_folder(words)
+    if folder is None:
+        if named:
+            claim.forget_unbegun(named)
+        if others := group.own_elsewhere() if group else []:
+            raise Problem(
+                f"resume=auto: the unfinished run of this command is not here, but on {others[0]}. "
+                "Put its folder where all machines see it (hydra.run.dir=DIR), or start that machine first."
+            )
+        return
+    if find.status(folder) == "finished":
+        screen.say(f"{folder} has finished; there is nothing to resume.")
+        sys.exit(0)
+    sys.exit(resume(str(folder), [], patience=WAIT))
+
+
+def resume(name: str, changes: list[str], patience: float = 0) -> int:
     """Resume a stopped run in its folder with its own config; only `validate.MAY_CHANGE` may differ."""
     flags = [word for word in changes if word.startswith("-")]
     if flags:
         raise Problem(f"resume continues one run in its own folder; leave out {' '.join(flags)}.")
     folder = find.unfinished(name)
     cfg = validate.changed(files.read_config(folder), changes)
-    claim.lock(folder)
+    claim.lock(folder, patience)
     from imagelab.checkpoints.durable import last_good, remove_leftovers
 
     remove_leftovers(folder / "checkpoints")
@@ -69,6 +109,25 @@ def resume(name: str, changes: list[str]) -> int:
     return 0
 
 
+def follow(group: RankGroup) -> int:
+    """Take part in the runs of the first rank that torchrun or srun started; return its exit status."""
+    screen.hush()
+    if "resume=auto" in sys.argv:
+        group.report_own(find.of_command([word for word in sys.argv[1:] if word != "resume=auto"]))
+    for order in group.orders():
+        os.environ.update(order.environment)
+        with suppress(SystemExit):  # the first rank says how it ends
+            run(
+                order.cfg,
+                Path(order.folder),
+                Path(order.checkpoint) if order.checkpoint else None,
+                order.card,
+            )
+        if group.broken:
+            return 1
+    return group.code
+
+
 def join(folder: str) -> None:
     """Join a run as an additional rank that Lightning started."""
     screen.hush()
@@ -76,13 +135,14 @@ def join(folder: str) -> None:
     run(files.read_config(Path(folder)), Path(folder), Path(checkpoint) if checkpoint else None)
 
 
-def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
+def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = None) -> float | None:
     """Build, fit, test and report; return the best value of the monitored metric, which a sweep compares.
 
     Args:
         cfg: The checked config.
         folder: The folder of the run.
         checkpoint: The checkpoint to resume from; None for a new run.
+        known: The card of the checkpoint, if this process cannot read it.
     """
     from imagelab.build import build
     from imagelab.checkpoints.content import card
@@ -97,10 +157,12 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
     with attempt.guarded():
         if screen.speaks():
             screen.keep(attempt.folder / "console.log")
-        known = card(checkpoint) if checkpoint else None
+        known = known or (card(checkpoint) if checkpoint else None)
+        call_others(cfg, attempt.folder, checkpoint, known)
         watchers: list[Any] = []
         watchers += entry.pruning(cfg)  # room: sweep
-        attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=watchers)
+        with building():
+            attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=watchers)
         if known:
             refuse_other_data(known, parts.classifier.card, attempt.folder)
         stages = parts.classifier.stage_rows()
@@ -117,6 +179,16 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None) -> float | None:
     return None
 
 
+def call_others(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None) -> None:
+    """Let the other processes that torchrun or srun started take part in this run."""
+    group = rank_group()
+    if group and group.mine.rank == 0:
+        file = str(checkpoint.resolve()) if checkpoint else None
+        environment: dict[str, str] = {}
+        environment |= entry.environment()  # room: sweep
+        group.tell(Order(cfg=cfg, folder=str(folder), checkpoint=file, card=known, environment=environment))
+
+
 def test_best(attempt: Any) -> dict[str, float]:
     """Test the best epoch's weights, raw and averaged, in a trainer without tricks; return the metrics."""
     from imagelab.build import build_trainer
@@ -127,11 +199,14 @@ def test_best(attempt: Any) -> dict[str, float]:
 
     parts = attempt.parts
     metrics: dict[str, float] = {}
-    content = read(parts.saver.folder / BEST)
+    content = read(parts.saver.folder / BEST) if screen.speaks() else {}
+    chosen = list(parts.saver.best["values"])
+    states = {weights: module_state(content, weights) for weights in chosen if content}
+    states = parts.trainer.strategy.broadcast(states)  # the other machines need not see the folder
     quiet = {"logger": False, "callbacks": [StopTest(attempt.stop)], "enable_checkpointing": False}
     tester = build_trainer(attempt.cfg, attempt.folder, **quiet)
-    for weights in parts.saver.best["values"]:
-        parts.classifier.load_state_dict(module_state(content, weights))
+    for weights in chosen:
+        parts.classifier.load_state_dict(states[weights])
         tester.test(parts.classifier, datamodule=parts.data, verbose=False)
         metrics |= {metric_of(key, weights): float(v) for key, v in tester.callback_metrics.items()}
     row = {"epoch": parts.trainer.current_epoch} | metrics

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import distributed
 
 from imagelab.problem import Problem
 
@@ -29,7 +30,27 @@ class DurableCheckpoints(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
-        return read(Path(path))
+        return read_for_all(Path(path))
+
+
+def read_for_all(path: Path) -> dict[str, Any]:
+    """Read a checkpoint on the first rank and send it to the others, whose machines need not see the file.
+
+    Raises:
+        Problem: There is none, or it is damaged; on every rank.
+    """
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return read(path)
+    content: list[Any] = [None, None]
+    if distributed.get_rank() == 0:
+        try:
+            content[0] = read(path)
+        except Problem as problem:
+            content[1] = str(problem)
+    distributed.broadcast_object_list(content)
+    if content[1]:
+        raise Problem(content[1])
+    return content[0]
 
 
 def write_durably(path: Path, write: Callable[[Any], None]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -74,8 +75,12 @@ def begin(cfg: dict[str, Any], folder: Path) -> None:
     _begun.add(folder.resolve())
 
 
-def lock(folder: Path) -> None:
+def lock(folder: Path, patience: float = 0) -> None:
     """Lock a run's folder for this process until the process ends, in whatever way.
+
+    Args:
+        folder: Folder of the run.
+        patience: Seconds to wait for a process that is about to end.
 
     Raises:
         Problem: Another process trains in it.
@@ -83,13 +88,29 @@ def lock(folder: Path) -> None:
     if fcntl is None:
         return
     file = (folder / ".lock").open("w")
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not kept by workers that outlive us
-    except (BlockingIOError, PermissionError) as error:
-        raise Problem(f"{folder} is in use: another process trains in it.") from error
-    except OSError:  # a file system without locks
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.lockf(
+                file, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # unlike flock, not kept by workers that outlive us
+        except (BlockingIOError, PermissionError) as error:
+            if time.monotonic() > end:
+                raise Problem(f"{folder} is in use: another process trains in it.") from error
+            time.sleep(0.2)
+            continue
+        except OSError:  # a file system without locks
+            return
+        _locks.append(file)
         return
-    _locks.append(file)
+
+
+def forget_unbegun(folder: Path) -> None:
+    """Remove what a kill has left of a run that had not even written its config."""
+    config = folder / files.CONFIG
+    if config.is_file() and config.stat().st_size == 0:
+        for name in (f".{files.CONFIG}.tmp", ".lock", files.CONFIG):
+            (folder / name).unlink(missing_ok=True)
 
 
 def discard(folder: Path) -> None:

@@ -1,10 +1,16 @@
 """Find the folder of a run by its name or age, and read its status."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
+from imagelab.config.compose import compose
+from imagelab.config.compose import key as key_of
+from imagelab.config.hydra_internals import parse_word
 from imagelab.problem import Problem, nearest
-from imagelab.runs.files import CONFIG, RESULTS
+from imagelab.runs.files import CONFIG, RESULTS, read_config
 
 
 def existing(name: str, key: str = "run") -> Path:
@@ -49,6 +55,31 @@ def unfinished(name: str) -> Path:
             f"`imagelab train model.weights={name}` starts a new run from its weights."
         )
     return folder
+
+
+def of_command(words: list[str]) -> Path | None:
+    """The newest run of this very command that has begun and not finished, for `resume=auto`.
+
+    Args:
+        words: Overrides of the command. If they name `hydra.run.dir`, only that folder counts.
+    """
+    named = named_folder(words)
+    wanted = compose("train", [word for word in words if key_of(word) != "hydra.run.dir"])
+    if wanted.problems or wanted.cfg is None:
+        return None
+    cfg = OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(wanted.cfg))))
+    for folder in [named] if named else reversed(all_runs()):
+        with suppress(Problem):
+            counts = (folder / CONFIG).is_file() and (named or status(folder) != "finished")
+            if counts and read_config(folder) == cfg:
+                return folder
+    return None
+
+
+def named_folder(words: list[str]) -> Path | None:
+    """The folder that `hydra.run.dir` names on the command line, if it does."""
+    named = [word for word in words if key_of(word) == "hydra.run.dir"]
+    return Path(str(parse_word(named[-1]).value())) if named else None
 
 
 def all_runs() -> list[Path]:

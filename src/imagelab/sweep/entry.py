@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.config.monitor import lower_is_better_of, monitored
+from imagelab.problem import Problem
 from imagelab.sweep import started
 from imagelab.sweep.trial import VARIABLE
 
@@ -44,9 +45,26 @@ def resuming(words: list[str]) -> list[str]:
     """
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     name = resumed[-1].partition("=")[2] if resumed else ""
+    if name == "auto" and {"-m", "--multirun"} & set(words):
+        return _own(words, resumed)
     if {"-h", "--help"} & set(words) or not (name and started.is_sweep(name)):
         return words
     return started.again(Path(name), [word for word in words if word not in resumed])
+
+
+def _own(words: list[str], resumed: list[str]) -> list[str]:
+    """The words of `resume=auto` with -m: the sweep in the folder that is named, from where it is."""
+    folder = [word.partition("=")[2] for word in words if word.startswith("hydra.sweep.dir=")]
+    if not folder:
+        raise Problem("resume=auto: name the folder of the sweep by hydra.sweep.dir=DIR.")
+    if started.is_sweep(folder[-1]):
+        return started.again(Path(folder[-1]), [])
+    return [word for word in words if word not in resumed]
+
+
+def environment() -> dict[str, str]:
+    """The variable that makes this process run a trial, which the other ranks of the trial need, too."""
+    return {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
 
 
 def pruning(cfg: dict[str, Any]) -> list[Any]:

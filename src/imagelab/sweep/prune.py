@@ -31,7 +31,9 @@ class Prune(Callback):
         self.monitor = monitor
         self.hopeless = False
         pruner = pruner_of(name, int(patience), epochs)
-        self.trial = known_trial(open_study(Path(file), lower, pruner), int(number))
+        self.trial: Any = None
+        if screen.speaks():  # the study need not be on the machine of another rank
+            self.trial = known_trial(open_study(Path(file), lower, pruner), int(number))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         value = trainer.callback_metrics.get(self.monitor)

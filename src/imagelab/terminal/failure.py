@@ -1,6 +1,7 @@
 """Explain a library's error in one sentence, for failures that no check could foresee."""
 
 MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "unable to allocate")
+LOST = ("connection closed by peer", "connection reset by peer", "remote process exited", "socket timeout")
 ADVICE = {
     MEMORY: "Try a smaller data.batch_size (with trainer.accumulate_grad_batches to make up for it) "
     "or trainer.precision=bf16-mixed.",
@@ -16,6 +17,8 @@ def sentence(error: BaseException) -> str:
     >>> sentence(OSError(28, "No space left on device"))
     'OSError: [Errno 28] No space left on device. Free some space; the last checkpoint is intact.'
     """
+    if any(word in str(error).lower() for word in LOST):
+        return "Another process of this run has ended: it was killed, or its machine is gone."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     if lines and lines[0].startswith("Caught "):  # from a worker: the original error comes last

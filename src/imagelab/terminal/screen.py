@@ -9,6 +9,8 @@ from textwrap import indent
 
 from rich.console import Console, RenderableType
 
+from imagelab.config.launched import launched
+
 terminal = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _files: list[Console] = []
@@ -55,8 +57,9 @@ def release() -> None:
 
 
 def speaks() -> bool:
-    """Whether this process speaks for the run: Lightning and torchrun number the others from 1."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    """Whether this process speaks for the run: the first of those that were started for it."""
+    mine = launched()
+    return mine.rank == 0 if mine else os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def hush() -> None:

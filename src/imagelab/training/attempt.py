@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from imagelab.config.launched import launched
 from imagelab.config.schema import Node
 from imagelab.logger.closing import close_all
 from imagelab.problem import Problem
@@ -18,6 +19,7 @@ from imagelab.terminal import refusal, screen
 from imagelab.terminal.failure import sentence
 from imagelab.training.loss_record import Diverged
 from imagelab.training.own_ranks import CHECKPOINT, RUN, own_ranks
+from imagelab.training.rank_group import rank_group
 from imagelab.training.results import results
 from imagelab.training.stop import Pruned, Stopped, StopRequest
 
@@ -85,10 +87,14 @@ class Attempt:
 
     def _fail(self, error: Exception) -> NoReturn:
         """Say what went wrong; exit with status 2 before training has begun, else with 1."""
-        began, known = self._began(), isinstance(error, Problem)
+        began, known, group = self._began(), isinstance(error, Problem), rank_group()
+        if group and self.fitting and not known:
+            group.fail(error)
         if not known and not screen.speaks():
             self._fail_beside()
-        message = str(error) if known else f"{sentence(error)} {self._trace(began)}"
+        of_others = group.failures() if group else []
+        why = of_others[0] if of_others else sentence(error)
+        message = str(error) if known else f"{why} {self._trace(began)}"
         screen.complain([message], None if began else refusal.HEAD)
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exception(error)
@@ -98,10 +104,12 @@ class Attempt:
 
     def _fail_beside(self) -> NoReturn:
         """End an additional rank that failed: keep its trace and let the first rank write results."""
-        with suppress(OSError):
-            file = self.folder / f"error_rank_{os.environ['LOCAL_RANK']}.log"
-            file.write_text(traceback.format_exc(), encoding="utf-8")
-        time.sleep(10)
+        mine = launched()
+        rank = mine.rank if mine else os.environ["LOCAL_RANK"]
+        with suppress(OSError):  # another machine need not have the folder
+            (self.folder / f"error_rank_{rank}.log").write_text(traceback.format_exc(), encoding="utf-8")
+        if not mine:
+            time.sleep(10)  # Lightning would kill the first rank
         sys.exit(1)
 
     def _trace(self, began: bool) -> str:
@@ -115,7 +123,9 @@ class Attempt:
 
     def _end(self, code: int, resumable: bool = True) -> NoReturn:
         if not screen.speaks():
-            code = 0  # Lightning kills the whole run if another rank exits with an error status
+            code = (
+                code if launched() else 0
+            )  # Lightning kills the whole run if another rank exits with an error
         elif not self._saved():
             screen.release()
             claim.discard(self.folder)

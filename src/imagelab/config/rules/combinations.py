@@ -7,6 +7,7 @@ from imagelab.config.facts import says
 from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, lower_is_better_of
 from imagelab.config.rules.classes import CLASS_RULES, stating, target
 from imagelab.config.rules.finetune import FINETUNE_RULES
+from imagelab.config.rules.processes import started
 from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
 from imagelab.config.rules.values import RANGES
@@ -48,7 +49,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
 
 def device_problems(cfg: Node) -> list[str]:
     """List devices that this machine lacks; imports torch only if a device is requested by name."""
-    return list(_device_is_there(cfg))
+    return [*_device_is_there(cfg), *started(cfg)]
 
 
 def watchers(cfg: Node) -> dict[str, Node]:

@@ -145,7 +145,6 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
         known: The card of the checkpoint, if this process cannot read it.
     """
     from imagelab.build import build
-    from imagelab.checkpoints.content import card
     from imagelab.reports.of_run import lines_after_training  # room: reports
     from imagelab.terminal.summary import closing_table, stage_table
     from imagelab.training.attempt import Attempt
@@ -157,8 +156,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
     with attempt.guarded():
         if screen.speaks():
             screen.keep(attempt.folder / "console.log")
-        known = known or (card(checkpoint) if checkpoint else None)
-        call_others(cfg, attempt.folder, checkpoint, known)
+        known = known or call_others(cfg, attempt.folder, checkpoint)
         watchers: list[Any] = []
         watchers += entry.pruning(cfg)  # room: sweep
         with building():
@@ -171,22 +169,24 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
             logger.log_hyperparams(cfg)
         attempt.fitting = True
         attempt.stop.listen()
-        path = str(checkpoint) if checkpoint else None
-        parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=path)
+        parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=checkpoint)
         results = attempt.close("finished", test_best(attempt) if parts.data.has_test else {})
         screen.say(closing_table(results, attempt.folder, attempt.messages))
         return parts.saver.best.get("value")
     return None
 
 
-def call_others(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None) -> None:
-    """Let the other processes that torchrun or srun started take part in this run."""
-    group = rank_group()
+def call_others(cfg: Node, folder: Path, checkpoint: Path | None) -> Node | None:
+    """Let the processes that torchrun or srun started take part in a run; return the card of its checkpoint."""
+    from imagelab.checkpoints.content import card
+
+    known, group = card(checkpoint) if checkpoint else None, rank_group()
     if group and group.mine.rank == 0:
         file = str(checkpoint.resolve()) if checkpoint else None
         environment: dict[str, str] = {}
         environment |= entry.environment()  # room: sweep
         group.tell(Order(cfg=cfg, folder=str(folder), checkpoint=file, card=known, environment=environment))
+    return known
 
 
 def test_best(attempt: Any) -> dict[str, float]:

@@ -25,7 +25,7 @@ def devices(trainer: Node) -> Node:
 
 def environment() -> list[Any]:
     """Lightning's plugin for srun; it would requeue jobs by itself, and take signals that stop a run."""
-    from lightning.pytorch.plugins.environments import SLURMEnvironment
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
     mine = launched()
     return [SLURMEnvironment(auto_requeue=False)] if mine and mine.by == "srun" else []

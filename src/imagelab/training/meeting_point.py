@@ -6,7 +6,13 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from torch import distributed
+from torch.distributed import (
+    DistError,
+    DistStoreError,
+    PrefixStore,  # pyright: ignore[reportPrivateImportUsage]
+    TCPStore,  # pyright: ignore[reportPrivateImportUsage]
+    rendezvous,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from imagelab.config.launched import Launched
 from imagelab.problem import Problem
@@ -28,20 +34,20 @@ def meet(mine: Launched) -> Any:
         _address_of_srun()
     try:
         url = f"env://?rank={mine.rank}&world_size={mine.world}"
-        store = next(iter(distributed.rendezvous(url, timeout=SOON)))[0]
+        store = next(iter(rendezvous(url, timeout=SOON)))[0]
         if os.environ.get(AGENT) == "True":
             store = _host(store, mine) if mine.rank == 0 else _find(store, mine)
-    except (distributed.DistError, RuntimeError) as error:
+    except (DistError, RuntimeError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise Problem(
             f"{mine.by}: the {mine.world} processes of this run did not meet at {where} within "
             f"{SOON.seconds // 60} minutes ({str(error).splitlines()[0]})."
         ) from error
-    return distributed.PrefixStore("imagelab", store)
+    return PrefixStore("imagelab", store)
 
 
 def _address_of_srun() -> None:
-    from lightning.pytorch.plugins.environments import SLURMEnvironment
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
     slurm = SLURMEnvironment(auto_requeue=False)
     os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = slurm.main_address, str(slurm.main_port)
@@ -53,7 +59,7 @@ def _host(store: Any, mine: Launched) -> Any:
     torchrun keeps its own store when it restarts the processes, with the addresses of those that are gone.
     """
     address = os.environ["MASTER_ADDR"]
-    own = distributed.TCPStore(
+    own = TCPStore(
         address, 0, mine.world, is_master=True, wait_for_workers=False, multi_tenant=True, timeout=SOON
     )
     missing, invited = set(range(1, mine.world)), set()
@@ -66,7 +72,7 @@ def _host(store: Any, mine: Launched) -> Any:
                 invited.add(name)
         missing = {rank for rank in missing if not own.check([f"here/{rank}"])}
         if time.monotonic() > deadline:
-            raise distributed.DistStoreError(f"ranks {sorted(missing)} are missing")
+            raise DistStoreError(f"ranks {sorted(missing)} are missing")
         time.sleep(0.01)
     _use(own.port)
     return own
@@ -78,7 +84,7 @@ def _find(store: Any, mine: Launched) -> Any:
     store.set(_joins(mine.rank), name)
     store.wait([f"imagelab/meet/{name}"], SOON)
     port = int(store.get(f"imagelab/meet/{name}"))
-    own = distributed.TCPStore(os.environ["MASTER_ADDR"], port, mine.world, is_master=False, timeout=SOON)
+    own = TCPStore(os.environ["MASTER_ADDR"], port, mine.world, is_master=False, timeout=SOON)
     own.set(f"here/{mine.rank}", "")
     _use(port)
     return own

@@ -177,7 +177,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
 
 
 def call_others(cfg: Node, folder: Path, checkpoint: Path | None) -> Node | None:
-    """Let the processes that torchrun or srun started take part in a run; return the card of its checkpoint."""
+    """Let the processes that torchrun or srun started take part in a run; return its checkpoint's card."""
     from imagelab.checkpoints.content import card
 
     known, group = card(checkpoint) if checkpoint else None, rank_group()

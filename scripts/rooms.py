@@ -6,11 +6,13 @@ reaches any more goes with it: modules, their tests, configs of commands, lines 
 
 import ast
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import yaml
 
+from scripts.ingredients import Choice, untested
 from scripts.markers import cut
 from scripts.trimming import mentions, page, trimmed
 
@@ -31,7 +33,6 @@ def without(files: Files, room: str) -> Files:
     """The contents of the files that are left when a room or a choice has gone."""
     left = {path: text for path, text in files.items() if not belongs(path, room)}
     left = {path: kept for path, text in left.items() if (kept := cut(path, text, room)) is not None}
-    left = unchosen(left, *room.split("/")) if "/" in room else left
     groups = [f"configs/{group}/" for group in questions(files).keys() - questions(left).keys()]
     left = {path: text for path, text in left.items() if not path.startswith(tuple(groups))}
     words = commands(files).keys() - commands(left).keys()
@@ -44,6 +45,8 @@ def without(files: Files, room: str) -> Files:
     }
     left["pyproject.toml"] = layered(left["pyproject.toml"], set(modules(left)))
     left["Makefile"] = re.sub(r"(?m)^\.PHONY: .*$", f".PHONY: {' '.join(targets(left))}", left["Makefile"])
+    if "/" in room:
+        left = unchosen(left, modules(files).keys() - modules(left).keys(), *room.split("/"))
     said = [f"imagelab {word}" for word in words]
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys(), said, room)
@@ -61,16 +64,13 @@ def belongs(path: str, room: str) -> bool:
     return path.startswith(PLACES) and room in path.split("/")[:-1]
 
 
-def unchosen(files: Files, group: str, choice: str) -> Files:
-    """The files without the recipes that take a choice, and with no list of words that names it."""
+def unchosen(files: Files, gone: Iterable[str], group: str, choice: str) -> Files:
+    """The files without the recipes and the tests that need a choice, and without it in lists of several."""
     kept = {path: text for path, text in files.items() if not _recipe(path, text, group, choice)}
-    listed = re.compile(rf"(?<=\b{group}=\[)[\w,]*\b{choice}\b[\w,]*(?=\])")
-
-    def rest(found: re.Match[str]) -> str:
-        return ",".join(name for name in found.group().split(",") if name != choice)
-
+    unlisted = Choice(group, choice).unlisted
     return {
-        path: listed.sub(rest, text) if path.endswith((".py", ".md")) else text for path, text in kept.items()
+        path: unlisted(text) if path.endswith((".py", ".md")) else text
+        for path, text in untested(kept, gone, Choice(group, choice)).items()
     }
 
 

@@ -18,6 +18,7 @@ from tests.test_evaluate import PHOTOS, evaluated, read, refused, write_photos
 
 LIMIT = ["data.limit=500", "trainer.max_epochs=3"]
 SNAPSHOTS = ["trick=[snapshots]", "schedule=cosine_restarts", "schedule.first_cycle=0.3334"]
+SECOND = ["trick=[ema]", "seed=1", "optimizer.lr=0.01"]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def pair(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("pair")
     first = in_process.trained(*LIMIT, *SNAPSHOTS, "schedule.multiplier=1", folder=folder)
     first = first.rename(folder / "a")
-    second = in_process.trained(*LIMIT, "trick=[ema]", "seed=1", "optimizer.lr=0.01", folder=folder)
+    second = in_process.trained(*LIMIT, *SECOND, folder=folder)
     return [first, second.rename(folder / "b")]
 
 

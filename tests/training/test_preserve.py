@@ -26,7 +26,7 @@ SETTINGS = {
     "drawing": ["augment=[flip,mixup]", "model.dropout=0.3", "trainer.accumulate_grad_batches=3"],
     "half": ["trainer.precision=bf16-mixed", "model.pool=fractional_max"],
 }
-TOGETHER = {"plain": "", "drawing": "ema,dropconnect,l1,", "half": "agc,batch_growth,"}
+TOGETHER = {"plain": "trick=[]", "drawing": "trick=[ema,dropconnect,l1]", "half": "trick=[agc,batch_growth]"}
 FILES = ("prediction_dynamics.csv", "images/prediction_dynamics.svg", "images/activation_stats.svg")
 PICTURES = ("images/first_layer_init.png", "images/first_layer_end.png")
 
@@ -35,8 +35,9 @@ PICTURES = ("images/first_layer_init.png", "images/first_layer_end.png")
 def test_a_watched_run_has_the_bits_of_one_that_is_not(setting, tmp_path):
     words = ["trainer.max_epochs=2", *SETTINGS[setting]]
     others = TOGETHER[setting]
-    plain = watched([*words, f"trick=[{others.rstrip(',')}]"], tmp_path / "plain")
-    seen = watched([*words, f"trick=[{others}{ALL}]", *OFTEN], tmp_path / "seen")
+    plain = watched([*words, others], tmp_path / "plain")
+    watching = f"{others[:-1]},{ALL}]".replace("[,", "[")
+    seen = watched([*words, watching, *OFTEN], tmp_path / "seen")
     assert_same_bits(plain, seen)
     assert all((tmp_path / "seen" / name).stat().st_size > 100 for name in FILES + PICTURES)
     assert plain.classifier.history == seen.classifier.history

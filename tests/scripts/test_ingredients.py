@@ -1,0 +1,73 @@
+"""Tests that need a choice go with it: a row of a table, an assertion, or the whole test."""
+
+from scripts.ingredients import Choice, untested
+
+EMA = Choice("trick", "ema")
+TABLES = """\
+from imagelab.trick.ema import EMA
+from tests.other import averaged, plain
+
+WORDS = ["seed=1", "trick=[ema]"]
+LBFGS = ["optimizer=lbfgs", "seed=1"]
+NEEDS = {"ema": ["a"], "swa": ["b"]}
+
+
+@parametrize("words", [["trick=[ema,l1]", "ema averages"], ["trick=[ema,l1]", "weighs"], LBFGS])
+def test_rows(words):
+    assert words != "ema"
+
+
+def test_assertions():
+    assert plain("trick=[ema]")
+    assert plain("trick=[swa]")
+
+
+def start():
+    return EMA()  # the first
+
+
+def test_users():
+    assert start()
+"""
+OTHER = "def averaged():\n    return 'trick=[ema]'\n\n\ndef plain(words):\n    return words\n"
+
+
+def left(choice: Choice, gone: set[str]) -> dict[str, str]:
+    files = {"tests/test_a.py": TABLES, "tests/other.py": OTHER, "tests/test_b.py": "def test_ema(): 'ema'\n"}
+    return untested(files, gone, choice)
+
+
+def test_what_needs_the_choice_goes_and_the_rest_stays():
+    kept = left(EMA, {"imagelab.trick.ema"})
+    text = kept["tests/test_a.py"]
+    assert "from imagelab" not in text
+    assert "from tests.other import plain\n" in text
+    assert 'WORDS = ["seed=1"]' in text
+    assert 'NEEDS = {"swa": ["b"]}' in text
+    assert '[["trick=[ema,l1]", "weighs"], LBFGS])\ndef test_rows' in text
+    assert 'plain("trick=[swa]")' in text
+    assert "trick=[ema]" not in text
+    assert "start" not in text
+    assert kept["tests/other.py"].startswith("\n\ndef plain")
+
+
+def test_a_file_without_a_test_that_is_left_goes():
+    assert "tests/test_b.py" not in left(EMA, set())
+    assert "tests/test_b.py" in left(Choice("optimizer", "lbfgs"), set())
+
+
+def test_words_for_the_choice_go_with_all_that_uses_them():
+    text = left(Choice("optimizer", "lbfgs"), set())["tests/test_a.py"]
+    assert "seed=1" in text
+    assert "LBFGS" not in text
+    assert '"weighs"]])\ndef test_rows' in text
+
+
+def test_a_choice_leaves_lists_of_several():
+    for text in ("trick=[ema,l1]", "trick=[l1,ema]", "trick=[l1, ema]"):
+        assert EMA.unlisted(text) == "trick=[l1]"
+    assert (
+        EMA.unlisted("trick=[a,ema,b] trick=[ema] augment=[ema,b]")
+        == "trick=[a,b] trick=[ema] augment=[ema,b]"
+    )
+    assert EMA.unlisted("trick=[schema,emails]") == "trick=[schema,emails]"

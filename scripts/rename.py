@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 KEPT = ("LICENSE",)
-PLUGINS = "src/hydra_plugins"
+PLUGINS = "src/hydra_plugins"  # room: sweep
 
 
 def main(words: list[str], root: Path) -> int:
@@ -23,7 +23,7 @@ def main(words: list[str], root: Path) -> int:
         return 2
     old, new = name(root), words[0]
     _git(root, "mv", f"src/{old}", f"src/{new}")
-    _git(root, "mv", f"{PLUGINS}/{old}.py", f"{PLUGINS}/{new}.py")
+    _git(root, "mv", f"{PLUGINS}/{old}.py", f"{PLUGINS}/{new}.py")  # room: sweep
     changed = [path for path in tracked(root) if path.name not in KEPT and replace(path, old, new)]
     print(f"{old} is now {new}: src/{new}, {len(changed)} files changed. See `git diff`, then `make test`.")
     return 0

@@ -192,7 +192,7 @@ def test_steps_are_those_of_the_run_with_full_batches_of_its_images(tmp_path):
     assert measured is not None
     assert measured.seconds > 0
     assert {tuple(batch.images.shape) for batch, _ in tried.seen} == {(size, 1, 8, 8)}
-    assert {tuple(batch.targets.shape) for batch, _ in tried.seen} == {(size, 10)}  # mixed
+    assert {tuple(batch.targets.shape) for batch, _ in tried.seen} == {(size, 10)}  # room: augment/mixup
     assert [step for _, step in tried.seen] == [place // 3 for place in range(len(tried.seen))]
     assert len(tried.seen) >= 9  # one step to warm up, two to measure
     first, second = (batch.images for batch, _ in tried.seen[:2])

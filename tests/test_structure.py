@@ -309,7 +309,7 @@ def test_one_function_builds_what_a_target_names() -> None:
     ("private", "home"),
     [
         (r"hydra\._internal|hydra\.core\.(utils|override_parser)", "config/hydra_internals.py"),
-        (r"\b_trial_id\b|_study_id\b|optuna\.\S*\._", "sweep/study.py"),
+        (r"\b_trial_id\b|_study_id\b|optuna\.\S*\._", "sweep/study.py"),  # room: sweep
     ],
 )
 def test_what_a_library_does_not_promise_is_used_in_one_file(private: str, home: str) -> None:

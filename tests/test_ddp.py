@@ -37,7 +37,7 @@ def two(tmp_path_factory) -> Path:
     return folder / "run"
 
 
-def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, two):
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path, two):
     finish([*WORDS, "trainer=cpu", "data.batch_size=64", f"hydra.run.dir={tmp_path / 'one'}"], tmp_path)
     one, both = outcome(tmp_path / "one"), outcome(two)
     for name, weights in one["weights"].items():

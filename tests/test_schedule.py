@@ -184,7 +184,7 @@ def test_a_sigmoid_as_steep_as_a_step_does_not_overflow():
         (lambda: Cyclic(**BARE, cycles=2, low=0.6, high=0.5), "low"),
     ],
 )
-def test_a_value_out_of_range_is_named(make, word):
+def test_values_out_of_range_are_refused(make, word):
     with pytest.raises(Problem, match=f"schedule.{word} "):
         make()
 

@@ -3,7 +3,7 @@
 from imagelab.config import menu
 
 
-def test_the_menu_says_the_formula_of_every_schedule_under_its_line():
+def test_the_menu_shows_the_formula_of_every_schedule():
     lines = menu.text("train").splitlines()
     for choice in menu.choices("schedule"):
         at = next(i for i, line in enumerate(lines) if line.startswith((f"  {choice} ", f"  {choice}* ")))

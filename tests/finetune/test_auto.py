@@ -34,23 +34,23 @@ def likeness(gain: float) -> Likeness:
         (500, "different", "scratch"),
     ],
 )
-def test_each_corner_of_the_table_has_its_answer(count, similarity, choice):
+def test_each_cell_of_the_table_has_its_strategy(count, similarity, choice):
     assert auto(similarity=similarity).decide(count, None)["choice"] == choice
     found = auto().decide(count, likeness(0.25 if similarity == "similar" else 0.249))
     assert (found["choice"], found["similarity"]) == (choice, similarity)
     assert found["measured"]["features"] == 0.8
 
 
-def test_many_different_images_may_start_from_the_weights_all_the_same():
+def test_many_different_images_may_still_start_from_the_weights():
     many = auto(many_different="discriminative", similarity="different")
     assert many.decide(5000, None)["choice"] == "discriminative"
 
 
-def test_it_says_what_it_rests_on():
+def test_it_explains_its_choice():
     assert auto().decide(1234, likeness(0.5))["why"] == (
-        "1,234 images a class are many (finetune.few=500), and similar to those of the weights (nearest "
-        "neighbours among 300: 80% right by features, 60% by pixels, 10% by chance: a gain of 0.50, "
-        "finetune.similar_from=0.25): full"
+        "1,234 images per class are many (finetune.few=500), and similar to the pretraining data (accuracy "
+        "of nearest neighbours among 300 images: 80% with features, 60% with pixels, 10% at chance: a gain "
+        "of 0.50, finetune.similar_from=0.25): full"
     )
 
 
@@ -58,7 +58,7 @@ def draw(*shape: int, seed: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_gain_is_the_share_of_mistakes_that_features_put_right():
+def test_the_gain_is_the_fraction_of_mistakes_that_features_correct():
     centres = draw(3, 16, seed=0)
     told, noise = centres[LABELS] * 5 + draw(300, 16, seed=1), draw(300, 16, seed=2)
     best, none, worse = (
@@ -76,8 +76,8 @@ def test_the_gain_is_the_share_of_mistakes_that_features_put_right():
     assert 0.1 < partly.gain < 0.9
 
 
-def test_values_that_mean_nothing_are_refused():
-    with pytest.raises(Problem, match=r"finetune\.similar_from: wants a share between 0 and 1, got 1\.5"):
+def test_values_out_of_range_are_refused():
+    with pytest.raises(Problem, match=r"finetune\.similar_from: wants a number between 0 and 1, got 1\.5"):
         auto(similar_from=1.5)
     with pytest.raises(Problem, match=r"finetune\.neighbours: .* than finetune\.images \(300\), got 300"):
         auto(neighbours=300)

@@ -9,7 +9,7 @@ import torch
 from imagelab.build import build_data
 from imagelab.checkpoints.content import card
 from imagelab.checkpoints.durable import BEST, LAST
-from imagelab.finetune.choose import features_of, looked_at, resolve_finetune
+from imagelab.finetune.choose import draw_places, features_of, resolve_finetune
 from imagelab.finetune.features import FeatureCache
 from imagelab.finetune.neighbours import neighbour_accuracy
 from imagelab.runs import files
@@ -50,12 +50,12 @@ def test_what_is_chosen_is_what_trains(words, expected, weights, tmp_path):
     assert strategy([weights, *words], tmp_path) == expected
 
 
-def test_features_of_a_trained_network_are_alike_and_random_ones_are_not(weights, tmp_path):
+def test_features_of_a_trained_network_are_similar_and_random_ones_are_not(weights, tmp_path):
     accuracy = {}
     for name, words in {"trained": [weights], "random": []}.items():
         parts = built([*SHORT, *words], tmp_path / name)
         labels = parts.data.splits["train"].labels
-        places = looked_at(labels, 150, seed=0)
+        places = draw_places(labels, 150, seed=0)
         features, pixels = features_of(parts.classifier.net, parts.data, places)
         accuracy[name] = neighbour_accuracy(features, torch.from_numpy(labels[places]), 10)
         accuracy["pixels"] = neighbour_accuracy(pixels, torch.from_numpy(labels[places]), 10)
@@ -63,17 +63,17 @@ def test_features_of_a_trained_network_are_alike_and_random_ones_are_not(weights
     assert accuracy["random"] < accuracy["pixels"] - 0.02
 
 
-def test_classes_are_looked_at_evenly_and_too_many_of_them_not_at_all():
+def test_classes_are_sampled_evenly_and_some_are_left_out_if_there_are_many():
     labels = np.repeat(np.arange(100), 30)
-    some = looked_at(labels, 200, seed=0)
+    some = draw_places(labels, 200, seed=0)
     assert np.unique(labels[some], return_counts=True)[1].tolist() == [20] * 10
-    assert (some == looked_at(labels, 200, seed=0)).all()
-    few = looked_at(np.array([0] * 50 + [1] * 3), 20, seed=0)
+    assert (some == draw_places(labels, 200, seed=0)).all()
+    few = draw_places(np.array([0] * 50 + [1] * 3), 20, seed=0)
     assert len(few) == 10 + 3
     assert len(np.unique(few)) == 13
 
 
-def test_a_run_says_and_records_its_choice_and_keeps_to_it(weights, tmp_path):
+def test_a_run_prints_and_records_its_choice_and_keeps_it_on_resume(weights, tmp_path):
     words = [*AUTO, weights, "trainer.max_epochs=2"]
     run = trained(*words, folder=tmp_path)
     record = json.loads((run / "results.json").read_text())["finetune"]

@@ -70,7 +70,7 @@ def assert_same_run(one: Parts, other: Parts) -> None:
         ["trainer.precision=64-true", "optimizer=nesterov"],
     ],
 )
-def test_the_head_learns_the_same_from_features_made_once(words, weights, tmp_path):
+def test_the_head_learns_the_same_from_precomputed_features(words, weights, tmp_path):
     once, shapes = probed([weights, *words], tmp_path / "once", cached=True)
     ever, images = probed([weights, *words], tmp_path / "ever", cached=False)
     assert {shape[1:] for shape in shapes} == {(64,)}
@@ -81,7 +81,7 @@ def test_the_head_learns_the_same_from_features_made_once(words, weights, tmp_pa
     assert moved == {"head.weight", "head.bias"}
 
 
-def test_as_many_views_as_epochs_are_the_run_with_random_augmentation(weights, tmp_path):
+def test_as_many_views_as_epochs_equal_a_run_with_random_augmentation(weights, tmp_path):
     words = [weights, "augment=[translate,cutout]"]
     ever, images = probed(words, tmp_path / "ever", cached=True)
     once, shapes = probed([*words, "finetune.views=2"], tmp_path / "once", cached=True)
@@ -90,7 +90,7 @@ def test_as_many_views_as_epochs_are_the_run_with_random_augmentation(weights, t
     assert_same_run(once, ever)
 
 
-def test_the_epochs_take_turns_with_the_views(weights, tmp_path):
+def test_epochs_cycle_through_the_views(weights, tmp_path):
     words = [weights, "augment=[translate]", "finetune.views=2", "optimizer.lr=1e-12", "trainer.max_epochs=4"]
     losses = [record["train/loss"] for record in probed(words, tmp_path, cached=True)[0].classifier.history]
     assert losses[0] != pytest.approx(losses[1], abs=1e-4)
@@ -104,24 +104,30 @@ def test_the_epochs_take_turns_with_the_views(weights, tmp_path):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ([], "the features of plain images are made once, the head trains on them."),
-        (["augment=[flip]"], "runs in every epoch: augmentation is random; finetune.views=1 leaves it out"),
-        (["augment=[flip]", "finetune.views=1"], "the head trains on them, augment is left out."),
-        (["augment=[flip]", "finetune.views=3"], "features of 3 fixed views of each training image are made"),
-        (["augment=[mixup]"], "runs in every epoch: augment: mixup blends its images anew each time"),
+        ([], "the head trains on features of plain images, computed once."),
+        (["augment=[flip]"], "runs in every epoch: augmentation is random; finetune.views=1"),
+        (
+            ["augment=[flip]", "finetune.views=1"],
+            "features of plain images, computed once; augment is not used.",
+        ),
+        (
+            ["augment=[flip]", "finetune.views=3"],
+            "features of 3 fixed views of each training image, computed once",
+        ),
+        (["augment=[mixup]"], "runs in every epoch: augment: mixup blends different images each time"),
         (["augment=[mixup]", "finetune.views=3"], "runs in every epoch: augment: mixup blends"),
-        (["trick=[dropconnect]"], "runs in every epoch: trick.dropconnect wants the whole network"),
-        (["trick=[swa]"], "runs in every epoch: trick.swa wants the whole network"),
-        (["++trick.x._target_=tests.stranger.Sees"], "runs in every epoch: trick.sees wants the whole"),
+        (["trick=[dropconnect]"], "runs in every epoch: trick.dropconnect needs the whole network"),
+        (["trick=[swa]"], "runs in every epoch: trick.swa needs the whole network"),
+        (["++trick.x._target_=tests.stranger.Sees"], "runs in every epoch: trick.sees needs the whole"),
     ],
 )
-def test_it_says_what_it_does_and_why(words, why, weights, tmp_path, capsys):
+def test_it_explains_what_it_does(words, why, weights, tmp_path, capsys):
     parts = built([*PROBE, weights, *words], tmp_path)
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert why in capsys.readouterr().out
 
 
-def test_features_that_do_not_fit_are_made_in_every_epoch(weights, tmp_path, monkeypatch):
+def test_features_that_do_not_fit_in_memory_are_computed_in_every_epoch(weights, tmp_path, monkeypatch):
     counts = built(SHORT, tmp_path).data.counts
     exact = (counts["train"] + counts["val"]) * 64 * 4
     monkeypatch.setattr("imagelab.finetune.feature_plan.ROOM", exact)
@@ -129,10 +135,10 @@ def test_features_that_do_not_fit_are_made_in_every_epoch(weights, tmp_path, mon
     words = [*PROBE, weights, "augment=[flip]", "finetune.views=2"]
     cache = callbacks(built(words, tmp_path))[0]
     assert cache.layers == []
-    assert "of memory, more than the" in cache.why
+    assert "of memory, and the limit is" in cache.why
 
 
-def test_afterwards_data_and_network_are_whole_again(weights, tmp_path):
+def test_data_and_network_are_restored_afterwards(weights, tmp_path):
     run = trained(*PROBE, weights, folder=tmp_path)
     results = outcome(run)["results"]
     assert typed("evaluate", f"run={run}", "split=test", folder=tmp_path).status == 0
@@ -155,7 +161,7 @@ class Kill(lightning.Callback):
         self.stop.signum = int(trainer.current_epoch == 1 and batch_idx == 1)
 
 
-def test_a_run_that_goes_on_makes_the_same_features_again(weights, tmp_path):
+def test_a_resumed_run_computes_the_same_features_again(weights, tmp_path):
     words = [*PROBE, weights, "data.batch_size=32", "augment=[translate]", "finetune.views=3", "trick=[ema]"]
     words += ["model.dropout=0.2", "trainer.max_epochs=4"]
     whole, parts = fitted(words, tmp_path / "whole"), built(words, tmp_path / "killed")
@@ -172,7 +178,7 @@ def test_a_run_that_goes_on_makes_the_same_features_again(weights, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_with_the_doubled_batch(weights, tmp_path):
+def test_two_processes_equal_one_with_twice_the_batch(weights, tmp_path):
     words = [*PROBE[1:], weights, "trainer.precision=64-true", "augment=[flip]", "finetune.views=2"]
     finish([*words, "trainer=ddp_cpu", "data.batch_size=32", f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)
     both, one = outcome(tmp_path / "two"), outcome(trained(*words, folder=tmp_path))
@@ -182,7 +188,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(weights, tmp_path):
     assert "features of 2 fixed views" in (tmp_path / "two" / "console.log").read_text()
 
 
-def test_capturing_leaves_the_network_as_it_was():
+def test_capturing_leaves_the_network_unchanged():
     net = SmallCNN(num_classes=3, in_channels=1, widths=[4, 8])
     net.compile(backend="eager")
     net.pool.eval()

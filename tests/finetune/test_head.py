@@ -56,7 +56,7 @@ def features_of(net, layer, images):
     ],
 )
 @torch.no_grad()
-def test_the_head_alone_makes_the_same_logits_in_evaluation_and_in_training(name, dropout, first, draws):
+def test_the_head_alone_gives_the_same_logits_in_evaluation_and_in_training(name, dropout, first, draws):
     net = network(name, dropout)
     state = {key: value.clone() for key, value in net.state_dict().items()}
     layers = head_layers(net, IMAGES)
@@ -111,5 +111,5 @@ class Squeezed(nn.Sequential):
         Squeezed(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.AdaptiveAvgPool2d(1)),
     ],
 )
-def test_a_head_that_features_alone_do_not_feed_is_recognised(net):
+def test_a_head_that_needs_more_than_features_is_recognised(net):
     assert head_layers(net, IMAGES) == []

@@ -109,7 +109,7 @@ def net(request) -> nn.Module:
     return NETWORKS[request.param]()
 
 
-def test_what_is_frozen_gets_no_gradient_and_does_what_it_does_in_evaluation(net):
+def test_frozen_stages_get_no_gradient_and_are_in_evaluation_mode(net):
     moves = moves_of(net, GRADUAL, epochs=50)
     assert len(moves) >= 3
     for epoch in {0, 1, len(moves) // 2, len(moves) - 1}:
@@ -133,7 +133,7 @@ def test_what_is_frozen_gets_no_gradient_and_does_what_it_does_in_evaluation(net
             assert not inside or torch.equal(value, buffers[name]), name
 
 
-def test_all_that_moves_at_last_is_as_if_nothing_had_been_frozen(net):
+def test_with_all_stages_unfrozen_nothing_is_left_frozen(net):
     moves = moves_of(net, GRADUAL, epochs=50)
     before = [layer.training for layer in net.train().modules()]
     freeze(net, moves, 0, "train")
@@ -143,13 +143,13 @@ def test_all_that_moves_at_last_is_as_if_nothing_had_been_frozen(net):
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
-def test_a_probe_keeps_nothing_of_the_network_for_a_way_back(net):
+def test_a_linear_probe_stores_no_activations_of_the_backbone(net):
     whole = kept_for_backward(net.train())
     freeze(net, moves_of(net, PROBE, epochs=5), 0, "frozen")
     assert 0 < kept_for_backward(net) < 0.03 * whole
 
 
-def test_norms_of_moving_stages_keep_their_statistics_where_asked_and_learn_scale_and_shift():
+def test_norm_frozen_keeps_the_statistics_of_trained_stages_and_trains_scale_and_shift():
     net = torchvisions(models.resnet18)
     everything = Discriminative(decay=1, norm="frozen")
     freeze(net.train(), moves_of(net, everything, epochs=5), 0, "frozen")
@@ -162,7 +162,7 @@ def test_norms_of_moving_stages_keep_their_statistics_where_asked_and_learn_scal
     assert all(parameter.grad is not None for parameter in net.parameters())
 
 
-def test_the_groups_hold_each_parameter_once_at_the_rate_of_its_stage(net):
+def test_each_parameter_is_in_one_group_with_the_rate_of_its_stage(net):
     moves = moves_of(net, GRADUAL, epochs=50)
     whole: Groups = [group | {"lr": 0.1} for group in param_groups(net, 0.01, False)]
     groups = stage_groups(net, whole, moves)

@@ -12,7 +12,7 @@ def draw(*shape: int, seed: int = 0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_classes_that_lie_apart_are_told_apart_and_shuffled_labels_are_not():
+def test_separated_classes_are_recognised_and_shuffled_labels_are_not():
     features = draw(3, 16, seed=1)[LABELS] * 5 + draw(300, 16)
     assert neighbour_accuracy(features, LABELS, count=5) == 1.0
     shuffled = LABELS[torch.randperm(300, generator=torch.Generator().manual_seed(2))]
@@ -26,7 +26,7 @@ def test_an_image_does_not_vote_for_itself():
     assert neighbour_accuracy(twice, labels.repeat(2), count=1) == 1.0
 
 
-def test_one_neighbour_is_the_one_of_the_largest_cosine():
+def test_the_nearest_neighbour_has_the_largest_cosine():
     features = draw(700, 4)  # more than are compared at once
     labels = (features[:, 0] > 0).long()
     centred = features - features.mean(0)
@@ -35,14 +35,14 @@ def test_one_neighbour_is_the_one_of_the_largest_cosine():
     assert neighbour_accuracy(features, labels, count=1) == pytest.approx(expected)
 
 
-def test_maps_are_compared_as_a_whole_and_their_scale_and_shift_do_not_matter():
+def test_feature_maps_are_compared_as_a_whole_regardless_of_scale_and_shift():
     features = draw(60, 2, 3, 3)
     labels = torch.arange(60) % 2
     plain = neighbour_accuracy(features.flatten(1), labels, count=7)
     assert neighbour_accuracy(features * 10 + 3, labels, count=7) == pytest.approx(plain)
 
 
-def test_more_neighbours_than_there_are_others_are_all_others():
+def test_more_neighbours_than_other_images_means_all_others():
     features, labels = draw(20, 3), torch.arange(20) % 2
     assert neighbour_accuracy(features, labels, count=50) == neighbour_accuracy(features, labels, count=19)
     assert chance(torch.tensor([2, 2, 0])) == pytest.approx(2 / 3)

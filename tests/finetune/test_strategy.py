@@ -45,11 +45,11 @@ def two_phase(head_epochs):
         (Full(scale=0.1, norm="train"), 4, 10, [0] * 4),
     ],
 )
-def test_stages_begin_to_move_at_these_epochs(strategy, stages, epochs, starts):
+def test_stages_start_to_train_in_these_epochs(strategy, stages, epochs, starts):
     assert strategy.starts(stages, epochs) == starts
 
 
-def test_rates_fall_by_the_decay_with_the_distance_from_the_head():
+def test_rates_decay_with_the_distance_from_the_head():
     for strategy in (gradual(1), top_half(0.2), two_phase(0.2), Discriminative(decay=0.5, norm="train")):
         assert [strategy.factor(distance) for distance in range(4)] == [1, 0.5, 0.25, 0.125]
     assert [Full(scale=0.1, norm="train").factor(distance) for distance in range(3)] == [0.1] * 3
@@ -60,7 +60,7 @@ def test_rates_fall_by_the_decay_with_the_distance_from_the_head():
     ("rewarm", "ramp"),
     [(0, [1, 1, 1]), (0.5, [0.2, 0.4, 0.6, 0.8, 1, 1]), (2, [1 / 3, 2 / 3, 1, 1])],
 )
-def test_a_stage_that_begins_to_move_rises_to_its_rate_in_a_share_of_an_epoch_or_in_steps(rewarm, ramp):
+def test_an_unfrozen_stage_warms_up_over_a_fraction_of_an_epoch_or_some_steps(rewarm, ramp):
     strategy = gradual(1, rewarm=rewarm)
     assert [strategy.ramp(step, 8) for step in range(len(ramp))] == pytest.approx(ramp)
 
@@ -81,6 +81,6 @@ def test_a_stage_that_begins_to_move_rises_to_its_rate_in_a_share_of_an_epoch_or
         (lambda: Full(scale=0, norm="train"), "scale"),
     ],
 )
-def test_values_that_cannot_be_are_refused_by_their_key(make, key):
+def test_values_out_of_range_are_refused_by_their_key(make, key):
     with pytest.raises(Problem, match=rf"^finetune\.{key}: wants .*got [-\d]"):
         make()

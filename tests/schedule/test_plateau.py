@@ -57,7 +57,7 @@ def test_the_floor_is_never_passed():
 
 
 @pytest.mark.parametrize("wrong", [{"factor": 1}, {"patience": -1}, {"threshold": 1}, {"cooldown": -1}])
-def test_a_value_out_of_range_is_named(wrong):
+def test_values_out_of_range_are_refused(wrong):
     with pytest.raises(Problem, match=f"schedule.{next(iter(wrong))} "):
         plateau(**wrong)
 

@@ -47,7 +47,7 @@ def test_gradients_and_updates_are_those_of_whole_steps(tmp_path):
     assert max(weights.gradients) > 0.05  # clipped only afterwards
 
 
-def test_weights_that_start_too_small_are_named_once_with_a_remedy(tmp_path, capsys):
+def test_weights_that_start_too_small_are_reported_once_with_a_remedy(tmp_path, capsys):
     words = [
         *WORDS,
         "model.norm=none",
@@ -63,19 +63,19 @@ def test_weights_that_start_too_small_are_named_once_with_a_remedy(tmp_path, cap
     assert trick_of(parts, ActivationStats).steps == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_healthy_runs_are_not_warned_of(tmp_path, capsys):
+def test_healthy_runs_cause_no_warning(tmp_path, capsys):
     watched([*WORDS, "trick.activation_stats.every=1", "trainer.max_epochs=2"], tmp_path)
     assert "activation_stats, step" not in capsys.readouterr().out
     picture = (tmp_path / "images" / "activation_stats.svg").read_text()
     assert picture.count("<polyline") == 4 + 3 + 4 + 4  # the head has no activation after it
 
 
-def test_deep_networks_are_watched_at_some_layers(tmp_path):
+def test_only_some_layers_of_deep_networks_are_watched(tmp_path):
     words = ["model.widths=[4,4,4,4,4,4,4]", "trick.activation_stats.layers=4", "trainer.max_epochs=1"]
     parts = watched([*WORDS, *words], tmp_path)
     assert trick_of(parts, ActivationStats).names == ["features.0", "features.8", "features.20", "head"]
 
 
-def test_values_that_cannot_be_are_refused(tmp_path):
+def test_values_out_of_range_are_refused(tmp_path):
     with pytest.raises(Problem, match=r"activation_stats\.layers: wants 2 or more, such as 8, got 1"):
         ActivationStats(layers=1, every=1, folder=tmp_path)

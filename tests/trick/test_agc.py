@@ -21,7 +21,7 @@ def by_formula(weight, gradient):
     return (rows * scales[:, None]).view_as(weight)
 
 
-def test_each_unit_is_clipped_by_the_length_of_its_weights_and_the_last_layer_is_not():
+def test_each_unit_is_clipped_by_its_weight_norm_except_in_the_last_layer():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(5, 4), nn.Linear(4, 3))
     scale = torch.tensor([0.0, 0.001, 0.01, 1.0, 30.0]).view(5, 1, 1, 1)
@@ -43,7 +43,7 @@ def test_each_unit_is_clipped_by_the_length_of_its_weights_and_the_last_layer_is
 
 
 @pytest.mark.parametrize("batches", [1, 3])
-def test_a_step_of_a_run_is_as_long_as_clipping_allows(batches, tmp_path):
+def test_a_training_step_is_as_long_as_clipping_allows(batches, tmp_path):
     words = [
         "data.batch_size=64",
         f"trainer.accumulate_grad_batches={batches}",
@@ -77,7 +77,7 @@ def test_a_step_of_a_run_is_as_long_as_clipping_allows(batches, tmp_path):
         (["model=torchvision", "model.name=squeezenet1_1", "data.size=64"], "classifier.1"),
     ],
 )
-def test_the_last_layer_is_the_one_that_makes_the_logits(model, head, tmp_path):
+def test_the_last_layer_is_the_one_that_returns_the_logits(model, head, tmp_path):
     net = built([*SHORT, *model], tmp_path).classifier.net
     for parameter in net.parameters():
         parameter.grad = torch.full_like(parameter, 100.0)

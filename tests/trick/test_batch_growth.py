@@ -49,7 +49,7 @@ def whole(tmp_path_factory):
     return parts, folder, copies
 
 
-def test_it_takes_the_planned_steps_with_the_planned_batches(whole):
+def test_steps_and_batches_are_as_planned(whole):
     parts, folder, _ = whole
     step_plan = parts.classifier.step_plan
     assert step_plan.batches == 12
@@ -79,7 +79,7 @@ def test_the_schedule_ends_with_the_run(whole):
 @pytest.mark.parametrize(
     "step", [14, 36, 37, 41, 42]
 )  # before growth, at its border, in the midst of grown epochs
-def test_a_run_resumed_after_any_step_equals_the_undisturbed_one(whole, step, tmp_path):
+def test_a_run_resumed_after_any_step_equals_an_uninterrupted_one(whole, step, tmp_path):
     parts, _, copies = whole
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(copies[step])
@@ -90,7 +90,7 @@ def test_a_run_resumed_after_any_step_equals_the_undisturbed_one(whole, step, tm
         assert torch.equal(weight, again.classifier.state_dict()[name]), name
 
 
-def test_a_grown_step_is_that_of_one_large_batch_also_the_short_last_one(tmp_path):
+def test_a_grown_step_equals_that_of_one_large_batch_and_so_does_the_short_last_one(tmp_path):
     words = ["trainer=cpu", "data.limit=60", "model.widths=[4]", "model.norm=group", "optimizer=sgd"]
     words += ["optimizer.weight_decay=0", "schedule=constant", "optimizer.lr=0.5", "trainer.max_epochs=2"]
     grown = built(
@@ -120,7 +120,7 @@ def test_a_grown_step_is_that_of_one_large_batch_also_the_short_last_one(tmp_pat
         torch.testing.assert_close(parameter, net.get_parameter(name), rtol=1e-4, atol=1e-6)
 
 
-def test_growth_begins_with_the_first_epoch_that_starts_at_or_after_a_milestone():
+def test_the_batch_grows_with_the_first_epoch_at_or_after_a_milestone():
     growth = BatchGrowth(milestones=[0.3, 0.55], factor=2)
     assert growth.windows(3, epochs=10) == [3, 3, 3, 6, 6, 6, 12, 12, 12, 12]
     assert growth.windows(1, epochs=1) == [1]
@@ -149,13 +149,13 @@ def test_what_cannot_grow_is_refused(words, said):
     assert said in sentence
 
 
-def test_a_warmup_longer_than_the_fewer_steps_is_refused(tmp_path):
+def test_a_warmup_longer_than_the_reduced_number_of_steps_is_refused(tmp_path):
     with pytest.raises(Problem, match=r"schedule.warmup: wants fewer steps than the 43 of the whole run"):
         built([*WORDS, "schedule.warmup=43"], tmp_path)
     assert built([*WORDS, "schedule.warmup=42"], tmp_path).classifier.step_plan.total == 43
 
 
 @pytest.mark.parametrize("wrong", [{"milestones": [30], "factor": 5}, {"milestones": [0.5], "factor": 1}])
-def test_a_value_out_of_range_is_named(wrong):
+def test_values_out_of_range_are_refused(wrong):
     with pytest.raises(Problem, match=r"trick.batch_growth.(milestones|factor): wants"):
         BatchGrowth(**wrong)

@@ -23,7 +23,7 @@ class Net(nn.Module):
         self.head = nn.Linear(100, 10)
 
 
-def test_a_share_of_the_weights_is_zero_and_the_others_are_scaled():
+def test_a_fraction_of_the_weights_is_zero_and_the_others_are_scaled():
     net = Net()
     torch.manual_seed(0)
     weights = DropConnect(rate=0.3, layers="linear").rewired(net)
@@ -36,7 +36,7 @@ def test_a_share_of_the_weights_is_zero_and_the_others_are_scaled():
     assert not torch.equal(dropped, DropConnect(rate=0.3, layers="linear").rewired(net)["hidden.weight"] == 0)
 
 
-def test_convolutions_are_taken_in_when_asked_and_what_is_frozen_never_is():
+def test_layers_all_includes_convolutions_but_nothing_frozen():
     net = Net()
     everything = DropConnect(rate=0.3, layers="all")
     assert list(everything.rewired(net)) == ["conv.weight", "hidden.weight", "head.weight"]
@@ -44,7 +44,7 @@ def test_convolutions_are_taken_in_when_asked_and_what_is_frozen_never_is():
     assert list(everything.rewired(net)) == ["conv.weight", "head.weight"]
 
 
-def test_training_uses_the_dropped_weights_and_evaluation_the_whole_ones(tmp_path):
+def test_training_uses_dropped_weights_and_evaluation_full_ones(tmp_path):
     parts, plain = built(WORDS, tmp_path / "a"), built(SHORT, tmp_path / "b").classifier
     classifier = parts.classifier
     images = torch.rand(16, 1, 8, 8)
@@ -63,7 +63,7 @@ def test_training_uses_the_dropped_weights_and_evaluation_the_whole_ones(tmp_pat
     assert (features.head.weight == 0).sum() == 0
 
 
-def test_only_the_weights_that_took_part_get_a_gradient_scaled_alike():
+def test_only_kept_weights_get_a_gradient_with_the_same_scale():
     net = nn.Linear(50, 1, bias=False)
     weights = DropConnect(rate=0.4, layers="linear").rewired(net)
     torch.func.functional_call(net, weights, (torch.ones(1, 50),)).sum().backward()
@@ -72,7 +72,7 @@ def test_only_the_weights_that_took_part_get_a_gradient_scaled_alike():
 
 
 @pytest.mark.parametrize("more", [[], ["trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2"]])
-def test_checkpoints_hold_whole_weights_under_their_own_names(more, tmp_path):
+def test_checkpoints_hold_full_weights_under_their_own_names(more, tmp_path):
     parts = fitted([*WORDS, "trick.dropconnect.layers=all", *more], tmp_path / "run")
     plain = built(SHORT, tmp_path / "plain").classifier
     saved = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["state_dict"]
@@ -82,7 +82,7 @@ def test_checkpoints_hold_whole_weights_under_their_own_names(more, tmp_path):
     assert not any(layer._forward_pre_hooks for layer in parts.classifier.net.modules())
 
 
-def test_masks_follow_from_the_seed(tmp_path):
+def test_masks_are_a_function_of_the_seed(tmp_path):
     first, second, other = (
         fitted([*WORDS, *more], tmp_path / name).classifier.net.head.weight
         for name, more in {"a": [], "b": [], "c": ["trick.dropconnect.rate=0.31"]}.items()
@@ -91,7 +91,7 @@ def test_masks_follow_from_the_seed(tmp_path):
     assert not torch.equal(first, other)
 
 
-def test_what_cannot_be_is_refused(tmp_path):
+def test_values_out_of_range_are_refused(tmp_path):
     for rate in (0, 1):
         with pytest.raises(Problem, match=f"trick.dropconnect.rate: wants a share .* got {rate}"):
             DropConnect(rate=rate, layers="all")

@@ -68,18 +68,18 @@ def fit(folder, resume=None, monitor="val/loss", mode="min", patience=3, min_del
         (2, 0.05, 4),  # 0.79 is no improvement on 0.8
     ],
 )
-def test_training_ends_after_so_many_epochs_without_improvement(tmp_path, patience, min_delta, epochs):
+def test_training_stops_after_patience_epochs_without_improvement(tmp_path, patience, min_delta, epochs):
     trained, counted = fit(tmp_path, patience=patience, min_delta=min_delta)
     assert trained == list(range(epochs))
     assert counted == epochs
 
 
-def test_a_metric_that_should_grow_is_watched_the_other_way_round(tmp_path):
+def test_with_mode_max_higher_values_are_improvements(tmp_path):
     assert fit(tmp_path, monitor="val/accuracy", mode="max") == fit(tmp_path)
 
 
 @pytest.mark.parametrize("killed_after", range(7))
-def test_a_run_killed_after_any_epoch_ends_where_the_undisturbed_run_does(tmp_path, killed_after):
+def test_a_run_killed_after_any_epoch_ends_where_an_uninterrupted_one_does(tmp_path, killed_after):
     trained, counted = fit(tmp_path)
     assert trained == list(range(7))
     rest, resumed = fit(tmp_path, resume=tmp_path / f"{killed_after}.ckpt")
@@ -93,6 +93,6 @@ def test_its_state_is_plain_data(tmp_path):
     assert next(value["wait_count"] for key, value in state.items() if "EarlyStopping" in key) == 3
 
 
-def test_no_patience_at_all_is_refused(tmp_path):
+def test_a_patience_of_zero_is_refused(tmp_path):
     with pytest.raises(Problem, match="patience: wants 1 epoch or more, got 0"):
         fit(tmp_path, patience=0)

@@ -10,7 +10,7 @@ from imagelab.trick.ema import EMA, decay_at
 from tests.trick.averaging import average_of, recorded
 
 
-def test_after_n_steps_it_is_the_sum_of_all_weights_by_their_shares(tmp_path):
+def test_after_n_steps_it_is_the_weighted_sum_of_all_weights(tmp_path):
     parts, steps = recorded(["trick=[ema]", "trick.ema.decay=0.3", "trainer.max_epochs=2"], tmp_path)
     decays = [0, 2 / 11, 3 / 12, 0.3, 0.3, 0.3, 0.3, 0.3]  # (1 + n) / (10 + n), at most 0.3
     shares = [(1 - decay) * prod(decays[n + 1 :]) for n, decay in enumerate(decays)]
@@ -26,14 +26,14 @@ def test_after_n_steps_it_is_the_sum_of_all_weights_by_their_shares(tmp_path):
         torch.testing.assert_close(value, wanted, rtol=1e-5, atol=1e-6, msg=name)
 
 
-def test_batches_that_are_only_accumulated_are_no_updates(tmp_path):
+def test_accumulated_batches_do_not_update_the_average(tmp_path):
     words = ["trick=[ema]", "trainer.max_epochs=3", "trainer.accumulate_grad_batches=3"]
     parts, steps = recorded(words, tmp_path)
     assert average_of(parts).updates == len(steps) == parts.trainer.global_step == 6
     assert parts.trainer.fit_loop.epoch_loop.total_batch_idx + 1 == 12
 
 
-def test_the_decay_rises_to_its_value_and_no_further():
+def test_the_decay_warms_up_to_its_value():
     decays = [decay_at(n, 0.99) for n in range(1, 2000)]
     assert decays == sorted(decays)
     assert decays[0] == 2 / 11
@@ -41,6 +41,6 @@ def test_the_decay_rises_to_its_value_and_no_further():
 
 
 @pytest.mark.parametrize("decay", [1, 1.5, -0.1])
-def test_a_decay_that_is_no_share_is_refused(decay):
-    with pytest.raises(Problem, match=r"trick\.ema\.decay: wants a share from 0 to below 1"):
+def test_a_decay_out_of_range_is_refused(decay):
+    with pytest.raises(Problem, match=r"trick\.ema\.decay: wants a number in \[0, 1\)"):
         EMA(decay=decay)

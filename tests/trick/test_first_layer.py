@@ -13,7 +13,7 @@ from imagelab.trick.first_layer import FirstLayer, change, filters, first_weight
 from tests.trick.watching import trick_of, watched
 
 
-def test_the_distance_is_that_of_the_last_weights_from_the_first(tmp_path):
+def test_the_distance_is_measured_from_the_initial_weights(tmp_path):
     words = ["trick=[first_layer]", "trick.first_layer.every=4", "trainer.max_epochs=2", "optimizer.lr=0.05"]
     parts = watched(words, tmp_path)
     start, end = trick_of(parts, FirstLayer).start, parts.classifier.net.features[0].weight.detach()
@@ -34,7 +34,7 @@ def test_filters_share_one_scale_around_grey():
     assert [int(one.unique()) for one in pictures] == [128, 255, 64]
 
 
-def test_layers_of_any_kind_become_pictures():
+def test_any_kind_of_first_layer_can_be_drawn():
     assert filters(torch.randn(100, 1, 5, 5), 1, 8).shape == (64, 1, 5, 5)
     assert filters(torch.randn(8, 12, 5, 5), 12, 8).shape == (8, 1, 5, 5)
     assert filters(torch.randn(20, 3 * 8 * 8), 3, 8).shape == (20, 3, 8, 8)
@@ -48,6 +48,6 @@ def test_the_first_layer_is_the_first_with_weights():
     assert change(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 0.0])) == pytest.approx(4 / 3)
 
 
-def test_values_that_cannot_be_are_refused(tmp_path):
+def test_values_out_of_range_are_refused(tmp_path):
     with pytest.raises(Problem, match=r"first_layer\.every: wants 1 or more, such as 20, got 0"):
         FirstLayer(every=0, folder=tmp_path)

@@ -52,13 +52,13 @@ def exact(net: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> f
     return float(noise / (each.mean(dim=0).square().sum() - noise / len(each)))
 
 
-def test_two_halves_give_both_terms_without_bias():
+def test_two_halves_give_unbiased_estimates_of_both_terms():
     looks = np.array(made(np.random.default_rng(0), 2000, images=32, spread=0.5))
     assert looks[:, 0].mean() == pytest.approx(1, abs=4 * looks[:, 0].std() / 2000**0.5)
     assert looks[:, 1].mean() == pytest.approx(300 * 0.25, rel=0.01)
 
 
-def test_the_error_is_how_far_estimates_lie_from_the_truth():
+def test_the_error_matches_the_spread_around_the_truth():
     rng, truth = np.random.default_rng(1), 300 * 0.25
     scales = [quotient(made(rng, 60, images=64, spread=0.5)) for _ in range(150)]
     values = np.array([scale.value for scale in scales])
@@ -69,7 +69,7 @@ def test_the_error_is_how_far_estimates_lie_from_the_truth():
     assert np.mean([scale.least < truth for scale in scales]) > 0.9
 
 
-def test_what_is_resolved_is_right_and_what_is_lost_in_noise_says_so():
+def test_resolved_scales_are_right_and_noisy_ones_are_reported_as_such():
     rng = np.random.default_rng(2)
     for images, few in ((64, False), (16, False), (2, True)):
         truth = 300 * 0.5**2
@@ -80,7 +80,7 @@ def test_what_is_resolved_is_right_and_what_is_lost_in_noise_says_so():
         assert np.mean([scale.least < truth for scale in scales]) >= 0.9
 
 
-def test_as_few_looks_as_it_takes_are_taken():
+def test_the_fewest_measurements_that_resolve_the_scale_are_used():
     old, new = [(1.0, 900.0 + i % 2) for i in range(200)], [(1.0, 100.0 + i % 2) for i in range(40)]
     assert noise_scale(old + new)[0] == pytest.approx(100.5)
     assert noise_scale(new)[-1] == 40
@@ -111,7 +111,7 @@ def test_within_a_quarter_of_the_exact_scale_of_per_sample_gradients(norm, tmp_p
     assert scale.value == pytest.approx(truth, rel=0.25)
 
 
-def test_it_is_logged_with_its_error_and_said_at_the_end(tmp_path, capsys):
+def test_it_is_logged_with_its_error_and_printed_at_the_end(tmp_path, capsys):
     words = [
         *SETUP,
         "trick=[gradient_noise_scale]",
@@ -135,19 +135,19 @@ def test_it_is_logged_with_its_error_and_said_at_the_end(tmp_path, capsys):
 def test_short_runs_say_what_is_missing(tmp_path, capsys):
     words = ["trick=[gradient_noise_scale]", "trick.gradient_noise_scale.every=1", "trainer.max_epochs=2"]
     watched([*words, "trick.gradient_noise_scale.start=0.5"], tmp_path)
-    assert "not resolved: 4 looks of the 40" in capsys.readouterr().out
+    assert "not resolved: 4 of at least 40 measurements" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("batch", "words"), [(8, "larger batches would save"), (70, "about right"), (400, "smaller ones")]
 )
-def test_the_sentence_says_what_a_batch_could_be(batch, words):
+def test_the_sentence_advises_on_the_batch_size(batch, words):
     text = sentence(Scale(74.0, 9.0, 60.0, 100), batch)
     assert "74 ± 9 images" in text
     assert words in text
 
 
-def test_values_that_cannot_be_are_refused():
+def test_values_out_of_range_are_refused():
     with pytest.raises(Problem, match=r"every: wants 1 or more, such as 40, got 0"):
         GradientNoiseScale(every=0, start=0.1)
     with pytest.raises(Problem, match=r"start: wants a share .* got 1"):

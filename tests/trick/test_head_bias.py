@@ -40,13 +40,13 @@ def test_the_loss_at_init_is_the_entropy_of_the_labels(tmp_path):
         assert functional.cross_entropy(logits, labels).item() == pytest.approx(entropy, abs=0.06)
 
 
-def test_balanced_drawing_makes_all_classes_alike():
+def test_with_balanced_sampling_all_classes_are_equally_likely():
     labels = np.array([0] * 9 + [1])
     assert log_priors(labels, 2, balanced=True).exp().tolist() == [0.5, 0.5]
     assert log_priors(labels, 2, balanced=False).exp().tolist() == pytest.approx([0.9, 0.1])
 
 
-def test_training_begins_with_it(tmp_path):
+def test_training_starts_with_the_bias_set(tmp_path):
     words = [*SHORT, "trick=[head_bias]", "optimizer=sgd", "optimizer.lr=1e-9", "optimizer.weight_decay=0"]
     parts = fitted(words, tmp_path)
     counts = np.bincount(parts.data.splits["train"].labels, minlength=10)

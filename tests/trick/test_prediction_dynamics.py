@@ -21,7 +21,7 @@ def run(tmp_path_factory):
     return watched([*words, "model.dropout=0.5"], folder), folder
 
 
-def test_the_last_row_of_the_table_is_what_evaluation_says(run):
+def test_the_last_rows_of_the_table_equal_an_evaluation(run):
     parts, folder = run
     rows = list(read(folder / "prediction_dynamics.csv"))
     assert sorted({int(row[0]) for row in rows}) == [0, 2, 4, 6, 8, 10, 12, 14, 16]
@@ -38,7 +38,7 @@ def test_the_last_row_of_the_table_is_what_evaluation_says(run):
         assert found[place, int(val.labels[place])] == pytest.approx(row[val.labels[place]], abs=6e-5)
 
 
-def test_the_metrics_are_those_of_the_table(run):
+def test_the_metrics_follow_from_the_table(run):
     parts, folder = run
     rows = [row for row in csv.DictReader((folder / "metrics.csv").open()) if row["prediction/probability"]]
     table = list(read(folder / "prediction_dynamics.csv"))
@@ -51,7 +51,7 @@ def test_the_metrics_are_those_of_the_table(run):
     assert len(trick_of(parts, PredictionDynamics).last) == 20
 
 
-def test_a_summary_of_probabilities_by_hand():
+def test_the_metrics_equal_those_computed_by_hand():
     probabilities = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     task = Classify(loss=torch.nn.CrossEntropyLoss(), classes=["a", "b", "c"])
     found = task.decisions(probabilities).tolist()
@@ -62,7 +62,7 @@ def test_a_summary_of_probabilities_by_hand():
     assert metrics["prediction/changed"] == 0.5
 
 
-def test_of_many_classes_the_table_has_those_that_count(tmp_path):
+def test_with_many_classes_the_table_omits_tiny_probabilities(tmp_path):
     probabilities = torch.full((1, 1000), 0.0004)
     probabilities[0, 7] = 0.6
     classes = [f"class, {i}" for i in range(1000)]
@@ -70,14 +70,14 @@ def test_of_many_classes_the_table_has_those_that_count(tmp_path):
     assert rows == [(3, 5, "class, 2", "class, 2", "0.0004"), (3, 5, "class, 2", "class, 7", "0.6000")]
 
 
-def test_what_came_after_the_checkpoint_is_forgotten(tmp_path):
+def test_rows_after_the_checkpoint_are_dropped_on_resume(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("step,image,label,class,probability\n0,1,a,a,0.1\n20,1,a,a,0.2\n40,1,a,a,0.3\n60,1,")
     rewind(path, 20)
     assert path.read_text().splitlines()[1:] == ["0,1,a,a,0.1", "20,1,a,a,0.2"]
 
 
-def test_the_picture_has_a_row_an_image_the_darker_the_likelier():
+def test_the_picture_has_one_row_per_image_darker_for_higher_probability():
     rows = [["0", "4", "<bee>", "<bee>", "0.10"], ["20", "4", "<bee>", "<bee>", "0.90"]]
     text = picture([*rows, ["0", "2", "ant", "ant", "0.5"], ["20", "2", "ant", "ant", "0.5"]])
     assert text.count("<rect x") == 3  # the second does not change
@@ -86,6 +86,6 @@ def test_the_picture_has_a_row_an_image_the_darker_the_likelier():
     assert 'fill-opacity="0.9"' in text
 
 
-def test_values_that_cannot_be_are_refused(tmp_path):
+def test_values_out_of_range_are_refused(tmp_path):
     with pytest.raises(Problem, match=r"prediction_dynamics\.images: wants 1 or more, such as 32, got 0"):
         PredictionDynamics(images=0, every=1, folder=tmp_path)

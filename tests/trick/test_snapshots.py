@@ -36,7 +36,7 @@ def weights(file) -> dict:
         (["trainer.accumulate_grad_batches=3", "schedule.first_cycle=0.5", "schedule.multiplier=1"], [3, 6]),
     ],
 )
-def test_they_are_the_weights_after_the_last_step_of_each_cycle(words, ends, tmp_path):
+def test_snapshots_are_the_weights_after_the_last_step_of_each_cycle(words, ends, tmp_path):
     parts, steps = recorded([*WORDS, *words], tmp_path)
     files = sorted((tmp_path / "checkpoints").glob("snapshot_*"))
     assert [file.name for file in files] == [f"snapshot_{n}.ckpt" for n in range(1, len(ends) + 1)]
@@ -50,7 +50,7 @@ def test_they_are_the_weights_after_the_last_step_of_each_cycle(words, ends, tmp
     ]
 
 
-def test_a_snapshot_is_usable_by_itself_and_holds_no_more_than_weights(tmp_path):
+def test_a_snapshot_can_be_loaded_by_itself_and_holds_no_optimizer_state(tmp_path):
     parts, steps = recorded(WORDS, tmp_path)
     file = tmp_path / "checkpoints" / "snapshot_1.ckpt"
     content = torch.load(file, weights_only=True)
@@ -63,7 +63,7 @@ def test_a_snapshot_is_usable_by_itself_and_holds_no_more_than_weights(tmp_path)
 
 
 @pytest.mark.parametrize("at", [3, 5])
-def test_a_run_that_goes_on_leaves_the_same(at, tmp_path):
+def test_a_resumed_run_writes_the_same_snapshots(at, tmp_path):
     recorded([*WORDS, "model.dropout=0.3"], tmp_path / "whole", copy_at=at)
     resumed([*WORDS, "model.dropout=0.3"], tmp_path / "again", tmp_path / "whole" / "copy.ckpt")
     left = {file.name for file in (tmp_path / "again" / "checkpoints").glob("snapshot_*")}

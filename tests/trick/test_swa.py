@@ -16,7 +16,7 @@ WORDS = ["trick=[swa]", "trick.swa.start=0.5", "schedule=constant", "trainer.max
 
 
 @pytest.mark.parametrize("window", [1, 3])
-def test_it_is_the_mean_of_the_weights_at_the_ends_of_the_epochs_from_its_start_on(tmp_path, window):
+def test_it_is_the_mean_of_the_weights_at_the_end_of_each_epoch_from_its_start_on(tmp_path, window):
     parts, steps = recorded([*WORDS, f"trainer.accumulate_grad_batches={window}"], tmp_path)
     each = -(-4 // window)  # steps of an epoch, the last one of fewer batches
     assert len(steps) == 6 * each
@@ -51,7 +51,7 @@ def statistics(net: nn.Module, data: ImageData, batches: int, epoch: int, ranks:
 
 
 @pytest.mark.parametrize("batches", [3, 100])
-def test_the_statistics_are_those_of_the_same_training_batches(tmp_path, batches):
+def test_batchnorm_statistics_come_from_the_same_training_batches(tmp_path, batches):
     words = [*WORDS, f"trick.swa.bn_batches={batches}", "model.dropout=0", "augment=[flip,crop]"]
     parts = recorded(words, tmp_path)[0]
     kept = {name: value.clone() for name, value in average_of(parts).weights.items()}
@@ -64,7 +64,7 @@ def test_the_statistics_are_those_of_the_same_training_batches(tmp_path, batches
     }
 
 
-def test_two_processes_share_the_statistics_of_their_batches(tmp_path):
+def test_two_processes_average_their_batchnorm_statistics(tmp_path):
     words = [*SMALL, *WORDS, "model.dropout=0", "trainer.max_epochs=2", "trick.swa.bn_batches=1"]
     finish([*words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)
     average = last(tmp_path / "two")["averages"]["swa"]
@@ -93,7 +93,7 @@ def test_a_run_that_ends_before_its_start_has_no_average(tmp_path):
     assert parts.saver.best["values"].keys() == {"raw"}
 
 
-def test_a_run_of_one_epoch_averages_its_end(tmp_path):
+def test_a_run_of_one_epoch_averages_its_last_weights(tmp_path):
     parts, steps = recorded(["trick=[swa]", "trainer.max_epochs=1"], tmp_path)
     assert average_of(parts).updates == 1
     for name, _ in parts.classifier.net.named_parameters():

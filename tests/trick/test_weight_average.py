@@ -21,7 +21,7 @@ TRICKS = {"ema": ["trick=[ema]"], "swa": ["trick=[swa]", "trick.swa.start=0.4", 
 
 
 @pytest.mark.parametrize("name", TRICKS)
-def test_the_raw_weights_are_those_of_a_run_without_it_to_the_last_bit(name, tmp_path):
+def test_the_raw_weights_are_bit_identical_to_those_of_a_run_without_it(name, tmp_path):
     words = ["trainer.max_epochs=3", "schedule=constant"]
     without = recorded(words, tmp_path / "without")[1]
     beside = recorded([*words, *TRICKS[name]], tmp_path / "beside")[1]
@@ -31,7 +31,7 @@ def test_the_raw_weights_are_those_of_a_run_without_it_to_the_last_bit(name, tmp
 
 @pytest.mark.parametrize("name", TRICKS)
 @pytest.mark.parametrize("step", [5, 7])
-def test_a_run_resumed_inside_an_epoch_ends_like_the_undisturbed_one(name, step, tmp_path):
+def test_a_run_resumed_within_an_epoch_ends_like_an_uninterrupted_one(name, step, tmp_path):
     # 4 batches an epoch in windows of 2: step 5 is inside the third epoch, step 7 inside the fourth.
     words = ["trainer.max_epochs=5", "trainer.accumulate_grad_batches=2", *TRICKS[name]]
     whole, steps = recorded(words, tmp_path / "whole", copy_at=step)
@@ -42,7 +42,7 @@ def test_a_run_resumed_inside_an_epoch_ends_like_the_undisturbed_one(name, step,
     assert again.saver.best["values"] == whole.saver.best["values"]
 
 
-def test_before_the_first_update_nothing_averaged_is_evaluated_or_saved(tmp_path, monkeypatch):
+def test_before_the_first_update_no_average_is_evaluated_or_saved(tmp_path, monkeypatch):
     parts = built([*SMALL, "trick=[ema]", "trainer.max_epochs=1", "trainer.num_sanity_val_steps=1"], tmp_path)
     seen, average = [], average_of(parts)
     monkeypatch.setattr(average, "on_sanity_check_end", lambda _, module: seen.append(dict(module.averages)))
@@ -54,7 +54,7 @@ def test_before_the_first_update_nothing_averaged_is_evaluated_or_saved(tmp_path
     assert all(not torch.equal(value, start[key]) for key, value in trained.items())
 
 
-def test_an_average_that_is_no_number_is_never_evaluated_or_chosen(tmp_path, monkeypatch):
+def test_a_non_finite_average_is_never_evaluated_or_chosen(tmp_path, monkeypatch):
     parts = built([*SMALL, "trick=[ema]", "trainer.max_epochs=2"], tmp_path)
     average = average_of(parts)
     spoil = lambda *_: average.averaged[0].fill_(math.nan)  # noqa: E731
@@ -65,7 +65,7 @@ def test_an_average_that_is_no_number_is_never_evaluated_or_chosen(tmp_path, mon
 
 
 @pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
-def test_the_average_is_kept_in_float32_at_least_whatever_the_training_runs_in(precision, tmp_path):
+def test_the_average_is_kept_in_float32_or_wider_in_any_training_precision(precision, tmp_path):
     parts = fitted(
         [*SMALL, "trick=[ema]", "trainer.max_epochs=1", f"trainer.precision={precision}"], tmp_path
     )
@@ -87,7 +87,7 @@ def rows(run):
     return list(csv.DictReader((run / "metrics.csv").open()))
 
 
-def test_the_better_weights_are_the_result_and_both_are_tested_and_named(run):
+def test_both_sets_of_weights_are_tested_and_the_better_one_is_the_result(run):
     results, table = json.loads((run / "results.json").read_text()), rows(run)
     assert results["weights"] == "ema"
     sets = results["by_weights"]
@@ -102,7 +102,7 @@ def test_the_better_weights_are_the_result_and_both_are_tested_and_named(run):
     assert f"weights     ema (val/accuracy: {', '.join(values)})" in (run / "console.log").read_text()
 
 
-def test_evaluating_loading_and_starting_from_the_run_take_the_better_weights(run):
+def test_evaluate_load_and_model_weights_use_the_better_weights(run):
     results = json.loads((run / "results.json").read_text())
     for words, name in {("split=val",): "ema", ("split=val", "weights=raw"): "raw"}.items():
         assert in_process.imagelab("evaluate", f"run={run}", *words, folder=run.parent).status == 0
@@ -138,13 +138,13 @@ def test_evaluating_loading_and_starting_from_the_run_take_the_better_weights(ru
         ),
     ],
 )
-def test_what_cannot_work_is_said(words, sentence):
+def test_what_cannot_work_is_refused(words, sentence):
     found = validate.problems(plain(compose("train", words).cfg))
     assert len(found) == 1
     assert found[0].startswith(sentence)
 
 
-def test_early_stopping_can_watch_the_average(tmp_path):
+def test_early_stopping_can_monitor_the_average(tmp_path):
     words = ["trick=[ema,early_stopping]", "trick.early_stopping.monitor=val_ema/loss", "optimizer.lr=1e-9"]
     words += ["trick.early_stopping.patience=1", "trick.early_stopping.min_delta=1", "trainer.max_epochs=9"]
     assert fitted([*SMALL, *words], tmp_path).trainer.current_epoch == 2

@@ -36,7 +36,7 @@ def net_with(weight, bias):
     ("penalty", "expected"),
     zip(PENALTIES, [0.3 * 7, 0.15 * 21, 0.3 * (0.25 * 7 + 0.375 * 21)], strict=True),
 )
-def test_the_term_counts_weights_without_biases_and_norms(penalty, expected):
+def test_the_penalty_covers_weights_but_not_biases_and_norms(penalty, expected):
     net = net_with([[1.0, -2.0], [0.0, 4.0]], [100.0, 100.0])
     assert penalty.penalty(net).item() == pytest.approx(expected)
     net[0].weight.requires_grad = False
@@ -45,7 +45,7 @@ def test_the_term_counts_weights_without_biases_and_norms(penalty, expected):
 
 @pytest.mark.parametrize("more", [[], ["trainer.accumulate_grad_batches=3"]], ids=["plain", "accumulated"])
 @pytest.mark.parametrize("name", WORDS)
-def test_a_step_differs_from_one_without_by_exactly_the_term_s_gradient(name, more, tmp_path):
+def test_a_step_differs_by_exactly_the_gradient_of_the_penalty(name, more, tmp_path):
     # 200 images in windows of 3 batches of 64, or in one batch.
     words = [*SHORT, *STEP, *(more or ["data.batch_size=full"]), "model.norm=group"]
     without, with_it = (
@@ -61,7 +61,7 @@ def test_a_step_differs_from_one_without_by_exactly_the_term_s_gradient(name, mo
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_many_weights_are_counted_exactly_in_any_precision(dtype):
+def test_many_weights_are_summed_exactly_in_any_precision(dtype):
     # 100,352 = 98 * 1024 ones: more than float16 can count to, or bfloat16 can tell from 100,000.
     net = nn.Linear(1024, 98, bias=False).to(dtype)
     nn.init.ones_(net.weight)
@@ -94,7 +94,7 @@ def near_zero(words, folder):
     return (weights.abs() < 1e-3).float().mean().item(), float(parts.trainer.callback_metrics["val/accuracy"])
 
 
-def test_l1_draws_weights_to_zero_and_l2_only_makes_them_small(tmp_path):
+def test_l1_pulls_weights_to_zero_and_l2_only_shrinks_them(tmp_path):
     # Measured: 1.9% of the weights without, 42% with L1, 2.9% with L2; all three are right on every image.
     plain, right = near_zero(["optimizer.weight_decay=0"], tmp_path / "plain")
     l1, right_l1 = near_zero(
@@ -107,7 +107,7 @@ def test_l1_draws_weights_to_zero_and_l2_only_makes_them_small(tmp_path):
     assert right_l1 > right - 0.03
 
 
-def test_the_loss_in_the_log_is_that_of_the_data_and_the_term_stands_beside_it(tmp_path):
+def test_the_logged_loss_is_that_of_the_data_and_the_penalty_is_logged_beside_it(tmp_path):
     parts = fitted([*SHORT, "data.batch_size=full", "trick=[l1,l2]", "trick.l1.strength=1e-3"], tmp_path)
     start = built([*SHORT, "data.batch_size=full"], tmp_path / "start").classifier
     (batch,) = parts.data.train_loader(epoch=0, start=0, rank=0, ranks=1)
@@ -134,6 +134,6 @@ def test_the_loss_in_the_log_is_that_of_the_data_and_the_term_stands_beside_it(t
         (lambda: Elastic(strength=1, ratio=1.5), r"trick.elastic.ratio: wants a share .* got 1.5"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make, key):
+def test_invalid_strengths_and_ratios_are_refused(make, key):
     with pytest.raises(Problem, match=key):
         make()

@@ -1,1 +1,1 @@
-"""Fine-tuning strategies: one idea a file, named like its choice in `configs/finetune/`."""
+"""Hold the fine-tuning strategies: one idea per file, named like its choice in `configs/finetune/`."""

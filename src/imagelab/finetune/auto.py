@@ -1,13 +1,13 @@
-"""The strategy that suits the data: by the images of a class, and their likeness to those of the weights.
+"""Choose a strategy from the number of images per class and their similarity to the pretraining data.
 
 |           | similar      | different                 |
 |-----------|--------------|---------------------------|
 | few       | linear_probe | top_half                  |
 | many      | full         | scratch or discriminative |
 
-How alike they are is measured by the share of the mistakes of nearest neighbours in pixels that features put
-right as they are. With a ResNet-9 of 10,000 pictures of CIFAR-10 that was 0.16 to 0.29 for the other classes
-of CIFAR-10 and below 0 for digits; with one of digits it was 0.00 to 0.09 for CIFAR-10.
+Similarity is measured as the fraction of nearest-neighbour mistakes on pixels that the pretrained features
+correct. With a ResNet-9 trained on 10,000 images of CIFAR-10 that was 0.16 to 0.29 for the other classes of
+CIFAR-10 and below 0 for digits; with one trained on digits it was 0.00 to 0.09 for CIFAR-10.
 
 Source: https://cs231n.github.io/transfer-learning, "When and how to fine-tune?".
 """
@@ -23,11 +23,11 @@ from imagelab.problem import Problem
 
 @dataclass(frozen=True, kw_only=True)
 class Likeness:
-    """Nearest neighbours on training images, in shares of them that are right.
+    """Accuracy of nearest neighbours on training images.
 
-    features: By what the network makes of them, as it is. pixels: By the images themselves.
-    chance: By always naming the most frequent class. images: How many were looked at.
-    gain: Share of the mistakes of pixels, or chance where that is better, that features put right; <= 1.
+    features: With the pretrained network's features. pixels: With the images themselves.
+    chance: Of always predicting the most frequent class. images: Number of images used.
+    gain: Fraction of the mistakes of pixels (or chance, if better) that features correct; <= 1.
     """
 
     features: float
@@ -39,15 +39,15 @@ class Likeness:
 
 @dataclass(frozen=True, kw_only=True)
 class Auto:
-    """Decides between other strategies; their own values are those of their files.
+    """Choose one of the other strategies, with the values in its config file.
 
     Args:
-        similarity: Of the images to those of the weights; None: measured.
-        few: Images of a class, in the median: fewer are few.
-        similar_from: Gain of features over pixels from which images are similar, in (0, 1).
-        neighbours: That name the class of an image, >= 1.
-        images: Training images to measure on, at most, > neighbours.
-        many_different: The answer for many images unlike those of the weights.
+        similarity: Similarity of the images to the pretraining data; None: measured.
+        few: Median images per class below which data are few.
+        similar_from: Smallest gain of features over pixels that counts as similar, in (0, 1).
+        neighbours: Number of neighbours that vote on the class of an image, >= 1.
+        images: Most training images to measure on, > neighbours.
+        many_different: Strategy for many images that differ from the pretraining data.
     """
 
     similarity: Literal["similar", "different"] | None
@@ -59,7 +59,7 @@ class Auto:
 
     def __post_init__(self) -> None:
         if not 0 < self.similar_from < 1:
-            raise Problem(f"finetune.similar_from: wants a share between 0 and 1, got {self.similar_from}")
+            raise Problem(f"finetune.similar_from: wants a number between 0 and 1, got {self.similar_from}")
         if not 1 <= self.neighbours < self.images:
             raise Problem(
                 f"finetune.neighbours: wants 1 or more, and fewer than finetune.images ({self.images}), "
@@ -67,7 +67,7 @@ class Auto:
             )
 
     def likeness(self, features: Tensor, pixels: Tensor, labels: Tensor) -> Likeness:
-        """Of features (N, ...) and pixels (N, ...) of the same images to their labels (N,)."""
+        """Measure how well features (N, ...) and pixels (N, ...) of the same images predict labels (N,)."""
         made = neighbour_accuracy(features, labels, self.neighbours)
         plain = neighbour_accuracy(pixels, labels, self.neighbours)
         least = chance(labels)
@@ -76,11 +76,11 @@ class Auto:
         return Likeness(features=made, pixels=plain, chance=least, gain=gain, images=len(labels))
 
     def decide(self, per_class: float, found: Likeness | None) -> dict[str, Any]:
-        """The choice and all it rests on, plain data.
+        """Choose a strategy; return the choice and its reasons as plain data.
 
         Args:
-            per_class: Images of a class, in the median.
-            found: What was measured; None where `similarity` is given.
+            per_class: Median images per class.
+            found: Measured similarity; None if `similarity` is given.
         """
         similarity = self.similarity
         if found is not None:
@@ -103,14 +103,14 @@ class Auto:
         }
 
     def _count(self, per_class: float, few: bool) -> str:
-        return f"{per_class:,.0f} images a class are {'few' if few else 'many'} (finetune.few={self.few})"
+        return f"{per_class:,.0f} images per class are {'few' if few else 'many'} (finetune.few={self.few})"
 
     def _likeness(self, found: Likeness | None, similarity: str | None) -> str:
         word = "similar to" if similarity == "similar" else "different from"
         if found is None:
-            return f"and {word} those of the weights (finetune.similarity)"
+            return f"and {word} the pretraining data (finetune.similarity)"
         return (
-            f"and {word} those of the weights (nearest neighbours among {found.images:,}: "
-            f"{found.features:.0%} right by features, {found.pixels:.0%} by pixels, {found.chance:.0%} by "
+            f"and {word} the pretraining data (accuracy of nearest neighbours among {found.images:,} images: "
+            f"{found.features:.0%} with features, {found.pixels:.0%} with pixels, {found.chance:.0%} at "
             f"chance: a gain of {found.gain:.2f}, finetune.similar_from={self.similar_from:g})"
         )

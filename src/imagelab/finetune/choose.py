@@ -21,36 +21,36 @@ from imagelab.randomness import stream
 from imagelab.terminal import screen
 
 BATCH = 128  # images
-EACH = 20  # images of a class that nearest neighbours need: of more classes, only some are looked at
+EACH = 20  # images per class that nearest neighbours need; with too many classes, only some are used
 
 
 def resolve_finetune(
     cfg: Node, known: Node | None, build_data: Callable[[Node], ImageData]
 ) -> tuple[Node, Node | None]:
-    """The config with the strategy that suits its data, and the record of the choice; None: none was left.
+    """Replace finetune=auto by a strategy that suits the data; also return the choice, or None without auto.
 
     Args:
-        cfg: Of the run.
-        known: The card of the checkpoint that it goes on from.
-        build_data: Builds the images that a config names.
+        cfg: Config of the run.
+        known: Card of the checkpoint that the run resumes from, if any.
+        build_data: Function that builds the data of a config.
     """
     auto = make(cfg["finetune"]) if cfg["finetune"] else None
     if not isinstance(auto, Auto):
         return cfg, None
     if known:
         record = known["finetune"]
-        when = "as when the run began: "
+        when = "as at the start of the run: "
     else:
-        record = _measured(cfg, auto, build_data)
+        record = _decide(cfg, auto, build_data)
         when = ""
     screen.say(f"finetune=auto: {when}{record['why']}.")
     if record["choice"] not in menu.choices("finetune"):
-        raise Problem(f"The checkpoint chose finetune={record['choice']!r}, which is no choice here")
+        raise Problem(f"The checkpoint holds finetune={record['choice']!r}, which does not exist here")
     return cfg | {"finetune": menu.load(menu.folder() / "finetune" / f"{record['choice']}.yaml")}, record
 
 
-def looked_at(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
-    """Places of up to so many images, as many of each class; of some classes only, where all are too many."""
+def draw_places(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
+    """Draw places of up to `images` images, equally many per class; from some classes if there are many."""
     rng = stream(seed, "likeness")
     classes = np.unique(labels)
     some = rng.permutation(classes)[: max(2, images // EACH)]
@@ -62,7 +62,7 @@ def looked_at(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
 
 @torch.no_grad()
 def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Tensor, Tensor]:
-    """What goes into the head, and the images themselves as the network sees them, of training images."""
+    """The features that enter the head, and the preprocessed pixels, of training images."""
     dataset = data.dataset("train", augmented=False)
     made = []
     pixels = []
@@ -77,7 +77,7 @@ def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Te
     return torch.cat(made), torch.cat(pixels)
 
 
-def _measured(cfg: Node, auto: Auto, build_data: Callable[[Node], ImageData]) -> Node:
+def _decide(cfg: Node, auto: Auto, build_data: Callable[[Node], ImageData]) -> Node:
     data = build_data(cfg)
     labels = data.splits["train"].labels
     per_class = float(np.median(np.unique(labels, return_counts=True)[1]))
@@ -86,7 +86,7 @@ def _measured(cfg: Node, auto: Auto, build_data: Callable[[Node], ImageData]) ->
     net = build_net(
         cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], sample=data.sample
     )
-    places = looked_at(labels, auto.images, cfg["seed"])
-    screen.say(f"finetune=auto: looking at {len(places):,} training images with the network as it is ...")
+    places = draw_places(labels, auto.images, cfg["seed"])
+    screen.say(f"finetune=auto: measuring similarity on {len(places):,} training images …")
     features, pixels = features_of(net, data, places)
     return auto.decide(per_class, auto.likeness(features, pixels, torch.from_numpy(labels[places])))

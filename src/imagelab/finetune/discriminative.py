@@ -1,7 +1,7 @@
-"""Discriminative rates: everything moves at once, the slower the farther from the head.
+"""Train all stages at once, each at a lower rate the farther it is from the head (discriminative rates).
 
-Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2; of vision transformers: Bao et al.
-2021, https://arxiv.org/abs/2106.08254, appendix, "layer decay".
+Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.2; for vision transformers: Bao et
+al. 2021, https://arxiv.org/abs/2106.08254, appendix, "layer decay".
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Discriminative(Strategy):
     """Rate of a stage = lr * decay^(distance from the head).
 
     Args:
-        decay: Rate of a stage over that of the stage after it, in (0, 1].
+        decay: Rate of a stage divided by the rate of the next stage, in (0, 1].
     """
 
     decay: float

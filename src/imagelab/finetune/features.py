@@ -1,4 +1,4 @@
-"""The features of a frozen network, made once before the first epoch: the head trains on them.
+"""Compute the features of a frozen network once, before the first epoch, and train the head on them.
 
 Source: Kornblith et al. 2019, https://arxiv.org/abs/1805.08974, section 3: a linear probe of fixed features.
 """
@@ -26,13 +26,13 @@ from imagelab.randomness import sample_keys
 from imagelab.terminal import screen
 from imagelab.training.stop import Stopped, StopRequest
 
-LARGEST_BATCH = 256  # images: a full batch need not fit on the device with all that a network remembers
+LARGEST_BATCH = 256  # images: a full batch need not fit on the device together with all activations
 SWAPPED = ("splits", "train_set", "on_device", "in_workers", "workers", "preprocess")
 
 
 @dataclass(frozen=True)
 class Features(Arrays):
-    """What a frozen network makes of images, in their place: `images` are (N, ...) float."""
+    """Features of a frozen network in place of images: `images` are (N, ...) float."""
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -40,10 +40,10 @@ class Features(Arrays):
 
 
 class ViewBatches(Dataset[Batch]):
-    """Whole batches of features; with several views of the images, each epoch sees the next one.
+    """Whole batches of features; with several views of the images, epochs take turns through them.
 
     Args:
-        views: The features of all images, once for each view.
+        views: Features of all images, one set per view.
     """
 
     def __init__(self, views: Sequence[Features]) -> None:
@@ -54,15 +54,15 @@ class ViewBatches(Dataset[Batch]):
 
 
 class FeatureCache(Callback):
-    """While a run is fitted its data are features in place of images, and its network the head alone.
+    """Replace a run's images by features, and its network by the head, while it is trained.
 
-    Nothing of it is in a checkpoint: a run that goes on makes the same features again.
+    Checkpoints hold no features: a resumed run computes the same ones again.
 
     Args:
-        layers: What turns features into logits; empty: images are trained on as ever.
-        views: Of each training image; view v is what epoch v would show of it. 0: the plain image.
-        why: A sentence on this choice.
-        stop: Asked after every batch.
+        layers: Names of the layers that turn features into logits; empty: train on images as usual.
+        views: Number of views per training image; view v is the one of epoch v. 0: the plain image.
+        why: Sentence that explains this choice.
+        stop: Stop flag, read after every batch.
     """
 
     def __init__(self, *, layers: list[str], views: int, why: str, stop: StopRequest) -> None:
@@ -121,7 +121,7 @@ class FeatureCache(Callback):
 
 
 def every_batch(data: ImageData, split: str, view: int | None) -> Iterator[Batch]:
-    """Each image of a split once, in order: plain, or as the epoch `view` shows it."""
+    """Yield each image of a split once, in order: plain, or as augmented in epoch `view`."""
     count = data.counts[split]
     size = min(data.batch_size, LARGEST_BATCH)
     addresses = []
@@ -137,11 +137,11 @@ def every_batch(data: ImageData, split: str, view: int | None) -> Iterator[Batch
 
 @contextmanager
 def capturing(net: nn.Module, layer: str) -> Iterator[list[Tensor]]:
-    """A list that gets what enters a layer each time the network runs, in evaluation mode, not compiled."""
+    """Collect the input of a layer whenever the network runs, in evaluation mode and not compiled."""
     seen: list[Tensor] = []
     trains = {one: one.training for one in net.modules()}
     compiled = net._compiled_call_impl
-    net._compiled_call_impl = None  # a compiled network would keep the hook for good
+    net._compiled_call_impl = None  # a compiled network would keep the hook
     hook = net.get_submodule(layer).register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0].clone()), prepend=True
     )

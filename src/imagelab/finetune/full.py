@@ -1,7 +1,7 @@
-"""Full fine-tuning: everything moves at one small rate.
+"""Train all stages at one small rate (full fine-tuning).
 
 Source: Kornblith et al. 2019, https://arxiv.org/abs/1805.08974, appendix A.5: the best rates are one to two
-orders below those from scratch.
+orders of magnitude below those from scratch.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from imagelab.problem import Problem
 
 @dataclass(frozen=True, kw_only=True)
 class Full(Strategy):
-    """The only strategy whose head is slower than `optimizer.lr`, the rate of training from scratch.
+    """Scale all rates; in all other strategies the head trains at `optimizer.lr`, the rate from scratch.
 
     Args:
         scale: Factor on the rate of all stages, in (0, 1].

@@ -1,4 +1,4 @@
-"""The head of a network by itself: from the features that all before it returns to the logits."""
+"""Find and run the head of a network by itself, from features to logits."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -15,8 +15,8 @@ class Head(nn.Module):
     """Some layers of a network, one after the other: features (B, ...) -> logits (B, K).
 
     Args:
-        net: The whole network, or a copy of it.
-        layers: The names of the layers in it.
+        net: Whole network, or a copy of it.
+        layers: Names of the layers in the network.
     """
 
     def __init__(self, *, net: nn.Module, layers: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ class Head(nn.Module):
 
 
 class Call(NamedTuple):
-    """One use of a layer: what went into it, as a tensor and as a copy of its values, and what came out."""
+    """One call of a layer: its input, as the tensor and as a copy of its values, and its output."""
 
     name: str
     before: Tensor
@@ -39,14 +39,14 @@ class Call(NamedTuple):
 
 
 def head_layers(net: nn.Module, images: Tensor) -> list[str]:
-    """The names of the layers that make the logits of features which the rest of the network returns.
+    """Find the shortest chain of layers that turns features into logits.
 
-    They hold every parameter of the head and all that it draws in training; the fewer the better. Empty where
-    the head is no such chain: then features alone do not do.
+    The chain holds all parameters and all random layers of the head. Empty if the head is not such a chain,
+    so that it cannot run on features alone.
 
     Args:
-        net: Left as it is.
-        images: A few, (B, C, H, W) float, as the network sees them.
+        net: Network, left unchanged.
+        images: A few preprocessed images, (B, C, H, W) float.
     """
     net, head = deepcopy(net).eval(), stages(net)[-1]
     calls, logits = _calls(net, head.modules, images)
@@ -58,7 +58,7 @@ def head_layers(net: nn.Module, images: Tensor) -> list[str]:
 
 @torch.no_grad()
 def _calls(net: nn.Module, roots: Sequence[str], images: Tensor) -> tuple[list[Call], Tensor]:
-    """How the layers of the head are used for these images, in order, and the logits."""
+    """The calls of the head's layers for these images, in order, and the logits."""
     calls: list[Call] = []
     waiting: dict[str, list[tuple[Tensor, Tensor]]] = {}
     hooks = []
@@ -88,7 +88,7 @@ def _inside(net: nn.Module, roots: Sequence[str]) -> list[str]:
 def _candidates(
     net: nn.Module, calls: list[Call], logits: Tensor, parameters: set[str]
 ) -> Iterator[list[str]]:
-    """Chains that end with the logits and hold the parameters: of single layers first, the shortest first."""
+    """Yield chains that end in the logits and hold the parameters: leaf layers first, shortest first."""
     leaves = [call for call in calls if not list(net.get_submodule(call.name).children())]
     for some in (leaves, calls):
         chain: list[str] = []
@@ -110,7 +110,7 @@ def _candidates(
 def _agrees(
     net: nn.Module, roots: Sequence[str], layers: list[str], images: Tensor, calls: list[Call], logits: Tensor
 ) -> bool:
-    """Whether these layers make the same logits of the features, in evaluation and with a step's draws."""
+    """Whether these layers give the same logits from the features, in evaluation and in training mode."""
     features = next(call.values for call in calls if call.name == layers[0])
     before = {name: value.clone() for name, value in net.state_dict().items()}
     head = Head(net=net, layers=layers)

@@ -1,4 +1,4 @@
-"""A strategy applied to a network: which stage moves when, and the parameter groups of each stage."""
+"""Apply a strategy to a network: freeze and unfreeze its stages, and make their parameter groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ ALL = "all"  # the name of the only parameter group of an optimizer without weig
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """What becomes of a stage.
+    """What a strategy does with one stage.
 
-    stage: Which one. start: the epoch at which it begins to move; None: never. factor: of its rate.
+    stage: The stage. start: Epoch in which it starts to train; None: never. factor: Factor on its rate.
     """
 
     stage: Stage
@@ -31,7 +31,7 @@ class Move:
 
 
 def moves_of(net: nn.Module, strategy: Strategy, epochs: int) -> list[Move]:
-    """The stages of a network from the stem to the head, with what a strategy says of each in such a run."""
+    """Apply a strategy to each stage of a network, from the stem to the head, for a run of `epochs`."""
     cut = stages(net)
     starts = strategy.starts(len(cut), epochs)
     return [
@@ -41,15 +41,15 @@ def moves_of(net: nn.Module, strategy: Strategy, epochs: int) -> list[Move]:
 
 
 def stage_groups(net: nn.Module, groups: Groups, moves: Sequence[Move]) -> Groups:
-    """The parameter groups cut by stage, each with its rate; what never moves is in none.
+    """Split parameter groups by stage, each with its own rate; stages that never train are in none.
 
     Args:
-        net: Whose parameters they are.
-        groups: With "name", "params" and "lr", as an optimizer would take them for the whole network.
-        moves: Of every stage.
+        net: Network that owns the parameters.
+        groups: Parameter groups of the whole network, with "name", "params" and "lr".
+        moves: What happens to each stage.
 
     Returns:
-        Named after stage and group, "layer4.decay"; each knows its "stage", the place of it in `moves`.
+        Groups named after stage and group, such as "layer4.decay"; "stage" is the stage's index in `moves`.
     """
     names = {id(parameter): name for name, parameter in net.named_parameters()}
     found = []
@@ -63,16 +63,16 @@ def stage_groups(net: nn.Module, groups: Groups, moves: Sequence[Move]) -> Group
 
 
 def freeze(net: nn.Module, moves: Sequence[Move], epoch: int, norm: str) -> None:
-    """Let move what moves in this epoch, and nothing else.
+    """Unfreeze the stages that train in this epoch, and freeze all others.
 
-    What does not move gets no gradient, and so no step, no weight decay and no momentum; its BatchNorms,
-    dropout and stochastic depth do what they do in evaluation. Everything is set anew, at any time.
+    Frozen stages get no gradient, and so no step, no weight decay and no momentum; their BatchNorm, dropout
+    and stochastic depth are in evaluation mode. Everything is set on each call, so it may be called any time.
 
     Args:
-        net: In training mode where it moves; changed in place.
-        moves: Of every stage.
-        epoch: Of the run.
-        norm: frozen: BatchNorms of moving stages too keep their statistics, and normalise with them.
+        net: Network in training mode, changed in place.
+        moves: What happens to each stage.
+        epoch: Epoch of the run.
+        norm: frozen: BatchNorms of trained stages keep their statistics too, and normalise with them.
     """
     parameters = dict(net.named_parameters())
     for move in moves:

@@ -1,4 +1,4 @@
-"""How well features tell classes apart as they are: each image takes the class of its nearest neighbours.
+"""Measure how well features separate classes without training, by nearest neighbours.
 
 Source: Wu et al. 2018, https://arxiv.org/abs/1805.01978, section 3.4: weighted k nearest neighbours.
 """
@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-TEMPERATURE = 0.07  # the paper's: how much more the nearest of the neighbours count
-PART = 512  # images compared at once with all others
+TEMPERATURE = 0.07  # as in the paper; the lower, the more the nearest neighbours count
+PART = 512  # images compared with all others at a time
 
 
 def neighbour_accuracy(features: Tensor, labels: Tensor, count: int) -> float:
-    """The share of images whose class their nearest neighbours among the others agree on, in [0, 1].
+    """Leave-one-out accuracy of weighted k nearest neighbours, in [0, 1].
 
     Args:
-        features: (N, ...) float; compared by the cosine of their differences from the mean.
-        labels: (N,) int64.
-        count: Of the neighbours that vote, >= 1; at most all others do.
+        features: Features of the images, (N, ...) float; compared by cosine similarity after centring.
+        labels: Labels of the images, (N,) int64.
+        count: Number of neighbours that vote, >= 1; at most all others.
     """
     flat = features.flatten(1).float()
     unit = functional.normalize(flat - flat.mean(dim=0), dim=1)
@@ -25,7 +25,7 @@ def neighbour_accuracy(features: Tensor, labels: Tensor, count: int) -> float:
     right = 0
     for part in torch.arange(len(unit), device=unit.device).split(PART):
         alike = unit[part] @ unit.T
-        alike[torch.arange(len(part)), part] = -torch.inf  # an image is no neighbour of its own
+        alike[torch.arange(len(part)), part] = -torch.inf  # an image is not its own neighbour
         near, places = alike.topk(min(count, len(unit) - 1), dim=1)
         weights = (near / TEMPERATURE).exp()
         winners = (weights[:, :, None] * votes[places]).sum(dim=1).argmax(dim=1)
@@ -34,7 +34,7 @@ def neighbour_accuracy(features: Tensor, labels: Tensor, count: int) -> float:
 
 
 def chance(labels: Tensor) -> float:
-    """The share of images that are right when all are taken for the most frequent class: labels (N,) int64.
+    """Accuracy of always predicting the most frequent class, for labels (N,) int64.
 
     >>> chance(torch.tensor([0, 0, 0, 1]))
     0.75

@@ -1,4 +1,4 @@
-"""The head first, then the upper half of the stages too: general features below stay as they are.
+"""Train the head first, then the upper half of the stages too; the general features below stay frozen.
 
 Source: Yosinski et al. 2014, https://arxiv.org/abs/1411.1792: the lower the layer, the more general.
 """
@@ -10,7 +10,7 @@ from imagelab.finetune.strategy import HeadFirst
 
 @dataclass(frozen=True, kw_only=True)
 class TopHalf(HeadFirst):
-    """Of an odd number of stages before the head, the middle one moves."""
+    """Train the upper half of the stages; of an odd number before the head, the middle one trains, too."""
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         below = (stages - 1) // 2

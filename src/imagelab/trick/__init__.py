@@ -1,1 +1,1 @@
-"""Tricks: one idea a file, named like its choice in `configs/trick/`."""
+"""Hold the tricks: one idea per file, named like its choice in `configs/trick/`."""

@@ -1,4 +1,4 @@
-"""Activation statistics: outputs, dead units, gradients and updates by layer, logged through training.
+"""Log outputs, dead units, gradients and updates per layer throughout training.
 
 Source: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, sections 3 and 4.
 """
@@ -22,27 +22,27 @@ from imagelab.training.preserve import preserve_state
 from imagelab.training.step_plan import closes_step
 
 NAME = "activation_stats"
-IMAGES = 32  # of a batch, at most, that the outputs are taken from
+IMAGES = 32  # most images of a batch to compute outputs for
 STATISTICS = ("mean", "std", "dead", "gradient_norm", "update_ratio")
-PLOTS = {"std": "std of the outputs", "dead": "share of dead units"}
-PLOTS |= {"gradient_norm": "norm of the gradient", "update_ratio": "update : weight"}
+PLOTS = {"std": "std of the outputs", "dead": "fraction of dead units"}
+PLOTS |= {"gradient_norm": "norm of the gradient", "update_ratio": "update / weight"}
 REMEDY = {
-    "growth": "model.init=kaiming_normal or lsuv, or model.norm=batch, keep them alike",
-    "dead": "a tenth of optimizer.lr, or model.activation=leaky_relu, keeps them alive",
+    "growth": "try model.init=kaiming_normal or lsuv, or model.norm=batch",
+    "dead": "try a tenth of optimizer.lr, or model.activation=leaky_relu",
 }
 
 
 class ActivationStats(Callback):
     """Log `activation/<layer>/mean`, `/std`, `/dead`, `/gradient_norm` and `/update_ratio`.
 
-    The outputs are those of a training batch before the step, in training mode; the gradient is that of the
-    step, of all its batches and ranks, before clipping; the update is what the optimizer made of it. What
-    is too small or too large is said once, and images/activation_stats.svg shows all of it at the end.
+    Outputs are those of a training batch before the step, in training mode. Gradients are those of the whole
+    step, over all its batches and ranks, before clipping; updates are what the optimizer makes of them.
+    Values that are too small or too large are reported once; images/activation_stats.svg shows all of them.
 
     Args:
-        layers: How many are watched, >= 2: the first, the last, and others evenly between.
-        every: Optimizer steps between two looks, >= 1; the first step is looked at, too.
-        folder: The folder of the run.
+        layers: Number of layers to watch, >= 2: the first, the last, and others evenly spaced between.
+        every: Optimizer steps between two records, >= 1; the first step is always recorded.
+        folder: Folder of the run.
     """
 
     watches_layers = True
@@ -55,9 +55,9 @@ class ActivationStats(Callback):
         self.folder = folder
         self.names: list[str] = []
         self.due = False
-        self.stats: activation_health.Stats = {}  # of the step that is looked at
+        self.stats: activation_health.Stats = {}  # of the step being recorded
         self.before: dict[str, Tensor] = {}
-        self.steps: list[int] = []  # looked at so far, with what was found
+        self.steps: list[int] = []  # steps recorded so far, with their numbers in `found`
         self.found: list[Numbers] = []
         self.warned: list[str] = []
 
@@ -127,14 +127,14 @@ class ActivationStats(Callback):
             if finding.name not in self.warned:
                 self.warned.append(finding.name)
                 screen.say(
-                    f"{NAME}, step {step}: {finding.sentence} (expected {finding.expected}): "
+                    f"{NAME}, step {step}: {finding.sentence} (expected {finding.expected}); "
                     f"{REMEDY[finding.name]}."
                 )
 
 
 @torch.no_grad()
 def outputs_of(trainer: Trainer, module: Any, images: Tensor, names: list[str]) -> activation_health.Stats:
-    """What layers put out for a batch, in the mode that the module is in, without a trace in it."""
+    """Statistics of the outputs of layers for a batch; the module keeps its mode, and is left unchanged."""
     with preserve_state(module), trainer.precision_plugin.forward_context():
         with activation_health.watching(module.net, names) as stats:
             module(images)
@@ -142,7 +142,7 @@ def outputs_of(trainer: Trainer, module: Any, images: Tensor, names: list[str]) 
 
 
 def picture(steps: list[int], found: list[Numbers]) -> str:
-    """A plot for each statistic, with a line for each layer."""
+    """Plot each statistic, with one line per layer."""
     plots = []
     for name, title in PLOTS.items():
         lines = {layer: values_of(steps, found, layer, name) for layer in layers_of(found, name)}
@@ -156,12 +156,12 @@ def picture(steps: list[int], found: list[Numbers]) -> str:
 
 
 def layers_of(found: list[Numbers], name: str) -> list[str]:
-    """The layers that something is known of, in the network's order."""
+    """The layers for which a statistic was recorded, in the network's order."""
     return list(dict.fromkeys(layer for one in found for layer, values in one.items() if name in values))
 
 
 def values_of(steps: list[int], found: list[Numbers], layer: str, name: str) -> Points:
-    """The steps at which a statistic of a layer is known, and its values."""
+    """The steps at which a statistic of a layer was recorded, and its values."""
     pairs = [
         (step, one[layer][name]) for step, one in zip(steps, found, strict=True) if name in one.get(layer, {})
     ]

@@ -1,4 +1,4 @@
-"""Adaptive gradient clipping: no unit's gradient is longer than a share of the unit's weights.
+"""Clip the gradient norm of each unit to a fraction of its weight norm (adaptive gradient clipping).
 
 Source: Brock et al. 2021, https://arxiv.org/abs/2102.06171, section 4.1, equation 3; timm's
 `timm.utils.adaptive_clip_grad`.
@@ -15,11 +15,11 @@ from imagelab.problem import Problem
 
 
 class AGC(Callback):
-    """Clip once a step, all accumulated batches and ranks together; never the last layer, as in the paper.
+    """Clip once per step, over all accumulated batches and ranks; never the last layer, as in the paper.
 
     Args:
-        clip_factor: Longest gradient, as a share of the unit's weights' length, > 0; the paper's lambda.
-        eps: Length that weights count for at least, > 0, so that those that start at zero can grow.
+        clip_factor: Largest gradient norm of a unit over its weight norm, > 0; lambda in the paper.
+        eps: Smallest weight norm to assume, > 0, so that weights that start at zero can grow.
     """
 
     clips_gradients = True
@@ -37,7 +37,7 @@ class AGC(Callback):
 
 
 def clip(net: nn.Module, clip_factor: float, eps: float) -> None:
-    """Shorten the gradient of each unit to `clip_factor` times max(length of its weights, eps)."""
+    """Clip the gradient norm of each unit to `clip_factor` * max(weight norm, eps)."""
     from timm.utils.agc import adaptive_clip_grad
 
     last: set[Any] = set(last_layer(net)[1].parameters())

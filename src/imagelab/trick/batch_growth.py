@@ -1,4 +1,4 @@
-"""Growing batches: where a schedule would cut the rate, more batches form a step, and the rate stays.
+"""Grow the batch at milestones where a schedule would cut the learning rate.
 
 Source: Smith et al. 2018, "Don't Decay the Learning Rate, Increase the Batch Size",
 https://arxiv.org/abs/1711.00489, sections 4 and 5.1.
@@ -13,14 +13,14 @@ from imagelab.problem import Problem
 
 
 class BatchGrowth(Callback):
-    """Multiply `trainer.accumulate_grad_batches` at milestones, each at the border of an epoch.
+    """Multiply `trainer.accumulate_grad_batches` at milestones, each at the start of an epoch.
 
-    The number of batches that form a step is a pure function of the epoch; a step has no more batches than
-    an epoch. BatchNorm goes on to see single batches: what grows is the batch of the optimizer.
+    The number of batches per step is a pure function of the epoch, and never more than those of an epoch.
+    BatchNorm still sees single batches: only the batch of the optimizer grows.
 
     Args:
-        milestones: Shares of the run, each in (0, 1); growth begins with the first epoch that starts there.
-        factor: On the number of batches a step at each milestone, a whole number >= 2.
+        milestones: Fractions of the run, each in (0, 1); the batch grows with the first epoch from there on.
+        factor: Factor on the batches per step at each milestone, a whole number >= 2.
     """
 
     grows_batches = True
@@ -30,13 +30,13 @@ class BatchGrowth(Callback):
         for milestone in milestones:
             if not 0 < milestone < 1:
                 raise Problem(
-                    f"trick.batch_growth.milestones: wants shares of the run between 0 and 1, got {milestone}"
+                    f"trick.batch_growth.milestones: wants fractions between 0 and 1, got {milestone}"
                 )
         if factor < 2:
             raise Problem(f"trick.batch_growth.factor: wants 2 or more, got {factor}")
 
     def windows(self, window: int, epochs: int) -> list[int]:
-        """Batches of a step in each epoch of a run that begins with so many.
+        """Batches per step in each epoch of a run that starts with `window` of them.
 
         >>> BatchGrowth(milestones=[0.5, 0.75], factor=5).windows(1, epochs=6)
         [1, 1, 1, 5, 5, 25]
@@ -45,7 +45,7 @@ class BatchGrowth(Callback):
         return [window * self.factor ** sum(epoch >= start for start in starts) for epoch in range(epochs)]
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        # Not called at its start for an epoch that is resumed in its middle.
+        # on_train_epoch_start is not called for an epoch that is resumed midway.
         trainer.accumulate_grad_batches = pl_module.step_plan.window(trainer.current_epoch)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:

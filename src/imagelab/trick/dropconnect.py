@@ -1,7 +1,7 @@
-"""DropConnect: single weights are left out, other ones in each step; nothing to do with stochastic depth.
+"""Drop single weights at random in each training step (DropConnect); this is not stochastic depth.
 
-Two things differ from the paper: all images of a batch share a mask, and evaluation uses the whole weights,
-as with dropout, in place of samples from a normal distribution.
+Two things differ from the paper: all images of a batch share a mask, and evaluation uses the full weights, as
+with dropout, instead of samples from a normal distribution.
 
 Source: Wan et al. 2013, "Regularization of Neural Networks using DropConnect",
 https://proceedings.mlr.press/v28/wan13.html, section 3.
@@ -17,18 +17,18 @@ from imagelab.problem import Problem
 
 
 class DropConnect:
-    """Train with weights of which a share is zero and the others are scaled by 1 / (1 - rate).
+    """Train with a fraction of the weights set to zero and the others scaled by 1 / (1 - rate).
 
-    The network keeps its whole weights: they are in the checkpoints, under their own names.
+    The network keeps its full weights, and checkpoints hold them under their own names.
 
     Args:
-        rate: Share of the weights that is left out, in (0, 1).
-        layers: Of which layers: linear ones, as in the paper, or all, convolutions too; never biases, norms.
+        rate: Probability of dropping a weight, in (0, 1).
+        layers: linear, as in the paper, or all, which includes convolutions; never biases or norms.
     """
 
     def __init__(self, *, rate: float, layers: Literal["linear", "all"]) -> None:
         if not 0 < rate < 1:
-            raise Problem(f"trick.dropconnect.rate: wants a share between 0 and 1, got {rate}")
+            raise Problem(f"trick.dropconnect.rate: wants a probability between 0 and 1, got {rate}")
         self.rate, self.layers = rate, layers
 
     def rewired(self, net: nn.Module) -> dict[str, Tensor]:
@@ -42,7 +42,7 @@ def linear_weights(net: nn.Module) -> set[str]:
     """Names of the weights of the linear layers.
 
     Raises:
-        Problem: There are none.
+        Problem: If there are none.
     """
     layers = [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
     if not layers:

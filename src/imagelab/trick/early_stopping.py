@@ -1,4 +1,4 @@
-"""Early stopping: end the training when the monitored metric has not improved for a while.
+"""Stop training when the monitored metric has not improved for some epochs.
 
 Source: Prechelt 1998, "Early Stopping - But When?", https://doi.org/10.1007/3-540-49430-8_3
 """
@@ -13,16 +13,16 @@ from imagelab.problem import Problem
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Lightning's, exact on resume: a run killed after the decision to stop does not train another epoch.
+    """Lightning's early stopping, but exact on resume: a run killed after it decided to stop stays stopped.
 
     Args:
-        monitor: The metric to watch, as in metrics.csv.
-        mode: Whether it should become smaller (min) or larger (max).
-        patience: Epochs without improvement that are endured, >= 1.
-        min_delta: What counts as an improvement at least, >= 0, in the metric's unit.
+        monitor: Metric to watch, named as in metrics.csv.
+        mode: min if lower values of the metric are better, max if higher ones are.
+        patience: Epochs without improvement before stopping, >= 1.
+        min_delta: Smallest change that counts as an improvement, >= 0, in the metric's unit.
     """
 
-    refused = ""  # as the class above is: this one is exact on resume
+    refused = ""  # unlike the base class: this one is exact on resume
 
     def __init__(self, *, monitor: str, mode: Literal["min", "max"], patience: int, min_delta: float) -> None:
         if patience < 1:

@@ -1,7 +1,7 @@
-"""EMA: an exponential moving average of the weights after every optimizer step.
+"""Keep an exponential moving average (EMA) of the weights, updated after every optimizer step.
 
-The decay warms up, min(decay, (1 + n) / (10 + n)) at the n-th update, so that short runs are averaged too.
-Statistics of BatchNorm are averaged as the weights are, as timm does.
+The decay warms up, min(decay, (1 + n) / (10 + n)) at the n-th update, so that the average also works in short
+runs. BatchNorm statistics are averaged like the weights, as in timm.
 
 Source: Polyak & Juditsky 1992, https://doi.org/10.1137/0330046; the warm-up:
 https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage; the statistics:
@@ -17,10 +17,10 @@ from imagelab.trick.weight_average import WeightAverage
 
 
 class EMA(WeightAverage):
-    """The averaged weights are evaluated as `val_ema/...`; the better set of the two is the run's result.
+    """Averaged weights, evaluated as `val_ema/...`; the better of both sets of weights is the run's result.
 
     Args:
-        decay: Share of the old average that an update keeps, in [0, 1): 1 / (1 - decay) steps are averaged.
+        decay: Weight of the old average in an update, in [0, 1); about 1 / (1 - decay) steps are averaged.
     """
 
     averages_weights = "ema"
@@ -28,7 +28,7 @@ class EMA(WeightAverage):
 
     def __init__(self, *, decay: float) -> None:
         if not 0 <= decay < 1:
-            raise Problem(f"trick.ema.decay: wants a share from 0 to below 1, such as 0.999, got {decay}")
+            raise Problem(f"trick.ema.decay: wants a number in [0, 1), such as 0.999, got {decay}")
         super().__init__()
         self.decay = decay
 
@@ -40,7 +40,7 @@ class EMA(WeightAverage):
 
 
 def decay_at(update: int, decay: float) -> float:
-    """The decay of an update, counted from 0, >= 1 since the first takes the weights as they are.
+    """The decay of update number `update`, >= 1: update 0 just copies the weights.
 
     >>> decay_at(1, 0.999), decay_at(90, 0.999), decay_at(10**6, 0.999)
     (0.18181818181818182, 0.91, 0.999)

@@ -1,4 +1,4 @@
-"""First-layer filters: pictures of them before and after training, and how far they have moved.
+"""Picture the filters of the first layer before and after training, and log how far they have moved.
 
 Source: Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.1.
 """
@@ -16,17 +16,17 @@ from imagelab.problem import refuse_less
 from imagelab.training.step_plan import closes_step
 
 COUNT = 64  # filters shown
-SPREAD = 0.99  # share of the weights within the colours; larger ones are cut off
+SPREAD = 0.99  # fraction of the weights within the colour scale; larger ones are clipped
 
 
 class FirstLayer(Callback):
     """Save images/first_layer_init.png and first_layer_end.png; log `first_layer/change`.
 
-    All filters of a picture share one scale, grey is 0: a dead filter is grey, one of noise looks like it.
+    All filters of a picture share one scale with 0 as grey, so dead filters are grey and unlearnt ones noisy.
 
     Args:
         every: Optimizer steps between two records of the relative change since the start, >= 1.
-        folder: The folder of the run.
+        folder: Folder of the run.
     """
 
     watches_layers = True
@@ -74,7 +74,7 @@ class FirstLayer(Callback):
 
 
 def first_weight(net: nn.Module) -> Tensor:
-    """The weights of the first convolution or linear layer, in the order the network names them."""
+    """The weights of the first convolution or linear layer, in order of definition."""
     kinds = nn.Conv2d | nn.Linear
     weight = next(layer.weight for layer in net.modules() if isinstance(layer, kinds))
     assert isinstance(weight, Tensor)
@@ -82,20 +82,20 @@ def first_weight(net: nn.Module) -> Tensor:
 
 
 def change(weight: Tensor, start: Tensor) -> float:
-    """How far weights have moved, as a share of how long they were: |w - w0| / |w0|."""
+    """The relative distance that weights have moved: |w - w0| / |w0|."""
     start = start.float()
     return float((weight.detach().float() - start).norm() / start.norm().clamp(min=1e-30))
 
 
 def filters(weight: Tensor, in_channels: int, size: int) -> Tensor:
-    """Weights as pictures (N, C, H, W) uint8, N <= 64: three input channels as colours, others as their mean.
+    """Weights as pictures (N, C, H, W) uint8, N <= 64: three input channels in colour, others as their mean.
 
-    A linear layer that takes whole images gives one of each unit, another one a picture of the matrix.
+    A linear layer on whole images gives one picture per unit; any other linear layer one of its matrix.
 
     Args:
-        weight: (F, C, h, w) of a convolution, (F, n) of a linear layer.
-        in_channels: Channels of the images.
-        size: Their side, in pixels.
+        weight: Weights of a convolution (F, C, h, w) or of a linear layer (F, n).
+        in_channels: Number of channels of the images.
+        size: Side of the images, in pixels.
     """
     weight = weight.detach().float().cpu()
     if weight.ndim == 2:

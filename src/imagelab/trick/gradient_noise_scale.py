@@ -1,8 +1,8 @@
-"""Gradient noise scale B = tr(S) / |G|^2: the batch size up to which larger batches save steps.
+"""Measure the gradient noise scale B = tr(S) / |G|^2: the batch size up to which larger batches save steps.
 
-A batch is cut into halves, whose gradients g1 and g2 are independent: their product is on average the
-squared length of the true gradient G, half the square of their difference the variance of either. That is
-appendix A.1 with the half batch and the whole one. The quotient of two noisy means says nothing of few looks.
+A batch is split into halves with independent gradients g1 and g2. The mean of g1 * g2 is the squared norm of
+the true gradient G; the mean of |g1 - g2|^2 / 2 is the variance of either. That is appendix A.1 with batch
+sizes B/2 and B. The ratio of two noisy means is unreliable if measurements are few.
 
 Source: McCandlish et al. 2018, https://arxiv.org/abs/1812.06162, section 2.2, equation 2.9, and appendix A.1.
 """
@@ -23,16 +23,16 @@ from imagelab.training.preserve import preserve_state
 from imagelab.training.step_plan import opens_step
 
 NAME = "gradient_noise_scale"
-FEWEST, MOST = 40, 640  # looks that the scale is taken from: as few of the last ones as resolve it
-VAGUE = 0.125  # standard error, as a share of the scale: up to it, 95 of 100 scales are right to 25%
-ERRORS = 2.0  # standard errors between the scale and what it is above of
-HALF_SCALE = 1024.0  # factor on a loss whose gradients are in float16
+FEWEST, MOST = 40, 640  # measurements to use: as few of the last ones as resolve the scale
+VAGUE = 0.125  # largest relative standard error: 95 of 100 such scales are right to within 25%
+ERRORS = 2.0  # standard errors between the scale and its lower bound
+HALF_SCALE = 1024.0  # factor on the loss if gradients are in float16
 
 
 class Scale(NamedTuple):
     """The noise scale, in images, with its standard error.
 
-    least: what it is above of, also where it is too vague. looks: how many it is taken from.
+    least: a lower bound, also valid if the scale is not resolved. looks: number of measurements used.
     """
 
     value: float
@@ -42,21 +42,21 @@ class Scale(NamedTuple):
 
     @property
     def resolved(self) -> bool:
-        """Whether there were enough looks, and the error is small."""
+        """Whether there were enough measurements, and the error is small."""
         return self.looks >= FEWEST and 0 < self.error <= VAGUE * self.value
 
 
 class GradientNoiseScale(Callback):
-    """Log `gradient_noise_scale` and `gradient_noise_scale_error`, where resolved.
+    """Log `gradient_noise_scale` and `gradient_noise_scale_error` once they are resolved.
 
-    What each look finds is logged as `gradient_noise/signal` and `gradient_noise/noise`. The loss is that
-    of the data, without penalties, of the network as it trains: with dropout, and with BatchNorm's statistics
-    over each half, so that the scale is then that of batches normalised in such parts. Several ranks look at
-    their own batches, and take the mean.
+    Each measurement is logged as `gradient_noise/signal` and `gradient_noise/noise`. The loss is that of the
+    data, without penalties, with the network in training mode: with dropout, and with BatchNorm statistics
+    per half, so the scale is that of batches normalised in halves. Each rank measures on its own batches, and
+    the results are averaged.
 
     Args:
-        every: Optimizer steps between two looks, >= 1.
-        start: Share of the run that is left out at its beginning, in [0, 1).
+        every: Optimizer steps between two measurements, >= 1.
+        start: Fraction of the run to skip at its beginning, in [0, 1).
     """
 
     watches_layers = True
@@ -66,13 +66,13 @@ class GradientNoiseScale(Callback):
     def __init__(self, *, every: int, start: float) -> None:
         refuse_less(f"trick.{NAME}.every", every, 1, 40)
         if not 0 <= start < 1:
-            raise Problem(f"trick.{NAME}.start: wants a share of the run from 0 to below 1, got {start}")
+            raise Problem(f"trick.{NAME}.start: wants a fraction of the run in [0, 1), got {start}")
         self.every, self.start = every, start
         self.looks: deque[tuple[float, float]] = deque(maxlen=MOST)  # signal and noise
-        self.batch = 0  # images of a step, when last looked
+        self.batch = 0  # images per step, at the last measurement
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Inputs, batch_idx: int) -> None:
-        # Before the step: afterwards the weights would know this batch.
+        # Before the step: afterwards the weights depend on this batch.
         step = trainer.global_step
         late = step >= self.start * pl_module.step_plan.total
         if not (late and step % self.every == 0 and opens_step(trainer, batch_idx)) or len(batch.images) < 2:
@@ -100,7 +100,7 @@ class GradientNoiseScale(Callback):
 
 
 def half_gradients(trainer: Trainer, module: Any, batch: Inputs) -> tuple[list[Tensor], list[Tensor]]:
-    """The gradients of the mean losses of a batch's halves; the module stays as it is."""
+    """The gradients of the mean losses of both halves of a batch; the module is left unchanged."""
     precision = trainer.precision_plugin
     half = len(batch.images) // 2
     factor = HALF_SCALE if str(precision.precision) == "16-mixed" else 1.0
@@ -116,15 +116,15 @@ def half_gradients(trainer: Trainer, module: Any, batch: Inputs) -> tuple[list[T
 
 
 def signal_and_noise(first: list[Tensor], second: list[Tensor], *, images: int) -> tuple[float, float]:
-    """Unbiased |G|^2 and tr(S) of the gradients of two halves of a batch.
+    """Unbiased estimates of |G|^2 and tr(S) from the gradients of two halves of a batch.
 
     >>> signal_and_noise([torch.tensor([3.0, 1.0])], [torch.tensor([3.0, -1.0])], images=8)
     (8.0, 8.0)
 
     Args:
-        first: The gradient of the mean loss of one half, weight by weight.
-        second: That of the other.
-        images: Of both halves together.
+        first: Gradient of the mean loss of one half, one tensor per weight.
+        second: Gradient of the mean loss of the other half.
+        images: Number of images in both halves together.
     """
     signal = torch.stack([(one * other).sum() for one, other in zip(first, second, strict=True)])
     noise = torch.stack([(one - other).square().sum() for one, other in zip(first, second, strict=True)])
@@ -133,14 +133,14 @@ def signal_and_noise(first: list[Tensor], second: list[Tensor], *, images: int) 
 
 
 def noise_scale(looks: list[tuple[float, float]]) -> Scale:
-    """Of as few of the last looks, 40 or more, as resolve it: it changes during a run; else of all."""
+    """The scale from the fewest last measurements (>= 40) that resolve it, as it changes; else from all."""
     counts = [FEWEST * 2**doubled for doubled in range(4) if FEWEST * 2**doubled < len(looks)]
     tried = (quotient(looks[-count:]) for count in counts)
     return next((scale for scale in tried if scale.resolved), None) or quotient(looks)
 
 
 def quotient(looks: list[tuple[float, float]]) -> Scale:
-    """The mean noise over the mean signal; the error is the jackknife's.
+    """The mean noise divided by the mean signal, with its jackknife error.
 
     >>> quotient([(1.0, 10.0), (2.0, 20.0), (3.0, 30.0)])[:2]
     (10.0, 0.0)
@@ -157,19 +157,19 @@ def quotient(looks: list[tuple[float, float]]) -> Scale:
 
 
 def sentence(scale: Scale, batch: int) -> str:
-    """What to make of a noise scale, at steps of so many images."""
+    """Explain a noise scale and give advice, for steps of `batch` images."""
     head = "Gradient noise scale"
     if scale.looks < FEWEST:
-        missing = f"{scale.looks} looks of the {FEWEST} that it takes"
+        missing = f"{scale.looks} of at least {FEWEST} measurements"
         return f"{head}: not resolved: {missing}; train longer, or lower trick.{NAME}.every."
     if not scale.resolved:
-        vague = f"not resolved by {scale.looks} looks, but above {scale.least:.3g} images"
+        vague = f"not resolved by {scale.looks} measurements, but above {scale.least:.3g} images"
         return f"{head}: {vague}; a step has {batch}."
     if batch < scale.value / 2:
         advice = "larger batches would save steps nearly in proportion"
     elif batch > 2 * scale.value:
-        advice = "smaller ones would take hardly more steps"
+        advice = "smaller batches would take hardly more steps"
     else:
-        advice = "that is about right: larger ones save ever fewer steps, smaller ones take more"
-    found = f"{scale.value:.3g} ± {scale.error:.2g} images (last {scale.looks} looks)"
+        advice = "that is about right: larger batches would save few steps, smaller ones would take more"
+    found = f"{scale.value:.3g} ± {scale.error:.2g} images (last {scale.looks} measurements)"
     return f"{head}: {found}; a step has {batch}: {advice}."

@@ -1,6 +1,6 @@
-"""Head bias from priors: the untrained network begins with the frequencies of the classes as its answer.
+"""Initialise the head's bias so that the untrained network predicts the class frequencies.
 
-The first steps then need not learn them: no drop at the start of the loss curve that says nothing.
+The first steps then need not learn them, so the loss curve does not start with a meaningless drop.
 
 Source: Karpathy 2019, "A Recipe for Training Neural Networks", https://karpathy.github.io/2019/04/25/recipe/,
 "init well"; Lin et al. 2017, https://arxiv.org/abs/1708.02002, section 3.3 and 4.1.
@@ -17,13 +17,13 @@ from imagelab.data.image_data import ImageData
 from imagelab.model.head import last_layer
 from imagelab.problem import Problem
 
-LEAST = 0.5  # images that a class without any counts as: log 0 is no number
+LEAST = 0.5  # image count to assume for an empty class, since log 0 is infinite
 
 
 class HeadBias(Callback):
     """Set the bias of the last layer to log p(class) of the training labels, before the first step.
 
-    A run that goes on takes its own weights afterwards. The bias of a head that was loaded is replaced too.
+    A resumed run then loads its own weights. The bias of a pretrained head is replaced too.
     """
 
     needs_labels = True
@@ -33,7 +33,7 @@ class HeadBias(Callback):
             self.prepare(pl_module, trainer.datamodule)  # pyright: ignore[reportAttributeAccessIssue]
 
     def prepare(self, module: Any, data: ImageData) -> None:
-        """Set the bias of a module that is to learn these images."""
+        """Set the bias of a module that will be trained on these images."""
         images = torch.zeros(2, data.in_channels, data.size, data.size)
         parameter = next(module.net.parameters())
         labels = data.splits["train"].labels
@@ -42,15 +42,15 @@ class HeadBias(Callback):
 
 
 def log_priors(labels: np.ndarray, classes: int, *, balanced: bool) -> Tensor:
-    """The logarithm of each class's share, (K,).
+    """The logarithm of each class's frequency, (K,).
 
     >>> log_priors(np.array([0, 0, 0, 1]), 2, balanced=False).exp()
     tensor([0.7500, 0.2500])
 
     Args:
-        labels: (N,) int64.
-        classes: K.
-        balanced: Whether every class is drawn equally often.
+        labels: Labels of the images, (N,) int64.
+        classes: Number of classes, K.
+        balanced: Whether all classes are sampled equally often.
     """
     counts = np.maximum(np.bincount(labels, minlength=classes), LEAST)
     counts = np.ones(classes) if balanced else counts
@@ -59,21 +59,21 @@ def log_priors(labels: np.ndarray, classes: int, *, balanced: bool) -> Tensor:
 
 @torch.no_grad()
 def set_bias(net: nn.Module, logs: Tensor, images: Tensor) -> None:
-    """Let the bias alone make these logits, also where the network scales what its last layer returns.
+    """Set the bias so that it alone gives these logits, even if the network scales its last layer's output.
 
     Args:
-        net: Changed in place.
-        logs: (K,).
-        images: A few, (B, C, H, W), of any content.
+        net: Network, changed in place.
+        logs: Logits, (K,).
+        images: A few images of any content, (B, C, H, W).
 
     Raises:
-        Problem: The last layer has no bias, or does not make one logit for each class.
+        Problem: If the last layer has no bias, or does not return one logit per class.
     """
     name, layer = last_layer(net)
     if layer.bias is None or layer.bias.numel() != logs.numel():
         raise Problem(
             f"trick.head_bias: {name} of {type(net).__name__} has no bias for each of {logs.numel()} "
-            "classes; leave it out, or say another model"
+            "classes; leave it out, or choose another model"
         )
     mode = net.training
     net.eval()

@@ -1,4 +1,4 @@
-"""Prediction dynamics: the class probabilities of one fixed batch, logged through training.
+"""Log the class probabilities of one fixed batch throughout training (prediction dynamics).
 
 Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "visualize prediction dynamics".
 """
@@ -25,18 +25,18 @@ from imagelab.training.step_plan import closes_step
 
 NAME = "prediction_dynamics"
 COLUMNS = ("step", "image", "label", "class", "probability")
-LEAST = 0.01  # smaller probabilities are left out of the table, but for that of the label
+LEAST = 0.01  # smaller probabilities are left out of the table, except that of the label
 
 
 class PredictionDynamics(Callback):
-    """Log `prediction/probability`, `/entropy` and `/changed`; all of it is in prediction_dynamics.csv.
+    """Log `prediction/probability`, `/entropy` and `/changed`; prediction_dynamics.csv has every probability.
 
-    The pictures are the first of the val split that hold each class in its share, as evaluation sees them.
+    The images are the first of the val split, each class in proportion, preprocessed as in evaluation.
 
     Args:
-        images: How many of them, >= 1.
-        every: Optimizer steps between two looks, >= 1; the untrained network is looked at, too.
-        folder: The folder of the run.
+        images: Number of images, >= 1.
+        every: Optimizer steps between two records, >= 1; the untrained network is recorded, too.
+        folder: Folder of the run.
     """
 
     watches_layers = True
@@ -48,7 +48,7 @@ class PredictionDynamics(Callback):
         self.images, self.every = images, every
         self.table = folder / f"{NAME}.csv"
         self.picture = folder / "images" / f"{NAME}.svg"
-        self.last: list[int] = []  # the classes predicted when last looked
+        self.last: list[int] = []  # the classes predicted at the previous record
         self.places = np.empty(0, np.int64)
         self.pixels, self.labels = torch.empty(0), torch.empty(0)
         self.classes: list[str] = []
@@ -95,7 +95,7 @@ class PredictionDynamics(Callback):
 
 @torch.no_grad()
 def probabilities_of(trainer: Trainer, module: Any, images: Tensor) -> Tensor:
-    """Images (N, C, H, W) -> class probabilities (N, K) on the CPU; the training goes on as if not asked."""
+    """Images (N, C, H, W) -> class probabilities (N, K) on the CPU; does not affect the training."""
     precision = trainer.precision_plugin
     with preserve_state(module), precision.forward_context():
         module.eval()
@@ -106,10 +106,10 @@ def summary(probabilities: Tensor, found: list[int], labels: Tensor, before: lis
     """The metrics of probabilities (N, K).
 
     Args:
-        probabilities: Of each class.
-        found: The N predicted classes.
-        labels: (N,), the true classes.
-        before: The classes predicted when last looked; empty at first.
+        probabilities: Class probabilities, (N, K).
+        found: Predicted classes, N of them.
+        labels: True classes, (N,).
+        before: Classes predicted at the previous record; empty at first.
 
     >>> metrics = summary(torch.tensor([[1.0, 0.0], [0.25, 0.75]]), [0, 1], torch.tensor([0, 0]), [1, 1])
     >>> metrics["prediction/probability"], metrics["prediction/changed"]
@@ -128,7 +128,7 @@ def summary(probabilities: Tensor, found: list[int], labels: Tensor, before: lis
 def entries(
     step: int, places: np.ndarray, labels: Tensor, probabilities: Tensor, classes: list[str]
 ) -> Iterator[tuple[int, int, str, str, str]]:
-    """The rows of the table: for each image its label's probability, and every other that is not tiny."""
+    """The rows of the table: per image the probability of its label, and all others that are not tiny."""
     for place, label, row in zip(places.tolist(), labels.tolist(), probabilities.tolist(), strict=True):
         for one, probability in enumerate(row):
             if one == label or probability >= LEAST:
@@ -136,14 +136,14 @@ def entries(
 
 
 def read(path: Path) -> Iterator[list[str]]:
-    """The whole rows of a table, without its head and without one that a kill cut short."""
+    """The complete rows of a table, without its header and without a last row cut short by a kill."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     for row in list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))[1:]:
         yield [restored(cell) for cell in row]
 
 
 def rewind(path: Path, step: int) -> None:
-    """Forget what a table says of later steps; where there is none, begin one."""
+    """Drop the rows of later steps from a table; start one if there is none."""
     kept = [row for row in read(path) if int(row[0]) <= step]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".csv.partial")
@@ -153,7 +153,7 @@ def rewind(path: Path, step: int) -> None:
 
 
 def picture(rows: list[list[str]]) -> str:
-    """The probability of each image's label over the steps, the images in the order of their labels."""
+    """Draw the probability of each image's label over the steps, with images sorted by label."""
     steps = sorted({int(row[0]) for row in rows})
     images = sorted({(row[2], int(row[1])) for row in rows})
     column, line = {step: i for i, step in enumerate(steps)}, {image: i for i, image in enumerate(images)}

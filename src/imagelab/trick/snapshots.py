@@ -1,7 +1,7 @@
-"""Snapshots: a checkpoint at the end of each cycle of the schedule, members of an ensemble later.
+"""Save a checkpoint at the end of each cycle of the schedule, to be used as an ensemble.
 
-Each cycle ends at a rate near 0, where the weights have settled, and the next one leads elsewhere:
-`imagelab evaluate run=RUN members=snapshots` averages what they say.
+Each cycle ends at a rate near 0, where the weights have settled, and the next one leads to another minimum:
+`imagelab evaluate run=RUN members=snapshots` averages their predictions.
 
 Source: Huang et al. 2017, https://arxiv.org/abs/1704.00109, section 3.
 """
@@ -16,14 +16,14 @@ from imagelab.config.facts import said_by
 from imagelab.problem import Problem
 from imagelab.training.step_plan import StepPlan, closes_step
 
-NEARLY = 1e-3  # of a cycle: what is missing of the last one through rounding its length
+NEARLY = 1e-3  # fraction of a cycle that may be missing at the end, because its length is rounded
 
 
 class Snapshots(Callback):
-    """Writes checkpoints/snapshot_1.ckpt and so on: the raw weights, and all that it takes to use them.
+    """Write checkpoints/snapshot_1.ckpt and so on: the raw weights and all that is needed to use them.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
     """
 
     needs_cycles = True
@@ -34,7 +34,7 @@ class Snapshots(Callback):
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         if not said_by(pl_module.schedule).has_cycles:
             raise Problem(
-                f"trick.snapshots: {type(pl_module.schedule).__name__} does not say when a cycle ends; "
+                f"trick.snapshots: {type(pl_module.schedule).__name__} has no cycles; "
                 "set schedule=cosine_restarts"
             )
 
@@ -51,7 +51,7 @@ class Snapshots(Callback):
 
 
 def ended(schedule: Any, step: int, step_plan: StepPlan) -> int:
-    """The whole cycles of a schedule that are done after so many optimizer steps.
+    """The number of cycles of a schedule that are complete after `step` optimizer steps.
 
     >>> from imagelab.schedule.cosine import CosineRestarts
     >>> three = CosineRestarts(first_cycle=0.14285, multiplier=2, warmup=0, floor=0)

@@ -1,8 +1,8 @@
-"""SWA: the mean of the weights at the ends of the last epochs, with BatchNorm's statistics taken anew.
+"""Average the weights at the ends of the last epochs (SWA), and recompute BatchNorm statistics for them.
 
-The run keeps its own schedule and so the ratios between its parameter groups. The statistics come from the
-epoch's first training batches, augmented and mixed as they are trained on, of all ranks; where a strategy
-of `finetune` freezes them, they stay as they are.
+The run keeps its own schedule, and so the ratios between its parameter groups. The statistics come from the
+epoch's first training batches on all ranks, augmented and mixed as in training; statistics that a `finetune`
+strategy freezes are kept.
 
 Source: Izmailov et al. 2018, https://arxiv.org/abs/1803.05407, algorithm 1.
 """
@@ -25,20 +25,20 @@ from imagelab.trick.weight_average import WeightAverage
 
 
 class SWA(WeightAverage):
-    """The averaged weights are evaluated as `val_swa/...`; the better set of the two is the run's result.
+    """Averaged weights, evaluated as `val_swa/...`; the better of both sets of weights is the run's result.
 
     Args:
-        start: Share of the run after which each epoch's end enters the mean, in [0, 1).
-        bn_batches: Training batches of a rank that BatchNorm's statistics come from, >= 1.
-        seed: Of what layers such as dropout draw meanwhile.
+        start: Fraction of the run after which the weights at the end of each epoch are averaged, in [0, 1).
+        bn_batches: Training batches per rank used for the BatchNorm statistics, >= 1.
+        seed: Seed of random layers such as dropout while the statistics are computed.
     """
 
     averages_weights = "swa"
-    needs_images = True  # for the statistics of BatchNorm
+    needs_images = True  # for the BatchNorm statistics
 
     def __init__(self, *, start: float, bn_batches: int, seed: int) -> None:
         if not 0 <= start < 1:
-            raise Problem(f"trick.swa.start: wants a share of the run from 0 to below 1, got {start}")
+            raise Problem(f"trick.swa.start: wants a fraction of the run in [0, 1), got {start}")
         if bn_batches < 1:
             raise Problem(f"trick.swa.bn_batches: wants 1 batch or more, got {bn_batches}")
         super().__init__()
@@ -79,15 +79,15 @@ class SWA(WeightAverage):
 
 @torch.no_grad()
 def take_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Set the statistics of every BatchNorm in training mode to the mean of theirs over batches of images.
+    """Set the statistics of every BatchNorm in training mode to their mean over batches of images.
 
-    torch's own `update_bn` does so with those that are frozen, too.
+    torch's own `update_bn` would also change frozen ones.
     """
     norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm) and layer.training]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the mean over all batches, each as important as the other
+        norm.momentum = None  # plain mean over all batches
     for images in batches if norms else ():
         net(images)
     for norm, momentum in zip(norms, momenta, strict=True):

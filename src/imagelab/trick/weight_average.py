@@ -1,4 +1,4 @@
-"""Weight averaging: a second set of weights, evaluated and saved beside the raw ones, which stay as they are.
+"""Keep averaged weights, which are evaluated and saved beside the raw ones; training is not affected.
 
 Source: https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
 """
@@ -14,28 +14,28 @@ from imagelab.training.step_plan import closes_step
 
 
 class WeightAverage(Callback):
-    """Keeps the average in float32, or wider where the training is.
+    """Keep the average in float32, or wider if training is.
 
-    Before its first update nothing averaged is evaluated, saved or chosen. The first takes the weights as
-    they are, so that the initial ones are never part of an average.
+    Before the first update no average is evaluated, saved or chosen. The first update copies the weights, so
+    the initial weights are never part of an average.
     """
 
     averages_weights: str  # the name of the average in metrics and checkpoints
 
     def __init__(self) -> None:
         self.updates = 0
-        self.net = nn.Module()  # a copy of the network to evaluate, in the precision of the training
-        self.weights: dict[str, Tensor] = {}  # the average; the copy's own tensors where these are float32
+        self.net = nn.Module()  # a copy of the network for evaluation, in training precision
+        self.weights: dict[str, Tensor] = {}  # the average; the copy's own tensors if they are float32
         self.averaged: list[Tensor] = []
         self.current: list[Tensor] = []
-        self.counts: tuple[list[Tensor], list[Tensor]] = ([], [])  # whole numbers: copied, not averaged
+        self.counts: tuple[list[Tensor], list[Tensor]] = ([], [])  # integers: copied, not averaged
 
     def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
         """Whether the average is updated after the optimizer step of this batch."""
         raise NotImplementedError
 
     def blend(self, averaged: list[Tensor], current: list[Tensor]) -> None:
-        """Let the current weights enter the average, in place; called from the second update on."""
+        """Update the average in place with the current weights; called from the second update on."""
         raise NotImplementedError
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
@@ -68,7 +68,7 @@ class WeightAverage(Callback):
 
     @torch.no_grad()
     def update(self) -> None:
-        """Let the weights as they are now enter the average."""
+        """Update the average with the current weights."""
         if self.updates == 0:
             torch._foreach_copy_(self.averaged, self.current)  # pyright: ignore[reportPrivateImportUsage]
         else:
@@ -79,12 +79,12 @@ class WeightAverage(Callback):
         self.updates += 1
 
     def on_update(self, trainer: Trainer, pl_module: Any) -> None:
-        """What follows an update."""
+        """Do what must follow an update."""
 
     def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
         pl_module.averages = {}
         if self.updates:
-            if trainer.world_size > 1:  # each rank has seen other batches: the statistics of the first count
+            if trainer.world_size > 1:  # ranks have seen different batches: use the statistics of rank 0
                 for name, _ in self.net.named_buffers():
                     torch.distributed.broadcast(self.weights[name], src=0)
             self.net.load_state_dict(self.weights)

@@ -1,6 +1,6 @@
-"""The sweeper of `imagelab train -m`, where Hydra looks for plugins: it takes those of this package only.
+"""Define the sweeper of `imagelab train -m`, in the only package where Hydra looks for plugins.
 
-Hydra imports this module at every start, so that what a sweep needs is imported when there is one.
+Hydra imports this module at every start, so the rest of a sweep's code is imported only when there is one.
 
 Source: https://hydra.cc/docs/1.3/advanced/plugins/develop/
 """
@@ -13,9 +13,9 @@ from omegaconf import DictConfig
 
 
 class Sweep(Sweeper):
-    """Runs the trials that the plan of the task function asks for."""
+    """Run the trials of the plan that the task function carries."""
 
-    def __init__(self, **_: Any) -> None:  # what Hydra's own sweeper takes stays in the config
+    def __init__(self, **_: Any) -> None:  # the keys of Hydra's own sweeper stay in the config
         self.hydra: tuple[HydraContext, TaskFunction, DictConfig] | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -1,4 +1,4 @@
-"""Sweeps whose trials are made up: a function of the config says what came of each, within milliseconds."""
+"""Sweeps with simulated trials: a function of the config gives each outcome within milliseconds."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Optuna's study: it learns, outlives a kill, and knows what was pruned, diverged or failed."""
+"""Optuna's study learns, survives a kill, and knows what was pruned, diverged or failed."""
 
 import math
 
@@ -33,7 +33,7 @@ def row(number, values, status="finished"):
     return Row(number=number, status=status, overrides=values, value=quality(values))
 
 
-def test_later_trials_are_better_than_those_at_random(tmp_path):
+def test_later_trials_are_better_than_random_ones(tmp_path):
     found, scores = search(tmp_path), []
     for number in range(40):
         values = found.overrides(number)
@@ -43,7 +43,7 @@ def test_later_trials_are_better_than_those_at_random(tmp_path):
     assert found.overrides(40) is None
 
 
-def test_a_study_that_was_killed_goes_on_with_the_same_values(tmp_path):
+def test_a_killed_study_resumes_with_the_same_values(tmp_path):
     whole, cut = search(tmp_path / "whole", 13), search(tmp_path / "cut", 13)
     for number in range(13):
         values = whole.overrides(number)
@@ -62,7 +62,7 @@ def folders(tmp_path):
         (tmp_path / name).mkdir()
 
 
-def test_a_diverged_trial_keeps_the_sampler_away_and_a_failed_one_teaches_nothing(tmp_path):
+def test_the_sampler_avoids_diverged_trials_and_ignores_failed_ones(tmp_path):
     found = search(tmp_path)
     for number, status in enumerate(["finished", "pruned", "diverged", "failed", "killed"]):
         found.tell(row(number, found.overrides(number), status))
@@ -70,7 +70,7 @@ def test_a_diverged_trial_keeps_the_sampler_away_and_a_failed_one_teaches_nothin
     assert states == [TrialState.COMPLETE, *[TrialState.PRUNED] * 2, *[TrialState.FAIL] * 2]
 
 
-def test_trials_that_run_at_once_have_different_values(tmp_path):
+def test_concurrent_trials_have_different_values(tmp_path):
     found = search(tmp_path)
     for number in range(10):
         found.tell(row(number, found.overrides(number)))

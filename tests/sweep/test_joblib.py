@@ -1,4 +1,4 @@
-"""Trials in processes of their own: one that is killed leaves the others alone; they share cores and GPUs."""
+"""Trials in separate processes: a killed one does not affect the others; they share cores and GPUs."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ def made_processes(monkeypatch, tmp_path):
     monkeypatch.delenv("OMP_NUM_THREADS")
 
 
-def test_a_trial_that_is_killed_leaves_the_others_alone(made_processes, tmp_path):
+def test_a_killed_trial_does_not_affect_the_others(made_processes, tmp_path):
     words = ["-m", "seed=0,1,2,3,4,5", "launcher=joblib", "launcher.jobs=3", "hydra.sweep.dir=here"]
     said = sweep(None, *words, folder=tmp_path)
     status = [line.split(",")[1] for line in (tmp_path / "here/sweep.csv").read_text().splitlines()[1:]]
@@ -64,7 +64,7 @@ def test_gpus_are_taken_in_turns(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_trials_are_told_to_stop_when_the_sweep_is_killed(tmp_path):
+def test_trials_stop_when_the_sweep_is_killed(tmp_path):
     import multiprocessing
     import signal
     import time
@@ -91,7 +91,7 @@ def _start_one(told: Path) -> None:
         "signal.signal(signal.SIGTERM, lambda *_: (told.write_text('stopped'), sys.exit(143))); "
         "told.write_text('runs'); time.sleep(60)"
     )
-    trial = Trial(number=0, words=[], folder=told, said=told.with_name("said"), environment={})
+    trial = Trial(number=0, words=[], folder=told, log=told.with_name("said"), environment={})
     words = [sys.executable, "-S", "-c", code, str(told)]
     with mock.patch("imagelab.sweep.joblib.command", return_value=words):
         process = Joblib(jobs=1, devices=None).start(trial, lambda _: 0)

@@ -1,4 +1,4 @@
-"""Cross-validation: a run a fold, all images predicted by runs that never saw them, nothing done twice."""
+"""Cross-validation: one run per fold, all images predicted by runs that never saw them, nothing done twice."""
 
 import csv
 import json
@@ -43,7 +43,7 @@ def results(run: Path) -> dict:
     return json.loads((run / "results.json").read_text())
 
 
-def test_every_image_of_the_pool_is_predicted_once_by_the_run_that_held_it_out(digits):
+def test_every_image_is_predicted_once_by_the_run_that_held_it_out(digits):
     from imagelab.build import build_data
 
     found = rows(digits / "out_of_fold.csv")
@@ -68,7 +68,7 @@ def test_the_predictions_are_those_of_each_run_s_own_report(digits):
                 assert sum(float(row[str(digit)]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
 
 
-def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):  # room: inspection
+def test_inspect_uses_the_predictions_to_find_wrong_labels(digits):  # room: inspection
     from imagelab.inspection.collection import collect
     from imagelab.inspection.given_predictions import given_predictions
 
@@ -80,7 +80,7 @@ def test_inspect_takes_the_predictions_to_look_for_wrong_labels(digits):  # room
     assert set(found.fold) == {"0", "1", "2"}
 
 
-def test_mean_deviation_and_interval_are_those_of_the_folds(digits):
+def test_mean_standard_deviation_and_interval_are_those_of_the_folds(digits):
     found = {one.name: one for one in finding.read(digits / "kfold.json")}
     for name in ("val/accuracy", "val/loss", "test/accuracy"):
         split, metric = name.split("/")
@@ -100,7 +100,7 @@ def test_mean_deviation_and_interval_are_those_of_the_folds(digits):
     assert f"{right / 240:.4f} of 240 images, 95% {low:.4f} to {high:.4f}: here/out_of_fold.csv" in said
 
 
-def test_each_fold_has_the_constants_of_its_own_training_images(digits):
+def test_each_fold_normalises_with_its_own_training_images(digits):
     import torch
 
     from imagelab.build import build_data
@@ -124,7 +124,7 @@ def test_the_folds_models_are_averaged_on_the_test_images(digits):
 
 
 @pytest.mark.slow
-def test_it_goes_on_after_a_stop_without_the_folds_that_have_finished(tmp_path):
+def test_a_resumed_cross_validation_skips_finished_folds(tmp_path):
     seen = []
 
     def objective(cfg):
@@ -136,10 +136,10 @@ def test_it_goes_on_after_a_stop_without_the_folds_that_have_finished(tmp_path):
     assert sweep(objective, *KFOLD, "data.folds=3", folder=tmp_path).status == 143
     said = sweep(objective, "resume=here", folder=tmp_path)
     assert (said.status, seen) == (0, [(3, 0), (3, 1), (3, 1), (3, 2)])
-    assert "There are no predictions out of fold" in said.out  # of runs that were made up
+    assert "There are no out-of-fold predictions" in said.out  # of runs that were made up
 
 
-def test_other_values_are_tried_on_the_same_folds_and_the_best_of_them_is_named():
+def test_configurations_are_compared_on_the_same_folds_and_the_best_is_named():
     search = make_plan(["sweep=kfold", "data.folds=2", "optimizer.lr=0.001,0.003"]).search
     ranges = {name: parsed(name, text, name) for name, text in (("lr", "1,3"), ("data.fold", "0,1"))}
     search.begin(Path("here"), ranges, lower=False)
@@ -165,7 +165,7 @@ def test_other_values_are_tried_on_the_same_folds_and_the_best_of_them_is_named(
     assert search.next_commands(made[:3]) == {"average": "imagelab evaluate 'run=[here/0,here/1]'"}
 
 
-def test_without_data_folds_there_are_five():
+def test_the_default_is_five_folds():
     plan = make_plan(["sweep=kfold"])
     assert plan.words == ["data.folds=5", "data.fold=range(0,5)"]
     assert make_plan(["sweep=kfold", "data.folds=10"]).words == ["data.folds=10", "data.fold=range(0,10)"]
@@ -175,19 +175,19 @@ def test_without_data_folds_there_are_five():
     ("words", "sentence"),
     [
         (["data.fold=1"], "data.fold: sweep=kfold holds out each fold in turn"),
-        (["data.folds=3,5"], "data.folds: a cross-validation has one number of folds"),
+        (["data.folds=3,5"], "data.folds: wants a single number of folds, got a list"),
         (["data.folds=1"], "data.folds: wants 2 or more, got 1"),
-        (["task=autoencoder", "augment=[noise]"], "sweep: kfold measures how well labels are predicted"),
-        (["optimizer.lr=interval(0.1,1)"], "optimizer.lr: a range has no list of values"),
+        (["task=autoencoder", "augment=[noise]"], "sweep: kfold needs a task that predicts labels"),
+        (["optimizer.lr=interval(0.1,1)"], "optimizer.lr: a grid needs a list of values"),
     ],
 )
-def test_what_is_no_cross_validation_is_refused(words, sentence, tmp_path):
+def test_invalid_cross_validations_are_refused(words, sentence, tmp_path):
     said = sweep(lambda _: pytest.fail("it ran"), "-m", "sweep=kfold", *words, folder=tmp_path)
     assert said.status == 2
     assert sentence in said.err
 
 
-def test_predictions_of_images_that_have_changed_between_the_folds_are_refused():
+def test_images_that_change_between_folds_are_refused():
     def held(fold, names, pool):
         ones = np.eye(2)[[0] * len(names)]
         zeros = np.zeros(len(names), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a trial: the sweep goes on in it, and ends like one that nothing happened to."""
+"""kill -9 in the middle of a trial: the resumed sweep ends like an uninterrupted one."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ WORDS += ["data.limit=300", "data.batch_size=16", "save_every=0"]
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_goes_on_in_the_middle_of_its_trial_to_the_same_bits(tmp_path):
+def test_a_killed_sweep_resumes_within_its_trial_bit_identically(tmp_path):
     killed = start([*WORDS, "hydra.sweep.dir=cut"], tmp_path)
     end = time.time() + 200
     while not (tmp_path / "cut/1/metrics.csv").exists() and killed.poll() is None and time.time() < end:

@@ -1,4 +1,4 @@
-"""A hopeless trial ends after an epoch, with its checkpoint, and says so in its results."""
+"""A hopeless trial ends after an epoch, with a checkpoint, and records it in its results."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from tests.sweep.test_bayes import RANGES, row, search
 SHORT = ["trainer=cpu", "trainer.max_epochs=3", "data.limit=100", "data.batch_size=64", "logger=[csv]"]
 
 
-def test_a_trial_that_is_worse_than_earlier_ones_ends_early_and_the_table_says_so(tmp_path):
+def test_a_trial_worse_than_earlier_ones_is_pruned_and_recorded(tmp_path):
     folder = tmp_path / "here"
     folder.mkdir()
     words = ["-m", "sweep=bayes", "sweep.trials=6", "sweep.space=null", "optimizer.lr=interval(0.001,0.002)"]
@@ -41,7 +41,7 @@ def test_a_trial_that_is_worse_than_earlier_ones_ends_early_and_the_table_says_s
     assert sorted(found.intermediate_values) == [0, 1]
 
 
-def test_the_process_of_a_trial_is_told_only_where_something_may_be_pruned(tmp_path):
+def test_a_trial_knows_its_study_only_if_it_may_be_pruned(tmp_path):
     found = search(tmp_path, prune="median")
     found.tell(row(0, found.overrides(0)))
     assert found.environment(0) == {"IMAGELAB_TRIAL": f"0:median:1:{tmp_path / 'study.journal'}"}

@@ -1,4 +1,4 @@
-"""The region of the best trials, in numbers."""
+"""The region spanned by the best trials, in numbers."""
 
 import math
 
@@ -28,7 +28,7 @@ def ranges(**texts):
     return {name: parsed(name, text, name) for name, text in texts.items()}
 
 
-def test_a_quarter_of_twelve_trials_spans_the_new_range_widened_by_half_a_step_in_logarithms():
+def test_the_best_quarter_of_twelve_trials_spans_the_new_range_plus_half_a_log_step():
     rows = ranked(lr=[0.003, 0.01, 0.005, *[0.1] * 9])
     found = narrowed(ranges(lr="tag(log,interval(1e-4,1e-1))"), rows, 0.25)["lr"]
     half = 10 ** (3 / 12 / 2)  # three decades, twelve trials
@@ -36,12 +36,12 @@ def test_a_quarter_of_twelve_trials_spans_the_new_range_widened_by_half_a_step_i
     assert found.text().startswith("tag(log,interval(")
 
 
-def test_of_few_trials_the_best_three_count_and_no_range_leaves_the_former_one():
+def test_at_least_three_trials_count_and_no_range_exceeds_the_former_one():
     found = narrowed(ranges(x="interval(0,1)"), ranked(x=[0.02, 0.5, 0.3, 0.9]), 0.25)["x"]
     assert (found.low, found.high) == (0, 0.5 + 1 / 4 / 2)
 
 
-def test_whole_numbers_stay_whole_and_a_list_keeps_the_values_of_the_best():
+def test_integers_stay_integers_and_a_list_keeps_the_best_values():
     rows = ranked(n=[32, 40, 36, 200], optimizer=["sgd", "adam", "sgd", "lion"])
     found = narrowed(ranges(n="int(interval(16,256))", optimizer="lion,adam,sgd"), rows, 0.25)
     assert (found["n"].low, found["n"].high, found["n"].whole) == (16, 40 + 240 / 4 / 2, True)
@@ -53,7 +53,7 @@ def accuracy(cfg):
     return 1 - abs(math.log10(cfg["optimizer"]["lr"]) + 2) / 10
 
 
-def test_refine_searches_the_best_region_of_the_coarse_sweep_with_its_words(tmp_path):
+def test_refine_searches_the_best_region_with_the_overrides_of_the_coarse_sweep(tmp_path):
     lengths, rates = [], []
 
     def longer(cfg):
@@ -86,11 +86,11 @@ MISTAKES = {
     "sweep=refine from=nowhere": "from=nowhere is not the folder of a sweep (no sweep.yaml in it).",
     "sweep=refine from=last": "from=last: there is no sweep below logs/ yet; `imagelab train",
     "sweep=refine from=few": "from=few: 2 of its trials have finished, but a region needs 3; resume it with",
-    "sweep=refine from=few sweep.best=2": "sweep.best: wants a share above 0 and at most 1, got 2",
+    "sweep=refine from=few sweep.best=2": "sweep.best: wants a fraction in (0, 1], got 2",
 }
 
 
-def test_what_cannot_be_refined_is_said_before_anything_starts(tmp_path):
+def test_what_cannot_be_refined_is_refused_before_anything_starts(tmp_path):
     assert sweep(accuracy, "-m", "optimizer.lr=0.1,0.2", "hydra.sweep.dir=few", folder=tmp_path).status == 0
     for words, sentence in MISTAKES.items():
         said = sweep(lambda _: pytest.fail("it ran"), "-m", *words.split(), folder=tmp_path)

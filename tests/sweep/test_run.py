@@ -1,4 +1,4 @@
-"""A sweep outlives its trials, goes on where it stopped, and keeps a table of what came of each."""
+"""A sweep survives failing trials, resumes where it stopped, and keeps a table of outcomes."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ def rows(folder):
     return list(csv.DictReader((folder / "here/sweep.csv").read_text().splitlines()))
 
 
-def test_a_failed_and_a_diverged_trial_are_recorded_and_the_sweep_goes_on(tmp_path):
+def test_failed_and_diverged_trials_are_recorded_and_the_sweep_continues(tmp_path):
     made = {
         0: finished(0.5),
         1: diverged(None),
@@ -41,7 +41,7 @@ def test_a_failed_and_a_diverged_trial_are_recorded_and_the_sweep_goes_on(tmp_pa
     assert "report  imagelab report sweep=here\n" in said.out
 
 
-def test_a_sweep_that_is_stopped_goes_on_without_what_has_finished(tmp_path):
+def test_a_resumed_sweep_skips_finished_trials(tmp_path):
     seen = []
 
     def objective(cfg):
@@ -60,7 +60,7 @@ def test_a_sweep_that_is_stopped_goes_on_without_what_has_finished(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_sweep_may_get_more_trials_and_draws_those_that_it_would_have_drawn_at_once(tmp_path):
+def test_adding_trials_draws_the_same_ones_as_starting_with_more(tmp_path):
     words = ["-m", "sweep=random", "sweep.space=null", "model.dropout=interval(0,0.5)"]
     seen = []
 
@@ -75,7 +75,7 @@ def test_a_sweep_may_get_more_trials_and_draws_those_that_it_would_have_drawn_at
     assert len(set(few)) == 2
 
 
-def test_the_folder_of_another_sweep_is_left_alone(tmp_path):
+def test_the_folder_of_another_sweep_is_refused(tmp_path):
     sweep(lambda _: 0.5, "-m", "seed=0", DIR, folder=tmp_path)
     before = (tmp_path / "here/sweep.csv").read_text()
     said = sweep(lambda _: pytest.fail("it ran"), "-m", "seed=1", DIR, folder=tmp_path)
@@ -85,9 +85,9 @@ def test_the_folder_of_another_sweep_is_left_alone(tmp_path):
 
 
 MISTAKES = {
-    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a range has no list of values; set sweep=random",
-    "sweep=random optimizer.lr=interval(2,1)": "optimizer.lr: a range begins below its end, got 2 to 1",
-    "sweep=random sweep.space=null": "sweep.space: there is nothing to search; say",
+    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a grid needs a list of values, got a range; set sweep=random",
+    "sweep=random optimizer.lr=interval(2,1)": "optimizer.lr: the start of a range must be below its end, got 2 to 1",
+    "sweep=random sweep.space=null": "sweep.space: there is nothing to search; give a key a range:",
     "sweep=random sweep.space.optimizer.lrr=interval(1,2)": "optimizer.lrr: AdamW has no such argument;",
     "sweep=random optimizer.lr=interval(-1,1)": "optimizer.lr: wants a number above 0, got -1.0",
     "launcher=joblib launcher.jobs=0": "launcher.jobs: wants 1 or more, got 0",
@@ -95,7 +95,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("words", MISTAKES)
-def test_a_mistake_is_a_sentence_before_anything_starts(words, tmp_path):
+def test_a_mistake_is_refused_in_a_sentence_before_anything_starts(words, tmp_path):
     said = sweep(lambda _: pytest.fail("it ran"), "-m", *words.split(), folder=tmp_path)
     assert said.status == 2
     lines = said.err.removeprefix("This run cannot start:\n").splitlines()
@@ -104,12 +104,12 @@ def test_a_mistake_is_a_sentence_before_anything_starts(words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_single_run_is_told_how_to_search(tmp_path):
+def test_a_range_without_m_explains_how_to_search(tmp_path):
     said = sweep(lambda _: pytest.fail("it ran"), "sweep=random", folder=tmp_path)
     assert re.match(r" *sweep: .* -m: imagelab train -m sweep=", said.err.splitlines()[1])
 
 
-def test_a_table_is_read_as_it_was_written(tmp_path):
+def test_a_written_table_reads_back_unchanged(tmp_path):
     sweep(lambda cfg: cfg["seed"] / 10, "-m", "seed=1,2", "optimizer=sgd,adam", DIR, folder=tmp_path)
     found, monitor = table.read(tmp_path / "here")
     assert monitor == "val/accuracy"

@@ -1,4 +1,4 @@
-"""Trials as jobs: submitit runs them, here as processes; one that is cut off goes on in the next job."""
+"""Trials as jobs: submitit runs them, here as processes; an interrupted one resumes in the next job."""
 
 import os
 import signal
@@ -47,10 +47,10 @@ class Done:
         return self.code
 
 
-def test_without_a_cluster_a_sentence_says_how_to_try_it_out(tmp_path):
+def test_without_a_cluster_a_sentence_says_how_to_test_it_locally(tmp_path):
     said = sweep(lambda _: pytest.fail("it ran"), "-m", "seed=0,1", "launcher=slurm", folder=tmp_path)
     assert said.status == 2
-    assert "launcher.cluster=local tries it out here" in said.err
+    assert "set launcher.cluster=local" in said.err
 
 
 SHORT = [
@@ -64,17 +64,17 @@ SHORT = [
 
 
 @pytest.mark.slow
-def test_a_job_that_is_cut_off_goes_on_in_the_next_one_to_the_same_bits(tmp_path, monkeypatch):
+def test_an_interrupted_job_resumes_in_the_next_one_bit_identically(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     finish([*SHORT, "hydra.run.dir=whole"], tmp_path)
     trial = Trial(
         number=0,
         words=SHORT,
         folder=tmp_path / "sweep/0",
-        said=tmp_path / "sweep/0.log",
+        log=tmp_path / "sweep/0.log",
         environment={},
     )
-    trial.said.parent.mkdir()
+    trial.log.parent.mkdir()
     launcher = Slurm(jobs=1, **OPTIONS)
     queued = launcher.start(trial, lambda _: 0)
     end = time.time() + 200
@@ -85,13 +85,13 @@ def test_a_job_that_is_cut_off_goes_on_in_the_next_one_to_the_same_bits(tmp_path
     os.kill(int(task), signal.SIGUSR2)  # what Slurm sends
     while queued.poll() is None and time.time() < end:
         time.sleep(0.2)
-    assert queued.poll() == 0, trial.said.read_text() + str(queued.job.stderr())
-    assert "Stopping at the next step" in trial.said.read_text()
+    assert queued.poll() == 0, trial.log.read_text() + str(queued.job.stderr())
+    assert "Stopping at the next step" in trial.log.read_text()
     assert_same(outcome(trial.folder), outcome(tmp_path / "whole"))
 
 
 def test_a_job_can_be_sent_to_another_machine():
     import cloudpickle
 
-    trial = Trial(number=3, words=["seed=1"], folder=None, said=None, environment={"A": "b"})  # pyright: ignore[reportArgumentType]
+    trial = Trial(number=3, words=["seed=1"], folder=None, log=None, environment={"A": "b"})  # pyright: ignore[reportArgumentType]
     assert cloudpickle.loads(cloudpickle.dumps(Job(trial))).trial == trial

@@ -1,1 +1,1 @@
-"""Searches and launchers behind `imagelab train -m`, and what came of the trials."""
+"""Hold the searches and launchers of `imagelab train -m`, and record the outcome of trials."""

@@ -1,4 +1,4 @@
-"""Trials drawn near those that were good, by Optuna's tree-structured Parzen estimator.
+"""Draw trials near good earlier ones, with Optuna's tree-structured Parzen estimator (TPE).
 
 Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization", section 4; Akiba et al. 2019,
 "Optuna", https://arxiv.org/abs/1907.10902
@@ -20,18 +20,18 @@ FILE = "study.journal"
 
 
 class Bayes(Random):
-    """The study lies in the sweep's folder, so that a sweep that was killed goes on with what it knows.
+    """Bayesian search; the study is kept in the sweep's folder, so a killed sweep resumes with all it knows.
 
     Args:
-        trials: How many.
-        startup: So many are drawn at random, to begin with.
-        prune: Which hopeless trials end early: median, hyperband or none.
+        trials: Number of trials.
+        startup: Number of trials drawn at random at the beginning.
+        prune: Pruner that ends hopeless trials early: median, hyperband or none.
         patience: Epochs before a trial may be pruned.
-        seed: Of the draws.
-        space: Ranges by key, in Hydra's words, besides those of the command line.
+        seed: Seed of the draws.
+        space: Ranges by key, in Hydra's syntax, besides those of the command line.
     """
 
-    # One that failed has its place in the study: others are drawn in its stead.
+    # A failed trial stays in the study: others are drawn instead of it.
     final = (FINISHED, PRUNED, DIVERGED, FAILED, KILLED)
 
     def __init__(
@@ -57,7 +57,7 @@ class Bayes(Random):
         self.study = open_study(folder / FILE, lower)
 
     def overrides(self, number: int) -> dict[str, str] | None:
-        """The values of a trial, also of one that a kill has cut off: those it had."""
+        """The values of a trial; a trial interrupted by a kill gets the same ones again."""
         import optuna
 
         from imagelab.sweep.study import known_trial
@@ -67,7 +67,7 @@ class Bayes(Random):
         self.study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=self.startup,
             multivariate=True,
-            constant_liar=True,  # trials that run at the same time keep apart
+            constant_liar=True,  # keeps trials that run at the same time apart
             seed=int(stream(self.seed, "sweep", number).integers(2**31)),
         )
         known = self.study.get_trials(deepcopy=False)
@@ -88,13 +88,13 @@ class Bayes(Random):
             return
         if row.status == FINISHED and row.value is not None:
             self.study.tell(row.number, row.value)
-        else:  # the sampler keeps away from what was pruned or diverged, and learns nothing of failures
+        else:  # the sampler avoids what was pruned or diverged, and learns nothing from failures
             bad = row.status in (PRUNED, DIVERGED)
             self.study.tell(row.number, state=TrialState.PRUNED if bad else TrialState.FAIL)
 
 
 def suggested(asked: "optuna.trial.Trial", name: str, found: Range) -> Any:
-    """A value in Optuna's terms; of a trial that has one already, that one."""
+    """Ask Optuna for a value; a trial that already has one gets the same."""
     if not isinstance(found, Interval):
         return asked.suggest_categorical(name, found.words)
     if found.whole:
@@ -103,5 +103,5 @@ def suggested(asked: "optuna.trial.Trial", name: str, found: Range) -> Any:
 
 
 def shown(found: Range, value: Any) -> str:
-    """A value of Optuna's as one types it."""
+    """A value of Optuna as typed on the command line."""
     return found.shown(value) if isinstance(found, Interval) else str(value)

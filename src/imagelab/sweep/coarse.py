@@ -1,4 +1,4 @@
-"""The first of two searches: many short runs over wide ranges, in logarithms."""
+"""Search wide ranges with many short runs, as the first of two searches; `refine` is the second."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ class Coarse(Random):
     """Random draws, in short runs.
 
     Args:
-        trials: How many.
-        epochs: Of each trial, unless the command line says `trainer.max_epochs`.
-        seed: Of the draws.
-        space: Ranges by key, in Hydra's words, besides those of the command line.
+        trials: Number of trials.
+        epochs: Epochs per trial, unless the command line sets `trainer.max_epochs`.
+        seed: Seed of the draws.
+        space: Ranges by key, in Hydra's syntax, besides those of the command line.
     """
 
     def __init__(self, *, trials: int, epochs: int, seed: int, space: Node | None) -> None:

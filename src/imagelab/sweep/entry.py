@@ -18,14 +18,14 @@ Check = Callable[[list[str]], list[str]]
 
 
 def prepare(words: list[str], check: Check) -> tuple[Any, list[str]]:
-    """The plan of a sweep, and the words for Hydra.
+    """Plan a sweep; return the plan and the overrides for Hydra.
 
     Args:
-        words: The words of the command line.
-        check: Refuses words with a mistake, and returns all others as Hydra wants them.
+        words: Words of the command line.
+        check: Function that refuses invalid overrides and returns valid ones in Hydra's syntax.
 
     Raises:
-        Problem: The search cannot be.
+        Problem: If the search is impossible.
     """
     from imagelab.sweep.plan import make_plan, named
 
@@ -38,10 +38,10 @@ def prepare(words: list[str], check: Check) -> tuple[Any, list[str]]:
 
 
 def resuming(words: list[str]) -> list[str]:
-    """The words that resume a sweep if `resume=` names the folder of one; else the words as they are.
+    """The words that resume a sweep if `resume=` names the folder of one; else the words unchanged.
 
     Raises:
-        Problem: The sweep was killed before it began.
+        Problem: If the sweep was killed before it began.
     """
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     name = resumed[-1].partition("=")[2] if resumed else ""
@@ -68,10 +68,10 @@ def environment() -> dict[str, str]:
 
 
 def pruning(cfg: dict[str, Any]) -> list[Any]:
-    """The callback that ends a hopeless trial; none for any other run: Optuna is imported only for trials.
+    """The callback that prunes a trial; none for any other run, so that Optuna is imported only for trials.
 
     Args:
-        cfg: The config of the run.
+        cfg: Config of the run.
     """
     trial = os.environ.get(VARIABLE)
     if not trial:

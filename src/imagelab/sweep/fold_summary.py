@@ -1,4 +1,4 @@
-"""How good a set-up is by cross-validation: mean and deviation over folds, and all predictions together."""
+"""Summarise a cross-validation: mean and standard deviation over folds, and all out-of-fold predictions."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,15 @@ Values = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Combination:
-    """A set-up and what its folds gave.
+    """A configuration and the results of its folds.
 
     Args:
-        values: What it differs in from the others, by key.
-        folds: How many there are to be.
-        metrics: Of val, and of test as far as it was tested: a value for each fold that has ended, by name.
-        images: Predicted out of fold.
-        right: Of these, how many rightly.
-        file: Of the predictions; empty as long as folds are missing.
+        values: Values that set it apart from the others, by key.
+        folds: Planned number of folds.
+        metrics: Metrics by name, of val and, if tested, of test; one value per finished fold.
+        images: Number of images with an out-of-fold prediction.
+        right: Number of these images predicted correctly.
+        file: File with the predictions; empty until all folds are finished.
     """
 
     values: Values
@@ -44,23 +44,23 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """Its values as they are typed."""
+        """Its values as typed on the command line."""
         return " ".join(f"{key}={value}" for key, value in self.values)
 
 
 def summary(
     folder: Path, combinations: Mapping[Values, Sequence[Row]], folds: int, checkpoint: str
 ) -> list[RenderableType]:
-    """Write the predictions, kfold.json and kfold.csv; what to show of them.
+    """Write the predictions, kfold.json and kfold.csv; return a summary for the screen.
 
     Args:
-        folder: Of the sweep.
-        combinations: The runs that came to their end.
-        folds: Of each combination.
+        folder: Folder of the sweep.
+        combinations: Finished runs, by the values of their configuration.
+        folds: Number of folds of each configuration.
         checkpoint: best or last.
 
     Raises:
-        Problem: A run cannot be asked any more.
+        Problem: If a checkpoint or its images no longer exist.
     """
     found = [
         _combination(folder, place if len(combinations) > 1 else None, values, rows, folds, checkpoint)
@@ -76,7 +76,7 @@ def summary(
 
 
 def findings(one: Combination, checkpoint: str) -> list[Finding]:
-    """What is known of a combination."""
+    """The findings about one configuration."""
     before = f"{one.name}: " if one.values else ""
     count = _count(one)
     made = [
@@ -85,27 +85,31 @@ def findings(one: Combination, checkpoint: str) -> list[Finding]:
             status="INFO",
             value={"mean": fmean(values), "sd": stdev(values) if count > 1 else None, "folds": values},
             expected="",
-            why=f"Mean and standard deviation over {len(values)} folds, {checkpoint} epoch of each.",
+            why=f"Mean and standard deviation over {len(values)} folds, {checkpoint} epoch of each run.",
             fix="",
         )
         for name, values in one.metrics.items()
     ]
     low, high = wilson(one.right, one.images)
-    chosen = " The best epoch was chosen on the same images, which flatters." if checkpoint == "best" else ""
+    chosen = (
+        " The best epoch was selected on the same images, which is slightly optimistic."
+        if checkpoint == "best"
+        else ""
+    )
     pooled = Finding(
         name=f"{before}out-of-fold accuracy",
         status="INFO",
         value={"accuracy": one.right / one.images, "low": low, "high": high, "images": one.images},
         expected="",
         why=f"{one.right:,} of {one.images:,} images, each predicted by the run that held it out; 95% "
-        f"interval after Wilson.{chosen}",
+        f"Wilson interval.{chosen}",
         fix="",
     )
     return [*made, pooled, _complete(one, before)]
 
 
 def as_table(found: Sequence[Combination]) -> str:
-    """A CSV file: a row for each combination."""
+    """The content of kfold.csv: one row per configuration."""
     keys = [key for key, _ in found[0].values] if found else []
     names = list(found[0].metrics) if found else []
     out = io.StringIO()
@@ -134,7 +138,7 @@ def _combination(
     if len(held) == folds:
         files.write_text(folder / file, table(held))
     tested = [name for name in rows[0].test if all(row.test.get(name) is not None for row in rows)]
-    tested = tested if checkpoint == "best" else []  # what a run tests with
+    tested = tested if checkpoint == "best" else []  # runs test the best epoch
     metrics = {f"val/{name}": [one.metrics[name] for one in held] for name in held[0].metrics}
     metrics |= {name: [float(row.test[name] or 0.0) for row in rows] for name in tested}
     return Combination(
@@ -155,8 +159,10 @@ def _complete(one: Combination, before: str) -> Finding:
         status="OK" if whole else "WARN",
         value=one.file if whole else f"{count} of {one.folds} folds",
         expected=f"{one.folds} folds",
-        why="Each image once, by the run that held it out." if whole else "Not every image is predicted yet.",
-        fix="" if whole else "Go on: `imagelab train resume=FOLDER`, with the folder of the sweep.",
+        why="Each image is predicted once, by the run that held it out."
+        if whole
+        else "Some images have no prediction yet.",
+        fix="" if whole else "Resume the sweep: `imagelab train resume=FOLDER`.",
     )
 
 
@@ -164,12 +170,12 @@ def _shown(one: Combination, folder: Path) -> Text:
     told = {"folds": f"{_count(one)} of {one.folds}"}
     for name, values in one.metrics.items():
         told[name] = f"{_spread(values)}  ({', '.join(map(number, values))})"
-    return lines(told | {"out of fold": _pooled(one, folder)}) + Text("\n")
+    return lines(told | {"out-of-fold accuracy": _pooled(one, folder)}) + Text("\n")
 
 
 def _in_short(one: Combination, folder: Path) -> str:
     missing = "" if one.file else f", {_count(one)} of {one.folds} folds"
-    return f"val/accuracy {_spread(one.metrics['val/accuracy'])}, out of fold {_pooled(one, folder)}{missing}"
+    return f"val/accuracy {_spread(one.metrics['val/accuracy'])}, out-of-fold {_pooled(one, folder)}{missing}"
 
 
 def _pooled(one: Combination, folder: Path) -> str:

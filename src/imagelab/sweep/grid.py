@@ -1,4 +1,4 @@
-"""Every combination of the values, in the order of Hydra's own sweeps: the last parameter changes first."""
+"""Try every combination of values, in the order of Hydra's own sweeps: the last parameter varies fastest."""
 
 import math
 from typing import Any
@@ -9,11 +9,11 @@ from imagelab.sweep.space import Interval
 
 
 class Grid(Search):
-    """All values of each parameter with all of each other.
+    """Grid search.
 
     Args:
-        points: Numbers to take of a range, ends included; 0: ranges are refused.
-        space: Ranges by key, in Hydra's words, where the command line names none.
+        points: Number of values to take from a range, ends included; 0: ranges are refused.
+        space: Ranges by key, in Hydra's syntax, used if the command line names none.
     """
 
     def __init__(self, *, points: int, space: Node | None) -> None:
@@ -24,8 +24,8 @@ class Grid(Search):
         endless = [key for key, found in typed.items() if isinstance(found, Interval)]
         if endless and not self.points:
             raise Problem(
-                f"{endless[0]}: a range has no list of values; set sweep=random or sweep=bayes, or name the "
-                "values: choice(a,b)"
+                f"{endless[0]}: a grid needs a list of values, got a range; set sweep=random or sweep=bayes, "
+                "or list the values: choice(a,b)"
             )
         return {} if typed else super().searched(typed, cfg)
 

@@ -1,7 +1,7 @@
-"""Several trials at once on this machine, each in a process of its own.
+"""Run several trials at once on this machine, each in its own process.
 
-joblib counts the cores that this process may use; its pool of workers is not used, since
-all of them end where one is killed.
+joblib only counts the cores that this process may use. Its pool of workers is not used, since one killed
+worker ends them all.
 """
 
 import ctypes
@@ -21,37 +21,37 @@ PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class Joblib:
-    """Trials share the cores, and GPUs where they are named.
+    """Run trials that share the cores, and the GPUs if any are listed.
 
     Args:
-        jobs: Trials at once, 1 or more.
-        devices: Indices of GPUs, which trials take in turns; None: each sees all.
+        jobs: Number of trials at once, >= 1.
+        devices: Indices of GPUs, assigned to trials in turn; None: each trial sees all.
     """
 
     def __init__(self, *, jobs: int, devices: list[int] | None) -> None:
         if jobs < 1:
             raise Problem(f"launcher.jobs: wants 1 or more, got {jobs}")
         self.jobs, self.devices = jobs, devices
-        self.running: dict[int, subprocess.Popen[bytes]] = {}  # by place: 0 to jobs - 1
+        self.running: dict[int, subprocess.Popen[bytes]] = {}  # by slot: 0 to jobs - 1
 
     def start(self, trial: Trial, here: Callable[[Trial], int]) -> subprocess.Popen[bytes]:
         place = next(
             i for i in range(self.jobs) if i not in self.running or self.running[i].poll() is not None
         )
-        with trial.said.open("wb") as said:
+        with trial.log.open("wb") as log:
             self.running[place] = subprocess.Popen(
                 command(trial),
                 env=self.environment(place) | dict(trial.environment),
                 stdin=subprocess.DEVNULL,
-                stdout=said,
+                stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches it through us only, once
+                start_new_session=True,  # Ctrl-C reaches it only through us, and only once
                 preexec_fn=_stop_with_parent if sys.platform == "linux" else None,
             )
         return self.running[place]
 
     def environment(self, place: int) -> dict[str, str]:
-        """What a trial in one of the places finds: its share of threads, its GPU."""
+        """Environment variables of a trial in one of the slots: its share of threads, its GPU."""
         share = max(1, joblib.cpu_count() // self.jobs)
         found = {"OMP_NUM_THREADS": str(share)} | dict(os.environ)
         if self.devices:

@@ -1,4 +1,4 @@
-"""Cross-validation: each fold of the images is held out by one run, and predicted by it.
+"""Cross-validate: each fold of the images is held out by one run, which then predicts it.
 
 Source: Kohavi 1995, "A Study of Cross-Validation and Bootstrap for Accuracy Estimation and Model Selection",
 https://www.ijcai.org/Proceedings/95-2/Papers/016.pdf, section 2.2.
@@ -20,11 +20,11 @@ FOLD, FOLDS = "data.fold", "data.folds"
 
 
 class KFold(Grid):
-    """A run for each fold, of each combination of what else is typed.
+    """One run per fold, for each combination of the other values on the command line.
 
     Args:
-        folds: How many, where `data.folds` does not say it.
-        checkpoint: Of each run, the one whose predictions are gathered.
+        folds: Number of folds, unless `data.folds` is set.
+        checkpoint: Checkpoint of each run that predicts its held-out fold.
     """
 
     holds_out_folds = True
@@ -38,23 +38,25 @@ class KFold(Grid):
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
         if without_labels(cfg):
-            raise Problem("sweep: kfold measures how well labels are predicted, and this task learns without")
+            raise Problem(
+                "sweep: kfold needs a task that predicts labels; set task=classify, or another sweep"
+            )
         if FOLDS in typed:
-            raise Problem(f"{FOLDS}: a cross-validation has one number of folds; say one of them")
+            raise Problem(f"{FOLDS}: wants a single number of folds, got a list; choose one of them")
         if FOLD in typed or cfg["data"]["fold"] is not None:
             raise Problem(f"{FOLD}: sweep=kfold holds out each fold in turn; leave it out")
         super().searched(typed, cfg)
         self.folds = cfg["data"]["folds"] or self.folds
-        return {FOLD: f"range(0,{self.folds})"}  # the last one: it changes first
+        return {FOLD: f"range(0,{self.folds})"}  # the last key, so that it varies fastest
 
     def closing(self, rows: Sequence[Row]) -> list[RenderableType]:
-        """Gather what the runs say of the images that they held out; how sure that makes us."""
+        """Collect the out-of-fold predictions, and summarise them."""
         from imagelab.sweep.fold_summary import summary
 
         try:
             return summary(self.folder, self.combinations(rows), self.folds, self.checkpoint)
         except Problem as problem:
-            return [Text(f"There are no predictions out of fold: {problem}\n")]
+            return [Text(f"There are no out-of-fold predictions: {problem}\n")]
 
     def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
         from imagelab.terminal.summary import near
@@ -70,7 +72,7 @@ class KFold(Grid):
         return {"average": f"imagelab evaluate {runs}"}
 
     def combinations(self, rows: Sequence[Row]) -> dict[tuple[tuple[str, str], ...], list[Row]]:
-        """The runs that came to their end, by all their values but the fold, in the order of the folds."""
+        """The finished runs, grouped by all their values except the fold, in the order of the folds."""
         found: dict[tuple[tuple[str, str], ...], list[Row]] = {}
         for row in sorted(rows, key=lambda row: int(row.overrides[FOLD])):
             if row.status == FINISHED:

@@ -1,4 +1,4 @@
-"""What a `launcher=` is: where and how many at once the trials of a sweep run."""
+"""Define a launcher: where the trials of a sweep run, and how many at once."""
 
 import sys
 from collections.abc import Callable
@@ -10,34 +10,34 @@ from imagelab.sweep.trial import Trial
 
 
 class Running(Protocol):
-    """A trial that was started; a process of `subprocess` is one."""
+    """A started trial, such as a process of `subprocess`."""
 
     def poll(self) -> int | None:
-        """Its exit status, negative for the signal that killed it; None while it runs."""
+        """The exit status, negative if a signal killed it; None while it is running."""
         ...
 
     def terminate(self) -> None:
-        """Ask it to stop at the next safe place."""
+        """Ask the trial to stop at the next safe place."""
         ...
 
 
 class Launcher(Protocol):
-    """Starts trials; `jobs` of them run at once."""
+    """Base class of launchers; `jobs` trials run at once."""
 
     jobs: int
 
     def start(self, trial: Trial, here: Callable[[Trial], int]) -> Running:
-        """Start a trial, or let it go on.
+        """Start or resume a trial.
 
         Args:
-            trial: What to run.
-            here: Runs it in this process to its end, for its exit status.
+            trial: Trial to run.
+            here: Function that runs a trial in this process and returns its exit status.
         """
         ...
 
 
 def command(trial: Trial) -> list[str]:
-    """What to type for a trial: `resume=` where it has begun already, and can go on."""
+    """The command of a trial: with `resume=` if it has begun and can be resumed."""
     words = (
         [f"resume={trial.folder}"] if begun(trial.folder) else [*trial.words, f"hydra.run.dir={trial.folder}"]
     )
@@ -45,6 +45,6 @@ def command(trial: Trial) -> list[str]:
 
 
 def begun(folder: Path) -> bool:
-    """Whether there is a run in the folder to go on with; a kill can leave an empty config."""
+    """Whether the folder holds a run that can be resumed; a kill can leave an empty config."""
     config = folder / files.CONFIG
     return config.is_file() and config.stat().st_size > 0

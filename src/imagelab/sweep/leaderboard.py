@@ -1,4 +1,4 @@
-"""What the screen says of a sweep: what is searched, how trials ended, the best, what to type next."""
+"""Print a sweep on the screen: what is searched, how trials ended, the best ones, and what to type next."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,31 +15,31 @@ BEST = 5
 
 
 def opening(plan: Plan, folder: Path, ranges: Mapping[str, str]) -> RenderableType:
-    """What is searched, and where the trials lie."""
+    """The lines at the start: what is searched, and the folder."""
     return lines({"sweep": near(folder)} | {f"  {name}": text for name, text in ranges.items()})
 
 
 def starting(trial: Trial, overrides: Mapping[str, str]) -> str:
-    """A trial begins."""
-    return f"\nTrial {trial.number}: {_said(overrides)}"
+    """The line at the start of a trial."""
+    return f"\nTrial {trial.number}: {_words(overrides)}"
 
 
 def ended(row: Row, monitor: str) -> str:
-    """How a trial ended."""
+    """The line at the end of a trial: status, value and time."""
     value = f", {monitor} {number(row.value)}" if row.value is not None else ""
     seconds = f" in {spent(row.seconds)}" if row.seconds is not None else ""
     return f"Trial {row.number}: {row.status}{value}{seconds}{f': {row.error}' if row.error else ''}"
 
 
 def failure(row: Row, fixed: Sequence[str]) -> str:
-    """A trial that failed, in the words that repeat it, and why if that is known."""
+    """The overrides that repeat a failed trial, and the error if it is known."""
     values = [f"{name}={value}" for name, value in row.overrides.items()]
     words = " ".join([*values, *(word.lstrip("+") for word in fixed)]) or "the only one"
     return f"{words}: {row.error}" if row.error else words
 
 
 def closing(rows: Sequence[Row], folder: Path, plan: Plan) -> RenderableType:
-    """The best trials, how many ended in which way, and what to type next."""
+    """The lines at the end: the best trials, the number of trials per status, and what to type next."""
     best = table.ranked(rows, plan.lower)
     counts = {status: sum(row.status == status for row in rows) for status in {row.status for row in rows}}
     facts: dict[str, str] = {
@@ -53,14 +53,14 @@ def closing(rows: Sequence[Row], folder: Path, plan: Plan) -> RenderableType:
     return Group(Text(""), *board, *plan.search.closing(rows), lines(facts))
 
 
-def last_line(said: Path) -> str:
-    """The last line that a process said; empty where it was this one."""
-    text = said.read_text(encoding="utf-8", errors="replace") if said.is_file() else ""
+def last_line(log: Path) -> str:
+    """The last line of a trial's log; empty if it ran in this process."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _board(best: Sequence[Row], monitor: str) -> Text:
-    """The best trials in columns; text, since a table would cut them to the terminal's width."""
+    """The best trials in columns, as text, since a table would cut them to the width of the terminal."""
     keys = list(dict.fromkeys(key for row in best for key in row.overrides))
     tested = list(dict.fromkeys(name for row in best for name in row.test))
     same = monitor.replace("val/", "test/")
@@ -74,7 +74,7 @@ def _board(best: Sequence[Row], monitor: str) -> Text:
     return Text("\n").join([Text(text[0].rstrip(), "bold"), *(Text(line.rstrip()) for line in text[1:])])
 
 
-def _said(overrides: Mapping[str, str]) -> str:
+def _words(overrides: Mapping[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in overrides.items()) or "the only one"
 
 

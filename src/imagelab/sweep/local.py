@@ -1,4 +1,4 @@
-"""One trial after the other, in the process of the sweep."""
+"""Run one trial after the other, in the sweep's own process."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ from imagelab.sweep.trial import Trial
 
 
 class Ended:
-    """A trial that has ended already.
+    """A trial that has already ended.
 
     Args:
-        code: Its exit status.
+        code: Exit status of the trial.
     """
 
     def __init__(self, code: int) -> None:
@@ -19,11 +19,11 @@ class Ended:
         return self.code
 
     def terminate(self) -> None:
-        """There is nothing to stop."""
+        """Do nothing: the trial has ended."""
 
 
 class Local:
-    """Nothing is imported again between trials; what a device still holds of one is given back."""
+    """Run trials in this process, without new imports; device memory is freed after each."""
 
     jobs = 1
 

@@ -1,4 +1,4 @@
-"""What the runs of a cross-validation say of the images that each of them held out."""
+"""Predict the held-out images of each run of a cross-validation."""
 
 import io
 import os
@@ -22,14 +22,14 @@ class HeldOut:
     """One fold, predicted by the run that held it out.
 
     Args:
-        fold: Its number.
-        classes: Names, in the order of the labels.
-        names: (N,) of its images: file, or split and place.
-        labels: (N,) int64.
-        probabilities: (N, K).
-        predicted: (N,) int64, the classes that are decided on.
-        metrics: By name, "accuracy".
-        pool: How many images all folds have together.
+        fold: Number of the fold.
+        classes: Class names, in the order of the labels.
+        names: Names of the images, (N,): file, or split and index.
+        labels: True classes, (N,) int64.
+        probabilities: Class probabilities, (N, K).
+        predicted: Predicted classes, (N,) int64.
+        metrics: Metrics by name, such as "accuracy".
+        pool: Number of images in all folds together.
     """
 
     fold: int
@@ -43,15 +43,15 @@ class HeldOut:
 
     @property
     def right(self) -> int:
-        """How many were predicted right."""
+        """Number of correct predictions."""
         return int((self.predicted == self.labels).sum())
 
 
 def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
-    """Ask a run about the fold that it held out.
+    """Let a run predict the fold that it held out.
 
     Raises:
-        Problem: Its checkpoint or its images are gone.
+        Problem: If its checkpoint or its images no longer exist.
     """
     import torch
 
@@ -62,40 +62,41 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
 
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     member = load_members([(folder, checkpoint)], None)[0]
     cfg = here(files.read_config(folder), None)
     known = member.predictor
     data = data_of(cfg, {"preprocess": known.preprocess.to_dict(), "classes": known.classes}, "val")
     size = min(data.batch_size, data.counts["val"])
     device = device_of(cfg["trainer"])
-    said = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
+    found = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
     labels = torch.from_numpy(data.splits["val"].labels)
-    task = cast(Predicting, build_task(cfg, data, ranks=1))  # `load_members` refuses what predicts nothing
+    task = cast(Predicting, build_task(cfg, data, ranks=1))  # `load_members` refuses other tasks
     screen.release()
     return HeldOut(
         fold=cfg["data"]["fold"],
         classes=data.classes,
         names=data.named["val"].names,
         labels=labels.numpy(),
-        probabilities=said.numpy(),
-        predicted=task.decisions(said).numpy(),
-        metrics=measured(said, labels, task)["metrics"],
+        probabilities=found.numpy(),
+        predicted=task.decisions(found).numpy(),
+        metrics=measured(found, labels, task)["metrics"],
         pool=data.counts["train"] + data.counts["val"],
     )
 
 
 def table(held: Sequence[HeldOut]) -> str:
-    """A CSV file: each image once, with the probabilities of all classes.
+    """The content of out_of_fold.csv: one row per image, with the probabilities of all classes.
 
     Raises:
-        Problem: The folds are not those of one set of images: it has changed between the runs.
+        Problem: If the images have changed between the runs.
     """
     names = [name for one in held for name in one.names]
     if len(set(names)) < len(names) or any(one.pool != len(names) for one in held):
         raise Problem(
             f"the runs held out {len(set(names)):,} different images in {len(names):,} predictions, of "
-            f"{max(one.pool for one in held):,}: the images have changed since the first run; begin anew"
+            f"{max(one.pool for one in held):,}: the images have changed since the first run; "
+            "start a new sweep"
         )
     out = io.StringIO()
     writer = Writer(out, lineterminator="\n")

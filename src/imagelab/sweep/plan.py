@@ -14,21 +14,21 @@ from imagelab.sweep.search import Search
 
 GROUPS = ("sweep", "launcher")
 LENGTH = "trainer.max_epochs"
-COARSE, NAMES = "sweep.coarse", ("from", "sweep.from")  # `from` is no name that Python lets an argument have
+COARSE, NAMES = "sweep.coarse", ("from", "sweep.from")  # an argument in Python cannot be named `from`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a sweep does.
+    """Plan of a sweep.
 
     Args:
-        typed: Words of the command line, which repeat the same sweep.
+        typed: Words of the command line, which repeat the sweep.
         words: Overrides of the trials: fixed values, and a range for each searched key.
         choice: Keys of the chosen `sweep=`; None if only values were typed.
-        search: The chosen search.
-        launcher: Where trials run.
-        monitor: The metric that trials are compared by.
-        lower: Whether a lower value is better.
+        search: Search that draws the trials.
+        launcher: Launcher that runs the trials.
+        monitor: Metric that trials are compared by.
+        lower: Whether lower values of it are better.
     """
 
     typed: list[str]
@@ -41,12 +41,12 @@ class Plan:
 
 
 def named(words: list[str]) -> list[str]:
-    """The words, with those of the sweep that `from=FOLDER` names before them.
+    """The words, preceded by those of the sweep that `from=FOLDER` names.
 
-    A range for `sweep.space.KEY` is the same as one for KEY, and `from` has another name in the config.
+    A range for `sweep.space.KEY` equals one for KEY, and `from` has another name in the config.
 
     Raises:
-        Problem: It names no sweep.
+        Problem: If `from` does not name a sweep.
     """
     words = [word.lstrip("+").removeprefix("sweep.space.") for word in words]
     words = [f"{COARSE}={word.partition('=')[2]}" if key(word) in NAMES else word for word in words]
@@ -55,20 +55,20 @@ def named(words: list[str]) -> list[str]:
         return words
     folder = started.existing(coarse[-1], "from")
     coarser = started.read(folder)
-    anew = {*map(key, words), *coarser["space"], LENGTH}  # said now, to be narrowed, or for `epochs` to say
-    before = [word for word in coarser["typed"] if key(word) not in anew]
+    new = {*map(key, words), *coarser["space"], LENGTH}  # typed now, narrowed, or set by `epochs`
+    before = [word for word in coarser["typed"] if key(word) not in new]
     kept = [word for word in before if key(word).partition(".")[0] not in ("sweep", "hydra")]
     return [*kept, *(word for word in words if key(word) != COARSE), f"{COARSE}={folder}"]
 
 
 def make_plan(words: list[str]) -> Plan:
-    """The plan of a sweep.
+    """Plan a sweep.
 
     Args:
-        words: Words of the command line; all that is left to check are the ranges of the search.
+        words: Valid words of the command line; only the ranges of the search are still unchecked.
 
     Raises:
-        Problem: The search cannot be.
+        Problem: If the search is impossible.
     """
     cfg = compose("train", jobs(words)[0]).cfg or {}
     trial = [word for word in words if key(word).partition(".")[0] not in GROUPS]

@@ -17,13 +17,13 @@ from imagelab.training.stop import Pruned
 
 
 class Prune(Callback):
-    """Reports the monitored metric after each epoch, and ends the run before the next one.
+    """Report the monitored metric after each epoch, and end a hopeless run before the next one.
 
     Args:
-        trial: What `IMAGELAB_TRIAL` says: number, pruner, patience and the file of the study.
-        monitor: The metric that trials are compared by.
-        lower: Whether a lower value is better.
-        epochs: Epochs of the whole run.
+        trial: Value of `IMAGELAB_TRIAL`: number, pruner, patience and file of the study.
+        monitor: Metric that trials are compared by.
+        lower: Whether lower values are better.
+        epochs: Number of epochs in the run.
     """
 
     def __init__(self, *, trial: str, monitor: str, lower: bool, epochs: int) -> None:
@@ -43,8 +43,10 @@ class Prune(Callback):
         self.hopeless = trainer.strategy.reduce_boolean_decision(self.hopeless, all=False)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.hopeless:  # asked here, since now the epoch's checkpoint is written
-            screen.say(f"Ended after epoch {trainer.current_epoch}: earlier trials were better by then.")
+        if self.hopeless:  # checked here, when the epoch's checkpoint has been written
+            screen.say(
+                f"Ended after epoch {trainer.current_epoch}: earlier trials were better at this point."
+            )
             raise Pruned
 
 
@@ -54,7 +56,7 @@ def pruner_of(name: str, patience: int, epochs: int) -> Any:
     Args:
         name: median or hyperband.
         patience: Epochs before a trial may be pruned.
-        epochs: Epochs of a whole trial.
+        epochs: Number of epochs in a full trial.
     """
     if name == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=patience, max_resource=epochs)

@@ -1,4 +1,4 @@
-"""Values drawn from ranges, independently for each trial and parameter.
+"""Draw values from ranges, independently for each trial and parameter.
 
 Source: Bergstra and Bengio 2012, "Random Search for Hyper-Parameter Optimization",
 https://jmlr.org/papers/v13/bergstra12a.html
@@ -13,12 +13,12 @@ from imagelab.sweep.space import FORMS
 
 
 class Random(Search):
-    """A draw is a function of seed, trial and key: a sweep that goes on, or gets more trials, draws the same.
+    """Random search; a draw is a function of seed, trial and key, so a resumed sweep draws the same values.
 
     Args:
-        trials: How many.
-        seed: Of the draws.
-        space: Ranges by key, in Hydra's words, besides those of the command line.
+        trials: Number of trials.
+        seed: Seed of the draws.
+        space: Ranges by key, in Hydra's syntax, besides those of the command line.
     """
 
     def __init__(self, *, trials: int, seed: int, space: Node | None) -> None:
@@ -28,7 +28,7 @@ class Random(Search):
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
         found = super().searched(typed, cfg)
         if not found and not typed:
-            raise Problem(f"sweep.space: there is nothing to search; say a range of a key: {FORMS}")
+            raise Problem(f"sweep.space: there is nothing to search; give a key a range: {FORMS}")
         return found
 
     def overrides(self, number: int) -> dict[str, str] | None:

@@ -20,20 +20,20 @@ LEAST = 3  # trials that bound a region
 
 
 class Refine(Random):
-    """Random draws in the region that the best trials of another sweep span, in longer runs.
+    """Random draws in the region spanned by the best trials of another sweep, in longer runs.
 
     Args:
         coarse: Folder of the coarse sweep.
-        best: Share of its finished trials that count as the best, above 0, at most 1.
+        best: Fraction of its finished trials that count as the best, in (0, 1].
         trials: Number of trials.
-        epochs: Epochs per trial, unless the command line says `trainer.max_epochs`.
+        epochs: Epochs per trial, unless the command line sets `trainer.max_epochs`.
         seed: Seed of the draws.
     """
 
     def __init__(self, *, coarse: str | None, best: float, trials: int, epochs: int, seed: int) -> None:
         super().__init__(trials=trials, seed=seed, space=None)
         if not 0 < best <= 1:
-            raise Problem(f"sweep.best: wants a share above 0 and at most 1, got {best:g}")
+            raise Problem(f"sweep.best: wants a fraction in (0, 1], got {best:g}")
         if coarse is None:
             raise Problem("from: sweep=refine continues another sweep; set from=FOLDER, or from=last")
         self.coarse = Path(coarse)
@@ -57,16 +57,16 @@ class Refine(Random):
 
 
 def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -> dict[str, Range]:
-    """The ranges that the best trials span.
+    """The ranges spanned by the best trials.
 
-    A range of numbers goes from their least value to their largest, widened on both sides by half a step:
-    half the distance at which all trials would lie evenly in the former range, in logarithms where it was so,
-    and not beyond it. Of a list of values, those of the best trials stay.
+    A numeric range goes from their smallest to their largest value, widened at both ends by half a step, but
+    not beyond the former range. A step is the spacing of all trials if they were spread evenly over the
+    former range (in logarithms, if it was logarithmic). From a list, the values of the best trials are kept.
 
     Args:
-        ranges: The former ranges, by key.
+        ranges: Former ranges, by key.
         ranked: Finished trials, the best first.
-        share: Share of them that counts as the best.
+        share: Fraction of them that count as the best.
     """
     best = ranked[: max(LEAST, math.ceil(share * len(ranked)))]
     values = {name: [row.overrides[name] for row in best] for name in ranges}

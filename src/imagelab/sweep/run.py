@@ -30,7 +30,7 @@ def run(words: list[str], context: HydraContext, task: TaskFunction, config: Dic
     Args:
         words: Overrides of the trials: fixed values, and a range for each searched key.
         context: Hydra's context.
-        task: Runs a config in this process.
+        task: Function that runs a config in this process.
         config: Config of the sweep, with Hydra's own keys.
     """
     plan: Plan = task.plan  # pyright: ignore[reportFunctionMemberAccess]
@@ -132,7 +132,7 @@ class Sweep:
             number=number,
             words=words,
             folder=folder,
-            said=self.folder / f"{number}.log",
+            log=self.folder / f"{number}.log",
             environment=self.plan.search.environment(number),
         )
         screen.say(leaderboard.starting(trial, _plain(overrides)))
@@ -143,9 +143,9 @@ class Sweep:
         ended = {n: code for n, (_, _, job) in self.running.items() if (code := job.poll()) is not None}
         for number, code in ended.items():
             trial, overrides, _ = self.running.pop(number)
-            self._keep(outcome(number, overrides, trial.folder, code, leaderboard.last_line(trial.said)))
-            if code == 0:  # the run's own console.log says the same
-                trial.said.unlink(missing_ok=True)
+            self._keep(outcome(number, overrides, trial.folder, code, leaderboard.last_line(trial.log)))
+            if code == 0:  # the run's console.log has the same content
+                trial.log.unlink(missing_ok=True)
             if code in INTERRUPTED:
                 sys.exit(code)
         return bool(ended)
@@ -173,7 +173,7 @@ class Sweep:
 
 
 def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -> Callable[[Trial], int]:
-    """What runs a trial as Hydra's own launcher does, or lets it go on; for its exit status."""
+    """Return a function that runs or resumes a trial like Hydra's launcher, and returns its exit status."""
 
     def here(trial: Trial) -> int:
         before = dict(os.environ)
@@ -186,7 +186,7 @@ def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(bool(end.code))
         finally:
-            screen.release()  # what is said next is no longer the trial's
+            screen.release()  # what is printed next is not part of the trial
             for name in trial.environment:
                 os.environ.pop(name, None)
             os.environ.update({name: before[name] for name in trial.environment if name in before})
@@ -195,7 +195,7 @@ def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -
 
 
 def _plain(overrides: dict[str, str]) -> dict[str, str]:
-    """The keys as a user types them: `++` is for Hydra."""
+    """The keys as a user types them, without Hydra's `++`."""
     return {name.lstrip("+"): value for name, value in overrides.items()}
 
 

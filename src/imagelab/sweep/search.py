@@ -29,35 +29,35 @@ class Search:
         self.ranges: dict[str, Range] = {}
 
     def words(self) -> list[str]:
-        """Overrides of every trial besides the words of the command line."""
+        """Overrides of every trial besides those of the command line."""
         return []
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
-        """The ranges in Hydra's words, by key, besides those that were typed.
+        """The ranges by key, in Hydra's syntax, besides those that were typed.
 
         Args:
-            typed: The ranges of the command line.
-            cfg: The config of the first trial, as far as the command line says it.
+            typed: Ranges of the command line.
+            cfg: Config of the first trial, with the values of the command line.
 
         Raises:
-            Problem: There is nothing to search in.
+            Problem: If there is nothing to search.
         """
         return flat(self.space)
 
     def begin(self, folder: Path, ranges: Ranges, lower: bool) -> None:
-        """Know the sweep.
+        """Prepare for a sweep, new or resumed.
 
         Args:
-            folder: Of the sweep; a continued one has left there what it wrote.
-            ranges: All that is searched, by key.
-            lower: Whether a smaller value of the monitored metric is the better one.
+            folder: Folder of the sweep; if resumed, with what it has written so far.
+            ranges: All searched ranges, by key.
+            lower: Whether lower values of the monitored metric are better.
         """
         self.folder = folder
         self.ranges = dict(ranges)
         self.lower = lower
 
     def overrides(self, number: int) -> dict[str, str] | None:
-        """The values of a trial by key; None where there are no more trials."""
+        """The values of a trial by key; None if there are no more trials."""
         raise NotImplementedError
 
     def environment(self, number: int) -> dict[str, str]:
@@ -65,12 +65,12 @@ class Search:
         return {}
 
     def tell(self, row: Row) -> None:
-        """A trial has ended."""
+        """Take note of a trial that has ended."""
 
     def closing(self, rows: Sequence[Row]) -> list[RenderableType]:
-        """What to show when all trials have ended, besides the leaderboard."""
+        """What to print at the end, besides the leaderboard."""
         return []
 
     def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
-        """What to type next, by what it does."""
+        """Commands to suggest at the end, by what they do."""
         return {}

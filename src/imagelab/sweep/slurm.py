@@ -1,4 +1,4 @@
-"""Trials as jobs of a Slurm cluster.
+"""Run trials as jobs of a Slurm cluster.
 
 Source: https://github.com/facebookincubator/submitit/blob/main/docs/checkpointing.md
 """
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class Slurm:
-    """One job a trial, in the working folder of the sweep, which all nodes must see.
+    """One job per trial, in the sweep's working directory, which all nodes must share.
 
     Args:
-        jobs: In the queue at once, 1 or more.
-        partition: To submit to; None: the cluster's own choice.
-        minutes: That a job may take.
-        gpus: A job.
-        cpus: A job.
-        memory: GB a job.
-        cluster: slurm, or local: the same jobs as processes of this machine.
+        jobs: Number of jobs in the queue at once, >= 1.
+        partition: Partition to submit to; None: the cluster's default.
+        minutes: Time limit per job, in minutes.
+        gpus: Number of GPUs per job.
+        cpus: Number of CPU cores per job.
+        memory: Memory per job, in GB.
+        cluster: slurm, or local: run the same jobs as processes on this machine.
         more: Other options of sbatch, by their long names.
     """
 
@@ -70,9 +70,11 @@ class Slurm:
 
             executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
         except ImportError as error:
-            raise Problem("launcher=slurm: needs submitit; say pip install 'imagelab[slurm]'") from error
+            raise Problem("launcher=slurm: needs submitit; run pip install 'imagelab[slurm]'") from error
         except RuntimeError as error:  # no sbatch here
-            raise Problem(f"launcher=slurm: {error}; launcher.cluster=local tries it out here") from error
+            raise Problem(
+                f"launcher=slurm: {error}; set launcher.cluster=local to test it on this machine"
+            ) from error
         executor.update_parameters(
             **{name: value for name, value in self.options.items() if value is not None}
         )
@@ -80,10 +82,10 @@ class Slurm:
 
 
 class Job:
-    """What a job does: start the trial, or go on with it where an earlier job was cut off.
+    """A job: starts its trial, or resumes it if an earlier job was interrupted.
 
     Args:
-        trial: To run.
+        trial: Trial to run.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -91,13 +93,13 @@ class Job:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> int:
-        # One process, whatever Slurm calls it: Lightning starts further ranks by itself then.
+        # Hide Slurm's variables: Lightning then starts further ranks by itself.
         environment = os.environ | dict(self.trial.environment) | {"SLURM_JOB_NAME": "interactive"}
-        with self.trial.said.open("ab") as said:
+        with self.trial.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command(self.trial),
                 env=environment,
-                stdout=said,
+                stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=_leave_it_to_us,
@@ -105,21 +107,21 @@ class Job:
         return self.process.wait()
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
-        """The job is about to be cut off: let the trial write a checkpoint, and queue it again."""
+        """Before the job is interrupted: let the trial write a checkpoint, and queue the job again."""
         import submitit
 
         if self.process is not None and self.process.returncode is None:
             with suppress(ProcessLookupError, ChildProcessError):  # it has just ended
                 os.kill(self.process.pid, signal.SIGTERM)
-                os.waitpid(self.process.pid, 0)  # wait() holds a lock, and may be what was interrupted
+                os.waitpid(self.process.pid, 0)  # wait() holds a lock, and may itself have been interrupted
         return submitit.helpers.DelayedSubmission(Job(self.trial))
 
 
 class Queued:
-    """A job in the queue, running, or at its end.
+    """A job that is queued, running or ended.
 
     Args:
-        job: submitit's.
+        job: Job of submitit.
     """
 
     def __init__(self, job: Any) -> None:
@@ -130,7 +132,7 @@ class Queued:
             return None
         try:
             return int(self.job.result())
-        except Exception:  # the job ended without a word: out of memory, cancelled, its node lost
+        except Exception:  # the job ended without a result: out of memory, cancelled, node lost
             return -signal.SIGKILL
 
     def terminate(self) -> None:
@@ -138,5 +140,5 @@ class Queued:
 
 
 def _leave_it_to_us() -> None:
-    """Slurm tells all processes of a job that it will be cut off; we ask this one to stop by ourselves."""
+    """Ignore the signal that Slurm sends to all processes of a job; the job itself stops the trial."""
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)

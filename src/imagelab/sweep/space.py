@@ -1,4 +1,4 @@
-"""What is searched: ranges in the words that Hydra has for them, the same in YAML and on the command line.
+"""Parse the ranges to search: Hydra's syntax, the same in YAML and on the command line.
 
 `a,b` or `choice(a,b)`, `range(1,4)`, `interval(0,0.5)`, `int(interval(16,256))`,
 `tag(log,interval(1e-4,1e-1))`.
@@ -17,13 +17,13 @@ from imagelab.config import menu
 from imagelab.config.hydra_internals import Glob, IntervalSweep, Override, parse_word
 from imagelab.problem import Problem
 
-DIGITS = 4  # of drawn numbers: what one can read, type again and compare
+DIGITS = 4  # significant digits of drawn numbers, so that one can read, type and compare them
 FORMS = "choice(a,b), range(1,4), interval(0,0.5), int(interval(16,256)) or tag(log,interval(1e-4,1e-1))"
 
 
 @dataclass(frozen=True)
 class Values:
-    """A list of values, as one types them."""
+    """A list of values, as typed."""
 
     words: tuple[str, ...]
 
@@ -32,17 +32,17 @@ class Values:
         return f"choice({','.join(self.words)})"
 
     def draw(self, share: float) -> str:
-        """The value at a share in [0, 1) of the list."""
+        """The value at a position in [0, 1) of the list."""
         return self.words[int(share * len(self.words))]
 
     def points(self, count: int) -> list[str]:
-        """All values, whatever the count."""
+        """All values; `count` is ignored."""
         return list(self.words)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """All numbers between two, both included; log: even in their logarithm; whole: whole numbers only."""
+    """All numbers between two, both included; log: uniform in the logarithm; whole: integers only."""
 
     low: float
     high: float
@@ -56,17 +56,17 @@ class Interval:
         return f"tag(log,{inner})" if self.log else inner
 
     def draw(self, share: float) -> str:
-        """The number at a share in [0, 1) of the way; of whole numbers, each has the same part of it."""
+        """The number at a position in [0, 1) of the interval; all integers have equal parts of it."""
         half = 0.5 if self.whole else 0.0
         return self.shown(self._at(share, self.low - half, self.high + half))
 
     def points(self, count: int) -> list[str]:
-        """This many numbers at equal distances, or ratios, ends included."""
+        """`count` numbers, evenly spaced (log: with equal ratios), ends included."""
         shares = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
         return list(dict.fromkeys(self.shown(self._at(share, self.low, self.high)) for share in shares))
 
     def shown(self, value: float) -> str:
-        """A number of the interval as one types it.
+        """A number of the interval as typed.
 
         >>> Interval(1e-4, 1e-1, log=True, whole=False).shown(0.00123456)
         '0.001235'
@@ -75,7 +75,7 @@ class Interval:
         return str(min(max(round(value), int(self.low)), int(self.high))) if self.whole else f"{inside:g}"
 
     def coordinate(self, value: float) -> float:
-        """Where a number lies, in the scale in which draws are even."""
+        """The position of a number on the scale on which draws are uniform."""
         return math.log(value) if self.log else value
 
     def _at(self, share: float, low: float, high: float) -> float:
@@ -88,7 +88,7 @@ Range = Values | Interval
 
 
 def flat(space: Mapping[str, Any] | None, above: str = "") -> dict[str, Any]:
-    """The ranges by key, also where they were typed as `sweep.space.optimizer.lr=...`.
+    """The ranges by full key, even if they were typed as `sweep.space.optimizer.lr=...`.
 
     >>> flat({"optimizer.lr": "range(1,3)", "model": {"dropout": "interval(0,1)"}})
     {'optimizer.lr': 'range(1,3)', 'model.dropout': 'interval(0,1)'}
@@ -100,31 +100,31 @@ def flat(space: Mapping[str, Any] | None, above: str = "") -> dict[str, Any]:
 
 
 def parsed(key: str, text: Any, where: str) -> Range:
-    """A range by its words.
+    """Parse a range.
 
     Args:
-        key: Key that is searched.
-        text: The range in Hydra's words.
-        where: Key that messages name.
+        key: Searched key.
+        text: Range in Hydra's syntax.
+        where: Key to name in messages.
 
     Raises:
-        Problem: They are no range.
+        Problem: If the text is not a range.
     """
     try:
         override = parse_word(f"{key}={text}")
     except HydraException as error:
-        raise Problem(f"{where}: {text} cannot be read as a range; say {FORMS}") from error
+        raise Problem(f"{where}: {text} cannot be parsed as a range; use {FORMS}") from error
     found = range_of(override, where)
     if found is None:
-        raise Problem(f"{where}: {text} is not a range; say {FORMS}")
+        raise Problem(f"{where}: {text} is not a range; use {FORMS}")
     return found
 
 
 def range_of(override: Override, where: str) -> Range | None:
-    """The range that a word stands for; None where it sets one value.
+    """The range of an override; None if it sets a single value.
 
     Raises:
-        Problem: No value lies in it.
+        Problem: If the range is empty.
     """
     value = override.value()
     if isinstance(value, Glob):
@@ -135,11 +135,11 @@ def range_of(override: Override, where: str) -> Range | None:
         return None
     if getattr(value, "shuffle", False):
         raise Problem(
-            f"{where}: a sweep that can resume keeps its order; leave shuffle out, or set sweep=random"
+            f"{where}: a sweep that can be resumed has a fixed order; leave shuffle out, or set sweep=random"
         )
     words = tuple(override.sweep_string_iterator())
     if not words:
-        raise Problem(f"{where}: there is no value in it, got {override.input_line}")
+        raise Problem(f"{where}: the range is empty, got {override.input_line}")
     return Values(words)
 
 
@@ -151,7 +151,7 @@ def _interval(value: IntervalSweep, where: str) -> Interval:
     if value.tags - {"log"}:
         raise Problem(f"{where}: the only tag of a range is log, got {', '.join(sorted(value.tags))}")
     if not low < high:
-        raise Problem(f"{where}: a range begins below its end, got {low:g} to {high:g}")
+        raise Problem(f"{where}: the start of a range must be below its end, got {low:g} to {high:g}")
     if log and low <= 0:
-        raise Problem(f"{where}: a range in logarithms begins above 0, got {low:g} to {high:g}")
+        raise Problem(f"{where}: a logarithmic range must start above 0, got {low:g} to {high:g}")
     return Interval(low, high, log=log, whole=whole)

@@ -1,4 +1,4 @@
-"""Sweeps that have begun: sweep.yaml says what each one does, so that it can go on, and be read."""
+"""Find, read and resume sweeps; sweep.yaml in a sweep's folder holds its plan."""
 
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,25 @@ from imagelab.problem import Problem, nearest
 from imagelab.runs import files
 
 FILE = "sweep.yaml"
-MORE = ("trials", "points")  # of a search: a sweep that goes on may get more
+MORE = ("trials", "points")  # keys of a search that may grow when a sweep is resumed
 
 
 def existing(name: str, key: str) -> Path:
-    """The folder of a sweep by its path; `last`: the newest one.
+    """Find the folder of a sweep by its path; `last`: the newest one.
 
     Args:
-        name: As the user says it.
-        key: What the user says it with.
+        name: Path of the folder, or `last`.
+        key: Key to name in messages.
 
     Raises:
-        Problem: There is no such sweep.
+        Problem: If there is no such sweep.
     """
     found = [path.parent for path in sorted(Path("logs").rglob(FILE), key=lambda path: path.stat().st_mtime)]
     if name == "last" and found:
         return found[-1]
     if name == "last":
         raise Problem(
-            f"{key}=last: there is no sweep below logs/ yet; `imagelab train -m sweep=coarse` makes one."
+            f"{key}=last: there is no sweep below logs/ yet; run `imagelab train -m sweep=coarse` first."
         )
     folder = Path(name)
     if not (folder / FILE).is_file():
@@ -45,44 +45,44 @@ def is_sweep(name: str) -> bool:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What a sweep does.
+    """Read the plan of a sweep.
 
-    `typed`: its words. `choice`: the keys of its `sweep=`, or None. `fixed`: words of all trials. `space`:
-    what is searched, by key, in Hydra's words. `monitor`: what trials are compared by. `lower`: whether a
-    smaller value of it is the better one.
+    `typed`: its overrides. `choice`: the keys of its `sweep=`, or None. `fixed`: overrides of all trials.
+    `space`: searched ranges by key, in Hydra's syntax. `monitor`: metric that trials are compared by.
+    `lower`: whether lower values of it are better.
     """
     content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise Problem(f"{folder / FILE} holds nothing: the sweep was killed before it began.")
+        raise Problem(f"{folder / FILE} is empty: the sweep was killed before it began. Start it again.")
     refuse_untrusted(content, folder / FILE)
     refuse_untrusted_words([*content["typed"], *content["fixed"]], folder / FILE)
-    # One from before it was kept watches a metric of the table.
+    # Older sweeps did not store it; their metric is in the table.
     return content if "lower" in content else content | {"lower": lower_is_better(content["monitor"])}
 
 
 def begin(folder: Path, content: dict[str, Any]) -> None:
-    """Keep what a sweep does; one that goes on does the same, with more trials or another launcher.
+    """Save the plan of a sweep; a resumed one may only have more trials or another launcher.
 
     Raises:
-        Problem: The folder is that of another sweep.
+        Problem: If the folder belongs to another sweep.
     """
     if (folder / FILE).is_file():
         before = read(folder)
         if _same(before) != _same(content):
             was = " ".join(before["typed"])
             raise Problem(
-                f"{folder} is the folder of another sweep ({was}); go on with that one by resume={folder}, "
-                "or name a new folder by hydra.sweep.dir=DIR."
+                f"{folder} is the folder of another sweep ({was}); resume that one with resume={folder}, "
+                "or choose a new folder with hydra.sweep.dir=DIR."
             )
     files.write_text(folder / FILE, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def again(folder: Path, changes: list[str]) -> list[str]:
-    """The words that let a sweep go on.
+    """The words that resume a sweep.
 
     Args:
-        folder: Of the sweep.
-        changes: Words to add, such as another launcher or more trials.
+        folder: Folder of the sweep.
+        changes: Overrides to add, such as another launcher or more trials.
     """
     changes = [word for word in changes if word not in ("-m", "--multirun")]
     changed = {word.partition("=")[0] for word in [*changes, "hydra.sweep.dir="]}

@@ -1,4 +1,4 @@
-"""Open Optuna's study of a sweep, a file that several processes may write; its private API stays here."""
+"""Open Optuna's study of a sweep, a file shared by several processes; private API is only used here."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ def open_study(file: Path, lower: bool, pruner: optuna.pruners.BasePruner | None
     """Open the study in a file.
 
     Args:
-        file: Made where there is none.
-        lower: Whether a smaller value is the better one.
-        pruner: What decides on an early end.
+        file: File of the study, created if it does not exist.
+        lower: Whether lower values are better.
+        pruner: Pruner that ends hopeless trials.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     direction = "minimize" if lower else "maximize"
@@ -24,5 +24,5 @@ def open_study(file: Path, lower: bool, pruner: optuna.pruners.BasePruner | None
 
 
 def known_trial(study: optuna.Study, number: int) -> optuna.trial.Trial:
-    """A trial that was asked for before, to suggest values for it or to report on it."""
+    """Return an existing trial, to suggest values for it or to report on it."""
     return optuna.trial.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)

@@ -1,4 +1,4 @@
-"""sweep.csv: a row for each trial of a sweep, written whole after each one."""
+"""Read and write sweep.csv: one row per trial, rewritten completely after each trial."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ def write(folder: Path, rows: Iterable[Row], monitor: str) -> None:
     """Write the table.
 
     Args:
-        folder: Of the sweep.
-        rows: In any order.
-        monitor: The metric that trials are compared by, the name of its column.
+        folder: Folder of the sweep.
+        rows: Rows, in any order.
+        monitor: Metric that trials are compared by, and the name of its column.
     """
     ordered = sorted(rows, key=lambda row: row.number)
     keys = list(dict.fromkeys(key for row in ordered for key in row.overrides))
@@ -32,10 +32,10 @@ def write(folder: Path, rows: Iterable[Row], monitor: str) -> None:
 
 
 def read(folder: Path) -> tuple[list[Row], str]:
-    """The rows of a sweep, and the metric that its trials are compared by.
+    """Read the rows of a sweep, and the metric that its trials are compared by.
 
     Raises:
-        Problem: There is no such table.
+        Problem: If there is no such table.
     """
     try:
         lines = read_rows(io.StringIO((folder / FILE).read_text(encoding="utf-8")))
@@ -50,7 +50,7 @@ def read(folder: Path) -> tuple[list[Row], str]:
 
 
 def ranked(rows: Iterable[Row], lower: bool) -> list[Row]:
-    """The rows that have a value, the best first; of equals, the earlier."""
+    """The rows that have a value, the best first; ties in order of number."""
     sign = 1 if lower else -1
     return sorted((row for row in rows if row.value is not None), key=lambda row: sign * (row.value or 0.0))
 

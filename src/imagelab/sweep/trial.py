@@ -1,4 +1,4 @@
-"""A trial of a sweep: a training run in a folder below the sweep's, and what came of it."""
+"""Describe a trial of a sweep, a training run in a folder below the sweep's, and read its outcome."""
 
 import json
 from collections.abc import Mapping
@@ -7,46 +7,46 @@ from pathlib import Path
 
 from imagelab.runs import files
 
-# As in results.json, where a diverged run has failed, and a killed one has left nothing.
+# As in results.json, except that there a diverged run has failed, and a killed one has no entry.
 FINISHED, PRUNED, DIVERGED, STOPPED = "finished", "pruned", "diverged", "stopped"
 FAILED, KILLED = "failed", "killed"
 VARIABLE = "IMAGELAB_TRIAL"  # number, pruner, patience and file of the study, for the process of a trial
-INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
+INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM, which end the whole sweep
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A run to start, or to go on with.
+    """A run to start or resume.
 
     Args:
-        number: From 0.
-        words: Of its command line, without its folder.
-        folder: Its own.
-        said: A file for what it says where it has a process of its own.
-        environment: Variables that its process finds.
+        number: Number of the trial, from 0.
+        words: Overrides of the run, without its folder.
+        folder: Folder of the run.
+        log: File for the output of the run, if it has its own process.
+        environment: Environment variables of its process.
     """
 
     number: int
     words: list[str]
     folder: Path
-    said: Path
+    log: Path
     environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What came of a trial: a row of sweep.csv.
+    """The outcome of a trial: a row of sweep.csv.
 
     Args:
-        number: From 0.
+        number: Number of the trial, from 0.
         status: finished, pruned, diverged, failed, killed or stopped.
-        overrides: Its values by key.
-        value: The best one of the monitored metric; None where there is none.
-        test: Test metrics by name, "test/accuracy".
-        epochs: Trained.
-        seconds: Of training.
-        folder: Of the run.
-        error: What went wrong, in a sentence.
+        overrides: Values of the trial, by key.
+        value: Best value of the monitored metric; None if there is none.
+        test: Test metrics by name, such as "test/accuracy".
+        epochs: Number of epochs trained.
+        seconds: Training time.
+        folder: Folder of the run.
+        error: Sentence that says what went wrong.
     """
 
     number: int
@@ -60,19 +60,21 @@ class Row:
     error: str = ""
 
 
-def outcome(number: int, overrides: Mapping[str, str], folder: Path, code: int | None, said: str = "") -> Row:
-    """What a trial left in its folder.
+def outcome(
+    number: int, overrides: Mapping[str, str], folder: Path, code: int | None, last_line: str = ""
+) -> Row:
+    """Read the outcome of a trial from its folder.
 
     Args:
-        number: Of the trial.
-        overrides: Its values by key.
-        folder: Its own.
-        code: Exit status of its process, negative for a signal; None where nobody saw it end.
-        said: The last line that it said.
+        number: Number of the trial.
+        overrides: Values of the trial, by key.
+        folder: Folder of the run.
+        code: Exit status of its process, negative for a signal; None if unknown.
+        last_line: Last line of its output.
     """
     file = folder / files.RESULTS
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    error = " ".join(str(found.get("error") or ("" if code == 0 else said)).split())
+    error = " ".join(str(found.get("error") or ("" if code == 0 else last_line)).split())
     status = _status(found.get("status"), error, code)
     return Row(
         number=number,
@@ -88,7 +90,7 @@ def outcome(number: int, overrides: Mapping[str, str], folder: Path, code: int |
 
 
 def _status(written: str | None, error: str, code: int | None) -> str:
-    """What results.json says, unless the end of the process says that it is an older one.
+    """The status in results.json, unless the exit status shows that it is out of date.
 
     >>> _status("failed", "Diverged: the loss is NaN", 1), _status("stopped", "", -9), _status(None, "", 2)
     ('diverged', 'killed', 'failed')

@@ -102,7 +102,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "trick=[early_stopping] trick.early_stopping.monitor=val/los": "no metric 'val/los'; did you mean",
     "trick=[early_stopping] trick.early_stopping.monitor=val/accuracy": "wants max for val/accuracy, got min",
     "trick=[early_stopping] trick.early_stopping.patience=0": "patience: wants 1 epoch or more, got 0",
-    "monitor=val/accuracy_top5": "val/accuracy_top5 is measured above 10 classes|have 10",
+    "monitor=val/accuracy_top5": "val/accuracy_top5 needs more than 10 classes|have 10",
     "trainer.precision=fp16": "trainer.precision: there is no 'fp16'; choose from 32-true, 16-mixed",
     "trainer.accelerator=gpuu": "trainer.accelerator: there is no 'gpuu'; did you mean 'gpu'?",
     "trainer=cpu trainer.devices=0": "Trainer rejects its arguments: `Trainer(devices=0)`",

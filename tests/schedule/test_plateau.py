@@ -80,7 +80,7 @@ def test_a_metric_that_is_not_there_or_watched_the_wrong_way_is_named(word, said
 
 def test_a_metric_of_many_classes_is_refused_for_few(tmp_path):
     words = ["schedule=plateau", "schedule.monitor=val/accuracy_top5", "schedule.mode=max"]
-    with pytest.raises(Problem, match=r"schedule.monitor: val/accuracy_top5 is measured above 10 classes"):
+    with pytest.raises(Problem, match=r"schedule.monitor: val/accuracy_top5 needs more than 10 classes"):
         built(["trainer=cpu", *words], tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation: one run per fold, all images predicted by runs that never saw them, nothing done twice."""
+"""Cross-validation: one run per fold; all images are predicted by runs that never saw them."""
 
 import csv
 import json

@@ -85,8 +85,8 @@ def test_the_folder_of_another_sweep_is_refused(tmp_path):
 
 
 MISTAKES = {
-    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a grid needs a list of values, got a range; set sweep=random",
-    "sweep=random optimizer.lr=interval(2,1)": "optimizer.lr: the start of a range must be below its end, got 2 to 1",
+    "optimizer.lr=interval(0.1,1)": "optimizer.lr: a grid needs a list of values, got a range;",
+    "sweep=random optimizer.lr=interval(2,1)": "optimizer.lr: the start of a range must be below its end,",
     "sweep=random sweep.space=null": "sweep.space: there is nothing to search; give a key a range:",
     "sweep=random sweep.space.optimizer.lrr=interval(1,2)": "optimizer.lrr: AdamW has no such argument;",
     "sweep=random optimizer.lr=interval(-1,1)": "optimizer.lr: wants a number above 0, got -1.0",

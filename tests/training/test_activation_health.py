@@ -1,4 +1,4 @@
-"""Statistics of layers against those computed by hand, and what of them is named."""
+"""Statistics of layers against those computed by hand, and the problems found in them."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def seen(net: nn.Module, most: int = 99) -> activation_health.Numbers:
     return numbers(stats)
 
 
-def test_the_statistics_are_those_of_what_a_layer_puts_out():
+def test_the_statistics_are_those_of_the_outputs_of_a_layer():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Flatten())
     net.extend([nn.Linear(288, 4)])
@@ -46,13 +46,13 @@ def test_the_statistics_are_those_of_what_a_layer_puts_out():
 @pytest.mark.parametrize(
     ("std", "status", "verb"), [(None, None, ""), (0.01, "FAIL", "shrink"), (0.5, "FAIL", "grow")]
 )
-def test_weights_that_start_too_small_or_too_large_are_named(std, status, verb):
+def test_weights_that_start_too_small_or_too_large_are_reported(std, status, verb):
     found = findings(seen(chain(std)))
     assert [one.status for one in found] == ([status] if status else [])
     assert all(f"the outputs {verb}: the std of 18 is" in one.sentence for one in found)
 
 
-def test_dead_units_are_named_with_their_layer():
+def test_dead_units_are_reported_with_their_layer():
     net = chain()
     with torch.no_grad():
         net[4].bias[:6] = -1000
@@ -77,13 +77,13 @@ def test_gradients_and_updates_are_those_of_the_weights():
         assert ratios[name].item() == pytest.approx((0.1 * gradient / before[name].norm()).item(), rel=1e-4)
 
 
-def test_of_deep_networks_the_first_the_last_and_some_between_are_watched():
+def test_in_deep_networks_the_first_the_last_and_some_layers_between_are_watched():
     assert layers_to_watch(chain(), most=4) == ["0", "6", "14", "22"]
     assert layers_to_watch(chain(layers=1), most=4) == ["0", "4"]
     assert list(seen(chain(), most=4)) == ["0", "6", "14", "22"]
 
 
-def test_few_values_tell_nothing_of_dead_units():
+def test_with_few_values_dead_units_are_not_reported():
     net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
     with watching(net, ["0"]) as stats:
         net(torch.randn(2, 4))

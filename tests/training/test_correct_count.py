@@ -9,7 +9,7 @@ from imagelab.training.correct_count import CorrectCount
 from tests.fitting import SHORT, built
 
 
-def test_counts_survive_a_checkpoint_and_begin_again_with_each_epoch():
+def test_counts_survive_a_checkpoint_and_restart_with_each_epoch():
     count, other = CorrectCount(), CorrectCount()
     count.add(torch.tensor([True, False, True]))
     other.load_state_dict(count.state_dict())
@@ -19,13 +19,13 @@ def test_counts_survive_a_checkpoint_and_begin_again_with_each_epoch():
         assert one.end_epoch() == (0, 0)
 
 
-def test_a_task_without_right_answers_counts_no_image():
+def test_a_task_without_correct_answers_counts_no_images():
     count = CorrectCount()
     count.add(None)
     assert count.end_epoch() == (0, 0)
 
 
-def test_the_accuracy_of_a_run_is_that_of_its_training_batches_each_passed_once(tmp_path):
+def test_the_training_accuracy_is_that_of_the_batches_as_they_were_trained_on(tmp_path):
     parts = built([*SHORT, "trainer.max_epochs=2", "augment=[crop,cutout]"], tmp_path)
     correct, sizes = [], []
 

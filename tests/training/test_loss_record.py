@@ -31,7 +31,7 @@ def test_the_running_mean_spans_the_window_across_epochs():
     assert record.epoch_mean() == 6.0
 
 
-def test_the_first_loss_that_is_no_number_is_found_at_its_place():
+def test_the_batch_of_the_first_non_finite_loss_is_found():
     record = filled([1.0, 2.0])
     for value in (3.0, float("nan"), 5.0, float("inf")):
         record.add(torch.tensor(value))
@@ -41,7 +41,7 @@ def test_the_first_loss_that_is_no_number_is_found_at_its_place():
     assert record.bad == 3
 
 
-def test_its_state_goes_through_a_checkpoint_unchanged():
+def test_its_state_survives_a_checkpoint():
     record, other = filled([0.1, 0.2, 0.3, 0.4]), LossRecord(window=3)
     other.load_state_dict(record.state_dict())
     assert other.epoch == record.epoch

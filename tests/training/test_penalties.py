@@ -1,4 +1,4 @@
-"""The record of what is added to the loss, and the sentence on terms that are out of balance."""
+"""The record of penalties added to the loss, and the warning if they are out of balance."""
 
 import io
 import math
@@ -24,26 +24,26 @@ PENALTIES = {"l1": L1(strength=0.5), "l2": L2(strength=0.25)}
         ({"train/loss": 0.0, "train/l1": 100.0}, None),  # nothing to compare with
         (
             {"train/loss": 2.0, "train/l1": 230.0},
-            "train/l1 (230) is 115 times as large as train/loss (2), which may hardly count: "
+            "train/l1 (230) is 115 times train/loss (2), so train/loss may hardly matter: "
             "lower trick.l1.strength (0.5).",
         ),
         (
             {"train/loss": 2.0, "train/l2": 0.002},
-            "train/loss (2) is 1,000 times as large as train/l2 (0.002), which may hardly count: "
+            "train/loss (2) is 1,000 times train/l2 (0.002), so train/l2 may hardly matter: "
             "raise trick.l2.strength (0.25).",
         ),
         (
             {"train/loss": 2.0, "train/l1": 20.0, "train/l2": 0.1},
-            "train/l1 (20) is 200 times as large as train/l2 (0.1), which may hardly count: "
+            "train/l1 (20) is 200 times train/l2 (0.1), so train/l2 may hardly matter: "
             "lower trick.l1.strength (0.5) or raise trick.l2.strength (0.25).",
         ),
     ],
 )
-def test_a_ratio_above_100_is_told_with_both_sizes_and_what_to_change(sizes, sentence):
+def test_a_ratio_above_100_is_reported_with_both_sizes_and_a_remedy(sizes, sentence):
     assert imbalance(sizes, PENALTIES) == sentence
 
 
-def test_a_run_says_once_that_a_term_outweighs_the_loss(tmp_path, monkeypatch):
+def test_a_run_warns_once_that_a_penalty_outweighs_the_loss(tmp_path, monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr(screen, "terminal", Console(file=out, soft_wrap=True))
     fitted([*SHORT, "trainer.max_epochs=2", "trick=[l1]", "trick.l1.strength=100"], tmp_path)
@@ -58,7 +58,7 @@ def filled():
     return terms
 
 
-def test_its_state_goes_through_a_checkpoint_unchanged():
+def test_its_state_survives_a_checkpoint():
     terms, other = filled(), LossTerms(penalties=PENALTIES, window=2)
     terms.running()  # flushed, as before a checkpoint
     other.load_state_dict(terms.state_dict())
@@ -78,7 +78,7 @@ class Broken:
         return torch.tensor(math.nan if self.seen > 2 else 0.5)
 
 
-def test_a_term_that_is_no_number_ends_the_run(tmp_path):
+def test_a_non_finite_penalty_ends_the_run(tmp_path):
     words = ["trainer.max_epochs=3", "++trick.broken._target_=tests.training.test_penalties.Broken"]
     with pytest.raises(Diverged, match=r"NaN or infinite at step 2 \(epoch 1\)"):
         fitted([*SHORT, *words], tmp_path)

@@ -1,4 +1,4 @@
-"""Seconds by phase are where a training was made slow, add up to all of it, and go on after a stop."""
+"""Seconds per phase are where training was slowed down, add up to all of it, and continue on resume."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -49,7 +49,7 @@ PLACES |= {"on_validation_batch_end": "validation"}
 
 
 @pytest.mark.parametrize(("slow", "phase"), PLACES.items())
-def test_what_was_made_slow_has_the_seconds(slow, phase, tmp_path, monkeypatch):
+def test_slow_phases_get_the_seconds(slow, phase, tmp_path, monkeypatch):
     found, batches = spent(tmp_path, monkeypatch, slow=slow)
     assert batches == 12
     assert found[phase] >= batches * SLEPT - 1e-9
@@ -65,7 +65,7 @@ def test_the_phases_add_up_to_the_whole_training(tmp_path):
     assert all(value > 0 for value in found.values())
 
 
-def test_a_run_that_goes_on_counts_on():
+def test_a_resumed_run_continues_the_sums():
     watch, later = TimeSpent(every=20), TimeSpent(every=20)
     watch.seconds |= {"loading": 2.0, "forward": 3.0}
     later.load_state_dict(watch.state_dict())
@@ -75,7 +75,7 @@ def test_a_run_that_goes_on_counts_on():
     assert watch.seconds["loading"] == 2
 
 
-def test_on_a_gpu_a_few_steps_stand_for_all_and_only_uncovered_waiting_counts():
+def test_on_a_gpu_steps_are_sampled_and_only_waiting_that_is_not_hidden_counts():
     state = {
         "seconds": dict.fromkeys(PHASES, 0.0) | {"loading": 5.0, "validation": 1.0},
         "batches": 100,

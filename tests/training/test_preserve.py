@@ -1,4 +1,4 @@
-"""Looking at a network in the middle of its training changes no bit of the run, whatever else it does."""
+"""Running a network in the middle of its training does not change a bit of the run."""
 
 import csv
 import shutil
@@ -32,7 +32,7 @@ PICTURES = ("images/first_layer_init.png", "images/first_layer_end.png")
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_watched_run_has_the_bits_of_one_that_is_not(setting, tmp_path):
+def test_a_watched_run_is_bit_identical_to_an_unwatched_one(setting, tmp_path):
     words = ["trainer.max_epochs=2", *SETTINGS[setting]]
     others = TOGETHER[setting]
     plain = watched([*words, others], tmp_path / "plain")
@@ -43,7 +43,7 @@ def test_a_watched_run_has_the_bits_of_one_that_is_not(setting, tmp_path):
     assert plain.classifier.history == seen.classifier.history
 
 
-def test_frozen_stages_stay_frozen_while_they_are_looked_at(tmp_path):
+def test_frozen_stages_stay_frozen_while_being_watched(tmp_path):
     start = watched(["trainer.max_epochs=1"], tmp_path / "start")
     start.trainer.save_checkpoint(tmp_path / "start.ckpt")
     words = ["finetune=gradual", f"model.weights={tmp_path / 'start.ckpt'}", "trainer.max_epochs=2"]
@@ -54,7 +54,7 @@ def test_frozen_stages_stay_frozen_while_they_are_looked_at(tmp_path):
     assert_same_bits(plain, seen)
 
 
-def test_a_run_that_goes_on_in_the_middle_of_an_epoch_leaves_the_same_files(tmp_path):
+def test_a_run_resumed_within_an_epoch_writes_the_same_files(tmp_path):
     words = [f"trick=[{ALL}]", *OFTEN, "trainer.max_epochs=2", "model.dropout=0.2"]
     whole = watched(words, tmp_path / "whole", copy_at=3)
     stopped = tmp_path / "stopped"
@@ -71,7 +71,7 @@ def test_a_run_that_goes_on_in_the_middle_of_an_epoch_leaves_the_same_files(tmp_
     assert last[0] == last[1]
 
 
-def test_features_that_stand_for_images_are_watched_too(tmp_path):
+def test_runs_on_features_are_watched_too(tmp_path):
     start = watched(["trainer.max_epochs=1"], tmp_path / "start")
     start.trainer.save_checkpoint(tmp_path / "start.ckpt")
     words = ["finetune=linear_probe", f"model.weights={tmp_path / 'start.ckpt'}", "trainer.max_epochs=1"]
@@ -83,7 +83,7 @@ def test_features_that_stand_for_images_are_watched_too(tmp_path):
     assert values[-1] > values[0]
 
 
-def test_modes_buffers_and_draws_are_what_they_were(tmp_path):
+def test_modes_buffers_and_random_state_are_restored(tmp_path):
     module = watched(["trainer.max_epochs=1"], tmp_path).classifier
     module.train()
     module.net.features[1].eval()

@@ -23,7 +23,7 @@ def best_epoch(tmp_path, monitor, values):
     return saver.best["epoch"]
 
 
-def test_the_best_epoch_is_the_last_of_equals_and_never_one_without_a_number(tmp_path):
+def test_the_best_epoch_is_the_last_of_equals_and_never_one_with_a_non_finite_metric(tmp_path):
     assert best_epoch(tmp_path, "val/accuracy", [0.5, 0.9, 0.9, 0.8]) == 2
     assert best_epoch(tmp_path, "val/loss", [0.5, 0.2, 0.2, 0.3]) == 2
     assert best_epoch(tmp_path, "val/loss", [math.nan, 1.0, 0.5]) == 2
@@ -43,7 +43,7 @@ def test_a_run_killed_after_its_test_writes_the_test_row_once(tmp_path):
     assert (tmp_path / "metrics.csv").read_bytes() == whole
 
 
-def test_weights_that_are_no_numbers_never_take_the_place_of_good_ones(tmp_path):
+def test_non_finite_weights_never_replace_good_ones(tmp_path):
     parts = fitted(["trainer=cpu", "trainer.max_epochs=1", "data.limit=200"], tmp_path)
     good = (tmp_path / "checkpoints" / "last.ckpt").read_bytes()
     next(parts.classifier.parameters()).data.fill_(math.nan)
@@ -51,7 +51,7 @@ def test_weights_that_are_no_numbers_never_take_the_place_of_good_ones(tmp_path)
     assert (tmp_path / "checkpoints" / "last.ckpt").read_bytes() == good
 
 
-def test_the_test_stops_when_asked():
+def test_the_test_stops_on_request():
     stop = StopRequest()
     callback, trainer = StopTest(stop), SimpleNamespace(world_size=1)
     callback.on_test_batch_end(trainer)
@@ -60,7 +60,7 @@ def test_the_test_stops_when_asked():
         callback.on_test_batch_end(trainer)
 
 
-def test_a_run_goes_on_without_the_weights_that_it_started_from(tmp_path):
+def test_a_run_resumes_without_the_weights_that_it_started_from(tmp_path):
     first = fitted(["trainer=cpu", "trainer.max_epochs=1", "data.limit=200"], tmp_path / "first")
     start = tmp_path / "start.ckpt"
     (first.saver.folder / "best.ckpt").rename(start)

@@ -1,4 +1,4 @@
-"""What is logged of a step: the norm is that of the whole gradient, before it is clipped."""
+"""The logged gradient norm is that of the whole gradient, before clipping."""
 
 import csv
 from pathlib import Path
@@ -29,7 +29,7 @@ class Norms(Callback):
 @pytest.mark.parametrize(
     "word", ["seed=0", "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=0.1"]
 )
-def test_the_gradient_norm_is_that_before_clipping_of_each_logged_step(word, tmp_path):
+def test_the_gradient_norm_of_each_logged_step_is_that_before_clipping(word, tmp_path):
     parts, norms = built([*SHORT, "trainer.max_epochs=4", word], tmp_path), Norms()
     parts.trainer.callbacks.append(norms)  # pyright: ignore[reportAttributeAccessIssue]
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
@@ -38,7 +38,7 @@ def test_the_gradient_norm_is_that_before_clipping_of_each_logged_step(word, tmp
     assert max(norms.found) > 0.1
 
 
-def test_only_logged_steps_have_one_and_the_loss_of_training_does_not_change(tmp_path):
+def test_only_logged_steps_have_a_gradient_norm_and_training_does_not_change(tmp_path):
     words = [*SHORT, "trainer.max_epochs=3"]
     fitted(words, tmp_path / "each")
     fitted([*words, "trainer.log_every_n_steps=3"], tmp_path / "third")
@@ -47,7 +47,7 @@ def test_only_logged_steps_have_one_and_the_loss_of_training_does_not_change(tmp
     assert column(tmp_path / "each", "train/loss_epoch") == column(tmp_path / "third", "train/loss_epoch")
 
 
-def test_a_line_search_has_the_norm_at_the_weights_of_the_step(tmp_path):
+def test_with_a_line_search_the_norm_is_that_at_the_weights_of_the_step(tmp_path):
     words = ["trainer=cpu", "data.limit=200", "data.batch_size=full", "optimizer=lbfgs", "schedule=constant"]
     fitted([*words, "trainer.max_epochs=3", "trainer.log_every_n_steps=1"], tmp_path)
     norms = column(tmp_path, "grad_norm")

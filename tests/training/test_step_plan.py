@@ -7,7 +7,7 @@ from imagelab.training.step_plan import StepPlan
 
 @pytest.mark.parametrize("batches", [1, 4, 5, 12])
 @pytest.mark.parametrize("windows", [[1, 1, 1], [3, 3], [1, 2, 4, 8, 8], [5]])
-def test_every_batch_of_a_run_belongs_to_the_step_that_counting_says(batches, windows):
+def test_every_batch_belongs_to_the_step_found_by_counting(batches, windows):
     step_plan, step = StepPlan(batches=batches, windows=windows, images=16), 0
     for epoch, window in enumerate(windows):
         assert step_plan.epoch(step) == epoch

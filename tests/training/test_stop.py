@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM stop a run within seconds, with a checkpoint and the command to go on."""
+"""Ctrl-C and SIGTERM stop a run within seconds, with a checkpoint and the command to resume."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def whole(tmp_path_factory) -> dict:
 
 
 @pytest.mark.parametrize(("signum", "group"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
-def test_a_signal_stops_the_run_with_a_checkpoint_and_it_goes_on_exactly(tmp_path, whole, signum, group):
+def test_a_signal_stops_the_run_with_a_checkpoint_and_it_resumes_exactly(tmp_path, whole, signum, group):
     run = tmp_path / "stopped"
     process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path)
     wait_for_epochs(process, run, 3)
@@ -58,7 +58,7 @@ def test_a_signal_stops_the_run_with_a_checkpoint_and_it_goes_on_exactly(tmp_pat
     assert_same(whole, outcome(run))
 
 
-def test_a_second_signal_ends_at_once(tmp_path):
+def test_a_second_signal_ends_the_run_immediately(tmp_path):
     run = tmp_path / "stopped"
     process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path)
     wait_for_epochs(process, run, 1)

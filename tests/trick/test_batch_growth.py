@@ -132,7 +132,7 @@ def test_the_batch_grows_with_the_first_epoch_at_or_after_a_milestone():
         (["trick=[batch_growth]", "data.batch_size=full"], "trick.batch_growth: data.batch_size=full"),
         (
             ["trick=[batch_growth]", "optimizer=lbfgs", "data.batch_size=full"],
-            "trick.batch_growth: LBFGS asks",
+            "trick.batch_growth: LBFGS ",
         ),
         (
             [

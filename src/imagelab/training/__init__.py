@@ -1,1 +1,1 @@
-"""What happens around a training step: the plan of steps, logs, penalties, checkpoints, stops."""
+"""Handle what happens around a training step: the plan of steps, logs, penalties, checkpoints, stops."""

@@ -1,4 +1,4 @@
-"""What goes through the layers of a network: outputs, dead units, gradients and updates, layer by layer.
+"""Measure outputs, dead units, gradients and updates of a network, layer by layer.
 
 Source: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, sections 3 and 4; dying units:
 Lu et al. 2019, https://arxiv.org/abs/1903.06733, section 1.
@@ -21,13 +21,13 @@ Numbers = dict[str, dict[str, float]]
 
 STATUSES: tuple[Status, ...] = ("FAIL", "WARN")
 GROWTH = {"WARN": (0.02, 50.0), "FAIL": (1e-4, 1e4)}  # std of the last hidden layer over that of the first
-DEAD = {"WARN": 0.25, "FAIL": 0.9}  # share of a layer's units
-FLAT = 1e-6  # of the largest output of its layer: a unit that varies by less says nothing
-FEW = 16  # values of a unit: of fewer, all may be zero by chance
+DEAD = {"WARN": 0.25, "FAIL": 0.9}  # fraction of a layer's units
+FLAT = 1e-6  # a unit that varies by less than this fraction of its layer's largest output is dead
+FEW = 16  # fewest values per unit: with fewer, all may be zero by chance
 
 
 class Finding(NamedTuple):
-    """What is too small or too large (growth or dead), how bad, a sentence, the number, its limits."""
+    """A problem (growth or dead), with its severity, a sentence, the number and its limits."""
 
     name: str
     status: Status
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 
 def layers_to_watch(net: nn.Module, most: int) -> list[str]:
-    """Up to so many layers with weights, in the network's order: the first, the last, and evenly between.
+    """Choose up to `most` layers with weights, in order: the first, the last, and some evenly between.
 
     >>> layers_to_watch(nn.Sequential(*[nn.Linear(2, 2) for _ in range(9)]), most=3)
     ['0', '4', '8']
@@ -49,9 +49,9 @@ def layers_to_watch(net: nn.Module, most: int) -> list[str]:
 
 @contextmanager
 def watching(net: nn.Module, names: Sequence[str]) -> Iterator[Stats]:
-    """`mean`, `std` and, once it has passed an activation layer, `dead` of what the layers put out.
+    """Collect `mean`, `std` and, if an activation layer follows, `dead` of the outputs of layers.
 
-    Of the last forward pass within the context, without waiting for the device; a unit is a channel of a
+    They are those of the last forward pass in the context, and are not waited for. A unit is a channel of a
     convolution or an output of a linear layer. A layer that is not called as a module has no entry.
     """
     stats: Stats = {}
@@ -83,7 +83,7 @@ def watching(net: nn.Module, names: Sequence[str]) -> Iterator[Stats]:
 
 
 def dead_share(output: Tensor, axis: int) -> Tensor | None:
-    """The share of units that put out the same for every image and place; None of too few values to tell.
+    """The fraction of units with the same output for every image and place; None if values are too few.
 
     >>> dead_share(torch.arange(64.0).view(32, 2) * torch.tensor([1.0, 0.0]), axis=1)
     tensor(0.5000)
@@ -96,7 +96,7 @@ def dead_share(output: Tensor, axis: int) -> Tensor | None:
 
 
 def gradient_norms(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
-    """The norm of the gradient of each layer's weights, of those that have one."""
+    """The gradient norm of each layer's weights, for layers that have a gradient."""
     found = {name: net.get_submodule(name).weight.grad for name in names}
     return _norms({name: gradient for name, gradient in found.items() if isinstance(gradient, Tensor)})
 
@@ -107,7 +107,7 @@ def weights_of(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
 
 
 def update_ratios(net: nn.Module, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The norm of the change of each layer's weights over the norm of what they were before a step."""
+    """The norm of each layer's weight update in a step, relative to the weights before it."""
     changes = _norms({name: _weight(net, name) - weight for name, weight in before.items()})
     return {name: changes[name] / norm.clamp(min=1e-30) for name, norm in _norms(before).items()}
 
@@ -120,7 +120,7 @@ def numbers(stats: Stats) -> Numbers:
 
 
 def findings(stats: Mapping[str, Mapping[str, float]]) -> list[Finding]:
-    """What is too small or too large, the worst first; `stats` by layer, in order, the last makes the logits.
+    """Problems, the worst first; `stats` by layer, in order, the last one returns the logits.
 
     >>> findings({"a": {"std": 1.0}, "b": {"std": 1e-5}, "head": {"std": 1.0}})[0].sentence
     'the outputs shrink: the std of b is 1e-05 of that of a'

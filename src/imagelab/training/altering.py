@@ -1,4 +1,4 @@
-"""Find the tricks that change gradients: a short trial of training keeps them and leaves out all others."""
+"""Find the tricks that change gradients; short trial runs keep only these."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ ALTERS_GRADIENTS = ("on_before_backward", "on_after_backward", "on_before_optimi
 
 
 def altering(tricks: Sequence[object]) -> list[Callback]:
-    """The tricks that change gradients before a step; all others only look on, or count on whole epochs."""
+    """The tricks that change gradients before a step; all others only observe, or need whole epochs."""
     called = [trick for trick in tricks if isinstance(trick, Callback)]
     return [
         trick

@@ -30,9 +30,9 @@ class Attempt:
     """Guards a run from building its parts to the closing table.
 
     Args:
-        cfg: The config of the run.
-        folder: The folder of the run.
-        checkpoint: The checkpoint to resume from; None for a new run.
+        cfg: Config of the run.
+        folder: Folder of the run.
+        checkpoint: Checkpoint to resume from; None for a new run.
 
     Attributes:
         report: Function that writes the report, if any; its errors never fail the run.

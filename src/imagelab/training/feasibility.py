@@ -12,13 +12,13 @@ NAMED = 10  # classes in a sentence
 
 
 def refuse_impossible(cfg: Node, *, classes: list[str], warmup: int, total_steps: int) -> None:
-    """Raise a Problem, one line per setting that is impossible with these data.
+    """Raise a Problem with one line per setting that is impossible with these data.
 
     Args:
-        cfg: The config of the run.
+        cfg: Config of the run.
         classes: Class names of the data.
         warmup: Number of warm-up steps.
-        total_steps: Optimizer steps of the whole run.
+        total_steps: Number of optimizer steps in the run.
     """
     found = [*_metrics(cfg, classes), *_warmup(warmup, total_steps)]
     if found:
@@ -29,8 +29,8 @@ def refuse_other_data(then: Node, now: Node, folder: object) -> None:
     """Raise a Problem if a run would resume with other data than it began with.
 
     Args:
-        then: The card of the run's checkpoint.
-        now: The card of the run as it is built now.
+        then: Card of the run's checkpoint.
+        now: Card of the run as it is built now.
         folder: Folder of the run.
     """
     for fact in ("classes", "counts"):
@@ -53,7 +53,7 @@ def _metrics(cfg: Node, classes: list[str]) -> Iterator[str]:
         above = least.get(str(node.get("monitor")).rpartition("/")[2], 0)
         if len(classes) <= above:
             yield (
-                f"{path}monitor: {node['monitor']} is measured above {above} classes, these data have "
+                f"{path}monitor: {node['monitor']} needs more than {above} classes, and these data have "
                 f"{len(classes)}; set {path}monitor=val/{headline(cfg)}"
             )
 
@@ -62,7 +62,7 @@ def _warmup(steps: int, total_steps: int) -> Iterator[str]:
     if steps >= total_steps and steps:
         yield (
             f"schedule.warmup: wants fewer steps than the {total_steps} of the whole run, got {steps}; "
-            "a share such as 0.05 always fits"
+            "a fraction such as 0.05 always fits"
         )
 
 

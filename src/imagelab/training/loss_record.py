@@ -14,7 +14,7 @@ class Diverged(Problem):
 
 
 class LossRecord:
-    """Collects one loss per batch on the device; `flush` fetches them all at once.
+    """Collect one loss per batch on the device; `flush` fetches them all at once.
 
     Args:
         window: Number of batches in the running mean.
@@ -50,11 +50,11 @@ class LossRecord:
         return math.fsum(self.epoch) / max(1, len(self.epoch))
 
     def end_epoch(self) -> None:
-        """Begin a new epoch; the running mean continues."""
+        """Start a new epoch; the running mean continues."""
         self.epoch = []
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What a checkpoint within an epoch needs."""
+        """State for a checkpoint within an epoch."""
         return {
             "epoch": torch.tensor(self.epoch).double(),
             "recent": torch.tensor(list(self.recent)).double(),

@@ -12,13 +12,13 @@ PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def run_to_join() -> str | None:
-    """The folder of the run that this process is a further rank of, if Lightning started it as one."""
+    """The folder of the run if Lightning started this process as an additional rank of it, else None."""
     return os.environ.get(RUN) if os.environ.get("LOCAL_RANK", "0") != "0" else None
 
 
 @contextmanager
 def own_ranks() -> Iterator[None]:
-    """Leave no trace of the ranks that Lightning starts: the next run of a sweep starts its own."""
+    """Restore the environment that Lightning changes for its ranks, so that the next run starts its own."""
     first = "LOCAL_RANK" not in os.environ and launched() is None
     try:
         yield

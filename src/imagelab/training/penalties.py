@@ -12,7 +12,7 @@ from imagelab.contracts import Penalty
 from imagelab.terminal import screen
 from imagelab.training.loss_record import LossRecord
 
-FAR = 100  # ratio of two terms at which the smaller one hardly counts
+FAR = 100  # ratio of two terms above which the smaller one hardly matters
 
 
 class LossTerms:
@@ -29,7 +29,7 @@ class LossTerms:
         self.warned = False
 
     def of(self, net: nn.Module, *, record: bool) -> Iterator[Tensor]:
-        """Each term of this step, a scalar; `record`: whether to record it, without reading it."""
+        """Compute the terms of this step, scalars; `record`: whether to record them, without reading them."""
         for name, trick in self.penalties.items():
             term = trick.penalty(net)
             if record:
@@ -41,7 +41,7 @@ class LossTerms:
         return {f"train/{name}": record.running() for name, record in self.records.items()}
 
     def end_epoch(self) -> dict[str, float]:
-        """Mean of each term over the epoch, by the name of its metric; a new epoch begins."""
+        """Mean of each term over the epoch, by the name of its metric; starts a new epoch."""
         means = {f"train/{name}_epoch": record.epoch_mean() for name, record in self.records.items()}
         for record in self.records.values():
             record.end_epoch()
@@ -55,7 +55,7 @@ class LossTerms:
             screen.say(*[sentence] if sentence else [])
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What a checkpoint within an epoch needs."""
+        """State for a checkpoint within an epoch."""
         return {
             f"{name}.{key}": value
             for name, record in self.records.items()
@@ -69,7 +69,7 @@ class LossTerms:
 
 
 def imbalance(sizes: dict[str, float], penalties: dict[str, Penalty]) -> str | None:
-    """A sentence if two parts of the loss differ by far in size, else None.
+    """Return a sentence if two parts of the loss differ greatly in size, else None.
 
     Args:
         sizes: Size of each part of the loss, by the name of its metric.
@@ -85,6 +85,6 @@ def imbalance(sizes: dict[str, float], penalties: dict[str, Penalty]) -> str | N
         if name in penalties
     ]
     return (
-        f"{most} ({large:.3g}) is {large / small:,.0f} times as large as {least} ({small:.3g}), which may "
-        f"hardly count: {' or '.join(change)}."
+        f"{most} ({large:.3g}) is {large / small:,.0f} times {least} ({small:.3g}), so {least} may "
+        f"hardly matter: {' or '.join(change)}."
     )

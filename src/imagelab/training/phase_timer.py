@@ -15,9 +15,9 @@ PHASES = ("loading", *IN_STEP, "validation")
 
 
 class TimeSpent(Callback):
-    """Adds up seconds by phase, exactly on a CPU; on a GPU, phases within a step are sampled.
+    """Add up seconds per phase, exactly on a CPU; on a GPU, phases within a step are sampled.
 
-    It waits for nothing: a GPU's own marks are read when the next ones are set. It comes before all others.
+    It never waits for a GPU: events are read when the next ones are recorded. It must be the first callback.
 
     Args:
         every: On a GPU, time one batch in this many.
@@ -73,10 +73,10 @@ class TimeSpent(Callback):
         self.sampled = dict(state_dict["sampled"])
 
     def shares(self, total: float) -> dict[str, float]:
-        """Seconds by phase, which add up to the whole training.
+        """Seconds per phase, which add up to the whole training.
 
         Args:
-            total: Seconds trained.
+            total: Training time in seconds.
         """
         return shares(self.state_dict(), total)
 
@@ -92,7 +92,7 @@ class TimeSpent(Callback):
             self.events.append((phase, event))
 
     def _read_events(self) -> None:
-        """Take the times of the step that was timed before, which has long ended, and forget its marks."""
+        """Read the events of the previously timed step, which has long ended, and drop them."""
         events = self.events
         self.events = []
         if not events or not events[-1][1].query():
@@ -103,9 +103,9 @@ class TimeSpent(Callback):
 
 
 def shares(state: dict[str, Any], total: float) -> dict[str, float]:
-    """Seconds by phase, "rest" included, from the state that a checkpoint keeps.
+    """Seconds per phase, including "rest", from the state in a checkpoint.
 
-    On a GPU data are fetched while it computes: only the waiting that its work does not cover counts.
+    A GPU computes while data are loaded, so only loading time that computation does not hide counts.
     """
     seconds = dict(state["seconds"])
     sampled = state["sampled"]

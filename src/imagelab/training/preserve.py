@@ -1,4 +1,4 @@
-"""Run code on a live network, even a trial of training, then restore its state."""
+"""Run code on a live network, even a short training, then restore its state."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ REPLACED += ("averages", "_trainer")
 
 @contextmanager
 def preserve_state(module: LightningModule) -> Iterator[None]:
-    """Restore modes, buffers and random state afterwards: the network may be run inside.
+    """Let the block run the network, then restore modes, buffers and random state.
 
-    It runs layer by layer, also where it is compiled. Gradients are the caller's: `torch.no_grad`, or
-    `torch.autograd.grad`, which leaves those of the parameters alone.
+    A compiled network runs uncompiled. The caller must keep gradients intact, with `torch.no_grad` or
+    `torch.autograd.grad`, which does not touch those of the parameters.
     """
     net = module.net
     assert isinstance(net, nn.Module)
@@ -37,10 +37,10 @@ def preserve_state(module: LightningModule) -> Iterator[None]:
 
 @contextmanager
 def preserve_training(classifier: LightningModule, data: LightningDataModule) -> Iterator[None]:
-    """Restore weights, gradients, parameter groups and all that belongs to a fit, too: one may happen inside.
+    """Let the block run a fit, then also restore weights, gradients, parameter groups and all state of a fit.
 
     Args:
-        classifier: Module whose weights, buffers and groups training changes in place.
+        classifier: Module whose weights, buffers and groups a fit changes in place.
         data: Data module of the fit.
     """
     values = [tensor.detach().clone() for tensor in _tensors(classifier)]
@@ -49,7 +49,7 @@ def preserve_training(classifier: LightningModule, data: LightningDataModule) ->
     parts = {name: vars(classifier)[name] for name in REPLACED if name in vars(classifier)}
     trainer = data.trainer
     for parameter in classifier.parameters():
-        parameter.grad = None  # else they would be added up in place
+        parameter.grad = None  # else new gradients would be added to them
     try:
         with preserve_modes(classifier), preserve_draws():
             yield
@@ -79,7 +79,7 @@ def preserve_draws(devices: Sequence[torch.device] | None = None) -> Iterator[No
     """Restore the random state of Python, NumPy and torch.
 
     Args:
-        devices: The GPUs whose state counts; None: all.
+        devices: GPUs whose state is restored; None: all.
     """
     python = random.getstate()
     numpy = np.random.get_state()  # noqa: NPY002 - whoever draws from it
@@ -100,7 +100,7 @@ def _tensors(module: nn.Module) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def _copy_back(tensors: list[torch.Tensor], values: list[torch.Tensor]) -> None:
-    # The tensors are looked up only afterwards: a device that is left takes its own along.
+    # Look the tensors up only now: moving to another device replaces them.
     for tensor, value in zip(tensors, values, strict=True):
         tensor.copy_(value)
 

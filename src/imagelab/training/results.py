@@ -18,9 +18,9 @@ from imagelab.training.phase_timer import TimeSpent
 def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:
     """The content of results.json; `parts` is None if the run did not get that far.
 
-    Where weights were averaged, `val` and `test` are of those that were better in validation, which `weights`
-    names, and `by_weights` has the metrics of both. `finetune` is what `finetune=auto` chose, and why; `time`
-    is where the seconds of the training went.
+    With averaged weights, `val` and `test` are those of the weights that were better in validation, which
+    `weights` names, and `by_weights` has the metrics of both. `finetune` is what `finetune=auto` chose, and
+    why; `time` is the training time per phase.
     """
     content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
     if parts is not None:
@@ -52,7 +52,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
 
 
 def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
-    """What the screen says before a run begins."""
+    """The lines that the screen shows at the start of a run."""
     data = parts.data
     trainer = parts.trainer
     classifier = parts.classifier

@@ -1,4 +1,4 @@
-"""Describes a run in plain data that travel in its checkpoints, which makes them usable by themselves."""
+"""Describe a run as plain data, stored in its checkpoints so that they can be used by themselves."""
 
 from zlib import crc32
 
@@ -11,7 +11,7 @@ from imagelab.data.reader import reader_of
 
 
 def card_of_run(cfg: Node, data: ImageData) -> Node:
-    """Classes, preprocessing, network and task of a run; what its data were, to notice a change."""
+    """Classes, preprocessing, network and task of a run, and a fingerprint of its data to detect changes."""
     return {
         "classes": data.classes,
         "counts": data.counts,
@@ -27,7 +27,7 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
 
 
 def label_marks(data: ImageData) -> dict[str, int]:
-    """A checksum per split, which changes with its labels and with the images that decisions drop."""
+    """One checksum per split, of its labels and of the images that decisions drop."""
     return {
         split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
         ^ crc32(part.labels.tobytes())

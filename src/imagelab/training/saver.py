@@ -1,7 +1,7 @@
 """Write checkpoints, pick the best epoch, and stop a run where it is safe.
 
-A checkpoint inside an epoch is written after a whole optimizer step, since gradients are not saved, and never
-on the last batch: the one at the end of the epoch is written after validation.
+Within an epoch a checkpoint is written only after a whole optimizer step, since gradients are not saved, and
+never on the last batch, since the one at the end of the epoch is written after validation.
 """
 
 import math
@@ -23,12 +23,12 @@ from imagelab.training.stop import Stopped, StopRequest
 
 
 class Saver(Checkpoint):
-    """Writes last.ckpt (with previous.ckpt behind it) and best.ckpt.
+    """Write last.ckpt (keeping the one before as previous.ckpt) and best.ckpt.
 
     Args:
         folder: Folder of the checkpoints.
-        monitor: Metric that decides the best epoch.
-        lower: Whether a lower value is better.
+        monitor: Metric that selects the best epoch.
+        lower: Whether lower values are better.
         every: Seconds between checkpoints within an epoch.
         stop: Request to stop, checked after every step.
     """
@@ -39,7 +39,7 @@ class Saver(Checkpoint):
         self.best: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}  # val outputs of the best epoch, if it ran in this process
         self.weights = RAW  # the better ones in the last validation: raw or an average
-        self.seconds = 0.0  # of training so far, over all resumes
+        self.seconds = 0.0  # training time so far, including all resumed parts
         self.rows: int | None = None  # rows of metrics.csv when the last checkpoint was written
         self.clock = self.saved = time.monotonic()
 
@@ -80,9 +80,9 @@ class Saver(Checkpoint):
         self.seconds += time.monotonic() - self.clock
 
     def save(self, trainer: Trainer, best: bool = False) -> None:
-        """Write last.ckpt, unless a weight is non-finite: then the one before remains the last.
+        """Write last.ckpt, unless a weight is non-finite: then the previous one is kept.
 
-        best.ckpt comes first: a kill between the two repeats the epoch and writes the same again.
+        best.ckpt is written first: after a kill between the two, the epoch is repeated with the same result.
         """
         now = time.monotonic()
         self.seconds, self.clock = self.seconds + now - self.clock, now
@@ -118,7 +118,7 @@ class Saver(Checkpoint):
         checkpoint["weights"] = self.weights
 
     def _update_best(self, trainer: Trainer) -> bool:
-        # Of averaged weights only those just validated count: Lightning keeps the metrics of earlier epochs.
+        # Only use averages that were just validated: Lightning keeps the metrics of earlier epochs.
         averages = list(trainer.lightning_module.averages)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
         splits = {"train", *(metric_of("val", name) for name in (RAW, *averages))}
         found = trainer.callback_metrics.items()
@@ -147,7 +147,7 @@ class Saver(Checkpoint):
         return better
 
     def _agree_across_ranks(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
-        # All ranks save and stop at the same step: a signal on any rank counts, of the clocks only rank 0's.
+        # All ranks save and stop at the same step: on a signal to any rank, or by the clock of rank 0.
         if trainer.world_size == 1:
             return due, self.stop.signum
         mine = torch.tensor(
@@ -159,7 +159,7 @@ class Saver(Checkpoint):
 
 
 class StopTest(Callback):
-    """Ends the test on request; training has finished, and `resume` runs the test again.
+    """End the test on request; training has finished, and `resume` runs the test again.
 
     Args:
         stop: Request to stop, checked after every batch.

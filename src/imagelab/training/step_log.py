@@ -1,4 +1,4 @@
-"""Training loss, its terms, learning rates and gradient norm, every `trainer.log_every_n_steps` steps."""
+"""Log training loss, its terms, learning rates and gradient norm every `trainer.log_every_n_steps` steps."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from imagelab.training.step_plan import closes_step
 
 
 class StepLog(Callback):
-    """A callback, since the module's own hook comes after the one that writes the checkpoint.
+    """A callback, since the module's own hook would run after the checkpoint is written.
 
     Args:
-        every: Optimizer steps between two records.
+        every: Optimizer steps between two log entries.
     """
 
     def __init__(self, *, every: int) -> None:
@@ -21,9 +21,9 @@ class StepLog(Callback):
         self.norm: torch.Tensor | None = None
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
-        """Lightning calls this with the gradient of the whole step: unscaled, not yet clipped.
+        """Record the gradient norm of the whole step, unscaled and before clipping.
 
-        L-BFGS comes here at each evaluation: the first one is at the weights of the step.
+        L-BFGS calls this at each evaluation; the first one is at the weights of the step.
         """
         if (trainer.global_step + 1) % self.every == 0 and pl_module.evaluations == 1:
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
@@ -44,6 +44,6 @@ class StepLog(Callback):
             return {}
         norm = float(self.norm)
         self.norm = None
-        if isinstance(pl_module.trainer.strategy, FSDPStrategy):  # each rank holds a part of the gradient
+        if isinstance(pl_module.trainer.strategy, FSDPStrategy):  # each rank holds a shard of the gradient
             norm = pl_module.across_ranks(norm**2, "sum") ** 0.5
         return {"grad_norm": norm}

@@ -7,13 +7,13 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # schedules are looked at without it
+if TYPE_CHECKING:  # schedules are used without Lightning
     from lightning import Trainer
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepPlan:
-    """Batches of an epoch, and how many of them form a step in each; an epoch's last step may have fewer.
+    """Number of batches per epoch, and per step in each epoch; an epoch's last step may have fewer.
 
     >>> plan = StepPlan(batches=5, windows=[1, 2, 4], images=10)
     >>> [plan.steps(epoch) for epoch in range(3)], plan.total, plan.epoch(5), plan.epoch(6)
@@ -35,23 +35,23 @@ class StepPlan:
         return self._done[-1]
 
     def window(self, epoch: int) -> int:
-        """Batches of a step in this epoch."""
+        """Batches per step in this epoch."""
         return self.windows[min(epoch, len(self.windows) - 1)]
 
     def steps(self, epoch: int) -> int:
-        """Optimizer steps of this epoch."""
+        """Optimizer steps in this epoch."""
         return -(-self.batches // self.window(epoch))
 
     def batch_size(self, epoch: int) -> int:
-        """The effective batch in this epoch: images of a step."""
+        """The effective batch size in this epoch: images per step."""
         return self.images * min(self.window(epoch), self.batches)
 
     def step(self, epoch: int, batch: int) -> int:
-        """The step that a batch of an epoch is part of, counted from 0 over the whole run."""
+        """The step that a batch belongs to, counted from 0 over the whole run."""
         return self._done[epoch] + batch // self.window(epoch)
 
     def epoch(self, step: int) -> float:
-        """Epochs done before this step, fractional."""
+        """Epochs completed before this step, as a fraction."""
         whole = bisect_right(self._done, step) - 1
         if whole >= len(self.windows):
             return float(len(self.windows))

@@ -1,4 +1,4 @@
-"""Stop a run at the next safe place after Ctrl-C or SIGTERM, and at once after the second."""
+"""Stop a run at the next safe place after Ctrl-C or SIGTERM, and immediately after a second one."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
     """The run stopped on request.
 
     Args:
-        signum: Number of the signal that asked for it.
+        signum: Number of the signal that requested it.
     """
 
     def __init__(self, signum: int) -> None:
@@ -20,17 +20,17 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 
 class Pruned(Exception):  # noqa: N818 - it is no error
-    """The trial of a sweep ended early, since it has no chance of being the best."""
+    """The trial of a sweep was pruned, since it cannot become the best."""
 
 
 class StopRequest:
-    """Remembers the signal that asked to stop; 0 until there is one."""
+    """Hold the number of the signal that requested a stop; 0 until there is one."""
 
     def __init__(self) -> None:
         self.signum = 0
 
     def listen(self) -> None:
-        """Handle the signals, also in place of Lightning, whose SIGTERM handler talks to other ranks."""
+        """Handle the signals, instead of Lightning, whose SIGTERM handler communicates with other ranks."""
         for signum in SIGNALS:
             signal.signal(signum, self._handle)
 

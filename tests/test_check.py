@@ -1,4 +1,4 @@
-"""The command: what it writes, how it ends, what it leaves behind."""
+"""The command `check`: what it writes, how it ends, and that it leaves no other files."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def checked(tmp_path_factory):
     return imagelab("check", *WORDS, "hydra.run.dir=out", "fast=true", folder=folder), folder
 
 
-def test_a_sound_run_ends_well_and_leaves_a_list_of_findings_and_a_page(checked):
+def test_a_healthy_run_passes_and_writes_findings_and_a_page(checked):
     said, folder = checked
     assert said.status == 0, said
     findings = read(folder / "out" / "check.json")
@@ -33,13 +33,13 @@ def test_a_sound_run_ends_well_and_leaves_a_list_of_findings_and_a_page(checked)
     assert len(page) < 1_000_000
 
 
-def test_nothing_else_is_left_behind(checked):
+def test_no_other_files_are_written(checked):
     _, folder = checked
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {"out/check.json", "out/check.html"}
 
 
-def test_a_failed_check_ends_with_status_1_and_says_what_to_do(tmp_path):
+def test_a_failed_check_ends_with_status_1_and_a_remedy(tmp_path):
     said = imagelab(
         "check", *WORDS, "optimizer.weight_decay=50", "fast=true", "hydra.run.dir=out", folder=tmp_path
     )
@@ -50,7 +50,7 @@ def test_a_failed_check_ends_with_status_1_and_says_what_to_do(tmp_path):
     assert said.out.splitlines()[-1].startswith("Failed: weight decay. Fix")
 
 
-def test_a_mistake_in_the_words_is_refused_as_train_would(tmp_path):
+def test_mistakes_in_overrides_are_refused_as_by_train(tmp_path):
     said = imagelab("check", "data=digit", folder=tmp_path)
     assert said.status == 2
     assert "digits" in said.err
@@ -58,7 +58,7 @@ def test_a_mistake_in_the_words_is_refused_as_train_would(tmp_path):
     assert (said.status, said.err.strip()) == (2, "seconds: wants a number above 0, got 0")
 
 
-def test_a_check_that_breaks_is_a_finding_in_a_sentence():
+def test_a_check_that_raises_is_a_finding_in_one_sentence():
     def breaks(_):
         raise RuntimeError("no such layer\nand more")
 
@@ -67,7 +67,7 @@ def test_a_check_that_breaks_is_a_finding_in_a_sentence():
     assert found.why.startswith("RuntimeError: no such layer")
 
 
-def test_checks_change_nothing_of_what_is_checked():
+def test_checks_leave_the_run_unchanged():
     one = subject([*DIGITS, *KINDS["A"]])
     before = {name: value.clone() for name, value in one.classifier.state_dict().items()}
     groups = [
@@ -88,27 +88,27 @@ def test_checks_change_nothing_of_what_is_checked():
     ],
     ids=["autoencoder", "simclr", "lbfgs", "bf16"],
 )
-def test_what_does_not_apply_says_why(words):
+def test_a_check_that_does_not_apply_says_why(words):
     one = subject([*DIGITS[:2], "data.limit=400", *words])
     found = checks.run(one, fast=True)
     assert [finding.name for finding in found if finding.status == "FAIL"] == []
     assert all(finding.why for finding in found if finding.value is None)
 
 
-def test_all_checks_that_train_are_fine_with_a_sound_run():
+def test_all_checks_that_train_pass_on_a_healthy_run():
     found = checks.run(subject([*DIGITS, *KINDS["A"]]), fast=False, only=tuple(checks.TRAINED))
     assert {finding.name: finding.status for finding in found}["overfit one batch"] == "OK"
     assert [finding.name for finding in found if finding.status == "FAIL"] == []
 
 
 @pytest.mark.slow
-def test_a_rate_that_is_far_too_low_is_told_from_a_network_that_cannot_learn():
+def test_a_rate_far_too_low_is_distinguished_from_a_network_that_cannot_learn():
     one = subject([*DIGITS, "data.limit=300", "optimizer=sgd", "optimizer.lr=5e-4"])
     found = checks.run(one, fast=False, only=["learning rate"])[0]
     assert (found.status, found.fix) == ("WARN", "say optimizer.lr=0.05")
 
 
-def test_a_large_network_is_looked_at_on_few_images_and_in_few_steps():
+def test_a_large_network_is_checked_on_few_images_in_few_steps():
     one = subject([*DIGITS, *KINDS["A"]], seconds=0.01)
     one.seconds_per_image = 2.0
     assert one.count == 8

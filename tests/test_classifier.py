@@ -25,7 +25,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     assert differing(first, weights(fitted([*words, "seed=1"], tmp_path / "c"))) != []
 
 
-def test_accumulated_batches_step_as_one_batch_also_in_the_short_last_window(tmp_path):
+def test_accumulated_batches_step_as_one_batch_even_in_the_short_last_window(tmp_path):
     # 5 batches of 24 in windows of 2: steps of 48, 48, 24 images. GroupNorm: batch statistics differ.
     words = [
         "trainer=cpu",
@@ -111,7 +111,7 @@ def test_the_rate_grows_with_the_effective_batch(tmp_path):
         assert parts.classifier.groups[0]["lr"] == pytest.approx(expected)
 
 
-def test_metrics_of_mixed_batches_are_of_hard_labels(tmp_path):
+def test_metrics_of_mixed_batches_use_hard_labels(tmp_path):
     parts = fitted([*SHORT, "augment=[mixup]", "trainer.max_epochs=2"], tmp_path)
     images = parts.data.eval_loader("val", rank=0, ranks=1)
     right = count = 0

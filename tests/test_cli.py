@@ -1,4 +1,4 @@
-"""What a user reads: the menu, the sentences for mistakes, and how fast both come."""
+"""The menu, the sentences for mistakes, and how fast both appear."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""`imagelab evaluate` gives the run's own numbers, wherever its images lie now, and names what is wrong."""
+"""`imagelab evaluate` gives the run's own metrics, even if its images have moved, and names mistakes."""
 
 import csv
 import json
@@ -70,7 +70,7 @@ def test_other_splits_and_the_last_weights_give_the_numbers_of_the_training(digi
     assert read(digits, "evaluation.json")["checkpoint"] == "last"
 
 
-def test_the_training_split_is_seen_whole_and_in_order(digits):
+def test_the_whole_training_split_is_evaluated_in_order(digits):
     from imagelab.build import build_data
 
     data = build_data(files.read_config(digits))
@@ -79,7 +79,7 @@ def test_the_training_split_is_seen_whole_and_in_order(digits):
     assert evaluated(digits, "split=train")["accuracy"] == pytest.approx(float(right.float().mean()))
 
 
-def test_it_says_the_numbers_and_writes_one_file(digits):
+def test_it_prints_the_metrics_and_writes_one_file(digits):
     (digits / "evaluation.json").unlink(missing_ok=True)
     before = set(digits.parent.rglob("*"))
     said = in_process.imagelab("evaluate", f"run={digits}", folder=digits.parent)
@@ -104,7 +104,7 @@ def test_each_value_of_a_sweep_is_evaluated(digits, tmp_path):
 
 
 @pytest.mark.parametrize("storage", ["files", "memory", "shrunk"])
-def test_photos_give_the_same_numbers_too_and_may_have_moved(tmp_path, storage):
+def test_photos_give_the_same_metrics_even_after_they_have_moved(tmp_path, storage):
     photos = write_photos(tmp_path / "photos")
     words = [*PHOTOS, f"data.root={photos}", f"data.storage={storage}"]
     run = in_process.trained(*words, folder=tmp_path)
@@ -136,7 +136,7 @@ def test_a_wrong_path_is_named(tmp_path, digits):
     assert "there is no run below logs/ yet" in refused("last", folder=tmp_path)
 
 
-def test_each_evaluation_says_how_far_its_probabilities_can_be_trusted(digits):
+def test_every_evaluation_reports_calibration(digits):
     metrics = evaluated(digits, "predictions=true")
     found = read(digits, "evaluation.json")["calibration"]
     assert found["ece"] == pytest.approx(metrics["ece"], abs=1e-6)
@@ -161,14 +161,14 @@ def test_a_damaged_checkpoint_is_named(digits, tmp_path, damage):
     assert "damaged" in sentence
 
 
-def test_a_run_without_a_best_epoch_is_told_of_its_last_checkpoint(digits, tmp_path):
+def test_without_a_best_epoch_the_message_suggests_the_last_checkpoint(digits, tmp_path):
     run = Path(shutil.copytree(digits, tmp_path / "run"))
     (run / "checkpoints" / "best.ckpt").unlink()
     assert "set checkpoint=last" in refused(run, folder=tmp_path)
     assert evaluated(run, "checkpoint=last")["accuracy"] > 0.1
 
 
-def test_a_run_of_several_processes_is_evaluated_by_one_with_the_same_numbers(digits, tmp_path):
+def test_a_run_of_several_processes_is_evaluated_by_one_with_the_same_metrics(digits, tmp_path):
     run = Path(shutil.copytree(digits, tmp_path / "run"))
     cfg = files.read_config(run)
     files.write_config(cfg | {"trainer": cfg["trainer"] | {"devices": 2, "strategy": "ddp"}}, run)

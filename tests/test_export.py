@@ -1,4 +1,4 @@
-"""`imagelab export` writes one file that says what the run says, or none; and `predict` runs from it."""
+"""`imagelab export` writes a file that predicts like the run, or none; and `predict` runs from it."""
 
 import csv
 import json
@@ -70,7 +70,7 @@ def refused(run: Path, *words: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_a_file_says_what_the_run_says_for_batches_of_any_length(digits, pictures, name):
+def test_an_exported_file_predicts_like_the_run_for_batches_of_any_size(digits, pictures, name):
     run, file = imagelab.load(digits), open_trusted(digits / f"model{ENDINGS[name]}")
     assert file.classes == run.classes
     for some in (pictures, pictures[:1], pictures * 11):
@@ -80,7 +80,7 @@ def test_a_file_says_what_the_run_says_for_batches_of_any_length(digits, picture
         assert np.abs(found - run.images(some)).max() < 1e-6
 
 
-def test_the_input_of_a_graph_is_pixels_and_any_number_of_them(digits):
+def test_a_graph_takes_any_number_of_images_as_pixels(digits):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(digits / "model.onnx")
@@ -92,7 +92,7 @@ def test_the_input_of_a_graph_is_pixels_and_any_number_of_them(digits):
     assert np.abs(np.asarray(found) - imagelab.load(digits)(pixels).numpy()).max() < 1e-6
 
 
-def test_weights_that_were_better_are_exported_and_others_when_asked_for(digits, pictures, tmp_path):
+def test_the_better_weights_are_exported_and_others_on_request(digits, pictures, tmp_path):
     content = torch.load(digits / "checkpoints" / "best.ckpt", weights_only=True)
     other = {"ema": "raw", "raw": "ema"}[content["weights"]]
     output = tmp_path / "other.safetensors"
@@ -110,7 +110,7 @@ def test_weights_that_were_better_are_exported_and_others_when_asked_for(digits,
     assert json.loads((tmp_path / "labels.json").read_text())["weights"] == other
 
 
-def test_labels_and_findings_say_what_goes_in_what_comes_out_and_how_far_apart(digits):
+def test_labels_and_findings_describe_input_output_and_difference(digits):
     card = torch.load(digits / "checkpoints" / "best.ckpt", weights_only=True)["imagelab"]
     labels = json.loads((digits / "labels.json").read_text())
     assert labels["classes"] == card["classes"]
@@ -124,7 +124,7 @@ def test_labels_and_findings_say_what_goes_in_what_comes_out_and_how_far_apart(d
     assert found["file"].value["bytes"] == (digits / "model.safetensors").stat().st_size
 
 
-def test_a_program_is_opened_only_where_it_is_trusted_by_name(digits, tmp_path):
+def test_a_program_is_loaded_only_if_it_is_trusted_by_name(digits, tmp_path):
     file = digits / "model.pt2"
     with pytest.raises(Problem, match=f"could run any code; .* add trust={file}$"):
         load_exported(file)
@@ -158,7 +158,7 @@ def test_a_file_of_weights_gives_a_network_that_can_be_trained_on(digits):
     assert all(weight.requires_grad for weight in found.net.parameters())
 
 
-def test_the_code_of_the_howto_gives_the_class_that_predict_gives(digits, pictures, tmp_path, monkeypatch):
+def test_the_code_in_the_docs_predicts_the_same_class_as_predict(digits, pictures, tmp_path, monkeypatch):
     Image.fromarray(pictures[1]).save(tmp_path / "photo.jpg", quality=95)
     for name in ("model.onnx", "labels.json"):
         shutil.copy(digits / name, tmp_path)
@@ -174,7 +174,7 @@ def test_the_code_of_the_howto_gives_the_class_that_predict_gives(digits, pictur
     assert known["probabilities"].shape == (1, 10)
 
 
-def test_a_file_that_says_something_else_is_removed(digits, tmp_path, monkeypatch):
+def test_a_file_that_disagrees_with_the_run_is_removed(digits, tmp_path, monkeypatch):
     from imagelab.exporting import safetensors
 
     def wrong(path: Path, predictor: Predictor, card: dict, *, opset: int) -> None:
@@ -191,7 +191,7 @@ def test_a_file_that_says_something_else_is_removed(digits, tmp_path, monkeypatc
     assert "more than tolerance=0.0001. The file is removed" in said
 
 
-def test_no_number_is_no_agreement(digits, tmp_path, monkeypatch):
+def test_nan_counts_as_disagreement(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(verify, "difference", lambda *_: float("nan"))
     said = refused(digits, "format=safetensors", f"output={tmp_path}/x.safetensors", folder=tmp_path)
     assert "differs by nan" in said
@@ -208,7 +208,7 @@ def test_without_the_extra_the_sentence_names_it(digits, tmp_path, monkeypatch):
         load_exported(digits / "model.onnx")
 
 
-def test_what_cannot_be_written_or_is_missing_is_said(digits, tmp_path):
+def test_what_cannot_be_written_or_is_missing_is_refused(digits, tmp_path):
     assert refused(digits, "output=a.pt", folder=tmp_path) == (
         "output: wants a name that ends in .onnx for format=onnx, got a.pt"
     )
@@ -223,7 +223,7 @@ def test_what_cannot_be_written_or_is_missing_is_said(digits, tmp_path):
 
 
 @pytest.mark.parametrize("name", ENDINGS.values())
-def test_damaged_and_foreign_files_are_said_to_be_so(digits, tmp_path, name):
+def test_damaged_and_foreign_files_are_refused(digits, tmp_path, name):
     whole = (digits / f"model{name}").read_bytes()
     (tmp_path / f"cut{name}").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Problem, match=rf"cut{re.escape(name)} is damaged"):
@@ -235,9 +235,9 @@ def test_damaged_and_foreign_files_are_said_to_be_so(digits, tmp_path, name):
         open_trusted(tmp_path / f"cutt{name}")
 
 
-def test_where_the_data_are_gone_made_images_are_compared(digits):
+def test_if_the_data_are_gone_generated_images_are_compared(digits):
     found, words = verify.pictures_of({"_target_": "imagelab.data.folder.Folder", "root": "gone"}, 0, 3)
-    assert "made images" in words
+    assert "generated images" in words
     assert [picture.shape for picture in found] == [(256, 256, 3)] * 3
     assert all(picture.dtype == np.uint8 for picture in found)
     again, _ = verify.pictures_of({"_target_": "imagelab.data.folder.Folder", "root": "gone"}, 0, 3)
@@ -256,7 +256,7 @@ class Undecided(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch_export"])
-def test_a_network_that_a_format_cannot_express_is_said_to_be_so(digits, tmp_path, monkeypatch, name):
+def test_a_network_that_a_format_cannot_express_is_refused(digits, tmp_path, monkeypatch, name):
     load = loading.from_checkpoint
 
     def undecided(*arguments: Any) -> Predictor:
@@ -267,7 +267,7 @@ def test_a_network_that_a_format_cannot_express_is_said_to_be_so(digits, tmp_pat
     monkeypatch.setattr(loading, "from_checkpoint", undecided)
     said = refused(digits, f"format={name}", f"output={tmp_path}/x{ENDINGS[name]}", folder=tmp_path)
     assert said.startswith(f"format={name} cannot express this network (")
-    assert said.endswith("; format=safetensors keeps any network")
+    assert said.endswith("; set format=safetensors")
 
 
 RESNET = ["model=torchvision", "model.name=resnet18"]

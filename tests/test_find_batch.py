@@ -1,4 +1,4 @@
-"""`imagelab find_batch`: the largest size that fits, the fastest, by real steps that change nothing."""
+"""`imagelab find_batch` finds the largest size that fits and the fastest, by steps that change nothing."""
 
 import csv
 import json
@@ -56,13 +56,13 @@ def test_no_size_above_the_training_set_is_tried_and_all_of_it_needs_no_headroom
     assert nearly_full.safe(4100, 0.1) == 270
 
 
-def test_where_not_one_image_fits_it_is_said():
+def test_if_not_even_one_image_fits_it_says_so():
     with pytest.raises(Problem, match="not even one image at a time fits"):
         search(lambda _: None).largest()
 
 
 @pytest.mark.parametrize(("base", "each"), [(0, 1000), (50_000, 100), (300_000, 7)])
-def test_where_nothing_else_keeps_a_processor_from_swapping_memory_is_reckoned_first(base, each):
+def test_on_a_cpu_memory_is_estimated_first_so_that_it_never_swaps(base, each):
     run: list[int] = []
 
     def measured(batch: int) -> Measured:
@@ -85,7 +85,7 @@ def test_where_nothing_else_keeps_a_processor_from_swapping_memory_is_reckoned_f
         (lambda b: 0.003 + b / 1000, 64),  # 92% of the highest speed at 32, 96% at 64
     ],
 )
-def test_the_fastest_size_is_the_smallest_that_none_is_faster_than(seconds, fastest):
+def test_the_fastest_size_is_the_smallest_of_equally_fast_ones(seconds, fastest):
     most = 160 if fastest == 96 else 900
     found = search(lambda batch: Measured(seconds(batch), None), cap=most)
     assert found.largest() == most
@@ -120,7 +120,7 @@ def test_sizes_that_would_take_longer_than_patience_are_not_run():
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
     ],
 )
-def test_a_device_without_memory_is_told_from_other_errors(error, out):
+def test_out_of_memory_is_distinguished_from_other_errors(error, out):
     assert is_out_of_memory(error) is out
 
 
@@ -157,7 +157,7 @@ class Trial:
 
 
 @pytest.mark.parametrize("words", [[], ["model.norm=none", "trick=[l2,ema]", "finetune=gradual"]])
-def test_real_steps_find_where_memory_ends_and_leave_everything_as_it_was(words, tmp_path):
+def test_real_steps_find_the_memory_limit_and_leave_everything_unchanged(words, tmp_path):
     tried = Trial(words, tmp_path, most=9)
     for parameter in tried.classifier.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -178,7 +178,7 @@ def test_real_steps_find_where_memory_ends_and_leave_everything_as_it_was(words,
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path):
+def test_other_errors_are_not_mistaken_for_out_of_memory(tmp_path):
     tried = Trial([], tmp_path, most=1, error=RuntimeError("shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="shapes"):
         tried.trials(8)
@@ -199,7 +199,7 @@ def test_steps_are_those_of_the_run_with_full_batches_of_its_images(tmp_path):
     assert not torch.equal(first, second)  # draws of their own
 
 
-def test_a_pool_is_shown_again_view_after_view(tmp_path):
+def test_the_pool_of_images_repeats_view_by_view(tmp_path):
     data = Trial(["task=simclr", "monitor=val/loss"], tmp_path).data
     pool = pooled(data)
     assert len(pool.labels) == 2 * 256
@@ -211,7 +211,7 @@ def test_a_pool_is_shown_again_view_after_view(tmp_path):
     assert not torch.equal(batch.keys, full(pool, 300, data.views, seed=0, step=2).keys)
 
 
-def test_the_peak_of_a_processor_is_that_of_what_was_held_at_once():
+def test_the_peak_on_a_cpu_is_the_memory_held_at_once():
     meter_of(torch.device("cpu"), share=0.5).reset()  # what other tests have left behind
     meter = meter_of(torch.device("cpu"), share=0.5)
     meter.reset()
@@ -227,7 +227,7 @@ def test_the_peak_of_a_processor_is_that_of_what_was_held_at_once():
     assert again < high - 30 * 2**20
 
 
-def test_free_memory_is_the_least_of_the_machine_and_its_group(tmp_path, monkeypatch):
+def test_free_memory_is_the_minimum_of_machine_and_control_group(tmp_path, monkeypatch):
     (tmp_path / "meminfo").write_text("MemTotal: 900 kB\nMemAvailable:   500 kB\n")
     limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
     limit.write_text("max\n")
@@ -259,14 +259,14 @@ def test_the_configured_batch_is_judged(batch, status):
     assert made(batch)["configured batch"].status == status
 
 
-def test_what_becomes_of_the_rate_is_said_for_all_devices_and_accumulated_batches():
+def test_the_effect_on_the_rate_counts_all_devices_and_accumulated_batches():
     assert "optimizer.lr_scaling=linear optimizer.lr_base_batch=48" in made(8)["learning rate"].fix
     scaled = made(8, lr_scaling="linear", lr_base_batch=48)["learning rate"]
     assert scaled.value == {"largest 64": 0.8, "configured 8": 0.1}
     assert scaled.fix == ""
 
 
-def test_the_command_writes_what_it_found_and_says_what_to_paste(tmp_path):
+def test_the_command_writes_its_findings_and_shows_what_to_paste(tmp_path):
     words = [*FEW, "data.limit=100", "seconds=0.001"]
     said = imagelab("find_batch", *words, "hydra.run.dir=out", folder=tmp_path)
     assert said.status == 0, said
@@ -284,24 +284,24 @@ def test_the_command_writes_what_it_found_and_says_what_to_paste(tmp_path):
     assert json.loads((tmp_path / "out" / "find_batch.json").read_text())[0]["status"] == "OK"
 
 
-def test_a_line_search_is_refused_by_what_its_class_says():
+def test_an_optimizer_whose_class_declares_a_line_search_is_refused():
     cfg = plain(compose("find_batch", ["optimizer=lbfgs"]).cfg or {})
     for target, name in {"torch.optim.LBFGS": "LBFGS", "tests.stranger.MyLBFGS": "MyLBFGS"}.items():
-        with pytest.raises(Problem, match=f"optimizer: {name} wants all images in one step"):
+        with pytest.raises(Problem, match=f"optimizer: {name} needs all images in one step"):
             refuse(cfg | {"optimizer": cfg["optimizer"] | {"_target_": target}})
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["data.batch_size=full"], "data.batch_size: full is all images in one step"),
-        (["optimizer=lbfgs", "data.batch_size=full"], "data.batch_size: full is all images in one step"),
-        (["headroom=1"], "headroom: wants a share from 0 to 0.9, got 1"),
-        (["share=0"], "share: wants a share from 0.01 to 1, got 0"),
+        (["data.batch_size=full"], "data.batch_size: full uses all images in one step"),
+        (["optimizer=lbfgs", "data.batch_size=full"], "data.batch_size: full uses all images in one step"),
+        (["headroom=1"], "headroom: wants a fraction from 0 to 0.9, got 1"),
+        (["share=0"], "share: wants a fraction from 0.01 to 1, got 0"),
         (["patience=0"], "patience: wants more than 0 seconds, got 0"),
     ],
 )
-def test_what_leaves_nothing_to_look_for_is_refused(words, sentence, tmp_path):
+def test_configs_without_a_batch_size_to_find_are_refused(words, sentence, tmp_path):
     said = imagelab("find_batch", *FEW, *words, folder=tmp_path)
     assert said.status == 2
     assert sentence in said.err

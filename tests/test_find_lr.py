@@ -1,4 +1,4 @@
-"""The command `find_lr`: what it writes and says, what it refuses, that it leaves nothing else behind."""
+"""The command `find_lr`: what it writes, prints and refuses, and that it leaves no other files."""
 
 import json
 
@@ -34,7 +34,7 @@ def by_name(curve, cfg=CFG, groups=None):
     }
 
 
-def test_it_writes_findings_a_page_and_a_picture_and_shows_what_to_paste(tmp_path):
+def test_it_writes_findings_a_page_and_a_chart_and_shows_what_to_paste(tmp_path):
     said, listed = found("optimizer.lr=30", folder=tmp_path)
     rate = listed["suggested rate"]["value"]
     assert 1e-4 < rate < 0.3
@@ -64,7 +64,7 @@ def test_it_writes_findings_a_page_and_a_picture_and_shows_what_to_paste(tmp_pat
         (["end=high"], "end:"),
     ],
 )
-def test_what_can_say_nothing_is_refused_in_a_sentence(words, sentence, tmp_path):
+def test_a_test_without_a_possible_result_is_refused_in_a_sentence(words, sentence, tmp_path):
     said = imagelab("find_lr", *QUICK, *words, folder=tmp_path)
     assert (said.status, sentence in " ".join(said.err.split())) == (2, True), said
     assert [*tmp_path.iterdir()] == []
@@ -78,7 +78,7 @@ def test_the_status_of_a_configured_rate_follows_from_suggestion_and_divergence(
         assert (configured, finding.status, bool(finding.fix)) == (configured, status, status != "OK")
 
 
-def test_without_learning_there_is_no_number_but_a_reason_and_what_to_do():
+def test_without_learning_there_is_a_reason_and_a_remedy_instead_of_a_number():
     curve = made(fall=0.0)
     assert override(curve) is None
     assert summary(curve).startswith("No suggestion: the loss fell by ")
@@ -90,7 +90,7 @@ def test_without_learning_there_is_no_number_but_a_reason_and_what_to_do():
     assert (too_large.status, too_large.fix) == ("WARN", f"`optimizer.lr={diverges(curve) / 10:.2g}`")
 
 
-def test_groups_with_rates_of_their_own_are_told_theirs():
+def test_parameter_groups_with_their_own_rates_are_listed():
     curve = made()
     groups = {"layer1.decay": 0.25, "head.decay": 1.0}
     told = by_name(curve, groups=groups)["rates of the groups"].value

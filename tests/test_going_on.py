@@ -1,4 +1,4 @@
-"""Going on with a run: what is refused, and that the run is left as it was."""
+"""Resuming a run: what is refused, and that a refused run is left unchanged."""
 
 import shutil
 from pathlib import Path
@@ -30,13 +30,13 @@ def killed(digits, tmp_path) -> Path:
     return run
 
 
-def test_a_run_goes_on_only_with_its_own_config(killed, tmp_path):
+def test_a_run_resumes_only_with_its_own_config(killed, tmp_path):
     said = imagelab("train", f"resume={killed}", "optimizer.lr=0.1", "seed=3", folder=tmp_path)
     assert said.status == 2
     assert said.err.startswith("resume uses the run's own config; leave out optimizer.lr=0.1 seed=3")
 
 
-def test_a_run_whose_data_changed_does_not_go_on(tmp_path):
+def test_a_run_whose_data_changed_does_not_resume(tmp_path):
     pictures(tmp_path / "data/cat")
     pictures(tmp_path / "data/dog")
     run = trained(*SHORT, *PHOTOS, folder=tmp_path)
@@ -53,7 +53,7 @@ def test_a_run_whose_data_changed_does_not_go_on(tmp_path):
     assert sorted(run.rglob("*")) == content
 
 
-def test_a_run_whose_decisions_were_edited_does_not_go_on_and_its_evaluation_says_so(tmp_path):
+def test_a_run_whose_decisions_were_edited_does_not_resume_and_its_evaluation_says_so(tmp_path):
     table, lines = tmp_path / "decisions.csv", [f"train/{k},relabel,3" for k in range(50)]
     table.write_text("\n".join(["file,decision,label", *lines, "train/60,drop,"]))
     run = trained(*SHORT, "data.limit=null", f"data.decisions={table}", folder=tmp_path)
@@ -70,7 +70,7 @@ def test_a_run_whose_decisions_were_edited_does_not_go_on_and_its_evaluation_say
     assert "The images of test or their labels have changed since the run began." in said.out
 
 
-def test_without_any_whole_checkpoint_a_run_does_not_go_on(killed, tmp_path):
+def test_without_an_intact_checkpoint_a_run_does_not_resume(killed, tmp_path):
     for path in (killed / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
     said = imagelab("train", f"resume={killed}", folder=tmp_path)
@@ -80,7 +80,7 @@ def test_without_any_whole_checkpoint_a_run_does_not_go_on(killed, tmp_path):
     assert "previous.ckpt is damaged" in said.err
 
 
-def test_a_run_that_has_trained_and_lost_its_checkpoints_does_not_begin_again(killed, tmp_path):
+def test_a_trained_run_that_lost_its_checkpoints_does_not_start_over(killed, tmp_path):
     shutil.rmtree(killed / "checkpoints")
     rows = (killed / "metrics.csv").read_text()
     said = imagelab("train", f"resume={killed}", folder=tmp_path)

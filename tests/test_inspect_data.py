@@ -98,12 +98,12 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
         (["data=folder", "data.root=BROKEN", "split=repaired"], "split=repaired: no picture can be read"),
         (["annotate=5", "labels=true", "split=repaired"], "leave out split=repaired and labels"),
         (["annotate=5", "port=65536"], "port=65536: bind(): port must be 0-65535"),
-        (["split=repaired"], "split=repaired: wants files, set data=folder data.root=DIR; got Digits"),
+        (["split=repaired"], "split=repaired: needs image files, got Digits; set data=folder data.root=DIR"),
         (["split=repair"], "did you mean 'repaired'"),
         (["spilt=repaired"], "spilt: no such key; did you mean 'split'"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence_and_leaves_no_trace(photos, tmp_path, words, sentence):
+def test_a_mistake_is_one_sentence_without_a_stack_trace(photos, tmp_path, words, sentence):
     for name in ("empty", "broken/cat", "broken/dog"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("broken/cat/1.jpg", "broken/dog/1.jpg"):
@@ -117,7 +117,7 @@ def test_a_mistake_is_told_in_a_sentence_and_leaves_no_trace(photos, tmp_path, w
     assert not (tmp_path / "logs").exists()
 
 
-def test_the_split_is_that_of_training_where_the_folder_has_none(photos, tmp_path):
+def test_without_split_folders_the_split_is_that_of_training(photos, tmp_path):
     from imagelab.data.folder import Folder
     from imagelab.data.splits import carve
     from tests.inspection.looked_at import collection
@@ -141,7 +141,7 @@ def test_the_split_is_that_of_training_where_the_folder_has_none(photos, tmp_pat
     ],
     ids=["nothing readable", "no class folders", "one picture", "no train", "other names in val"],
 )
-def test_what_training_would_stop_at_is_a_finding(tmp_path, written):
+def test_what_would_stop_training_is_a_finding(tmp_path, written):
     for name, content in written.items():
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(content)
@@ -160,7 +160,7 @@ def test_images_that_need_torch_anyway_are_also_shown_as_they_enter_the_network(
     assert "<h2>What enters the network</h2>" in (tmp_path / "out" / "inspection.html").read_text()
 
 
-def test_names_that_no_table_can_hold_are_inspected_and_only_refused_in_a_repaired_split(tmp_path):
+def test_names_that_do_not_fit_a_table_are_refused_only_in_a_repaired_split(tmp_path):
     for name in (b"a/\xff.jpg", b"b/two\nlines.jpg"):
         path = tmp_path / "photos" / os.fsdecode(name)
         path.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A command starts as a Hydra application in a folder of its own; a sweep outlives a trial that fails."""
+"""A command starts as a Hydra application in its own folder; a sweep survives a failed trial."""
 
 import sys
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_problem_in_a_task_is_one_sentence_with_exit_status_2(started, capsys)
     assert capsys.readouterr().err == "data.root: /nowhere does not exist\n"
 
 
-def test_a_sweep_outlives_a_trial_that_fails_and_ends_with_exit_status_2(started, capsys):
+def test_a_sweep_survives_a_failed_trial_and_ends_with_exit_status_2(started, capsys):
     seen = []
 
     def task(cfg, folder):

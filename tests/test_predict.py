@@ -1,4 +1,4 @@
-"""`imagelab predict` writes a line for each file, whatever the files are like."""
+"""`imagelab predict` writes one line per file, whatever the files are like."""
 
 import csv
 import io
@@ -59,7 +59,7 @@ def refused(*words: str, folder: Path) -> str:
     return said.err.strip()
 
 
-def test_a_folder_of_good_and_broken_files_gets_a_line_for_each_in_order(digits, mixed, tmp_path):
+def test_a_folder_of_good_and_broken_files_gets_one_line_each_in_order(digits, mixed, tmp_path):
     lines = predicted(digits, "mixed", tmp_path)
     names = sorted(Path("mixed", name) for name in READABLE + BROKEN)
     assert [Path(line["file"]) for line in lines] == names
@@ -69,7 +69,7 @@ def test_a_folder_of_good_and_broken_files_gets_a_line_for_each_in_order(digits,
         assert (line["class"] == "") == broken
 
 
-def test_the_unreadable_ones_are_listed_with_the_reason_and_the_file_is_named(digits, mixed, tmp_path):
+def test_unreadable_files_are_listed_with_the_reason(digits, mixed, tmp_path):
     said = in_process.imagelab("predict", f"run={digits}", f"source={mixed}", folder=tmp_path)
     assert said.status == 0
     listed = [line for line in said.out.splitlines() if line.startswith("unreadable: ")]
@@ -97,7 +97,7 @@ def test_one_file_and_a_glob_are_sources_too(digits, mixed, tmp_path):
     assert found == ["mixed/deeper/inside/turned.png", "mixed/grey.png", "mixed/grey16.png"]
 
 
-def test_names_of_files_may_be_anything(digits, mixed, tmp_path):
+def test_file_names_may_be_anything(digits, mixed, tmp_path):
     odd = ["a,b.png", 'quoted ".png', "two\nlines.png", "ünï.png", "[brackets] (1).png", "no\udcfftext.png"]
     for name in odd:
         shutil.copy(mixed / "grey.png", mixed / name)
@@ -116,7 +116,7 @@ def test_names_that_look_like_formulas_are_guarded_and_read_back(digits, mixed, 
     assert {row["file"] for row in read_rows(io.StringIO(text, newline=""))} == set(names)
 
 
-def test_what_is_no_file_is_unreadable_and_a_ring_of_links_ends(digits, mixed, tmp_path):
+def test_what_is_not_a_file_is_unreadable_and_cyclic_links_end(digits, mixed, tmp_path):
     odd = tmp_path / "odd"
     for name in ("a", "b", "c"):
         (odd / name).mkdir(parents=True)
@@ -133,7 +133,7 @@ def test_what_is_no_file_is_unreadable_and_a_ring_of_links_ends(digits, mixed, t
     assert "entire path component" in refused(f"run={digits}", "source=odd/a**b", folder=tmp_path)
 
 
-def test_a_name_that_is_no_text_can_be_unreadable_on_any_screen(digits, tmp_path):
+def test_an_unreadable_file_with_a_name_that_is_not_text_can_be_printed(digits, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "no\udcfftext.png").write_text("x")
     assert (
@@ -169,15 +169,15 @@ def accuracy_of(run: Path) -> float:
     return pytest.approx(json.loads((run / "results.json").read_text())["test"]["accuracy"], abs=1e-6)
 
 
-def test_nothing_to_predict_is_said(digits, tmp_path):
+def test_a_source_without_files_is_refused(digits, tmp_path):
     (tmp_path / "hollow").mkdir()
     for source in ("nowhere", "hollow", "*.jpg"):
         assert refused(f"run={digits}", f"source={source}", folder=tmp_path) == (
-            f"source={source}: no file, no folder with files, and no glob that finds any"
+            f"source={source}: wants an image, a folder with files, or a glob that matches some"
         )
 
 
-def test_what_cannot_be_written_or_is_missing_is_said(digits, mixed, tmp_path):
+def test_what_cannot_be_written_or_is_missing_is_refused(digits, mixed, tmp_path):
     words = [f"run={digits}", "source=mixed"]
     assert refused(*words, "output=nowhere/out.csv", folder=tmp_path) == (
         "output=nowhere/out.csv cannot be written: No such file or directory"

@@ -1,4 +1,4 @@
-"""`imagelab.load` gives a network ready to use, from a run or from its checkpoint alone."""
+"""`imagelab.load` returns a network ready to use, from a run or from its checkpoint alone."""
 
 import shutil
 from pathlib import Path
@@ -30,7 +30,7 @@ def images() -> torch.Tensor:
     return torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_run_gives_classes_and_probabilities(digits, images):
+def test_a_run_loads_with_classes_and_probabilities(digits, images):
     predictor = imagelab.load(digits)
     assert isinstance(predictor, Predictor)
     assert predictor.classes == [str(digit) for digit in range(10)]
@@ -40,7 +40,7 @@ def test_a_run_gives_classes_and_probabilities(digits, images):
     assert torch.allclose(found.sum(1), torch.ones(5))
 
 
-def test_the_checkpoint_alone_is_enough_wherever_it_lies(digits, images, tmp_path):
+def test_the_checkpoint_alone_is_enough_in_any_folder(digits, images, tmp_path):
     moved = Path(shutil.copy(digits / "checkpoints" / "best.ckpt", tmp_path / "digits.ckpt"))
     assert torch.equal(imagelab.load(str(moved))(images), imagelab.load(digits)(images))
 
@@ -50,7 +50,7 @@ def test_the_checkpoint_holds_plain_data(digits):
     assert content["imagelab"]["classes"] == imagelab.load(digits).classes
 
 
-def test_loading_changes_nobody_elses_draws(digits):
+def test_loading_leaves_the_global_random_state_unchanged(digits):
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
@@ -62,7 +62,7 @@ def test_the_predictor_is_in_evaluation_mode(digits):
     assert not any(layer.training for layer in imagelab.load(digits).net.modules())
 
 
-def test_arrays_pillow_images_and_files_of_any_size_are_taken_alike(digits, tmp_path):
+def test_arrays_pillow_images_and_files_of_any_size_give_the_same(digits, tmp_path):
     predictor, rng = imagelab.load(digits), np.random.default_rng(0)
     arrays = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in [(8, 8), (20, 30, 3), (7, 5, 3)]]
     paths = [tmp_path / f"{place}.png" for place in range(3)]
@@ -89,17 +89,17 @@ def test_an_unreadable_file_gives_its_error_in_its_place(digits, tmp_path):
 @pytest.mark.parametrize(
     "images", [torch.zeros(1, 1, 8, 8), torch.zeros(8, 8, dtype=torch.uint8)], ids=["float", "one image"]
 )
-def test_images_of_another_kind_are_named(digits, images):
+def test_images_of_another_shape_or_type_are_refused(digits, images):
     with pytest.raises(ValueError, match=r"\(B, C, H, W\) uint8, got"):
         imagelab.load(digits)(images)
 
 
-def test_floats_are_not_taken_for_pixels(digits):
+def test_float_images_are_refused(digits):
     with pytest.raises(ValueError, match=r"uint8, got .* float64"):
         imagelab.load(digits).images([np.zeros((8, 8, 3))])
 
 
-def test_nothing_is_downloaded_for_a_run_that_began_with_pretrained_weights(digits, images, monkeypatch):
+def test_nothing_is_downloaded_for_a_run_that_started_from_pretrained_weights(digits, images, monkeypatch):
     content = torch.load(digits / "checkpoints" / "best.ckpt", weights_only=True)
     target = "imagelab.model.torchvision.torchvision_model"
     knobs = {key: content["imagelab"]["model"][key] for key in KNOBS["model"].__dataclass_fields__}
@@ -125,13 +125,13 @@ def test_networks_that_turn_colours_for_their_weights_do_so_without_them():
     assert vars(net)["transform_input"] is True
 
 
-def test_what_is_no_checkpoint_of_a_run_is_said(tmp_path):
+def test_a_foreign_checkpoint_is_refused(tmp_path):
     with pytest.raises(Problem, match=r"There is no checkpoint .*nowhere"):
         imagelab.load(tmp_path / "nowhere")
     with pytest.raises(Problem, match=r"There is no checkpoint .*best\.ckpt"):
         imagelab.load(tmp_path)
     torch.save({"weights": torch.zeros(1)}, tmp_path / "other.pt")
-    with pytest.raises(Problem, match="checkpoint of another program"):
+    with pytest.raises(Problem, match="not a checkpoint of imagelab"):
         imagelab.load(tmp_path / "other.pt")
     (tmp_path / "cut.ckpt").write_bytes((tmp_path / "other.pt").read_bytes()[:300])
     with pytest.raises(Problem, match=r"cut\.ckpt is damaged"):

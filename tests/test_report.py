@@ -1,4 +1,4 @@
-"""A report comes with every run, says the same when asked for later, and never fails the run."""
+"""Every run gets a report; a later one says the same; a failed one never fails the run."""
 
 import csv
 import json
@@ -39,7 +39,7 @@ def output_of(run: Path, *words: str) -> str:
     return found.out
 
 
-def test_the_run_s_end_writes_it_and_names_it(digits):
+def test_every_run_writes_a_report_and_names_it(digits):
     assert all((digits / name).is_file() for name in OURS)
     text = (digits / "console.log").read_text()
     assert "report.html" in text
@@ -50,7 +50,7 @@ def test_the_run_s_end_writes_it_and_names_it(digits):
     assert sum(results["time"].values()) == pytest.approx(results["train_seconds"], abs=0.01)
 
 
-def test_asked_for_later_it_says_the_same_of_weights_that_it_runs_again(copy):
+def test_a_later_report_that_runs_the_weights_again_says_the_same(copy):
     before, table = finding.read(copy / "report.json"), rows(copy)
     for name in OURS:
         (copy / name).unlink()
@@ -154,7 +154,7 @@ return {
 """
 
 
-def test_a_reader_sees_verdict_figures_and_curves_first_and_the_rules_numbers_last(digits):
+def test_verdict_figures_and_curves_come_first_and_the_numbers_of_the_rules_last(digits):
     seen = load(digits / "report.html", READ, "--window-size=1600,1000")
     assert seen.errors == []
     page, results = seen.returned, json.loads((digits / "results.json").read_text())
@@ -173,7 +173,7 @@ def test_a_reader_sees_verdict_figures_and_curves_first_and_the_rules_numbers_la
     assert page["numbers"] == list(value_of(digits, "numbers of the verdict").value)
 
 
-def test_training_accuracy_stands_beside_that_of_val_over_whole_epochs(digits):
+def test_training_accuracy_is_shown_beside_that_of_val_over_whole_epochs(digits):
     page = load(digits / "report.html", READ).returned
     history = list(csv.DictReader((digits / "metrics.csv").open()))
     train = [float(row["train/accuracy"]) for row in history if row["train/accuracy"]]
@@ -183,7 +183,7 @@ def test_training_accuracy_stands_beside_that_of_val_over_whole_epochs(digits):
 
 
 @pytest.mark.parametrize(("width", "rows"), [(1600, 2), (700, 5)])
-def test_charts_stand_side_by_side_on_a_wide_window_and_one_by_one_on_a_narrow_one(digits, width, rows):
+def test_charts_are_side_by_side_in_a_wide_window_and_stacked_in_a_narrow_one(digits, width, rows):
     page = load(digits / "report.html", READ, f"--window-size={width},1000").returned
     assert (page["rows"], page["wide"]) == (rows, 0)
     assert page["letters"] > 0.9  # of their size: they can be read
@@ -195,10 +195,10 @@ def test_the_split_and_the_weights_can_be_chosen(copy):
     assert value_of(copy, "accuracy on test").value > 0.1
     output_of(copy, "split=null")
     assert not any("accuracy on" in one.name for one in finding.read(copy / "report.json"))
-    assert "Only the curves were read. " in output_of(copy, "weights=ema")
+    assert "The report covers only the curves. " in output_of(copy, "weights=ema")
 
 
-def test_a_killed_run_is_judged_by_its_curves_and_told_to_go_on(copy):
+def test_a_killed_run_is_judged_by_its_curves_with_the_advice_to_resume(copy):
     (copy / "results.json").unlink()
     out = output_of(copy)
     assert f"imagelab train resume={copy.name}" in out
@@ -208,14 +208,14 @@ def test_a_killed_run_is_judged_by_its_curves_and_told_to_go_on(copy):
     assert "no best" in value_of(copy, "predictions").why or "checkpoint" in value_of(copy, "predictions").why
 
 
-def test_without_metrics_csv_the_checkpoint_knows_the_curves(copy):
+def test_without_metrics_csv_the_curves_come_from_the_checkpoint(copy):
     verdict = value_of(copy, "verdict").value
     (copy / "metrics.csv").unlink()
     output_of(copy, "split=null")
     assert value_of(copy, "verdict").value == verdict
 
 
-def test_a_report_that_fails_is_a_sentence_and_the_run_has_finished(tmp_path, monkeypatch):
+def test_a_failed_report_is_one_sentence_and_the_run_still_finishes(tmp_path, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no ink")
 
@@ -244,7 +244,7 @@ def test_a_run_that_diverged_gets_its_report_too(tmp_path):
     assert "optimizer.lr=1e+29 trainer.gradient_clip_val=1" in verdict.fix
 
 
-def test_averages_are_drawn_beside_and_learning_without_labels_has_curves_only(tmp_path):
+def test_averages_are_drawn_too_and_learning_without_labels_has_curves_only(tmp_path):
     for name in ("ema", "auto"):
         (tmp_path / name).mkdir()
     run = in_process.trained("debug=quick", "trick=[ema]", "trainer.max_epochs=2", folder=tmp_path / "ema")
@@ -261,6 +261,6 @@ def test_the_report_of_the_default_run_takes_at_most_three_seconds(digits):
     assert time.process_time() - before < 3
 
 
-def test_a_run_that_is_none_is_named(tmp_path):
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
     with pytest.raises(Problem, match="is not the folder of a run"):
         report.start({"run": str(tmp_path), "sweep": None, "split": None}, tmp_path)

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and resumed equals the undisturbed one, bit for bit."""
+"""A run killed at any moment and resumed equals an uninterrupted one, bit for bit."""
 
 import os
 import random
@@ -89,7 +89,7 @@ def killed_and_resumed(
     return run, kills
 
 
-def test_a_run_in_memory_killed_four_times_equals_the_undisturbed_one(tmp_path):
+def test_a_run_in_memory_killed_four_times_equals_an_uninterrupted_one(tmp_path):
     whole = tmp_path / "whole"
     finish([*MEMORY, f"hydra.run.dir={whole}"], tmp_path)
     run, kills = killed_and_resumed(
@@ -99,7 +99,7 @@ def test_a_run_in_memory_killed_four_times_equals_the_undisturbed_one(tmp_path):
     assert_same(outcome(whole), outcome(run))
 
 
-def test_a_run_on_files_killed_under_changing_workers_equals_the_undisturbed_one(tmp_path, photos):
+def test_a_run_on_files_killed_with_changing_workers_equals_an_uninterrupted_one(tmp_path, photos):
     whole, rng = tmp_path / "whole", random.Random(2)
     finish([*files(photos, 0), f"hydra.run.dir={whole}"], tmp_path)
     changes = lambda: [f"data.workers={rng.choice([0, 1, 2])}"]  # noqa: E731
@@ -110,7 +110,7 @@ def test_a_run_on_files_killed_under_changing_workers_equals_the_undisturbed_one
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(10))
-def test_fifty_kills_change_no_bit(tmp_path, photos, attempt):
+def test_fifty_kills_do_not_change_a_bit(tmp_path, photos, attempt):
     rng = random.Random(attempt)
     words = MEMORY if attempt % 2 else files(photos, rng.choice([0, 1, 2]))
     whole = tmp_path / "whole"

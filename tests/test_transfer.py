@@ -1,4 +1,4 @@
-"""A network trained stage by stage: what is frozen stays to the bit, what moves has its own rate."""
+"""A network trained stage by stage: frozen weights stay bit-identical, each stage has its own rate."""
 
 import math
 from pathlib import Path
@@ -80,7 +80,7 @@ OPTIMIZERS = [name for name in menu.choices("optimizer") if name != "lbfgs"]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_nothing_frozen_is_moved_by_any_optimizer(optimizer, weights, tmp_path):
+def test_no_optimizer_changes_frozen_weights(optimizer, weights, tmp_path):
     words = ["finetune=gradual", "trainer.max_epochs=3", f"optimizer={optimizer}", weights]
     if optimizer not in ("adagrad", "rmsprop"):
         words.append("optimizer.weight_decay=0.1")
@@ -94,7 +94,7 @@ def test_nothing_frozen_is_moved_by_any_optimizer(optimizer, weights, tmp_path):
 
 
 @pytest.mark.parametrize("strategy", ["linear_probe", "top_half", "two_phase", "discriminative", "full"])
-def test_stages_move_when_their_strategy_says(strategy, weights, tmp_path):
+def test_stages_train_when_their_strategy_says(strategy, weights, tmp_path):
     words = [f"finetune={strategy}", "trainer.max_epochs=3", weights, "augment=[flip]", "trick=[l2,agc]"]
     if strategy in ("top_half", "two_phase"):
         words.append("finetune.head_epochs=1")
@@ -104,14 +104,14 @@ def test_stages_move_when_their_strategy_says(strategy, weights, tmp_path):
     still_until_they_start(parts, watch)
 
 
-def test_norms_keep_their_statistics_where_asked(weights, tmp_path):
+def test_norms_keep_their_statistics_on_request(weights, tmp_path):
     words = ["finetune=discriminative", "finetune.norm=frozen", "trainer.max_epochs=1", weights]
     first, last = watched(words, tmp_path)[1].epochs
     for name in first:
         assert torch.equal(first[name], last[name]) == ("running" in name or "tracked" in name), name
 
 
-def test_averaging_at_the_end_leaves_the_statistics_of_frozen_norms(weights, tmp_path):
+def test_swa_keeps_the_statistics_of_frozen_norms(weights, tmp_path):
     words = ["finetune=top_half", "trainer.max_epochs=3", weights, "trick=[swa]", "trick.swa.start=0.3"]
     parts, watch = watched(words, tmp_path)
     averaged = average_of(parts).weights
@@ -122,7 +122,7 @@ def test_averaging_at_the_end_leaves_the_statistics_of_frozen_norms(weights, tmp
 
 
 @pytest.mark.parametrize("schedule", [name for name in menu.choices("schedule") if name != "plateau"])
-def test_at_every_step_the_rate_of_a_stage_is_decay_to_its_distance_times_that_of_the_head(
+def test_at_every_step_the_rate_of_a_stage_is_that_of_the_head_times_decay_to_its_distance(
     schedule, weights, tmp_path
 ):
     words = [f"schedule={schedule}", "schedule.warmup=0.2", "trainer.max_epochs=2", weights]
@@ -137,7 +137,7 @@ def test_at_every_step_the_rate_of_a_stage_is_decay_to_its_distance_times_that_o
             assert rate == pytest.approx(head * 0.4**distance, rel=1e-9)
 
 
-def test_a_newly_moving_stage_gets_a_warm_up_of_its_own(weights, tmp_path):
+def test_a_newly_unfrozen_stage_gets_its_own_warm_up(weights, tmp_path):
     words = ["finetune=gradual", "finetune.rewarm=2", "finetune.decay=1", "trainer.max_epochs=3", weights]
     parts, watch = watched([*words, "schedule=constant"], tmp_path)
     steps, lr = parts.classifier.step_plan.steps(0), 0.003
@@ -150,7 +150,7 @@ def test_a_newly_moving_stage_gets_a_warm_up_of_its_own(weights, tmp_path):
     assert math.isclose(late[-1], 1)
 
 
-def test_after_validation_what_is_frozen_is_still_at_rest(weights, tmp_path):
+def test_frozen_stages_are_still_frozen_after_validation(weights, tmp_path):
     seen = []
 
     class Look(Callback):

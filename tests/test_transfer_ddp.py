@@ -1,4 +1,4 @@
-"""Two processes that unfreeze a network stage by stage: the same weights on both, and as one process has."""
+"""Two processes that unfreeze a network stage by stage have the same weights as one process."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"model.weights={tmp_path / 'trained'}"
 
 
-def test_the_ranks_stay_together_through_every_unfreezing_and_end_where_one_process_ends(tmp_path, weights):
+def test_ranks_stay_in_sync_through_every_unfreezing_and_equal_one_process(tmp_path, weights):
     words, ranks = [*WORDS, weights], "+trick.ranks._target_=tests.test_transfer_ddp.Ranks"
     two = [*words, ranks, "trainer=ddp_cpu", "data.batch_size=16"]
     finish([*two, f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)

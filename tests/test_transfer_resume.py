@@ -1,4 +1,4 @@
-"""A run that is stopped in any phase of an unfreezing and goes on ends with the same bits."""
+"""A run stopped in any phase of unfreezing and resumed ends bit-identically."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def copy(folder: Path, step: int) -> Path:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_run_stopped_in_any_phase_ends_as_the_undisturbed_one(strategy, tmp_path):
+def test_a_run_stopped_in_any_phase_ends_like_an_uninterrupted_one(strategy, tmp_path):
     fitted([*SMALL, *WORDS[:1], "trainer.max_epochs=1"], tmp_path / "trained")
     words = [*STRATEGIES[strategy], *WORDS, f"model.weights={tmp_path / 'trained'}"]
     steps = [1, STEPS + 1, 2 * STEPS + 2, 3 * STEPS] if strategy == "gradual" else [STEPS + 2, 2 * STEPS + 1]

@@ -48,7 +48,7 @@ from imagelab.transfer import TransferClassifier
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a training run is made of."""
+    """The parts of a training run."""
 
     data: ImageData
     classifier: Classifier
@@ -66,10 +66,10 @@ def build(
     """Build all parts of a run; mistakes in the data or weights raise a Problem here, before training.
 
     Args:
-        cfg: The config of the run.
+        cfg: Config of the run.
         folder: Folder of the run.
-        stop: Request to stop, set by Ctrl-C and SIGTERM.
-        known: Card of the checkpoint to resume from; the weights the run started from are not needed again.
+        stop: Stop request, set by Ctrl-C and SIGTERM.
+        known: Card of the checkpoint to resume from; the initial weights are then not loaded again.
         callbacks: Callbacks that a command adds to the run.
     """
     cfg, choice = resolve_finetune(cfg, known, build_data)
@@ -99,7 +99,7 @@ def build(
 
 
 def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:
-    """Build the callback that writes checkpoints and picks the best epoch."""
+    """Build the callback that writes checkpoints and selects the best epoch."""
     monitor = monitored(cfg)
     return Saver(
         folder=folder / "checkpoints",
@@ -182,7 +182,7 @@ def build_classifier(
 
 
 def classifier_class(cfg: Node, epochs: int) -> Callable[..., Classifier]:
-    """Choose the class of the module: a plain classifier, or one whose stages train as `finetune` says."""
+    """Choose the class of the module: a plain classifier, or one that trains in stages for `finetune`."""
     if not tuning(cfg):
         return Classifier
     return partial(TransferClassifier, strategy=make(cfg["finetune"]), epochs=epochs)
@@ -214,12 +214,12 @@ def build_step_plan(data: ImageData, trainer: lightning.Trainer, tricks: dict[st
 
 
 def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Callable[..., Any], list[Node]]:
-    """What makes the optimizer, and the parameter groups to make it of.
+    """Return a function that makes the optimizer, and its parameter groups.
 
     Args:
-        node: The optimizer's config.
-        net: To train.
-        batch: Images a step, over all devices and accumulated batches.
+        node: Config of the optimizer.
+        net: Network to train.
+        batch: Images per step, over all devices and accumulated batches.
     """
     own, knobs = schema.split("optimizer", node)
     own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
@@ -228,7 +228,7 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
 
 
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
-    """Lightning's trainer with our checkpoints; samplers are ours, so Lightning's own stay out."""
+    """Build Lightning's trainer, with our checkpoints and samplers instead of its own."""
     own, _ = schema.split("trainer", cfg["trainer"])
     own |= devices(own)
     plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else []), *environment()]

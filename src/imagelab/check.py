@@ -1,8 +1,8 @@
-"""The command `check`: sanity-check a run before you spend hours on it.
+"""Run the command `check`: sanity-check a run before you spend hours on it.
 
 imagelab check data=cifar10 model=resnet9 fast=true
 
-Takes what `train` takes. Every check (`checks/`) is a function of the parts of the run and returns a
+Takes the overrides of `train`. Every check (`checks/`) is a function of the parts of the run and returns a
 finding; `checks/run.py` lists them. A FAIL makes the exit status 1.
 """
 
@@ -44,7 +44,7 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.logger.reporting import loggers_of
     from imagelab.pages.publish import publish
 
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     with tempfile.TemporaryDirectory() as scratch:
         subject = prepare(cfg, Path(scratch), seconds=cfg["seconds"])
         findings = run(subject, fast=cfg["fast"])
@@ -68,7 +68,7 @@ def summary(findings: list[finding.Finding]) -> str:
     warned = [one.name for one in findings if one.status == "WARN"]
     if failed:
         return f"Failed: {', '.join(failed)}. Fix these before training."
-    return f"Nothing failed. Look at: {', '.join(warned)}." if warned else "All checks passed."
+    return f"Nothing failed. Review: {', '.join(warned)}." if warned else "All checks passed."
 
 
 if __name__ == "__main__":

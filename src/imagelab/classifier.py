@@ -1,4 +1,4 @@
-"""Images -> outputs -> loss -> step: the module that Lightning trains."""
+"""Define the module that Lightning trains: images -> outputs -> loss -> step."""
 
 import time
 from collections import defaultdict
@@ -30,21 +30,21 @@ Groups = list[dict[str, Any]]
 
 
 class Classifier(lightning.LightningModule):
-    """Trains any network that maps images (B, C, H, W) to outputs (B, K): logits, or what else the task asks.
+    """Train any network that maps images (B, C, H, W) to outputs (B, K): logits, or whatever the task needs.
 
     Args:
-        net: The network.
-        task: What is learnt: the loss, and the metrics.
-        optimizer: Makes the optimizer of the parameter groups.
-        groups: The parameter groups, each with its "name" and peak "lr".
-        schedule: The factor on every group's rate, a pure function of the step.
-        step_plan: The steps of the run, epoch by epoch.
-        card: Plain data that travels in every checkpoint: classes, preprocessing, the network's config.
-        seed: Every draw follows from it.
-        channels_last: Whether the network's weights lie in that memory format.
-        window: How many batches the logged training loss is averaged over.
+        net: Network to train.
+        task: Task, which defines loss and metrics.
+        optimizer: Function that makes the optimizer from parameter groups.
+        groups: Parameter groups, each with its "name" and peak "lr".
+        schedule: Factor on the rate of every group, a pure function of the step.
+        step_plan: Steps of the run, epoch by epoch.
+        card: Plain data stored in every checkpoint: classes, preprocessing, the network's config.
+        seed: Seed of every draw.
+        channels_last: Whether the network's weights are in that memory format.
+        window: Number of batches that the logged training loss is averaged over.
         penalties: Tricks that add a term to the loss, by name.
-        rewires: Tricks that let the network train with other weights than those it keeps, in order.
+        rewires: Tricks that replace weights for a training step, in order.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Classifier(lightning.LightningModule):
         self.correct = CorrectCount()
         self.rewires = rewires
         self.outputs = Outputs()
-        self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by their trick
+        self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by a trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
-        self.seen: dict[str, Seen] = {}  # by split, of the weights that were last validated or tested
+        self.seen: dict[str, Seen] = {}  # by split, from the last validation or test
         self.step_plan = step_plan
-        self.evaluations = 0  # of the loss of this batch
+        self.evaluations = 0  # of the loss, for this batch
         self.history: list[dict[str, float]] = []  # the metrics of each epoch
-        self.batch_ended = 0.0  # when nothing was left to do but to wait for the next one
+        self.batch_ended = 0.0  # time from which the loop waits for the next batch
 
     def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
-        """Normalised images (B, C, H, W) -> outputs (B, K), of another set of weights where one is given."""
+        """Normalised images (B, C, H, W) -> outputs (B, K); `net`: another set of weights to use."""
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         if self.training and self.rewires:
@@ -109,7 +109,7 @@ class Classifier(lightning.LightningModule):
                 group["lr"] = group["initial_lr"] * factor * self.rate_share(group, batch_idx)
 
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
-        # L-BFGS comes here several times a step: each time the same function, the first one is on record.
+        # L-BFGS calls this several times per step: always the same function, and only the first is recorded.
         seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
         self.evaluations += 1
         outputs: list[Tensor] = []
@@ -156,7 +156,7 @@ class Classifier(lightning.LightningModule):
         self.write({"train/loss_epoch": mean} | accuracy | self.terms.end_epoch() | val)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # Called on every rank, written by the first: each rank's own losses, (ranks, n).
+        # Called on every rank and written by the first: the losses of all ranks, (ranks, n).
         records = self.losses.state_dict() | self.terms.state_dict() | self.correct.state_dict()
         losses = {name: self._gather(values) for name, values in records.items()}
         checkpoint["imagelab"] = self.card | {"losses": losses, "history": self.history}
@@ -169,11 +169,11 @@ class Classifier(lightning.LightningModule):
         self.correct.load_state_dict(mine)
 
     def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
-        """The share of its scheduled rate that a parameter group has at a batch of the present epoch."""
+        """The factor on the scheduled rate of a parameter group at a batch of the current epoch."""
         return 1.0
 
     def stage_rows(self) -> list[StageRow]:
-        """What there is to say of each stage, where they do not all do the same."""
+        """Rows that describe each stage, if stages differ."""
         return []
 
     def running_loss(self) -> float:
@@ -181,7 +181,7 @@ class Classifier(lightning.LightningModule):
         return self.losses.running()
 
     def flush_losses(self) -> None:
-        """Look at the losses so far; `Diverged` on every rank where one of any rank is no number."""
+        """Fetch the losses so far; raise `Diverged` on every rank if any rank has a non-finite one."""
         records = [self.losses, *self.terms.records.values()]
         for record in records:
             record.flush()
@@ -191,12 +191,12 @@ class Classifier(lightning.LightningModule):
             step = self.step_plan.step(self.current_epoch, int(bad))
             raise Diverged(
                 f"The training loss became NaN or infinite at step {step} (epoch {self.current_epoch + 1}). "
-                "Look at the learning rate first (a tenth of optimizer.lr, schedule.warmup=0.1, "
-                "trainer.gradient_clip_val=1), then at trainer.precision and at the data."
+                "Try a lower learning rate first (a tenth of optimizer.lr, schedule.warmup=0.1, "
+                "trainer.gradient_clip_val=1), then check trainer.precision and the data."
             )
 
     def write(self, metrics: dict[str, float]) -> None:
-        """Hand metrics of this step to every logger."""
+        """Pass metrics of this step to every logger."""
         if self.trainer.is_global_zero:
             for logger in self.trainer.loggers:
                 logger.log_metrics({"epoch": self.current_epoch} | metrics, step=self.trainer.global_step)
@@ -209,7 +209,7 @@ class Classifier(lightning.LightningModule):
         return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
 
     def _keeping(self, outputs: list[Tensor]) -> Callable[[Tensor], Tensor]:
-        """The network, which puts its outputs into a list."""
+        """A function that runs the network and appends its outputs to a list."""
 
         def forward(images: Tensor) -> Tensor:
             outputs.append(self(images))
@@ -225,7 +225,7 @@ class Classifier(lightning.LightningModule):
         return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}
 
     def _sync_loss(self, loss: Tensor) -> Tensor:
-        # A line search decides by the value: that of all ranks together, or each would go its own way.
+        # A line search depends on the value: all ranks must use the same one, or they would diverge.
         if self.trainer.world_size == 1 or not said_by(self.trainer.optimizers[0]).line_search:
             return loss
         mean = cast(Tensor, self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))
@@ -236,7 +236,7 @@ class Classifier(lightning.LightningModule):
         return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
 
     def _window_scale(self, batch_idx: int) -> float:
-        # Lightning divides by the full window, also where the epoch's last one is shorter.
+        # Lightning divides by the full window, even if the last one of an epoch is shorter.
         window = self.trainer.accumulate_grad_batches
         batches = int(self.trainer.num_training_batches)
         rest = batches % window

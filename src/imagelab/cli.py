@@ -36,7 +36,9 @@ def main() -> None:
     elif name in known:
         del sys.argv[1]
     else:
-        refuse([f"{name}: no such command{nearest(name, known) or '; there are ' + ', '.join(known)}"], None)
+        refuse(
+            [f"{name}: no such command{nearest(name, known) or '; choose from ' + ', '.join(known)}"], None
+        )
     with plainly():
         import_module(f"imagelab.{known[name][0]}").main()
 

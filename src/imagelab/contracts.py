@@ -18,8 +18,8 @@ class Batch(NamedTuple):
     """What a loader delivers, before augmentation and normalisation on the device.
 
     images: (B, C, H, W) uint8. labels: (B,) int64. keys: (B,) int64, the random key of each sample in this
-    epoch (see randomness.py). index: (B,) int64, the place of each sample in its split.
-    epoch: The epoch that its draws belong to. step: its place among the batches of the epoch.
+    epoch (see randomness.py). index: (B,) int64, the index of each sample in its split.
+    epoch: Epoch that the draws belong to. step: Index of the batch in the epoch.
     """
 
     images: Tensor
@@ -55,7 +55,7 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def select(self, index: np.ndarray) -> Images:
-        """The images at these places, in this order."""
+        """The images at these indices, in this order."""
         ...
 
     def relabel(self, labels: np.ndarray) -> Images:
@@ -68,11 +68,11 @@ class Photos(Images, Protocol):
     """Labelled images of any size, decoded one by one."""
 
     def photo(self, place: int, least: int | None) -> np.ndarray:
-        """The image at this place, (H, W, 3) uint8, upright.
+        """The image at this index, (H, W, 3) uint8, upright.
 
         Args:
-            place: Position of the image among these.
-            least: The smallest short side still needed, in pixels; None: full size.
+            place: Index of the image.
+            least: Smallest short side that is sufficient, in pixels; None: full size.
         """
         ...
 
@@ -88,15 +88,15 @@ class Source(Protocol):
 
 
 class Task(Protocol):
-    """What is learned from the images; it owns both ends: targets and loss, and what outputs mean.
+    """What is learnt from the images; it defines targets and loss, and what outputs mean.
 
-    `forward` maps images to outputs, with the weights that are asked for. Nothing else looks into targets or
-    outputs: a softmax, an argmax or a one-hot code stands in a task, a loss or a metric.
+    `forward` maps images to outputs, with the requested weights. Nothing else interprets targets or outputs:
+    a softmax, an argmax or a one-hot code belongs in a task, a loss or a metric.
 
     predicts: What its network predicts once it is trained: "classes", or a word of your own such as "values",
     and the task is a `Predicting` one; empty: nothing, its network is a start for others.
 
-    labelled: Whether it takes labels. views: How often a batch shows each image, augmented anew each time.
+    labelled: Whether it takes labels. views: How often a batch shows each image, with different augmentation.
     kept: Number of values that `outputs` keeps per image (for example the number of classes).
     """
 
@@ -121,7 +121,7 @@ class Task(Protocol):
     def correct(self, outputs: Tensor, batch: Inputs) -> Tensor | None:
         """Which images of a training batch are classified correctly, (B,) bool; None: the task has no labels.
 
-        outputs: What `forward` made of the batch when `loss` called it.
+        outputs: Outputs of `forward` for the batch, from the call in `loss`.
         """
         ...
 
@@ -136,7 +136,7 @@ class Task(Protocol):
 
 @runtime_checkable
 class Predicting(Protocol):
-    """What a task has besides if its network predicts something.
+    """What a task also has if its network predicts something.
 
     names: Names of the K numbers of a prediction, such as the classes.
     """
@@ -152,7 +152,7 @@ class Predicting(Protocol):
         ...
 
     def decisions(self, predictions: Tensor) -> Tensor:
-        """Predictions (..., K) -> the classes that are decided on, (...) int64, or the values themselves."""
+        """Predictions (..., K) -> the predicted classes, (...) int64, or the values themselves."""
         ...
 
     def wording(self, decision: float) -> str:
@@ -169,7 +169,7 @@ class Augment(Protocol):
         ...
 
     def transform(self, size: int) -> object:
-        """What changes one photo; `size`: side of the network's input.
+        """The transform of a single photo; `size`: side of the network's input.
 
         A transform of albumentations, or a function of a (C, H, W) uint8 tensor that draws from torch.
         """
@@ -178,10 +178,10 @@ class Augment(Protocol):
 
 @runtime_checkable
 class Zoom(Protocol):
-    """An augmentation of single images that wants photos larger than the network's input asks for."""
+    """An augmentation of single images that needs photos larger than the network's input."""
 
     def least(self, size: int) -> int:
-        """The short side in pixels that photos need to have; `size`: side of the network's input."""
+        """The smallest short side of photos, in pixels; `size`: side of the network's input."""
         ...
 
 
@@ -203,13 +203,13 @@ class Mix(Protocol):
 class Penalty(Protocol):
     """A trick that adds a term to the loss; the term is logged as train/<name of the trick>.
 
-    strength: Factor of the term; change it if the term outweighs the rest of the loss, or hardly counts.
+    strength: Factor of the term; change it if the term outweighs the rest of the loss, or hardly matters.
     """
 
     strength: float
 
     def penalty(self, net: nn.Module) -> Tensor:
-        """The term, a scalar, of the parameters that are trained at present."""
+        """The term, a scalar, for the parameters that are currently trained."""
         ...
 
 
@@ -241,5 +241,5 @@ class Prepares(Protocol):
     """A trick that changes the network before the first step; `imagelab check` calls it as the run does."""
 
     def prepare(self, module: Any, data: Any) -> None:
-        """Change the network of a `Classifier` that is to learn the images of an `ImageData`."""
+        """Change the network of a `Classifier` that will be trained on the images of an `ImageData`."""
         ...

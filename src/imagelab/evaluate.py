@@ -1,4 +1,4 @@
-"""The command `evaluate`: the metrics of a finished run, or of several as one, with their own weights.
+"""Run the command `evaluate`: measure a finished run, or several as an ensemble.
 
 imagelab evaluate run=last
 imagelab evaluate run=[logs/a,logs/b] tta=flip
@@ -37,12 +37,12 @@ class Evaluate:
 
 
 def main() -> None:
-    """Evaluate a run, or several."""
+    """Evaluate a run, or several as an ensemble."""
     launch.run_hydra(start, "evaluate", Evaluate)
 
 
 def start(cfg: Node, _: Path) -> float:
-    """Write evaluation.json, beside the run where it is one; its first metric is what a sweep compares."""
+    """Write evaluation.json, into the run's folder if there is one run; a sweep compares its first metric."""
     from imagelab.config.monitor import headline
     from imagelab.evaluation.average import average
     from imagelab.evaluation.members import asked
@@ -65,10 +65,10 @@ def start(cfg: Node, _: Path) -> float:
 
 
 def place(cfg: Node, folders: list[Path]) -> Path:
-    """The folder to write into: the one that the user names, else that of the sweep or run, or a new one.
+    """The folder to write into: the one named by the user, else that of the sweep or run, or a new one.
 
     Raises:
-        Problem: It cannot be created.
+        Problem: If it cannot be created.
     """
     from imagelab.runs.claim import new_folder
 

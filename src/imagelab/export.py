@@ -1,4 +1,4 @@
-"""The command `export`: write a finished run to one file to deploy, verified against the run itself.
+"""Run the command `export`: write a finished run to one file to deploy, verified against the run.
 
 imagelab export run=last format=onnx
 """
@@ -55,7 +55,7 @@ def wanted(cfg: Node, folder: Path) -> Path:
     """The path of the exported file.
 
     Raises:
-        Problem: It cannot be written there, or a number is out of range.
+        Problem: If it cannot be written there, or a number is out of range.
     """
     ending = ENDINGS[cfg["format"]]
     if cfg["images"] < 1:
@@ -77,8 +77,8 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
         path: Path of the exported file.
 
     Raises:
-        Problem: The run has no such checkpoint or weights, the format cannot express its network, a package
-            is missing, the file disagrees with the run, or it cannot be written.
+        Problem: If the run has no such checkpoint or weights, the format cannot express its network, a
+            package is missing, the file disagrees with the run, or it cannot be written.
     """
     from imagelab.checkpoints.card import card_of
     from imagelab.checkpoints.content import better, expect_predictions
@@ -87,7 +87,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     from imagelab.exporting.verify import difference, pictures_of
     from imagelab.loading import from_checkpoint
 
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_predictions(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
@@ -110,7 +110,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
 
 
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:
-    if not apart <= cfg["tolerance"]:  # NaN is no agreement
+    if not apart <= cfg["tolerance"]:  # also if it is NaN
         raise Problem(
             f"format={cfg['format']}: the exported file disagrees with the run: on {source} a probability "
             f"differs by {apart:.2g}, more than tolerance={cfg['tolerance']:g}. The file is removed"

@@ -1,4 +1,4 @@
-"""The command `find_batch`: the largest batch that fits the device, and the fastest. Trains nothing.
+"""Run the command `find_batch`: find the largest batch that fits the device, and the fastest.
 
 imagelab find_batch model=resnet9 trainer.precision=bf16-mixed
 """
@@ -53,7 +53,7 @@ def start(cfg: Node, folder: Path) -> None:
     files.write_text(folder / "find_batch.csv", text.getvalue())
     files.write_text(folder / "find_batch.svg", plot)
     screen.say("", terminal_rows(found))
-    about = "Of training steps as the run makes them, one size after the other."
+    about = "Measured on real training steps, one batch size after the other."
     publish(
         folder,
         "find_batch",
@@ -67,26 +67,28 @@ def start(cfg: Node, folder: Path) -> None:
 
 
 def refuse(cfg: Node) -> None:
-    """Raise a Problem where the config leaves no batch size to look for."""
+    """Raise a Problem if the config leaves no batch size to search for."""
     if cfg["data"]["batch_size"] == "full":
-        raise Problem("data.batch_size: full is all images in one step, so that there is no size to look for")
+        raise Problem(
+            "data.batch_size: full uses all images in one step, so there is no size to find; set a number"
+        )
     if says(cfg["optimizer"]).line_search:
         raise Problem(
-            f"optimizer: {target(cfg['optimizer'])} wants all images in one step, so that there is no size "
-            "to look for; set data.batch_size=full, or another optimizer"
+            f"optimizer: {target(cfg['optimizer'])} needs all images in one step, so there is no batch size "
+            "to find; set data.batch_size=full, or another optimizer"
         )
     if cfg["resume"] is not None:
-        raise Problem("resume: only for imagelab train; leave it out")
+        raise Problem("resume: only works with imagelab train; leave it out")
     for key, low, high in (("headroom", 0, 0.9), ("share", 0.01, 1)):
         if not low <= cfg[key] <= high:
-            raise Problem(f"{key}: wants a share from {low} to {high}, got {cfg[key]}")
+            raise Problem(f"{key}: wants a fraction from {low} to {high}, got {cfg[key]}")
     for key in ("seconds", "patience"):
         if cfg[key] <= 0:
             raise Problem(f"{key}: wants more than 0 seconds, got {cfg[key]}")
 
 
 def search(cfg: Node, folder: Path) -> "Found":
-    """What a search with the run of a config found."""
+    """Search with the run of a config; return what was found."""
     from imagelab.build import build, build_tricks
     from imagelab.finders.batch_search import BatchSearch, Found
     from imagelab.finders.batch_trial import Trials, alone
@@ -94,7 +96,7 @@ def search(cfg: Node, folder: Path) -> "Found":
     from imagelab.training.preserve import preserve_training
     from imagelab.training.stop import StopRequest
 
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     cfg, ranks = alone(cfg | {"logger": {}}, folder)
     parts = build(cfg, folder, StopRequest())
     device, cap = parts.trainer.strategy.root_device, parts.data.counts["train"] // ranks

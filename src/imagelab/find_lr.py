@@ -1,4 +1,4 @@
-"""The command `find_lr`: find a learning rate by a range test. Takes what `train` takes, trains nothing.
+"""Run the command `find_lr`: suggest a learning rate by a range test. Takes the overrides of `train`.
 
 imagelab find_lr model=resnet9 optimizer=momentum
 """
@@ -18,7 +18,7 @@ from imagelab.terminal import screen
 if TYPE_CHECKING:
     from imagelab.finders.lr_rule import Curve
 
-FEWEST = 50  # steps from which on the curve shows enough
+FEWEST = 50  # fewest steps for a usable curve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def start(cfg: Node, folder: Path) -> None:
     curve, groups = run_range_test(cfg, folder)
     plot = picture(curve, cfg["optimizer"]["lr"])
     (folder / "find_lr.svg").write_text(plot, encoding="utf-8")
-    about = "The loss before a step at each rate, and without what differs from batch to batch."
+    about = "The loss before the step at each rate, raw, and without the noise between batches."
     publish(
         folder,
         "find_lr",
@@ -60,24 +60,24 @@ def start(cfg: Node, folder: Path) -> None:
 
 
 def refuse(cfg: Node) -> None:
-    """Raise a Problem where the config asks for a test that can say nothing."""
+    """Raise a Problem if the config asks for a test that cannot give a result."""
     if not 0 < cfg["start"] < cfg["end"] < math.inf:
         raise Problem(
             "start: wants a rate above 0 and below a finite end, "
             f"got start={cfg['start']} and end={cfg['end']}"
         )
     if cfg["steps"] < FEWEST:
-        raise Problem(f"steps: wants {FEWEST} or more, to tell a trend from noise, got {cfg['steps']}")
+        raise Problem(f"steps: wants {FEWEST} or more, to see a trend in the noise, got {cfg['steps']}")
 
 
 def run_range_test(cfg: Node, folder: Path) -> tuple["Curve", dict[str, float]]:
-    """A range test of the run of a config; and the rate of each parameter group, over `optimizer.lr`."""
+    """Run a range test for a config; also return the rate of each parameter group over `optimizer.lr`."""
     from imagelab.build import build, build_tricks
     from imagelab.finders.lr_range import ladder, one_device, range_test, refuse_line_search
     from imagelab.training.stop import StopRequest
 
     refuse_line_search(cfg)
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's take hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     cfg = one_device(cfg | {"logger": {}}, folder)
     parts = build(cfg, folder, StopRequest())
     tricks = [*build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"]).values()]

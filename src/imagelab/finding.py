@@ -1,4 +1,4 @@
-"""What a command has found: a list of findings, the one source of its JSON, its table and its page."""
+"""Define a finding; the findings of a command are the only source of its JSON, its table and its page."""
 
 import json
 import time
@@ -17,13 +17,13 @@ class Finding:
     """One finding.
 
     Args:
-        name: What was looked at, in a few words; the same each time.
+        name: Short name of what was checked; always the same.
         status: FAIL: something is wrong; WARN: look at it; OK: as expected; INFO: a fact without a verdict.
-        value: What was found: a number, words, or plain data.
-        expected: What it should be, in words, with its threshold; empty for a mere fact.
-        why: What the value means here, one sentence.
-        fix: What to do, where something is to be done: a sentence or a command to paste.
-        seconds: How long it took, on the wall clock.
+        value: Value found: a number, words, or plain data.
+        expected: Expected value in words, with its threshold; empty for a mere fact.
+        why: Meaning of the value here, one sentence.
+        fix: Remedy, if one is needed: a sentence or a command to paste.
+        seconds: Wall-clock time.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Finding:
 
 @contextmanager
 def timed() -> Iterator[list[float]]:
-    """The seconds that a block takes, in a list of one once it has ended."""
+    """Measure the seconds that a block takes; the list holds them once it has ended."""
     spent: list[float] = []
     start = time.perf_counter()
     try:
@@ -47,7 +47,7 @@ def timed() -> Iterator[list[float]]:
 
 
 def taking(finding: Finding, seconds: float) -> Finding:
-    """The same finding, with how long it took."""
+    """The same finding with its time."""
     return replace(finding, seconds=round(seconds, 3))
 
 
@@ -66,10 +66,10 @@ def worst(findings: Sequence[Finding]) -> Status:
 
 
 def plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Findings as plain data, to write as JSON."""
+    """Findings as plain data for JSON."""
     return [asdict(finding) for finding in findings]
 
 
 def read(path: Path) -> list[Finding]:
-    """The findings of a JSON file that a command wrote."""
+    """Read the findings from a JSON file that a command wrote."""
     return [Finding(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]

@@ -1,9 +1,9 @@
-"""The command `inspect`: know the data before training on them.
+"""Run the command `inspect`: examine the data before training on them.
 
 imagelab inspect data=folder data.root=photos
 
-Takes what `train` takes. A question is a function of what was seen of the images (`inspection/scan.py`), the
-config and the folder for its files, and answers with findings and sections (`inspection/answer.py`).
+Takes the overrides of `train`. A question is a function of the scanned images (`inspection/scan.py`), the
+config and the output folder, and returns findings and sections of the page (`inspection/answer.py`).
 """
 
 import shutil
@@ -34,7 +34,7 @@ class Inspect(schema.Run):
 
     @classmethod
     def builds(cls, cfg: Node) -> set[str]:
-        """Only a folder's pictures, so that torch is not imported; all where it is imported anyway."""
+        """Only the images of a folder, so that torch is not imported; everything if it is needed anyway."""
         augmented = any(name != "none" for name in cfg["augment"])
         torch = augmented or cfg["labels"] or cfg["annotate"] or cfg["data"]["_target_"] != FOLDER
         return set(cfg) if torch else {"data"}
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def questions(cfg: Node) -> "list[Question]":
-    """What is asked of the data, in the order of the page; those that import torch only where asked for."""
+    """The questions, in the order of the page; those that import torch only if requested."""
     from imagelab.inspection.classes import class_distribution
     from imagelab.inspection.copies import copies
     from imagelab.inspection.files import files
@@ -76,19 +76,19 @@ def start(cfg: Node, folder: Path) -> None:
     try:
         _inspect(cfg, folder)
     except Problem:
-        for entry in folder.iterdir():  # tables of what was looked at before
+        for entry in folder.iterdir():  # tables of an earlier inspection
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         raise
 
 
 def refuse(cfg: Node) -> None:
-    """Raise a Problem where the words do not go together, before any image is looked at."""
+    """Raise a Problem if the overrides conflict, before any image is read."""
     others = [word for word, said in (("split=repaired", cfg["split"]), ("labels", cfg["labels"])) if said]
     if cfg["annotate"] and others:
-        raise Problem(f"annotate: opens a page and inspects nothing; leave out {' and '.join(others)}")
+        raise Problem(f"annotate: only opens the annotation page; leave out {' and '.join(others)}")
     if cfg["split"] == "repaired" and cfg["data"]["_target_"] != FOLDER:
         name = cfg["data"]["_target_"].rpartition(".")[2]
-        raise Problem(f"split=repaired: wants files, set data=folder data.root=DIR; got {name}")
+        raise Problem(f"split=repaired: needs image files, got {name}; set data=folder data.root=DIR")
     if isinstance(cfg["labels"], str):
         from imagelab.inspection.given_predictions import read_table
 
@@ -141,7 +141,7 @@ def _summary(seen: Any, findings: list[Finding]) -> str:
     splits = ", ".join(f"{split} {len(images):,}" for split, images in seen.images.parts.items())
     status = worst(findings)
     told = [finding.name for finding in findings if finding.status == status and status in ("FAIL", "WARN")]
-    verdict = f"{status}: {'; '.join(told)}." if told else "Nothing to worry about."
+    verdict = f"{status}: {'; '.join(told)}." if told else "No problems found."
     return f"{len(seen.images):,} images of {len(seen.images.classes)} classes ({splits}). {verdict}"
 
 

@@ -24,7 +24,7 @@ RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
 Task = Callable[[schema.Node, Path], float | None]
 Resume = Callable[[str, list[str]], int]
 Plan = Callable[[list[str], Callable[[list[str]], list[str]]], tuple[Any, list[str]]]
-INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: they end a whole sweep
+INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM, which end the whole sweep
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Application:
     """A command, ready to run under Hydra.
 
     Args:
-        task: What the command does.
-        command: The name of its root config.
+        task: Function that runs the command.
+        command: Name of its root config.
         root: Dataclass of the root keys and their types.
-        wanted: The folder that `hydra.run.dir` names.
+        wanted: Folder named by `hydra.run.dir`.
         plan: Plan of the sweep; its sweeper reads it as `task.plan`.
         held: Keys set after Hydra, which would mistake them for groups.
         check: Whether each job checks its config.
-        resume: Function that resumes a trial of a sweep in this process: its folder and words -> exit status.
+        resume: Function that resumes a trial of a sweep in this process: folder and words -> exit status.
     """
 
     task: Task
@@ -62,12 +62,12 @@ def run_hydra(
     """Check the words of the command line, then call `task(config, run folder)` as a Hydra application.
 
     Args:
-        task: What the command does; a sweep compares its return value.
-        command: The root config, configs/<command>.yaml.
+        task: Function that runs the command; a sweep compares its return value.
+        command: Name of the root config, configs/<command>.yaml.
         root: Dataclass of the root keys and their types; None: those of a training run.
-        resume: Resumes a trial of a sweep in this process: its folder and words -> exit status.
-        plan: Plans a sweep: its words, and a check of words -> the plan, and the words for Hydra; None:
-            Hydra's own sweeper runs each combination.
+        resume: Function that resumes a trial of a sweep in this process: folder and words -> exit status.
+        plan: Function that plans a sweep: words and their check -> plan and words for Hydra; None: Hydra's
+            own sweeper runs each combination.
     """
     sys.argv[1:] = trust.take_words(sys.argv[1:])
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -85,7 +85,7 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
         )
     words = args.overrides
     flags = [word for word in sys.argv[1:] if word not in words]
-    foreign = args.config_dir or args.config_path or args.config_name  # then each job checks itself
+    foreign = args.config_dir or args.config_path or args.config_name  # then each job checks its own config
     planned = None
     if not (foreign or args.hydra_help or args.shell_completion):
         if args.multirun and plan:
@@ -138,7 +138,7 @@ def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:
 
 
 def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
-    """The folder that `hydra.run.dir` names, and the other words; Hydra would reuse a folder in use."""
+    """Split off the folder that `hydra.run.dir` names, since Hydra would reuse a folder that exists."""
     named = [word for word in words if key_of(word) == RUN_DIR]
     if not named:
         return None, words
@@ -146,7 +146,7 @@ def _wanted_folder(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _held_back(words: list[str], command: str) -> tuple[schema.Node, list[str]]:
-    """Keys named like another command's group, which Hydra would mistake for it; and the other words."""
+    """Split off keys named like a group of another command, since Hydra would mistake them for it."""
     plain = menu.root_keys(command).keys() - menu.questions(command).keys()
     mine = [word for word in words if key_of(word) in plain and (menu.folder() / key_of(word)).is_dir()]
     values = {key_of(word): parse_word(word).value() for word in mine}
@@ -203,11 +203,11 @@ def _job(app: Application, cfg: DictConfig) -> float | None:
 
 
 def _new_folder(command: str) -> Path:
-    """A new folder below logs/, named after the command, or after the experiment of a training run."""
+    """Make a new folder below logs/, named after the command, or after the experiment of a training run."""
     experiment = HydraConfig.get().runtime.choices.get("experiment")
     return claim.new_folder(experiment if command == "train" and experiment else command)
 
 
 def _chosen_folder(wanted: str, root: DictConfig) -> Path:
-    """The folder that the user names; its name may refer to keys of the config."""
+    """The folder named by the user; its name may refer to keys of the config."""
     return claim.chosen_folder(OmegaConf.create({"dir": wanted}, parent=root).dir)

@@ -1,4 +1,4 @@
-"""Load a trained network from a run, a checkpoint or a .safetensors file; `imagelab.load` is this."""
+"""Load a trained network from a run, a checkpoint or a .safetensors file, for `imagelab.load`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,20 +20,20 @@ from imagelab.model.network import bare, build_net
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 
-CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # of cards from before they said it
+CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # for older cards, which have no task
 
 
 def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     """Load a network from the folder of a run (its best weights), a checkpoint or a .safetensors file.
 
-    It is on the CPU. Of raw and averaged weights it has those that were better in validation.
+    The network is on the CPU, with the raw or averaged weights, whichever were better in validation.
 
     Args:
-        path: The folder or file.
+        path: Folder or file.
         trust: Modules besides this project's own that the file may name.
 
     Raises:
-        Problem: There is none, it is damaged, another program wrote it, or it was trained without labels.
+        Problem: If the file is missing or damaged, comes from another program, or was trained without labels.
     """
     path = Path(path).expanduser()
     with trusting(trust):
@@ -46,7 +46,7 @@ def _load(path: Path) -> Predictor:
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
     if "imagelab" not in checkpoint:
         raise Problem(
-            f"{path} is a checkpoint of another program: it does not describe its network and classes."
+            f"{path} is not a checkpoint of imagelab: it does not describe its network and classes."
         )
     expect_predictions(checkpoint, path)
     return from_checkpoint(checkpoint)
@@ -60,7 +60,7 @@ def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> P
         weights: raw, ema or swa; None: those that were better in validation.
 
     Raises:
-        Problem: It holds no such weights.
+        Problem: If the checkpoint does not hold these weights.
     """
     prefix = "net."
     state = module_state(checkpoint, weights)
@@ -88,10 +88,10 @@ def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
 
 
 def task_from(card: Node) -> Any:
-    """The task that a checkpoint's or a file's card describes, to use its network, not to train it.
+    """Build the task that a card describes, to use its network, not to train it.
 
     Raises:
-        Problem: The card names what is not trusted.
+        Problem: If the card names something that is not trusted.
     """
     refuse_untrusted(card, "The card of the network")
     preprocess = card["preprocess"]
@@ -100,9 +100,9 @@ def task_from(card: Node) -> Any:
 
 
 def no_loss(*_: Tensor) -> Tensor:
-    """Stands for the loss of a network in use.
+    """Stand in for the loss of a loaded network, and refuse to compute it.
 
     Raises:
         Problem: Always.
     """
-    raise Problem("a network in use has no loss; evaluate the run that it comes from")
+    raise Problem("a loaded network has no loss; evaluate the run that it comes from")

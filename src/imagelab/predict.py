@@ -1,4 +1,4 @@
-"""The command `predict`: a file, folder or glob -> class and probabilities, one CSV line a file.
+"""Run the command `predict`: a file, folder or glob -> class and probabilities, one CSV line per file.
 
 imagelab predict run=last source=photos/
 """
@@ -32,15 +32,15 @@ class Predict:
 
 
 def main() -> None:
-    """Predict the classes of pictures."""
+    """Predict the classes of images."""
     launch.run_hydra(start, "predict", Predict)
 
 
 def start(cfg: Node, _: Path) -> None:
-    """Write a CSV with a line for each file, and say which ones could not be read."""
+    """Write a CSV file with one line per image, and report those that could not be read."""
     if cfg["batch_size"] < 1:
         raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
-    run, paths = found(cfg["run"]), pictures(cfg["source"])
+    run, paths = find_network(cfg["run"]), pictures(cfg["source"])
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
     unreadable = write(output, _predictor(run, cfg["tta"], cfg["batch_size"]), paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
@@ -48,18 +48,18 @@ def start(cfg: Node, _: Path) -> None:
     screen.say(f"{count}. Written to {output}")
 
 
-def found(run: str) -> Path:
-    """The folder of a run, or an exported file."""
+def find_network(run: str) -> Path:
+    """Find the folder of a run, or an exported file."""
     if is_exported(Path(run)):  # room: exporting
         return Path(run).expanduser()
     return find.existing(run)
 
 
 def pictures(source: str) -> list[Path]:
-    """The files that a source stands for: itself, all below a folder but hidden ones, or what a glob finds.
+    """List the files of a source: a file, all files below a folder except hidden ones, or those of a glob.
 
     Raises:
-        Problem: There are none.
+        Problem: If there are none.
     """
     path = Path(source).expanduser()
     if path.is_dir():
@@ -68,7 +68,7 @@ def pictures(source: str) -> list[Path]:
         below = [path] if os.path.lexists(path) else _matching(path)
     found = sorted(file for file in below if not file.is_dir())  # what is no file is listed as unreadable
     if not found:
-        raise Problem(f"source={source}: no file, no folder with files, and no glob that finds any")
+        raise Problem(f"source={source}: wants an image, a folder with files, or a glob that matches some")
     return found
 
 
@@ -85,14 +85,14 @@ def _matching(pattern: Path) -> Iterator[Path]:
 
 
 def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> list[tuple[Path, str]]:
-    """Write a CSV line for each file; the unreadable ones, and why.
+    """Write one CSV line per file; return the unreadable ones, and why.
 
     Raises:
-        Problem: There is no such folder to write into, or it is refused.
+        Problem: If the file cannot be written.
     """
     unreadable = []
     try:
-        # File names may hold bytes that are no text; they are written as they are.
+        # File names may contain bytes that are not text; they are written unchanged.
         with output.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = Writer(file)
             writer.writerow(["file", *columns(predictor.task), "error"])
@@ -105,7 +105,7 @@ def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> l
 
 
 def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[Path, Iterable[str], str]]:
-    """For each file: its path; the cells between `columns` and the error; why it was unreadable."""
+    """Yield for each file its path, the cells of `columns`, and why it was unreadable."""
     for first in range(0, len(paths), batch_size):
         some = paths[first : first + batch_size]
         for path, reading in zip(some, predictor.files(some), strict=True):
@@ -116,12 +116,12 @@ def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[
 
 
 def columns(task: Any) -> list[str]:
-    """The names of what is written of a prediction: of classes, first which one, and its probability."""
+    """The column names of a prediction; for classes, the first are the class and its probability."""
     return [*(["class", "probability"] if task.predicts == "classes" else []), *task.names]
 
 
 def cells(task: Any, reading: Any) -> list[str]:
-    """A prediction, (K,), under these names."""
+    """The cells of a prediction, (K,), in these columns."""
     import torch
 
     decision, numbers = task.decisions(torch.from_numpy(reading)), [f"{value:.6f}" for value in reading]
@@ -133,7 +133,7 @@ def cells(task: Any, reading: Any) -> list[str]:
 
 
 def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
-    """The run's predictor, on the accelerator of this machine where there is one; or that of a file."""
+    """Load the predictor of a run, on this machine's accelerator if there is one, or that of a file."""
     import torch
 
     from imagelab.loading import load
@@ -145,7 +145,9 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     predictor = read(run)
     if not isinstance(predictor, Predictor):
         if tta:
-            raise Problem(f"tta: {run} takes images in one form only; leave it out, or set run=FOLDER")
+            raise Problem(
+                f"tta: {run} is an exported file, which cannot use it; leave it out, or set run=FOLDER"
+            )
         return predictor
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     predictor.to(device or "cpu")

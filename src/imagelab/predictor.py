@@ -1,4 +1,4 @@
-"""Use a trained network on pictures, in memory or in files; `imagelab.load(path)` returns a `Predictor`."""
+"""Use a trained network on images, in memory or in files; `imagelab.load(path)` returns a `Predictor`."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,15 +14,14 @@ from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
 
-Reading = np.ndarray | Unreadable  # (K,) float32, a prediction, or why a file could not be read
+Reading = np.ndarray | Unreadable  # a prediction, (K,) float32, or why a file could not be read
 
 
 class TakesPictures:
-    """Brings pictures of any size, in memory or in files, to what predicts.
+    """Base class that prepares images of any size, in memory or in files, for prediction.
 
-    classes: The names of the classes. preprocess: What happens to an image before the network.
-    reader: How a picture becomes an image such as the network was trained on. task: What the K numbers of a
-    prediction are, such as probabilities of the classes.
+    classes: Names of the classes. preprocess: Preprocessing before the network. reader: Converts an image of
+    any size to the form that the network was trained on. task: Defines what the K values of a prediction are.
     """
 
     classes: list[str]
@@ -31,19 +30,19 @@ class TakesPictures:
     reader: Reader
 
     def predictions(self, images: Tensor) -> np.ndarray:
-        """(B, 3, H, W) uint8, as the reader makes them -> (B, K) float32."""
+        """(B, 3, H, W) uint8, as the reader returns them -> (B, K) float32."""
         raise NotImplementedError
 
     def images(self, images: Iterable[Any]) -> np.ndarray:
-        """The predictions (B, K) for pictures in memory.
+        """Predictions (B, K) for images in memory.
 
         Args:
-            images: Arrays (H, W) or (H, W, 3) uint8, of any sizes, or Pillow's RGB or grey images.
+            images: Arrays (H, W) or (H, W, 3) uint8 of any size, or RGB or grey images of Pillow.
         """
         return self._predictions([self.reader.image(_rgb(image), self.preprocess) for image in images])
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
-        """The prediction for each picture file, in order; the error of those that cannot be read."""
+        """The prediction for each image file, in order, or the error if it cannot be read."""
         pictures = list(map_in_threads(self._read, paths))
         readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
         found = iter(self._predictions(readable))
@@ -65,11 +64,11 @@ class Predictor(TakesPictures, nn.Module):
     """Images (B, C, H, W) uint8 -> predictions (B, K), such as probabilities of the classes.
 
     Args:
-        net: The trained network.
-        classes: The names of the K classes.
-        preprocess: What happens to an image before the network.
-        reader: How a picture becomes an image such as the network was trained on.
-        task: What makes predictions of the network's outputs.
+        net: Trained network.
+        classes: Names of the classes.
+        preprocess: Preprocessing before the network.
+        reader: Converts an image of any size to the form that the network was trained on.
+        task: Task that turns the network's outputs into predictions.
     """
 
     def __init__(
@@ -83,11 +82,11 @@ class Predictor(TakesPictures, nn.Module):
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8, C 1 or 3, of any size -> predictions (B, K) on the network's device."""
+        """(B, C, H, W) uint8 of any size, with C 1 or 3 -> predictions (B, K) on the network's device."""
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(
                 f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
-                "predictor.images([...]) takes arrays (H, W, 3), predictor.files([...]) paths"
+                "use predictor.images([...]) for arrays (H, W, 3), or predictor.files([...]) for paths"
             )
         device = next(self.net.parameters()).device
         return self.task.predictions(self.net(self.preprocess(images.to(device))))

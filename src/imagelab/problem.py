@@ -1,4 +1,4 @@
-"""A mistake that a user can make, told in one sentence."""
+"""Define the error for mistakes of users, explained in one sentence."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -9,7 +9,7 @@ class Problem(Exception):  # noqa: N818 - it is what the user reads
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A question to end a sentence with: the known word that is nearest to a misspelt one, or nothing.
+    """The end of a sentence that suggests the known word nearest to a misspelt one, or nothing.
 
     >>> nearest("adamm", ["sgd", "adam"])
     "; did you mean 'adam'?"
@@ -19,7 +19,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def some_of(names: Sequence[str], most: int = 20, between: str = ", ") -> str:
-    """Names for a sentence: the first ones, and how many more there are.
+    """List names in a sentence: the first ones, and the number of others.
 
     >>> some_of(["a", "b", "c"], most=2)
     'a, b, and 1 more'
@@ -28,12 +28,12 @@ def some_of(names: Sequence[str], most: int = 20, between: str = ", ") -> str:
 
 
 def few(names: Sequence[str], most: int) -> list[str]:
-    """The first names, then how many more there are."""
+    """The first names, then the number of others."""
     more = [f"and {len(names) - most:,} more"] if len(names) > most else []
     return [*names[:most], *more]
 
 
 def refuse_less(key: str, value: float, least: float, such_as: float) -> None:
-    """Raise a Problem where the number of a key is too small."""
+    """Raise a Problem if the number of a key is too small."""
     if value < least:
         raise Problem(f"{key}: wants {least} or more, such as {such_as}, got {value}")

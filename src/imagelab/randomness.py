@@ -1,7 +1,7 @@
-"""Every draw is a pure function of what it is for: nothing to save, the same with any number of workers.
+"""Make every draw a pure function of its purpose: no state to save, the same with any number of workers.
 
-The order of an epoch is a function of (seed, epoch); a sample's augmentation of (seed, epoch, index); dropout
-and mixing of (seed, epoch, batch, rank). So a run can be killed and resumed anywhere.
+The order of an epoch is a function of (seed, epoch), the augmentation of a sample of (seed, epoch, index),
+and dropout and mixing of (seed, epoch, batch, rank). So a run can be killed and resumed anywhere.
 
 Source: the finaliser of SplitMix64, Steele et al. 2014, https://doi.org/10.1145/2660193.2660195, figure 17.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:  # it takes 500 MB, and orders and splits need none of it
+if TYPE_CHECKING:  # torch takes 500 MB, and orders and splits do not need it
     import torch
     from torch import Tensor
 
@@ -22,7 +22,7 @@ GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer: 
 
 
 def stream(seed: int, purpose: str, *counters: int) -> np.random.Generator:
-    """A generator of its own for each (seed, purpose, counters).
+    """Return a separate generator for each (seed, purpose, counters).
 
     >>> bool(stream(1, "order", 0).random() == stream(1, "order", 0).random())
     True
@@ -42,7 +42,7 @@ def uniform(keys: Tensor, purpose: str, count: int) -> Tensor:
 
 
 def seed_step(seed: int, epoch: int, batch: int, rank: int) -> None:
-    """Seed torch, on every device in use, for what a training step draws by itself, such as dropout."""
+    """Seed torch, on every device in use, for the random layers of a training step, such as dropout."""
     import torch
 
     word = zlib.crc32(f"{seed} {epoch} {batch} {rank}".encode())

@@ -1,4 +1,4 @@
-"""The command `report`: the curves of a run read by rules, and the images that it gets wrong.
+"""Run the command `report`: a verdict on the curves of a run, and the images that it gets wrong.
 
 imagelab report run=last
 """
@@ -30,12 +30,12 @@ class Report:
 
 
 def main() -> None:
-    """Report on a run."""
+    """Report on a run or a sweep."""
     launch.run_hydra(start, "report", Report)
 
 
 def start(cfg: Node, _: Path) -> None:
-    """Write report.html, report.json and a table of predictions into the run's folder; say the verdict."""
+    """Write report.html, report.json and a table of predictions into the run's folder; print the verdict."""
     from imagelab.logger.closing import close_all
     from imagelab.logger.reporting import loggers_of
     from imagelab.reports.of_run import STEM, predictions, results_of, write
@@ -50,14 +50,14 @@ def start(cfg: Node, _: Path) -> None:
     if cfg["split"] is not None:
         try:
             found = predictions(folder, **{key: cfg[key] for key in OF_RUNS})
-        except Problem as problem:  # the curves of a run that has just begun are there all the same
+        except Problem as problem:  # a run that has just begun still has curves
             why_not = str(problem)
     screen.keep(Path(os.devnull))
     loggers = loggers_of(files.read_config(folder), folder)
     verdict, step = write(folder, results_of(folder), found, why_not=why_not, loggers=loggers)
     close_all(loggers, failed=False)
     if why_not:
-        screen.say(f"Only the curves were read. {why_not}")
+        screen.say(f"The report covers only the curves. {why_not}")
     screen.say(f"{verdict.state}: {verdict.why}", f"{step.sentence}\n\n{step.command}")
 
 

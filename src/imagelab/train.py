@@ -1,4 +1,4 @@
-"""The command `train`: check the config, fit, test with the best weights.
+"""Run the command `train`: check the config, fit, test with the best weights.
 
 imagelab train data=cifar10 model=resnet9 augment=[flip,crop] trainer.max_epochs=10
 """
@@ -139,10 +139,10 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
     """Build, fit, test and report; return the best value of the monitored metric, which a sweep compares.
 
     Args:
-        cfg: The checked config.
-        folder: The folder of the run.
-        checkpoint: The checkpoint to resume from; None for a new run.
-        known: The card of the checkpoint, if this process cannot read it.
+        cfg: Checked config.
+        folder: Folder of the run.
+        checkpoint: Checkpoint to resume from; None for a new run.
+        known: Card of the checkpoint, if this process cannot read it.
     """
     from imagelab.build import build
     from imagelab.reports.of_run import lines_after_training  # room: reports

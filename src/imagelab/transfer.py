@@ -1,8 +1,8 @@
-"""Transfer learning: train stages of a network from certain epochs on, each at its own rate.
+"""Train the stages of a network from certain epochs on, each at its own rate (transfer learning).
 
-What is frozen is a function of the epoch, set again at its start, so that a run resumed within an epoch
-has it too. Every stage that ever moves is in the optimizer from the first step, and is frozen only after the
-strategy has wrapped the network: several processes then share the gradients of all of them.
+Which stages are frozen is a function of the epoch, set again at its start, and so also when a run is resumed
+within an epoch. Every stage that ever trains is in the optimizer from the first step, and is frozen only
+after the strategy has wrapped the network, so that several processes share the gradients of all of them.
 
 Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.
 """
@@ -20,11 +20,11 @@ from imagelab.terminal.summary import StageRow
 
 
 class TransferClassifier(Classifier):
-    """Trains the stages of a network as a strategy says.
+    """Train the stages of a network as a strategy defines.
 
     Args:
-        groups: The parameter groups of the whole network; the optimizer gets them stage by stage.
-        strategy: What moves, when and how fast.
+        groups: Parameter groups of the whole network; the optimizer gets them split by stage.
+        strategy: Strategy: which stages train, when, and at which rate.
         epochs: Number of epochs in the run.
         parts: Arguments of `Classifier`.
     """
@@ -34,7 +34,7 @@ class TransferClassifier(Classifier):
         self.strategy = strategy
         self.moves = moves_of(net, strategy, epochs)
         super().__init__(groups=stage_groups(net, groups, self.moves), **parts)
-        self.head_layers: list[str] = []  # while features stand for images: what they go through
+        self.head_layers: list[str] = []  # while features replace images: the layers to run
         for move in self.moves:
             for name in move.stage.parameters if move.start is None else ():
                 net.get_parameter(name).requires_grad_(False)
@@ -50,11 +50,11 @@ class TransferClassifier(Classifier):
         return any(move.start for move in self.moves)
 
     def move_at_once(self) -> None:
-        """Let every stage that ever moves do so from the first epoch."""
+        """Let every stage that ever trains do so from the first epoch."""
         self.moves = [replace(move, start=None if move.start is None else 0) for move in self.moves]
 
     def train(self, mode: bool = True) -> Self:
-        """Lightning's, and ours: whoever asks for training mode gets it where something moves."""
+        """Set training mode, but only in stages that are trained now."""
         super().train(mode)
         if mode:
             freeze(self.net, self.moves, self.current_epoch, self.strategy.norm)
@@ -72,7 +72,7 @@ class TransferClassifier(Classifier):
         epoch = self.current_epoch
         if not move.moves(epoch):
             return 0.0
-        if not move.start:  # it follows the schedule's own warm-up
+        if not move.start:  # the schedule's own warm-up applies
             return 1.0
         done = self.step_plan.step(epoch, batch_idx) - self.step_plan.step(move.start, 0)
         return self.strategy.ramp(done, self.step_plan.steps(move.start))

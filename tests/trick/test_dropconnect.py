@@ -93,7 +93,7 @@ def test_masks_are_a_function_of_the_seed(tmp_path):
 
 def test_values_out_of_range_are_refused(tmp_path):
     for rate in (0, 1):
-        with pytest.raises(Problem, match=f"trick.dropconnect.rate: wants a share .* got {rate}"):
+        with pytest.raises(Problem, match=f"trick.dropconnect.rate: wants .* got {rate}"):
             DropConnect(rate=rate, layers="all")
     with pytest.raises(Problem, match=r"has no linear layer; set trick\.dropconnect\.layers=all"):
         built([*WORDS, "model=torchvision", "model.name=squeezenet1_1", "data.size=64"], tmp_path)

@@ -150,5 +150,5 @@ def test_the_sentence_advises_on_the_batch_size(batch, words):
 def test_values_out_of_range_are_refused():
     with pytest.raises(Problem, match=r"every: wants 1 or more, such as 40, got 0"):
         GradientNoiseScale(every=0, start=0.1)
-    with pytest.raises(Problem, match=r"start: wants a share .* got 1"):
+    with pytest.raises(Problem, match=r"start: wants .* got 1"):
         GradientNoiseScale(every=1, start=1)

@@ -102,7 +102,10 @@ def test_a_run_of_one_epoch_averages_its_last_weights(tmp_path):
 
 @pytest.mark.parametrize(
     ("start", "batches", "sentence"),
-    [(1, 9, r"trick\.swa\.start: wants a share"), (0.5, 0, r"trick\.swa\.bn_batches: wants 1 batch or more")],
+    [
+        (1, 9, r"trick\.swa\.start: wants a fraction"),
+        (0.5, 0, r"trick\.swa\.bn_batches: wants 1 batch or more"),
+    ],
 )
 def test_values_out_of_range_are_refused(start, batches, sentence):
     with pytest.raises(Problem, match=sentence):

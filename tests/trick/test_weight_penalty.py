@@ -131,7 +131,7 @@ def test_the_logged_loss_is_that_of_the_data_and_the_penalty_is_logged_beside_it
         (lambda: L1(strength=0), "trick.l1.strength: wants a number above 0, got 0"),
         (lambda: L2(strength=-1), "trick.l2.strength: wants a number above 0, got -1"),
         (lambda: Elastic(strength=0, ratio=1), "trick.elastic.strength: wants a number above 0, got 0"),
-        (lambda: Elastic(strength=1, ratio=1.5), r"trick.elastic.ratio: wants a share .* got 1.5"),
+        (lambda: Elastic(strength=1, ratio=1.5), r"trick.elastic.ratio: wants .* got 1.5"),
     ],
 )
 def test_invalid_strengths_and_ratios_are_refused(make, key):

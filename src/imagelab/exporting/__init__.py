@@ -1,1 +1,1 @@
-"""Behind `imagelab export`: one format a file."""
+"""Hold the export formats, one per file."""

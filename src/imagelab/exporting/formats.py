@@ -1,4 +1,4 @@
-"""The formats of exported files: a module each, found by the name of the format or the ending of a file."""
+"""Find the module of an export format by its name or by the suffix of a file."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,20 +11,20 @@ ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors
 
 
 def is_exported(path: Path) -> bool:
-    """Whether a path ends as an exported file does."""
+    """Whether a path has the suffix of an exported file."""
     return path.suffix in ENDINGS.values()
 
 
 def module(name: str) -> Any:
-    """What has `write(path, predictor, card, opset=...)` and `load_exported(path)` for files of a format."""
+    """The module with `write(path, predictor, card, opset=...)` and `load_exported(path)` of a format."""
     return import_module(f"imagelab.exporting.{name}")
 
 
 def load_exported(path: Path) -> Any:
-    """What an exported file predicts with: `classes`, `images` and `files`, as a predictor has them.
+    """Load an exported file, to use like a predictor: `classes`, `images` and `files`.
 
     Raises:
-        Problem: There is no such file, it is damaged, another program's, or a package is missing.
+        Problem: If the file is missing, damaged or from another program, or a package is missing.
     """
     if not path.is_file():
         there = [str(file) for file in path.parent.glob("*") if is_exported(file)]
@@ -34,7 +34,7 @@ def load_exported(path: Path) -> Any:
 
 
 def need(*packages: str) -> None:
-    """Raise a Problem where one of the packages that ONNX files take is not installed."""
+    """Raise a Problem if a package that ONNX files need is not installed."""
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise Problem(

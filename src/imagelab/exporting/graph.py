@@ -1,4 +1,4 @@
-"""All that lies between uint8 pixels and predictions, as one module; and what runs it from a file again."""
+"""Wrap preprocessing and network into one module to export, and run it from an exported file."""
 
 import logging
 import warnings
@@ -19,11 +19,11 @@ from imagelab.loading import task_from
 from imagelab.predictor import Predictor, TakesPictures
 from imagelab.problem import Problem
 
-EXAMPLES = 2  # images to trace with: one would be taken for the only size of a batch
+EXAMPLES = 2  # images to trace with: with one, the batch size would be fixed
 
 
 class Graph(nn.Module):
-    """What a predictor does to a batch, preprocessing included, in a form that can be traced."""
+    """A predictor including its preprocessing, in a form that can be traced."""
 
     def __init__(self, predictor: Predictor) -> None:
         super().__init__()
@@ -37,11 +37,11 @@ class Graph(nn.Module):
 
 
 class Exported(TakesPictures):
-    """An exported file in use, like the predictor that it was made of.
+    """A loaded export, used like the predictor that it was made from.
 
     Args:
-        card: What the file says of itself.
-        run: The graph: (B, 3, H, W) uint8 -> (B, K) float32.
+        card: Card stored in the file.
+        run: Function that runs the graph: (B, 3, H, W) uint8 -> (B, K) float32.
     """
 
     def __init__(self, *, card: Card, run: Callable[[Tensor], np.ndarray]) -> None:
@@ -56,9 +56,9 @@ class Exported(TakesPictures):
 
 
 def traceable(predictor: Predictor, card: Card) -> tuple[Graph, tuple[Tensor]]:
-    """The graph of a predictor, and an example of its input, once tried out.
+    """Return the graph of a predictor and an example of its input, after one call.
 
-    What preprocessing remembers by device must be real numbers before tracing begins.
+    The call fills the per-device caches of the preprocessing, which tracing could not.
     """
     graph = Graph(predictor)
     shape = card["input"]["shape"][1:]
@@ -69,35 +69,39 @@ def traceable(predictor: Predictor, card: Card) -> tuple[Graph, tuple[Tensor]]:
 
 
 def dynamic(batch: Any) -> dict[str, dict[int, Any]]:
-    """That the number of images may be any."""
+    """Mark the number of images as dynamic."""
     return {INPUT: {0: batch}}
 
 
 @contextmanager
 def tracing(name: str) -> Iterator[None]:
-    """Tell in a sentence that a format cannot express a network, and spare the user what torch says besides.
+    """Explain in a sentence if a format cannot express a network, and hide torch's own output.
 
     Args:
-        name: Of the format.
+        name: Name of the format.
     """
     logging.disable(logging.WARNING)
     try:
-        with torch.no_grad(), warnings.catch_warnings(), redirect_stderr(StringIO()):  # it prints the graph
+        with (
+            torch.no_grad(),
+            warnings.catch_warnings(),
+            redirect_stderr(StringIO()),
+        ):  # torch prints the graph
             warnings.simplefilter("ignore")
             yield
-    except (RuntimeError, ValueError, TypeError) as error:  # what torch raises here derives from these
+    except (RuntimeError, ValueError, TypeError) as error:  # the base classes of what torch raises here
         first = error
         while first.__cause__ is not None:
             first = first.__cause__
         reason = next((line for line in str(first).splitlines() if line.strip()), "no reason given")
         raise Problem(
             f"format={name} cannot express this network ({type(first).__name__}: {reason.strip()}); "
-            "format=safetensors keeps any network"
+            "set format=safetensors, which works for any network"
         ) from error
     finally:
         logging.disable(logging.NOTSET)
 
 
 def unreadable(path: Path, error: Exception) -> Problem:
-    """What to say of a file that cannot be opened."""
-    return Problem(f"{path} is damaged, or no file that `imagelab export` wrote ({type(error).__name__})")
+    """The message for a file that cannot be opened."""
+    return Problem(f"{path} is damaged, or was not written by `imagelab export` ({type(error).__name__})")

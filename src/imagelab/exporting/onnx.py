@@ -1,4 +1,4 @@
-"""ONNX: one file for onnxruntime, from any language, on any device.
+"""Write and load ONNX files, for onnxruntime in any language, on any device.
 
 Source: https://docs.pytorch.org/docs/stable/onnx_export.html
 """
@@ -17,24 +17,24 @@ from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")  # the best one first
-LARGEST = 2**31 - 2**20  # bytes: a file of protocol buffers holds 2 GiB
+LARGEST = 2**31 - 2**20  # bytes: the limit of protocol buffers is 2 GiB
 
 
 def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     """Write an ONNX file.
 
     Args:
-        path: Where to.
-        predictor: To export; on the CPU.
-        card: What the file shall say of itself.
-        opset: The version of ONNX's operators.
+        path: Path of the file.
+        predictor: Predictor to export, on the CPU.
+        card: Card to store in the file.
+        opset: Version of the ONNX operator set.
     """
     need("onnx", "onnxscript", "onnxruntime")
     size = sum(weight.numel() * weight.element_size() for weight in predictor.net.state_dict().values())
     if size > LARGEST:
         raise Problem(
-            f"format=onnx: the weights take {size / 2**30:.1f} GiB, more than the 2 GiB that an ONNX file "
-            "holds; set format=torch_export"
+            f"format=onnx: the weights take {size / 2**30:.1f} GiB, more than the 2 GiB limit of ONNX "
+            "files; set format=torch_export"
         )
     graph, example = traceable(predictor, card)
     with tracing("onnx"):
@@ -53,7 +53,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
 
 
 def load_exported(path: Path) -> Exported:
-    """What an ONNX file predicts with, on the best device that onnxruntime was installed for."""
+    """Load an ONNX file, on the best device that the installed onnxruntime supports."""
     need("onnxruntime")
     import onnxruntime
 
@@ -61,7 +61,7 @@ def load_exported(path: Path) -> Exported:
     providers = [name for name in PROVIDERS if name in onnxruntime.get_available_providers()]
     try:
         session = onnxruntime.InferenceSession(path, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no class in common
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise unreadable(path, error) from error
 
     def run(images: Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Weights that hold no code, with all it takes to use them: for `imagelab.load` and other programs.
+"""Write and load weights without code, and the card to use them, for `imagelab.load` and other programs.
 
 Source: https://huggingface.co/docs/safetensors
 """
@@ -13,19 +13,19 @@ from imagelab.predictor import Predictor
 
 
 def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
-    """Write the weights and buffers by name, and the card as metadata; `opset` is ONNX's."""
+    """Write the weights and buffers by name, and the card as metadata; `opset` is ignored."""
     from safetensors.torch import save_file
 
-    # Each its own memory, in the plain layout: the format knows neither ties nor strides.
+    # Each tensor contiguous in its own memory: the format supports neither shared tensors nor strides.
     weights = predictor.net.state_dict().items()
     state = {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in weights}
     save_file(state, path, metadata={KEY: written(card), "format": "pt"})
 
 
 def load_exported(path: Path) -> Predictor:
-    """The network of a file, on the CPU.
+    """Load the network of a file, on the CPU.
 
     Raises:
-        Problem: There is no such file, it is damaged, or another program's.
+        Problem: If the file is missing, damaged or from another program.
     """
     return load(path)

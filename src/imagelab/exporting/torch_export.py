@@ -1,4 +1,4 @@
-"""A program of torch.export: runs where torch is installed, without this project's code.
+"""Write and load torch.export programs, which run where torch is installed, without this project's code.
 
 Source: https://docs.pytorch.org/docs/stable/export.html
 """
@@ -18,7 +18,7 @@ from imagelab.problem import Problem
 
 
 def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
-    """Write a .pt2 file; `opset` is ONNX's."""
+    """Write a .pt2 file; `opset` is ignored."""
     graph, example = traceable(predictor, card)
     with tracing("torch_export"):
         program = torch.export.export(graph, example, dynamic_shapes=dynamic(Dim(BATCH)))
@@ -26,14 +26,14 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
 
 
 def load_exported(path: Path) -> Exported:
-    """What a .pt2 file predicts with, on the CPU.
+    """Load a .pt2 file, on the CPU.
 
     Raises:
-        Problem: It is damaged, or nobody has said to trust it: torch.export unpickles what it finds.
+        Problem: If it is damaged, or not trusted by the user: torch.export unpickles its content.
     """
     if str(path) not in trusted_names():
         raise Problem(
-            f"{path} is a program and could run any code; if you know where it is from, add trust={path}"
+            f"{path} is a program and could run any code; if you trust its source, add trust={path}"
         )
     kept = {KEY: ""}
     try:

@@ -1,4 +1,4 @@
-"""Whether an exported file says what the network says that it was made of, on pictures of its data set."""
+"""Verify that an exported file predicts the same as its network, on images of the data set."""
 
 from pathlib import Path
 
@@ -14,32 +14,32 @@ from imagelab.predictor import Predictor
 from imagelab.problem import Problem
 from imagelab.randomness import stream
 
-SPLITS = ("test", "val", "train")  # the first that the data set has
+SPLITS = ("test", "val", "train")  # in order of preference
 
 
 def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> float:
-    """The largest difference of any probability, in batches of one and of all.
+    """The largest difference of any probability, with one image at a time and with all in one batch.
 
     Args:
-        path: The exported file.
-        predictor: What it was made of.
-        pictures: (H, W, 3) uint8 each.
+        path: Exported file.
+        predictor: Predictor that was exported.
+        pictures: Images, (H, W, 3) uint8 each.
     """
     with trusting([str(path)]):  # written just now
         found = load_exported(path)
     apart = [
         np.abs(found.images(batch) - predictor.images(batch)).max() for batch in (pictures[:1], pictures)
     ]
-    return float(np.max(apart))  # no number where any is none
+    return float(np.max(apart))  # NaN if any is NaN
 
 
 def pictures_of(data: Node, seed: int, count: int) -> tuple[list[np.ndarray], str]:
-    """So many pictures of a run's data set, and in words where they are from; made ones where it is gone.
+    """Images of a run's data set and a description of their source; generated ones if the data are gone.
 
     Args:
-        data: The run's data config.
-        seed: Of the run.
-        count: How many, >= 1.
+        data: Data config of the run.
+        seed: Seed of the run.
+        count: Number of images, >= 1.
     """
     from imagelab.config.make import make
     from imagelab.config.schema import split
@@ -51,11 +51,11 @@ def pictures_of(data: Node, seed: int, count: int) -> tuple[list[np.ndarray], st
         name = next(name for name in SPLITS if name in source.splits)
         return _chosen(source.splits[name], count), f"images of the data set's {name} split"
     except (Problem, OSError):
-        return made(count), "made images, since the run's data are not where they were"
+        return made(count), "generated images, since the run's data were not found"
 
 
 def made(count: int) -> list[np.ndarray]:
-    """Pictures of coloured patches of all sizes, the same each time."""
+    """Images of coloured patches of various sizes, the same each time."""
     rng = stream(0, "verify")
     patches = [rng.integers(0, 256, (2**size, 2**size, 3)) for size in rng.integers(0, 8, count)]
     return [np.kron(patch, np.ones((256 // len(patch),) * 2 + (1,))).astype(np.uint8) for patch in patches]

@@ -118,17 +118,15 @@ def test_photos_give_the_same_metrics_even_after_they_have_moved(tmp_path, stora
 def test_moved_images_of_other_classes_are_refused(tmp_path):
     photos = write_photos(tmp_path / "photos", "train", "val")
     run = in_process.trained(*PHOTOS, f"data.root={photos}", folder=tmp_path)
-    assert "no such split; they have train, val" in refused(run, folder=tmp_path)
+    assert "no such split; choose from train, val" in refused(run, folder=tmp_path)
     for split in ("train", "val"):
         (photos / split / "lighter").rename(photos / split / "bright")
     sentence = refused(run, "split=val", folder=tmp_path)
-    assert "other classes (bright, darker) than those the run has learnt (darker, lighter)" in sentence
+    assert "other classes (bright, darker) than the run was trained on (darker, lighter)" in sentence
 
 
 def test_a_root_for_data_without_a_folder_is_refused(digits):
-    assert refused(digits, "root=/x", folder=digits.parent) == (
-        "root=/x: Digits lies in no folder; leave it out"
-    )
+    assert refused(digits, "root=/x", folder=digits.parent) == ("root=/x: Digits has no folder; leave it out")
 
 
 def test_a_wrong_path_is_named(tmp_path, digits):

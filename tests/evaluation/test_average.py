@@ -76,7 +76,7 @@ def test_an_ensemble_is_the_mean_of_its_members_and_shows_each(pair, images, tmp
     for words in (
         "mean of all",
         f"{found['metrics']['accuracy']:.4f}",
-        "the members disagree",
+        "The members disagree",
         "Calibration",
     ):
         assert words in shown
@@ -136,7 +136,7 @@ def test_the_same_classes_in_another_order_are_brought_into_order_and_others_ref
     other = relabelled(pair[1], tmp_path / "other", lambda names: ["zero", *names[1:]])
     sentence = refused(f"[{pair[0]},{other}]", folder=tmp_path)
     assert sentence == (
-        f"run: the members must know the same classes, and {pair[0]} and {other} differ: "
+        f"run: the members must have the same classes, but {pair[0]} and {other} differ: "
         f"0 only in {pair[0]}, zero only in {other}"
     )
 
@@ -151,7 +151,7 @@ def test_views_of_a_run_are_averaged_and_told(pair, images, tmp_path):
     full = evaluation(f"run={pair[0]}", "tta=full", "tta.scales=[8,9]", "batch_size=50", folder=tmp_path)[0]
     assert full["tta"] == {"name": "TenCrop", "views": 20, "scales": [8, 9]}
     assert full["metrics"].keys() == found["metrics"].keys() == read(pair[0], "results.json")["test"].keys()
-    assert "say 8 or more" in refused(pair[0], "tta=ten_crop", "tta.scales=[7]", folder=tmp_path)
+    assert "use 8 or more" in refused(pair[0], "tta=ten_crop", "tta.scales=[7]", folder=tmp_path)
     assert "did you mean 'ten_crop'?" in refused(pair[0], "tta=tencrop", folder=tmp_path)
 
 

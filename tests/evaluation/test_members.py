@@ -50,7 +50,9 @@ def test_a_sweep_is_its_finished_runs_in_the_order_of_their_numbers(tmp_path, ca
     run_folder(tmp_path / "sweep" / "11", status="failed")
     found = asked(words(sweep=str(tmp_path / "sweep")))
     assert found == [(tmp_path / "sweep" / name, "best") for name in ("0", "9", "10")]
-    assert capsys.readouterr().out == f"Left out, since not finished: {tmp_path / 'sweep' / '11'}.\n"
+    assert (
+        capsys.readouterr().out == f"Left out because they are not finished: {tmp_path / 'sweep' / '11'}.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_other_classes_are_named_with_the_run_that_has_them():
     with pytest.raises(Problem) as refusal:
         aligned(["ant", "bee"], ["bee", "cat", "dog"], Path("a"), Path("b"))
     assert str(refusal.value) == (
-        "run: the members must know the same classes, and a and b differ: ant only in a, cat only in b, "
+        "run: the members must have the same classes, but a and b differ: ant only in a, cat only in b, "
         "dog only in b"
     )
 
@@ -90,8 +92,8 @@ def test_images_that_another_member_may_have_trained_on_are_told():
     first, harmless = some_run("a"), some_run("b", batch_size=4, val_fraction=0.2, fold=1)
     less = some_run("c", limit=100)
     assert other_images([first, harmless, less], "test") == [
-        "c differs from a in data.limit: the test images are those of a, of which the other may have seen "
-        "some in training."
+        "c differs from a in data.limit: the test images are those of a, and the other may have "
+        "trained on some of them."
     ]
     assert [note.split(":")[0] for note in other_images([first, harmless], "val")] == [
         "b differs from a in data.fold, data.val_fraction"

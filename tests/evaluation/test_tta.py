@@ -74,9 +74,7 @@ def test_a_network_of_any_size_sees_the_whole_square_and_one_of_a_single_size_a_
     free = scales.views(preprocess(32), lambda _: True)
     assert [(view.short, view.side) for view in free] == [(16, 16), (32, 32), (48, 48)]
     assert [view.side for view in tta_named("multi_scale").views(preprocess(32), lambda _: False)] == [32] * 6
-    with pytest.raises(
-        Problem, match=r"is 16 pixels at its smallest, the network's input 32; say 32 or more"
-    ):
+    with pytest.raises(Problem, match=r"network's input of 32 pixels, got .* \(16 pixels\); use 32 or more"):
         scales.views(preprocess(32), lambda _: False)
 
 

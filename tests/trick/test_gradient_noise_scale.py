@@ -139,7 +139,8 @@ def test_short_runs_say_what_is_missing(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("batch", "words"), [(8, "larger batches would save"), (70, "about right"), (400, "smaller batches would take hardly more")]
+    ("batch", "words"),
+    [(8, "larger batches would save"), (70, "about right"), (400, "smaller batches would take hardly more")],
 )
 def test_the_sentence_advises_on_the_batch_size(batch, words):
     text = sentence(Scale(74.0, 9.0, 60.0, 100), batch)

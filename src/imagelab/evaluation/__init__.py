@@ -1,1 +1,1 @@
-"""Behind `imagelab evaluate`: metrics, views, ensembles, calibration."""
+"""Implement `imagelab evaluate`: metrics, views, ensembles, calibration."""

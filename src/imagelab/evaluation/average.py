@@ -1,4 +1,4 @@
-"""Evaluate the mean of several sets of weights, or of one over several views of each image."""
+"""Evaluate an ensemble of several sets of weights, or one set on several views of each image."""
 
 import os
 import time
@@ -30,16 +30,16 @@ from imagelab.terminal import screen
 
 
 def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
-    """The metrics of the mean, and of each member.
+    """Measure the mean and each member.
 
     Args:
-        cfg: Of the command.
+        cfg: Config of the command.
         pairs: Run and checkpoint of each member.
 
     Raises:
-        Problem: They cannot be averaged, or the images of the first are gone.
+        Problem: If members cannot be averaged, or the images of the first no longer exist.
     """
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     start = time.perf_counter()
     split = cfg["split"]
     members = load_members(pairs, cfg["weights"])
@@ -53,7 +53,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     device = device_of(run["trainer"])
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
     labels = torch.from_numpy(data.splits[split].labels)
-    task = cast(Predicting, build_task(run, data, ranks=1))  # `load_members` refuses what predicts nothing
+    task = cast(Predicting, build_task(run, data, ranks=1))  # `load_members` refuses other tasks
     content: Node = _head(cfg, members) | {"notes": other_images(members, split)}
     content |= measured(said.mean(0), labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: counts of every pair, and the pairs that go wrong most often."""
+"""Count which classes are confused with which, and find the pairs confused most often."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 class Pair(NamedTuple):
-    """Images of one class that were taken for another.
+    """Images of one class that were predicted as another.
 
-    given: The class of the label. predicted: the one it was taken for. count: how many images. share: of all
+    given: Class of the label. predicted: Predicted class. count: Number of images. share: Fraction of the
     images of the given class, in [0, 1].
     """
 
@@ -29,7 +29,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
 
 
 def most_confused(counts: np.ndarray, top: int) -> list[Pair]:
-    """The `top` pairs of different classes with the most images; of equal counts the larger share first."""
+    """The `top` pairs of different classes with the most images; ties by the larger share."""
     wrong = counts - np.diag(np.diag(counts))
     given, predicted = np.nonzero(wrong)
     totals = counts.sum(axis=1)
@@ -41,11 +41,11 @@ def most_confused(counts: np.ndarray, top: int) -> list[Pair]:
 
 
 def busiest(counts: np.ndarray, most: int) -> np.ndarray:
-    """The classes, in order, that take part in the most mistakes: what to show where all are too many.
+    """The classes with the most mistakes, in label order, for a table that cannot show all of them.
 
     Args:
-        counts: (K, K), row = given, column = predicted.
-        most: How many to name, >= 1; all where there are no more.
+        counts: Confusion matrix, (K, K): row = given class, column = predicted class.
+        most: Largest number of classes to return, >= 1.
     """
     wrong = counts - np.diag(np.diag(counts))
     mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)

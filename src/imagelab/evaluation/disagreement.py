@@ -1,4 +1,4 @@
-"""On how many images the members of an ensemble disagree: where they never do, averaging brings nothing.
+"""Measure how often the members of an ensemble disagree; if they never do, averaging gains nothing.
 
 Source: Kuncheva & Whitaker 2003, https://doi.org/10.1023/A:1022859003006, section 2; Fort et al. 2019,
 https://arxiv.org/abs/1912.02757, section 4.
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def disagreement(predicted: np.ndarray) -> float:
-    """The share of images of which not all members (M, N) say the same class.
+    """The fraction of images for which not all members predict the same class; `predicted`: (M, N).
 
     >>> disagreement(np.array([[0, 1, 2, 2], [0, 1, 1, 2]]))
     0.25

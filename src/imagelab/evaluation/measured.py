@@ -1,4 +1,4 @@
-"""Measures predictions: metrics and calibration, as `evaluate` writes them."""
+"""Measure predictions: metrics and calibration, as `evaluate` writes them."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ def measured(predictions: Tensor, labels: Tensor, task: Any) -> Node:
     """Metrics and calibration of predictions (N, K), such as means over several networks.
 
     Args:
-        predictions: Prediction for each image.
-        labels: (N,).
-        task: What was learnt, with its loss.
+        predictions: Prediction for each image, (N, K).
+        labels: True labels, (N,).
+        task: Task with its loss.
     """
     outputs = task.as_outputs(predictions)
     metrics = {name: float(value) for name, value in task.metrics(outputs, labels).items()}
@@ -24,10 +24,10 @@ def measured(predictions: Tensor, labels: Tensor, task: Any) -> Node:
 
 
 def calibrated(outputs: Tensor, labels: Tensor, task: Any) -> Node | None:
-    """How far probabilities of classes can be trusted; None of a single image, or of other predictions.
+    """Calibration of class probabilities; None for a single image, or if predictions are not classes.
 
-    nll: mean cross entropy. ece: expected calibration error; interval: its 95% interval. temperature: what to
-    divide logits by; before, after: the error of every second image, without and with it.
+    nll: mean cross entropy. ece: expected calibration error; interval: its 95% interval. temperature: divisor
+    for logits; before, after: the error on every second image, without and with it.
     """
     if len(labels) < 2 or task.predicts != CLASSES:
         return None

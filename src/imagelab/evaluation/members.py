@@ -1,4 +1,4 @@
-"""Which checkpoints take part in an evaluation, and whether they can: the same classes, the same images."""
+"""Load the checkpoints that an evaluation averages, and check that their classes and images agree."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,21 +14,27 @@ from imagelab.runs import find
 from imagelab.runs.files import CONFIG, read_config
 from imagelab.terminal import screen
 
-HARMLESS = {"batch_size", "workers", "size", "balance", "storage"}  # keys of data that leave its splits alone
-OF_TRAINING = {"val_fraction", "folds", "fold"}  # those that leave the test images alone
+HARMLESS = {
+    "batch_size",
+    "workers",
+    "size",
+    "balance",
+    "storage",
+}  # keys of data that do not change its splits
+OF_TRAINING = {"val_fraction", "folds", "fold"}  # keys that do not change the test images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A set of weights.
+    """One set of weights in an ensemble.
 
     Args:
-        folder: Of its run.
-        checkpoint: The name of the file, without its ending.
+        folder: Folder of its run.
+        checkpoint: Name of the checkpoint, without suffix.
         weights: raw, ema or swa.
-        cfg: The config of its run.
-        predictor: The network with all it needs to be used.
-        order: For each of the first member's classes its place among this one's.
+        cfg: Config of its run.
+        predictor: Predictor with these weights.
+        order: Index of each of the first member's classes among this member's classes.
     """
 
     folder: Path
@@ -40,13 +46,13 @@ class Member:
 
 
 def asked(cfg: Node) -> list[tuple[Path, str]]:
-    """The runs and the names of their checkpoints that an evaluation asks for, in order.
+    """List the runs and checkpoint names that an evaluation asks for, in order.
 
     Args:
-        cfg: With the keys run, sweep, members, snapshots and checkpoint.
+        cfg: Config with the keys run, sweep, members, snapshots and checkpoint.
 
     Raises:
-        Problem: There are none.
+        Problem: If there are none.
     """
     if (cfg["run"] is None) == (cfg["sweep"] is None):
         both = cfg["run"] is not None
@@ -63,14 +69,14 @@ def asked(cfg: Node) -> list[tuple[Path, str]]:
 
 
 def load_members(pairs: list[tuple[Path, str]], weights: str | None) -> list[Member]:
-    """Read the checkpoints.
+    """Load the checkpoints.
 
     Args:
-        pairs: Run and checkpoint of each.
-        weights: raw, ema or swa; None: of each those that were better in validation.
+        pairs: Run and checkpoint of each member.
+        weights: raw, ema or swa; None: for each those that were better in validation.
 
     Raises:
-        Problem: One is missing, damaged, without these weights, or knows other classes than the first.
+        Problem: If one is missing or damaged, lacks these weights, or has other classes than the first.
     """
     members: list[Member] = []
     for folder, name in pairs:
@@ -93,25 +99,25 @@ def load_members(pairs: list[tuple[Path, str]], weights: str | None) -> list[Mem
 
 
 def aligned(wanted: list[str], classes: list[str], first: Path, other: Path) -> list[int]:
-    """For each class that is wanted its place among those of another run.
+    """The index of each wanted class among the classes of another run.
 
     >>> aligned(["cat", "dog"], ["dog", "cat"], Path("a"), Path("b"))
     [1, 0]
 
     Raises:
-        Problem: They are not the same classes.
+        Problem: If they are not the same classes.
     """
     if set(wanted) != set(classes):
         only = [f"{name} only in {run}" for name, run in _differing(wanted, classes, first, other)]
         raise Problem(
-            f"run: the members must know the same classes, and {first} and {other} differ: "
+            f"run: the members must have the same classes, but {first} and {other} differ: "
             f"{', '.join(only[:6])}{' ...' * (len(only) > 6)}"
         )
     return [classes.index(name) for name in wanted]
 
 
 def other_images(members: list[Member], split: str) -> list[str]:
-    """A sentence on each run that was set up with other images of a split than the first."""
+    """One sentence for each run whose config selects other images for a split than the first run's."""
     free = HARMLESS | (OF_TRAINING if split == "test" else set())
     first = members[0]
     found = {}
@@ -121,13 +127,13 @@ def other_images(members: list[Member], split: str) -> list[str]:
         if keys := [f"data.{key.replace('_target_', 'source')}" for key in keys if key not in free]:
             found[member.folder] = (
                 f"{member.folder} differs from {first.folder} in {', '.join(keys)}: the {split} images are "
-                f"those of {first.folder}, of which the other may have seen some in training."
+                f"those of {first.folder}, and the other may have trained on some of them."
             )
     return list(found.values())
 
 
 def titles(members: list[Member]) -> list[str]:
-    """A short name for each: what tells it from the others."""
+    """A short name for each member: what distinguishes it from the others."""
     folders = list(dict.fromkeys(member.folder for member in members))
     short = {folder: folder.name for folder in folders}
     if len(set(short.values())) < len(folders):
@@ -160,15 +166,14 @@ def snapshots(folder: Path) -> list[Path]:
     """The snapshots of a run, oldest first.
 
     Raises:
-        Problem: It has none.
+        Problem: If there are none.
     """
     files = (folder / "checkpoints").glob(f"{SNAPSHOT}*.ckpt")
     numbers = {file: file.stem.removeprefix(SNAPSHOT) for file in files}
     found = sorted((int(number), file) for file, number in numbers.items() if number.isdigit())
     if not found:
         raise Problem(
-            f"members=snapshots: run={folder} has none; a run leaves one a cycle with "
-            "schedule=cosine_restarts trick=[snapshots]"
+            f"members=snapshots: run={folder} has none; train with schedule=cosine_restarts trick=[snapshots]"
         )
     return [file for _, file in found]
 
@@ -182,7 +187,7 @@ def _below(sweep: str) -> list[str]:
     if not done:
         raise Problem(f"sweep={sweep}: there is no finished run below it")
     if left := [str(run) for run in every if run not in done]:
-        screen.say(f"Left out, since not finished: {', '.join(left)}.")
+        screen.say(f"Left out because they are not finished: {', '.join(left)}.")
     return [str(run) for run in done]
 
 

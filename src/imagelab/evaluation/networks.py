@@ -1,7 +1,7 @@
-"""Ask several networks about the same images; those of one architecture at once where that is faster.
+"""Run several networks on the same images, those of one architecture together if that is faster.
 
-Stacked weights turn many small launches into few, which pays on a GPU with small networks. On processors
-convolutions with weights for each member are the slower way (1.1 to 1.7 times), so that it is measured.
+Stacking weights turns many small kernel launches into few, which pays off on a GPU with small networks. On
+CPUs, convolutions with separate weights per member are slower (1.1 to 1.7 times), so both ways are timed.
 
 Source: https://docs.pytorch.org/tutorials/intermediate/ensembling.html
 """
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 Ask = Callable[[Tensor], Tensor]
-WORTH_TRYING = 20  # passes ahead: below, trying out both ways takes longer than it can save
+WORTH_TRYING = 20  # passes to come: with fewer, measuring both ways takes longer than it can save
 REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError)
 
 
@@ -24,9 +24,9 @@ class Networks:
     """M networks of one architecture, in evaluation mode, on one device.
 
     Args:
-        nets: The networks.
-        passes: How many are ahead, about.
-        predictions: Makes predictions of outputs (..., K), as their task does.
+        nets: Networks.
+        passes: Approximate number of passes to come.
+        predictions: Function of the task that turns outputs (..., K) into predictions.
     """
 
     def __init__(self, nets: Sequence[nn.Module], *, passes: int, predictions: Ask) -> None:
@@ -41,21 +41,21 @@ class Networks:
         return self.predictions(self.ask(images))
 
     def one_by_one(self, images: Tensor) -> Tensor:
-        """Outputs (M, B, K) of one network after the other."""
+        """Outputs (M, B, K), one network after the other."""
         return torch.stack([net(images) for net in self.nets])
 
     def faster(self, images: Tensor) -> Ask:
-        """The faster way to ask for such images."""
+        """The faster way to run the networks on such images."""
         try:
             at_once = stacked(self.nets)
             at_once(images)
-        except REFUSALS:  # of a layer that cannot be stacked, or for want of memory
+        except REFUSALS:  # a layer cannot be stacked, or memory is too small
             return self.one_by_one
         return min((self.one_by_one, at_once), key=lambda ask: seconds(ask, images))
 
 
 def stacked(nets: Sequence[nn.Module]) -> Ask:
-    """What asks all networks at once, their weights stacked."""
+    """Return a function that runs all networks at once, with stacked weights."""
     parameters, buffers = stack_module_state([*nets])
     skeleton = deepcopy(nets[0]).to("meta")
 
@@ -67,7 +67,7 @@ def stacked(nets: Sequence[nn.Module]) -> Ask:
 
 
 def seconds(ask: Ask, images: Tensor) -> float:
-    """How long a way takes, the second time."""
+    """The time of the second call."""
     for _ in range(2):
         _wait(images.device)
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Evaluate one set of weights that sees each image once: the run's own test again."""
+"""Evaluate one set of weights on each image once, exactly as the run's own test does."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from imagelab.problem import Problem
 
 
 def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
-    """The metrics of a checkpoint, those of the run to the last digit.
+    """Measure a checkpoint; the metrics equal those of the run to the last digit.
 
     Args:
-        cfg: Of the command.
-        folder: Of the run.
-        checkpoint: best, last, or the name of another.
+        cfg: Config of the command.
+        folder: Folder of the run.
+        checkpoint: best, last, or the name of another checkpoint.
 
     Raises:
-        Problem: As `run_test`; or predictions are asked for, and are too many to keep.
+        Problem: As in `run_test`, or if predictions are requested and there are too many to keep.
     """
     split = cfg["split"]
     found = run_test(folder, checkpoint=checkpoint, split=split, weights=cfg["weights"], root=cfg["root"])

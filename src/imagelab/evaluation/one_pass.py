@@ -1,9 +1,8 @@
-"""Average what networks say of views of an image, and networks of each other, in one pass over the images.
+"""Average predictions over views of an image and over networks, in one pass over the images.
 
-Predictions are averaged, such as probabilities, not logits: a view or a member that is sure counts for no
-more than one vote.
-Memory is bounded: a network sees no more squares at a time than a batch has images, and only the running sum
-over the views is kept.
+Predictions such as probabilities are averaged, not logits, so a confident view or member has no more than one
+vote. Memory is bounded: a network gets no more crops at a time than a batch has images, and only the running
+sum over the views is kept.
 
 Source: Krizhevsky et al. 2012, https://papers.nips.cc/paper/4824, section 4.1; Lakshminarayanan et al. 2017,
 https://arxiv.org/abs/1612.01474, section 2.4.
@@ -32,12 +31,12 @@ REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, IndexError)
 
 
 class Group:
-    """Members that want their images in the same form and are of one architecture.
+    """Members with the same architecture that take images in the same form.
 
     Args:
-        members: These.
-        places: Of each among all members.
-        form: How they want their images.
+        members: Members of the group.
+        places: Index of each among all members.
+        form: Form of their images.
     """
 
     def __init__(self, members: list[Member], places: list[int], form: Form) -> None:
@@ -46,7 +45,7 @@ class Group:
         self.form = form
 
     def ready(self, device: torch.device, *, batches: int) -> Networks:
-        """Their networks on a device, to be shown so many batches."""
+        """Their networks on a device, to be run on `batches` batches."""
         nets = [member.predictor.net.to(device) for member in self.members]
         predictions = self.members[0].predictor.task.predictions
         return Networks(nets, passes=batches * len(self.form.views), predictions=predictions)
@@ -61,15 +60,15 @@ def probabilities(
     batch_size: int,
     device: torch.device,
 ) -> Tensor:
-    """What each member says of each image, the mean over its views: (M, N, K) float32, on the CPU.
+    """Predictions of each member for each image, averaged over views: (M, N, K) float32, on the CPU.
 
     Args:
-        members: At least one.
-        data: The images.
-        split: Which of them.
-        tta: Which views of an image are looked at; None: the one of training's validation.
-        batch_size: Squares that go through a network at a time, at most.
-        device: Where the networks run.
+        members: One or more members.
+        data: Data with the images.
+        split: Split to predict.
+        tta: Views of each image; None: the single view used in validation.
+        batch_size: Largest number of crops in one pass through a network.
+        device: Device to run on.
     """
     groups = grouped(members, tta)
     images = good_enough(data, split, [group.form for group in groups])
@@ -92,7 +91,7 @@ def probabilities(
 
 
 def good_enough(data: ImageData, split: str, forms: Sequence[Form]) -> Images:
-    """A split as it is kept, or, where that is not what a network was trained on or too small, as it came."""
+    """The split as stored, or the original images if the stored ones are too small or unlike training."""
     kept = data.splits[split]
     came = data.named[split].images
     if isinstance(kept, Arrays):
@@ -104,7 +103,7 @@ def good_enough(data: ImageData, split: str, forms: Sequence[Form]) -> Images:
 
 
 def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int) -> Tensor:
-    """The mean over the views of what networks say, (M, B, K), of images as `Form.shown` takes them."""
+    """Predictions (M, B, K) averaged over views, for images as `Form.shown` takes them."""
     total: Tensor | None = None
     for squares, views in form.shown(given, room):
         said = networks(squares)
@@ -115,10 +114,10 @@ def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int) 
 
 
 def grouped(members: Sequence[Member], tta: Tta | None) -> list[Group]:
-    """Members by how they want their images, then by architecture.
+    """Group members by the form of their images, then by architecture.
 
     Raises:
-        Problem: The views do not fit a network.
+        Problem: If the views do not fit a network.
     """
     groups: list[Group] = []
     for place, member in enumerate(members):
@@ -134,10 +133,10 @@ def grouped(members: Sequence[Member], tta: Tta | None) -> list[Group]:
 
 
 def form_of(predictor: Predictor, tta: Tta | None) -> Form:
-    """How a network wants its images, for test-time augmentation or without.
+    """The form of a network's images, with or without test-time augmentation.
 
     Raises:
-        Problem: The views do not fit it.
+        Problem: If the views do not fit the network.
     """
     preprocess = predictor.preprocess
     views = (
@@ -148,7 +147,7 @@ def form_of(predictor: Predictor, tta: Tta | None) -> Form:
 
 @torch.inference_mode()
 def takes(net: nn.Module, channels: int, side: int) -> bool:
-    """Whether a network takes square images with this side."""
+    """Whether a network accepts square images with this side."""
     device = next(net.parameters()).device
     try:
         return net(torch.zeros(1, channels, side, side, device=device)).ndim == 2
@@ -157,21 +156,21 @@ def takes(net: nn.Module, channels: int, side: int) -> bool:
 
 
 def alike(one: Member, other: Member) -> bool:
-    """Whether two networks differ in their weights only."""
+    """Whether two networks differ only in their weights."""
     mine, theirs = (bare(member.cfg["model"]) for member in (one, other))
     same = precision_of(one) == precision_of(other) and mine == theirs
     return same and _shapes(one.predictor.net) == _shapes(other.predictor.net)
 
 
 def precision(member: Member, device: torch.device) -> AbstractContextManager[Any]:
-    """What the member's own trainer runs its network in."""
+    """The precision plugin with which the member's own trainer runs its network."""
     kinds = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
     kind = kinds.get(precision_of(member))
     return torch.autocast(device.type, kind) if kind else nullcontext()
 
 
 def precision_of(member: Member) -> str:
-    """As Lightning calls it: 32-true, bf16-mixed ..."""
+    """The member's precision as named by Lightning, such as 32-true or bf16-mixed."""
     said = str(member.cfg["trainer"].get("precision", "32-true"))
     return {"16": "16-mixed", "bf16": "bf16-mixed"}.get(said, said)
 

@@ -19,10 +19,10 @@ from imagelab.training.run_card import label_marks
 
 
 class Tested(NamedTuple):
-    """What a test of a run gave.
+    """The result of testing a run.
 
-    weights: The name of those that were taken. metrics: By name. data: The images. task: What was learnt.
-    seen: What the network said of the split, (N, K), and the labels, (N,); None if that is too much to keep.
+    weights: Name of the tested weights. metrics: Metrics by name. data: Data with the images. task: Task.
+    seen: Outputs for the split, (N, K), and its labels, (N,); None if they are too large to keep.
     """
 
     weights: str
@@ -33,20 +33,20 @@ class Tested(NamedTuple):
 
 
 def run_test(folder: Path, *, checkpoint: str, split: str, weights: str | None, root: str | None) -> Tested:
-    """Test weights of a run on a split, images unchanged.
+    """Test weights of a run on a split, without augmentation.
 
     Args:
-        folder: Of the run.
-        checkpoint: best, last, or the name of another without its ending.
+        folder: Folder of the run.
+        checkpoint: best, last, or the name of another checkpoint, without suffix.
         split: train, val or test.
         weights: raw, ema or swa; None: those that were better in validation.
-        root: Where the images lie now; None: where they lay.
+        root: Folder with the images now; None: the same as in training.
 
     Raises:
-        Problem: The run has no such checkpoint, split or weights, the checkpoint is damaged, the images are
-            gone, or it has learnt without labels.
+        Problem: If the run has no such checkpoint, split or weights, the checkpoint is damaged, the images no
+            longer exist, or the run was trained without labels.
     """
-    screen.keep(Path(os.devnull))  # after the imports, since Lightning's takes hold of the screen
+    screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     content = checkpoint_of(folder, checkpoint)
     expect_predictions(content, folder)
     state = module_state(content, weights)
@@ -63,34 +63,36 @@ def run_test(folder: Path, *, checkpoint: str, split: str, weights: str | None, 
 
 
 def checkpoint_of(folder: Path, name: str) -> Node:
-    """The content of a run's best or last checkpoint, or of another.
+    """Read the best, last or another checkpoint of a run.
 
     Raises:
-        Problem: There is none, or it is damaged.
+        Problem: If it is missing or damaged.
     """
     file = folder / "checkpoints" / f"{name}.ckpt"
     if name == "best" and not file.exists() and file.with_name("last.ckpt").exists():
-        raise Problem(f"run={folder} has no best epoch yet: it ended in its first one; set checkpoint=last")
+        raise Problem(f"run={folder} has no best epoch, since it ended in its first one; set checkpoint=last")
     return read(file)
 
 
 def data_of(cfg: Node, card: Node, split: str) -> Any:
-    """The images of a run, normalised as its checkpoint says.
+    """Build the data of a run, normalised as in its checkpoint.
 
     Args:
-        cfg: As `here` gives it.
-        card: Of the checkpoint.
-        split: The one that is wanted.
+        cfg: Config as returned by `here`.
+        card: Card of the checkpoint.
+        split: Split to evaluate.
 
     Raises:
-        Problem: They have no such split, or other classes.
+        Problem: If the data have no such split, or other classes.
     """
     data = build_data(cfg, Preprocess.from_dict(card["preprocess"]))
     if split not in data.counts:
-        raise Problem(f"split={split}: the run's data have no such split; they have {', '.join(data.counts)}")
+        raise Problem(
+            f"split={split}: the run's data have no such split; choose from {', '.join(data.counts)}"
+        )
     if data.classes != card["classes"]:
         raise Problem(
-            f"the images are of other classes ({', '.join(data.classes)}) than those the run has learnt "
+            f"the images have other classes ({', '.join(data.classes)}) than the run was trained on "
             f"({', '.join(card['classes'])}); set root=DIR if they have moved"
         )
     if "labels" in card and label_marks(data)[split] != card["labels"].get(split):
@@ -99,17 +101,15 @@ def data_of(cfg: Node, card: Node, split: str) -> Any:
 
 
 def here(cfg: Node, root: str | None) -> Node:
-    """The config of a run, with what only training needs left out, on one device of this machine.
+    """The config of a run for evaluation on one device of this machine.
 
     Raises:
-        Problem: The data of the run lie in no folder, so that there is none to change.
+        Problem: If `root` is given but the run's data have no folder.
     """
     data, trainer = cfg["data"], cfg["trainer"]
     if root is not None:
         if "root" not in data:
-            raise Problem(
-                f"root={root}: {data['_target_'].rpartition('.')[2]} lies in no folder; leave it out"
-            )
+            raise Problem(f"root={root}: {data['_target_'].rpartition('.')[2]} has no folder; leave it out")
         data = data | {"root": root}
     device = {"accelerator": _accelerator(trainer), "devices": 1, "strategy": "auto", "num_nodes": 1}
     return cfg | {
@@ -122,7 +122,7 @@ def here(cfg: Node, root: str | None) -> Node:
 
 
 def device_of(trainer: Node) -> Any:
-    """The device that a run's trainer would have on this machine."""
+    """The device that a run's trainer would use on this machine."""
     on_cpu = _accelerator(trainer) == "cpu" or not torch.accelerator.is_available()
     return torch.device("cpu") if on_cpu else torch.accelerator.current_accelerator()
 

@@ -1,4 +1,4 @@
-"""What an evaluation found: a file of numbers, a table of predictions, something to look at."""
+"""Hold the outcome of an evaluation, and make its table of predictions."""
 
 import io
 from typing import Any, NamedTuple
@@ -11,9 +11,9 @@ from imagelab.runs.csv_cells import Writer
 
 
 class Outcome(NamedTuple):
-    """What an evaluation ends in.
+    """The outcome of an evaluation.
 
-    content: Of evaluation.json. table: Of evaluation.csv, where it was asked for. shown: On the terminal.
+    content: Content of evaluation.json. table: Content of evaluation.csv, if requested. shown: Screen output.
     """
 
     content: Node
@@ -22,13 +22,13 @@ class Outcome(NamedTuple):
 
 
 def prediction_table(data: Any, split: str, predictions: Tensor, task: Predicting) -> str:
-    """A CSV file: a row for each image in the order of the split, with all numbers of its prediction.
+    """The content of a CSV file: one row per image in the order of the split, with its full prediction.
 
     Args:
-        data: The images.
-        split: Which of them.
-        predictions: Prediction for each of them, (N, K).
-        task: What was learnt.
+        data: Data with the images.
+        split: Predicted split.
+        predictions: Prediction for each image, (N, K).
+        task: Task that defines the predictions.
     """
     named = data.named[split]
     out = io.StringIO()

@@ -1,4 +1,4 @@
-"""How well each class is found, with the interval that so few images leave open.
+"""Compute precision and recall of each class, with confidence intervals.
 
 Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953; Brown, Cai & DasGupta 2001,
 https://doi.org/10.1214/ss/1009213286, section 3.1.1.
@@ -12,9 +12,9 @@ from scipy.stats import binomtest
 
 
 class ClassRow(NamedTuple):
-    """A class: its images, how many were predicted to be of it, and the shares that were right.
+    """One class: its numbers of images and of predictions, precision, recall and F1.
 
-    Shares and intervals are in [0, 1], NaN where there is nothing to divide by.
+    Fractions and intervals are in [0, 1], NaN if they are undefined.
     """
 
     label: int
@@ -28,23 +28,23 @@ class ClassRow(NamedTuple):
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """The 95% interval of a share of which `hits` in `total` were seen; (0, 1) where nothing was.
+    """The 95% Wilson interval of a fraction of `hits` in `total`; (0, 1) if `total` is 0.
 
     >>> [round(100 * end, 1) for end in wilson(145, 153)]
     [90.0, 97.3]
     """
     if total == 0:
         return 0.0, 1.0
-    # The interval does not depend on the share that is tested; this one costs least.
+    # The interval does not depend on the tested fraction; this one is the cheapest.
     low, high = binomtest(hits, total, p=hits / total).proportion_ci(0.95, method="wilson")
     return float(low), float(high)
 
 
 def per_class(counts: np.ndarray) -> list[ClassRow]:
-    """A row for each class, in the order of the labels.
+    """One row per class, in the order of the labels.
 
     Args:
-        counts: (K, K), row = given class, column = predicted class.
+        counts: Confusion matrix, (K, K): row = given class, column = predicted class.
     """
     rows = []
     for label in range(len(counts)):

@@ -1,4 +1,4 @@
-"""What a network said of the images of a split: probabilities, names, pictures, all of it as a table."""
+"""Hold the predictions for a split with names and images, and write them as a table."""
 
 import io
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ COLUMNS = ("file", "given", "predicted", "probability", "probability_of_given", 
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Outputs for each image of a split, in its order.
+    """Outputs for each image of a split, in order.
 
     Args:
-        split: Its name.
-        weights: The name of the weights that said it: raw, ema or swa.
-        classes: Names, in the order of the labels.
-        outputs: (N, K) float, such as logits.
-        labels: (N,), int64 if they are classes.
-        task: What was learnt.
-        names: Of the images, (N,); empty where nobody knows which image is which.
-        images: The images themselves, in that order; None where they are not at hand.
+        split: Name of the split.
+        weights: Name of the weights: raw, ema or swa.
+        classes: Class names, in the order of the labels.
+        outputs: Outputs such as logits, (N, K) float.
+        labels: True labels, (N,); int64 if they are classes.
+        task: Task that defines the predictions.
+        names: Names of the images, (N,); empty if unknown.
+        images: Images in the same order; None if not available.
     """
 
     split: str
@@ -41,24 +41,24 @@ class Predictions:
 
     @cached_property
     def predictions(self) -> np.ndarray:
-        """(N, K): probabilities of the classes, or what else the task predicts."""
+        """Predictions (N, K): class probabilities, or whatever the task predicts."""
         return self.task.predictions(torch.from_numpy(self.outputs)).numpy()
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """(N,) int64: the class that is decided on."""
+        """Predicted classes, (N,) int64."""
         return self.task.decisions(torch.from_numpy(self.predictions)).numpy()
 
     def name(self, place: int) -> str:
-        """What an image is called."""
+        """The name of an image."""
         return str(self.names[place]) if len(self.names) else f"{self.split} {place}"
 
     def pixels(self, place: int, side: int) -> np.ndarray | None:
-        """The image as it lies in the data set, (H, W, 3) uint8; None where it is not at hand.
+        """The image as in the data set, (H, W, 3) uint8; None if not available.
 
         Args:
-            place: Of the image.
-            side: Its short side is wanted to have so many pixels; larger ones are decoded faster then.
+            place: Index of the image.
+            side: Short side that is sufficient, in pixels; larger images are then decoded faster.
         """
         if self.images is None:
             return None
@@ -68,7 +68,7 @@ class Predictions:
         return pixels if pixels.shape[2] == 3 else np.repeat(pixels[:, :, :1], 3, axis=2)
 
     def table(self) -> str:
-        """A CSV file: a row for each image, the highest loss first."""
+        """The content of a CSV file: one row per image, the highest loss first."""
         out = io.StringIO()
         writer = Writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -84,15 +84,15 @@ class Predictions:
 def of_split(
     data: Any, split: str, weights: str, seen: tuple[Any, Any], *, task: Any, ranks: int
 ) -> Predictions:
-    """Outputs as they were gathered from all ranks, brought into the order of the split.
+    """Sort outputs gathered from all ranks into the order of the split.
 
     Args:
-        data: The data of the run.
-        split: Its name.
-        weights: The name of the weights.
-        seen: Outputs (N, K) and labels (N,), tensors, those of the first rank first.
-        task: What was learnt.
-        ranks: How many processes took turns.
+        data: Data of the run.
+        split: Name of the split.
+        weights: Name of the weights.
+        seen: Outputs (N, K) and labels (N,), tensors, rank by rank.
+        task: Task that defines the predictions.
+        ranks: Number of processes that shared the images.
     """
     outputs, labels = (part.float().numpy() if part.is_floating_point() else part.numpy() for part in seen)
     named = data.named[split]
@@ -100,7 +100,7 @@ def of_split(
     if len(places) == len(labels):
         order = np.argsort(places)
         outputs, labels = outputs[order], labels[order]
-    known = np.array_equal(labels, named.labels)  # not where only a part was validated
+    known = np.array_equal(labels, named.labels)  # false if only a part was validated
     return Predictions(
         split=split,
         weights=weights,
@@ -114,5 +114,5 @@ def of_split(
 
 
 def csv_path(folder: Path, split: str) -> Path:
-    """Where the table of a split lies in a run's folder."""
+    """The path of a split's table in the folder of a run."""
     return folder / f"{split}_predictions.csv"

@@ -1,4 +1,4 @@
-"""What an evaluation shows on the terminal."""
+"""Show an evaluation on the terminal."""
 
 import numpy as np
 from rich import box
@@ -11,7 +11,7 @@ MEAN = "mean of all"
 
 
 def metrics_table(content: Node) -> Table:
-    """The metrics of one run."""
+    """A table of the metrics of one run."""
     title = f"{content['run']}, {content['checkpoint']} epoch, {content['weights']} weights"
     title += f", mean of {content['tta']['views']} views" if content["tta"] else ""
     shown = _table(title)
@@ -23,10 +23,10 @@ def metrics_table(content: Node) -> Table:
 
 
 def members_table(content: Node, headline: str) -> Table:
-    """A row for each member, and one for their mean.
+    """A table with one row per member, and one for their mean.
 
     Args:
-        content: Of evaluation.json.
+        content: Content of evaluation.json.
         headline: Name of the metric that members are judged by.
     """
     figures = {headline: "metrics", LOSS: "metrics", "nll": "calibration", "ece": "calibration"}
@@ -44,12 +44,12 @@ def members_table(content: Node, headline: str) -> Table:
 
 
 def disagreement_sentence(content: Node) -> list[str]:
-    """On how many images the members disagree, and which pairs the least and the most, if it was counted."""
+    """A sentence on how often members disagree, with the pairs that disagree least and most, if counted."""
     if "disagreement" not in content:
         return []
     found = content["disagreement"]
     names = [row["name"] for row in content["members"]]
-    said = f"On {found['share']:.1%} of the images the members disagree"
+    said = f"The members disagree on {found['share']:.1%} of the images"
     if len(names) < 3:
         return [f"{said}."]
     pairs = np.array(found["pairs"])
@@ -61,13 +61,13 @@ def disagreement_sentence(content: Node) -> list[str]:
 
 
 def calibration_sentence(found: Node | None) -> list[str]:
-    """The calibration, in a sentence, where there is one."""
+    """A sentence on calibration, if it was measured."""
     if found is None:
         return []
     low, high = found["interval"]
     return [
-        f"Calibration error {found['ece']:.4f} (95%: {low:.4f} to {high:.4f}); logits divided by "
-        f"{found['temperature']:.3g} would make it {found['after']:.4f} from {found['before']:.4f}."
+        f"Calibration error {found['ece']:.4f} (95% interval: {low:.4f} to {high:.4f}); dividing logits by "
+        f"{found['temperature']:.3g} changes it from {found['before']:.4f} to {found['after']:.4f}."
     ]
 
 

@@ -1,4 +1,4 @@
-"""Test-time augmentation: which views of an image a network is shown, to average what it says of them.
+"""Define the views of an image for test-time augmentation, whose predictions are averaged.
 
 Source: Krizhevsky et al. 2012, https://papers.nips.cc/paper/4824, section 4.1 (ten crops); He et al. 2016,
 https://arxiv.org/abs/1512.03385, section 3.4 (scales 224, 256, 384, 480, 640).
@@ -18,10 +18,10 @@ Takes = Callable[[int], bool]
 
 
 class View(NamedTuple):
-    """A square of an image whose short side was resized.
+    """A square crop of a resized image.
 
-    short: That side, in pixels. side: of the square, in pixels. place: where it is cut out; "own": where the
-    preprocessing cuts. mirrored: whether the image was mirrored before; of "own", the same square is.
+    short: Short side of the resized image, in pixels. side: Side of the crop, in pixels. place: Position of
+    the crop; "own": as in the preprocessing. mirrored: Whether the image is mirrored first ("own": the crop).
     """
 
     short: int
@@ -30,7 +30,7 @@ class View(NamedTuple):
     mirrored: bool
 
     def box(self, height: int, width: int) -> tuple[int, int]:
-        """The first row and column of the square in an image of this size, mirrored already if it is to be.
+        """The first row and column of the crop in an image of this size, after mirroring.
 
         >>> View(33, 32, "bottom_right", False).box(33, 40), View(33, 32, "centre", False).box(33, 37)
         ((1, 8), (0, 2))
@@ -41,30 +41,30 @@ class View(NamedTuple):
             top, left = ((whole - self.short) // 2 + inside for whole in (height, width))
             return top, right - left if self.mirrored else left
         if self.place == "centre":
-            return round(down / 2), round(right / 2)  # as torchvision's ten_crop has it: halves to even
+            return round(down / 2), round(right / 2)  # as torchvision's ten_crop: halves are rounded to even
         return down * self.place.startswith("bottom"), right * self.place.endswith("right")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tta(ABC):
-    """A way to look at an image several times."""
+    """A choice of views of an image."""
 
     @abstractmethod
     def views(self, preprocess: Preprocess, takes: Takes) -> list[View]:
-        """The views of an image, those of one scale together.
+        """The views of an image, grouped by scale.
 
         Args:
-            preprocess: Of the network.
-            takes: Whether the network takes square images with this side.
+            preprocess: Preprocessing of the network.
+            takes: Function that tells whether the network accepts square images with a side.
 
         Raises:
-            Problem: A scale is too small for the network.
+            Problem: If a scale is too small for the network.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flip(Tta):
-    """The image as the preprocessing makes it, and its mirror image."""
+    """The preprocessed image and its mirror image."""
 
     def views(self, preprocess: Preprocess, takes: Takes) -> list[View]:
         return [View(preprocess.resize, preprocess.size, "own", mirrored) for mirrored in (False, True)]
@@ -72,11 +72,11 @@ class Flip(Tta):
 
 @dataclass(frozen=True, kw_only=True)
 class TenCrop(Tta):
-    """At each scale the four corners and the centre, as large as the network's input, of it and its mirror.
+    """At each scale, crops of the network's input size at the four corners and the centre, also mirrored.
 
     Args:
-        scales: The short side that the image is resized to: a whole number in pixels, a fraction as the
-            multiple of the side of the network's input; no smaller than that.
+        scales: Short sides that the image is resized to, at least the network's input: integers in pixels,
+            fractions as multiples of the side of the network's input.
     """
 
     scales: list[int | float]
@@ -92,11 +92,11 @@ class TenCrop(Tta):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiScale(Tta):
-    """The whole centre square at each scale; of networks that take one size only, a crop of that size.
+    """The full centre square at each scale; for networks with a fixed input size, a crop of that size.
 
     Args:
-        scales: As of TenCrop; for networks that take any size smaller ones than their own, too.
-        mirror: Whether the mirror image is looked at as well.
+        scales: As in TenCrop; networks of any input size also accept smaller ones.
+        mirror: Whether to add the mirror images.
     """
 
     scales: list[int | float]
@@ -112,18 +112,18 @@ class MultiScale(Tta):
 
 
 def plain(preprocess: Preprocess) -> list[View]:
-    """The one view of a network that is shown each image once."""
+    """The single view used without test-time augmentation."""
     return [View(preprocess.resize, preprocess.size, "own", False)]
 
 
 def pixels(scales: list[int | float], size: int) -> list[int]:
-    """Scales -> short sides in pixels, each once.
+    """Convert scales to short sides in pixels, without duplicates.
 
     >>> pixels([1.0, 1.143, 1.714, 2.143, 2.857], 224), pixels([28, 1.5], 28)
     ([224, 256, 384, 480, 640], [28, 42])
 
     Raises:
-        Problem: There is none, or one is not above 0.
+        Problem: If there is none, or one is not above 0.
     """
     if not scales or min(scales) <= 0:
         raise Problem(
@@ -134,9 +134,9 @@ def pixels(scales: list[int | float], size: int) -> list[int]:
 
 
 def expect_room(scales: list[int | float], sides: list[int], size: int) -> None:
-    """Raise a Problem where an image is too small to cut the network's input out of it."""
+    """Raise a Problem if a scale is too small for the network's input."""
     if sides and min(sides) < size:
         raise Problem(
-            f"tta.scales: {scales} is {min(sides)} pixels at its smallest, the network's input {size}; "
-            f"say {size} or more, or 1.0 or more for a multiple of it"
+            f"tta.scales: wants at least the network's input of {size} pixels, got {scales} "
+            f"({min(sides)} pixels); use {size} or more, or multiples of 1.0 or more"
         )

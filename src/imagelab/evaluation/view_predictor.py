@@ -1,4 +1,4 @@
-"""Predict with test-time augmentation: the mean of the predictions over views of each picture."""
+"""Predict with test-time augmentation: average the predictions over views of each image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ from imagelab.predictor import Predictor, Reading
 
 
 class ViewPredictor:
-    """A predictor that looks at each picture several times.
+    """A predictor that averages over several views of each image.
 
     Args:
-        predictor: What it asks.
-        tta: Which views it looks at.
-        room: Views of pictures at a time, about.
+        predictor: Predictor to use.
+        tta: Views of each image.
+        room: Approximate number of views in one pass.
 
     Raises:
-        Problem: The views do not fit the network.
+        Problem: If the views do not fit the network.
     """
 
     def __init__(self, predictor: Predictor, tta: Tta, *, room: int) -> None:
@@ -35,7 +35,7 @@ class ViewPredictor:
         self.room = room
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
-        """The prediction for each picture file, in order; the error of those that cannot be read."""
+        """The prediction for each image file, in order, or the error if it cannot be read."""
         step = max(1, self.room // len(self.form.views))
         parts = (paths[first : first + step] for first in range(0, len(paths), step))
         return [reading for part in parts for reading in self._some(part)]

@@ -1,4 +1,4 @@
-"""Cut the views of test-time augmentation out of images, in memory on the device, of photos in workers."""
+"""Cut the views of test-time augmentation: from images in memory on the device, from photos in workers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from imagelab.evaluation.tta import View
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """How a network wants its images.
+    """The form in which a network takes its images.
 
     Args:
-        preprocess: What happens to an image before the network.
-        reader: How a picture becomes an image such as the network was trained on.
-        views: What it is shown of each, those of one scale together.
+        preprocess: Preprocessing before the network.
+        reader: Converts an image of any size to the form that the network was trained on.
+        views: Views of each image, grouped by scale.
     """
 
     preprocess: Preprocess
@@ -35,16 +35,16 @@ class Form:
 
     @property
     def least(self) -> int:
-        """The short side that a photo needs to have, in pixels."""
+        """The smallest sufficient short side of a photo, in pixels."""
         if self.reader.shape is not None:
             return self.reader.least
         spare = max(1, self.reader.least // self.preprocess.resize)
         return spare * max(view.short for view in self.views)
 
     def cut(self, photo: np.ndarray) -> list[np.ndarray]:
-        """(H, W, 3) uint8 -> for each side of the views in turn (V, side, side, 3) uint8.
+        """(H, W, 3) uint8 -> for each side of the views, (V, side, side, 3) uint8.
 
-        Of a network that was trained on images in memory: the one image (H, W, 3) that would lie there.
+        For a network trained on images in memory: the single image (H, W, 3) as stored there.
         """
         if self.reader.shape is not None:
             return [covered(photo, *self.reader.shape)]
@@ -53,11 +53,11 @@ class Form:
         return [np.stack([_square(wholes[view.short], view) for view in run]) for _, run in runs]
 
     def shown(self, given: Sequence[Tensor], room: int) -> Iterator[tuple[Tensor, int]]:
-        """What the network sees, (V * B, C, side, side) float, of so many views V together, view by view.
+        """Yield the input of the network, (V * B, C, side, side) float, view by view, for V views at a time.
 
         Args:
-            given: What was cut from photos, (B, V, side, side, 3) uint8 each; or images (B, C, H, W) uint8.
-            room: Squares at a time, about.
+            given: Crops from photos, (B, V, side, side, 3) uint8 each; or images, (B, C, H, W) uint8.
+            room: Approximate number of crops at a time.
         """
         yield from self._of_images(given[0], room) if given[0].ndim == 4 else self._of_squares(given, room)
 
@@ -80,7 +80,7 @@ class Form:
 class Given(NamedTuple):
     """A batch for several networks.
 
-    index: (B,) int64, places in the split. forms: for each form what its networks are shown.
+    index: (B,) int64, indices in the split. forms: Input of the networks, for each form.
     """
 
     index: Tensor
@@ -91,8 +91,8 @@ class FormBatches(Dataset[Given]):
     """Batches in several forms; a photo is decoded once for all of them.
 
     Args:
-        images: Of a split.
-        forms: One for each kind of network.
+        images: Images of a split.
+        forms: Forms of the images, one per group of networks.
     """
 
     def __init__(self, images: Images, *, forms: Sequence[Form]) -> None:
@@ -113,7 +113,7 @@ class FormBatches(Dataset[Given]):
 
 
 def tensors(photos: list[list[np.ndarray]]) -> list[Tensor]:
-    """What was cut from B photos -> (B, V, side, side, 3) uint8 each, or one (B, 3, H, W) of whole images."""
+    """Crops of B photos -> (B, V, side, side, 3) uint8 each, or whole images -> one (B, 3, H, W)."""
     stacked = [torch.from_numpy(np.stack(parts)) for parts in zip(*photos, strict=True)]
     return [part.permute(0, 3, 1, 2) if part.ndim == 4 else part for part in stacked]
 

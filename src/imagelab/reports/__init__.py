@@ -1,1 +1,1 @@
-"""Behind `imagelab report`: curves, verdicts, advice, and the pages that show them."""
+"""Implement `imagelab report`: curves, verdicts, advice, and the pages that show them."""

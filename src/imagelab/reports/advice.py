@@ -1,4 +1,4 @@
-"""The next thing to try after a verdict, as a command to paste: the run's own words with a change."""
+"""Suggest what to try next after a verdict, as a command to paste: the run's own overrides with a change."""
 
 import shlex
 from collections.abc import Iterable
@@ -12,41 +12,41 @@ from imagelab.config.schema import Node
 from imagelab.reports.verdict import State
 from imagelab.terminal.summary import near
 
-NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # words that name a folder in use
+NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # overrides that name a folder in use
 
 
 class Advice(NamedTuple):
-    """What to try next, in a sentence, and the command that does it."""
+    """A sentence that says what to try next, and the command that does it."""
 
     sentence: str
     command: str
 
 
 def advice(state: State, cfg: Node, words: list[str], folder: Path, *, finished: bool) -> Advice:
-    """What a state calls for first.
+    """Suggest the next step for a state.
 
     Args:
-        state: The verdict on the curves.
-        cfg: The config of the run.
-        words: What was typed to start it.
-        folder: Of the run.
-        finished: Whether it came to its end.
+        state: Verdict on the curves.
+        cfg: Config of the run.
+        words: Overrides that the run was started with.
+        folder: Folder of the run.
+        finished: Whether the run has finished.
     """
     if not finished and state in ("healthy", "train longer", "too early to say"):
-        return Advice("Go on with the run.", f"imagelab train resume={shlex.quote(near(folder))}")
+        return Advice("Resume the run.", f"imagelab train resume={shlex.quote(near(folder))}")
     if state in ("not learning", "not generalising"):
         return Advice(
-            "Let the preflight look for what is broken: labels, inputs, splits, gradients, rate.",
+            "Let `imagelab check` find what is broken: labels, inputs, splits, gradients, rate.",
             _command("check", words, []),
         )
     if state == "healthy":
         return Advice(
-            "Nothing calls for a change; see how much of the result is luck, with other seeds.",
+            "Nothing needs to change; run other seeds to see how much of the result is luck.",
             _command("train -m", words, [f"seed={cfg['seed'] + 1},{cfg['seed'] + 2}"]),
         )
     if state == "overfitting" and "early_stopping" in cfg["trick"]:
         return Advice(
-            "More images would help most; see whether labels and splits of these are in order.",
+            "More images would help most; check that labels and splits of these are in order.",
             _command("inspect", words, []),
         )
     sentence, changes = _change(state, cfg)
@@ -54,7 +54,7 @@ def advice(state: State, cfg: Node, words: list[str], folder: Path, *, finished:
 
 
 def typed(folder: Path) -> list[str]:
-    """The words that a run was started with; none where nobody kept them."""
+    """The overrides that a run was started with; none if they were not kept."""
     file = folder / ".hydra" / "overrides.yaml"
     words = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else []
     return [plainest(str(word)) for word in words or []]
@@ -66,14 +66,14 @@ def _change(state: State, cfg: Node) -> tuple[str, list[str]]:
         more = 2 * epochs if state == "train longer" else max(2 * epochs, 10)
         return f"Train for {more} epochs.", [f"trainer.max_epochs={more}"]
     if state == "LR too high":
-        return "Take a third of the learning rate.", _rate(cfg, 1 / 3)
+        return "Use a third of the learning rate.", _rate(cfg, 1 / 3)
     if state == "LR too low":
-        return "Take ten times the learning rate, or ask `imagelab find_lr`.", _rate(cfg, 10)
+        return "Use ten times the learning rate, or run `imagelab find_lr`.", _rate(cfg, 10)
     if state == "diverged":
         clip = [] if cfg["trainer"].get("gradient_clip_val") else ["trainer.gradient_clip_val=1"]
-        return "Take a tenth of the learning rate, and clip the gradient.", [*_rate(cfg, 0.1), *clip]
+        return "Use a tenth of the learning rate, and clip the gradient.", [*_rate(cfg, 0.1), *clip]
     if state == "no validation":
-        return "Hold more images out, to see what is learnt by heart.", ["data.val_fraction=0.2"]
+        return "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
     return _more_capacity(cfg) if state == "underfitting" else _less_by_heart(cfg)
 
 
@@ -83,25 +83,25 @@ def _less_by_heart(cfg: Node) -> tuple[str, list[str]]:
     decay = cfg["optimizer"].get("weight_decay")
     if "crop" not in augment:
         names = ",".join([*augment, "crop"])
-        return "Show each image in many versions: augment, or get more images.", [f"augment=[{names}]"]
+        return "Augment the images, or get more of them.", [f"augment=[{names}]"]
     if model["dropout"] is None:
-        return "Leave features out at random before the last layer.", ["model.dropout=0.3"]
+        return "Add dropout before the last layer.", ["model.dropout=0.3"]
     if decay is not None and decay < 0.05:
-        return "Decay the weights more.", [f"optimizer.weight_decay={max(0.05, 5 * decay):g}"]
+        return "Use more weight decay.", [f"optimizer.weight_decay={max(0.05, 5 * decay):g}"]
     names = ",".join([*cfg["trick"], "early_stopping"])
-    return "Stop where validation is best; more images would help most.", [f"trick=[{names}]"]
+    return "Stop when validation is best; more images would help most.", [f"trick=[{names}]"]
 
 
 def _more_capacity(cfg: Node) -> tuple[str, list[str]]:
     model = cfg["model"]
     if model["dropout"] is not None:
-        return "Leave no features out: nothing is learnt by heart yet.", ["model.dropout=null"]
+        return "Turn dropout off: nothing is memorised yet.", ["model.dropout=null"]
     if isinstance(model.get("widths"), list):
         wider = ",".join(str(2 * width) for width in model["widths"])
         return "Take a network of twice the width.", [f"model.widths=[{wider}]"]
     if isinstance(model.get("width"), int):
         return "Take a network of twice the width.", [f"model.width={2 * model['width']}"]
-    return "Take three times the learning rate, then a larger network.", _rate(cfg, 3)
+    return "Use three times the learning rate, then a larger network.", _rate(cfg, 3)
 
 
 def _rate(cfg: Node, factor: float) -> list[str]:
@@ -109,7 +109,7 @@ def _rate(cfg: Node, factor: float) -> list[str]:
 
 
 def _command(command: str, words: Iterable[str], changes: list[str]) -> str:
-    """The words, without those that the changes replace, and the changes.
+    """The command with the words, without those that the changes replace, and the changes.
 
     >>> _command("train", ["seed=1", "augment=[flip]"], ["seed=2"])
     "imagelab train 'augment=[flip]' seed=2"

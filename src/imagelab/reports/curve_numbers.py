@@ -1,4 +1,4 @@
-"""The few numbers of a run's curves that a verdict rests on."""
+"""Compute the few numbers of a run's curves that its verdict is based on."""
 
 import math
 
@@ -13,16 +13,16 @@ MEANINGS = {
     "bad": "logged losses that are NaN or infinite",
     "train_first": "training loss of the first epoch",
     "train_end": "training loss of the last epoch",
-    "train_gain": "share of the total fall of the training loss that the last fifth of the run brought",
-    "train_speed": "speed of that fall in the last fifth, over its mean speed",
+    "train_gain": "fraction of the total decrease of the training loss made in the last fifth of the run",
+    "train_speed": "speed of that decrease in the last fifth, over its mean speed",
     "train_jitter": "how far the training losses of late epochs scatter around their trend, over their level",
     "val_best": "lowest validation loss",
     "val_best_epoch": "its epoch",
-    "val_best_at": "the same as a share of the run",
+    "val_best_at": "the same as a fraction of the run",
     "val_end": "validation loss of the last epoch",
     "val_median": "median validation loss of all epochs",
-    "val_rise": "rise of the validation loss since its lowest, as a share of its total fall",
-    "val_gain": "share of the fall of the validation loss below chance level that the last fifth brought",
+    "val_rise": "rise of the validation loss since its minimum, as a fraction of its total decrease",
+    "val_gain": "fraction of the decrease of the validation loss below chance level made in the last fifth",
     "val_jitter": "how far the validation losses of late epochs scatter around their trend, over their level",
     "train_accuracy": "training accuracy of the last epoch",
     "train_accuracy_then": "training accuracy of the epoch with the highest validation accuracy",
@@ -31,17 +31,17 @@ MEANINGS = {
     "val_accuracy_best_epoch": "its epoch",
     "val_accuracy_noise": "standard deviation of validation accuracy around its trend in late epochs",
 }
-LATE = 5  # epochs: of fewer nobody can say that they jump back and forth
-TURNS = 0.2  # of the late epochs that are worse than the one before; fewer are a fall with bends
+LATE = 5  # fewest late epochs to judge whether they oscillate
+TURNS = 0.2  # fraction of late epochs worse than the one before; fewer do not count as oscillation
 
 
 def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str, float]:
-    """The numbers by name; those of val are missing where nothing was validated.
+    """The numbers by name; those of val are missing if nothing was validated.
 
     Args:
-        curves: Of the run.
-        entropy: The chance-level loss; None: the first values stand for it.
-        floor: The lowest possible loss; all losses are counted from there.
+        curves: Curves of the run.
+        entropy: Chance-level loss; None: estimated by the first values.
+        floor: Lowest possible loss; all losses are measured from there.
     """
     train = curves.train - floor
     val = curves.of_val("loss") - floor
@@ -93,7 +93,7 @@ def _of_val(val: np.ndarray, epochs: np.ndarray, chance: float, count: int) -> d
 
 
 def _of_accuracy(train: np.ndarray, val: np.ndarray, epochs: np.ndarray) -> dict[str, float]:
-    """Both accuracies where both are known, and what became of them since that of val was highest."""
+    """Both accuracies if both are known, and how they changed since that of val was highest."""
     known = np.isfinite(train) & np.isfinite(val)
     if not known.any():
         return {}
@@ -114,7 +114,7 @@ def _last_fifth(count: int) -> int:
 
 
 def _jitter(values: np.ndarray, chance: float) -> float:
-    """By how much neighbouring epochs of the last third differ, over their level."""
+    """The difference between neighbouring epochs in the last third, relative to their level."""
     late = values[-max(LATE, len(values) // 3) :]
     if len(late) < LATE or (np.diff(late) > 0).mean() < TURNS:
         return 0.0
@@ -122,9 +122,9 @@ def _jitter(values: np.ndarray, chance: float) -> float:
 
 
 def _noise(values: np.ndarray) -> float:
-    """The standard deviation of an epoch around the trend; 0 of fewer than three.
+    """The standard deviation of an epoch around the trend; 0 for fewer than three.
 
-    From second differences, which a trend leaves at 0; by their median, which one spike does not move.
+    From the median of second differences: they are 0 for a linear trend, and one spike does not change it.
     """
     bends = np.abs(np.diff(values, 2)) / math.sqrt(6)
     return float(np.median(bends) / 0.6745) if len(bends) else 0.0

@@ -1,4 +1,4 @@
-"""The curves of a run, as its metrics.csv or its last checkpoint has them."""
+"""Read the curves of a run from its metrics.csv or its last checkpoint."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,22 @@ import numpy as np
 from imagelab.metrics.table import ACCURACY
 
 TRAINED = f"train/{ACCURACY}"
-SMOOTH = 20  # curves are smoothed over so large a part of the run: a twentieth
+SMOOTH = 20  # curves are smoothed over one twentieth of the run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Numbers by epoch and by step, each array in order of time.
+    """Numbers by epoch and by step, each array in chronological order.
 
     Args:
-        epochs: (n,) their numbers, from 1.
-        train: (n,) mean training loss of each epoch.
-        train_accuracy: (n,) share of its augmented images that were right; empty where it was not measured.
-        val: For each set of weights, "val" or "val_ema", its metrics (n,) by name, NaN where not validated.
-        steps: (m,) optimizer steps at which was logged.
-        losses: (m,) training loss, mean of the steps since the record before.
-        rates: (m,) learning rates, by group.
-        norms: (m,) norm of the gradient before clipping; empty where it was not logged.
+        epochs: Numbers of the epochs, from 1, (n,).
+        train: Mean training loss of each epoch, (n,).
+        train_accuracy: Accuracy on augmented training images, (n,); empty if not measured.
+        val: Metrics by name, (n,), for each set of weights, "val" or "val_ema"; NaN if not validated.
+        steps: Optimizer steps that were logged, (m,).
+        losses: Training loss, mean over the steps since the previous entry, (m,).
+        rates: Learning rates by group, (m,).
+        norms: Gradient norm before clipping, (m,); empty if not logged.
     """
 
     epochs: np.ndarray
@@ -38,12 +38,12 @@ class Curves:
     norms: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def of_val(self, metric: str) -> np.ndarray:
-        """A metric of the raw weights on val, (n,); all NaN where there is none."""
+        """A metric of the raw weights on val, (n,); all NaN if there is none."""
         return self.val.get("val", {}).get(metric, np.full(len(self.epochs), np.nan))
 
 
 def read_curves(path: Path) -> Curves:
-    """The curves in a metrics.csv, also of a run that is still going on or was killed in a row."""
+    """Read the curves from a metrics.csv, even of a run that is still running or was killed while writing."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
     rows = list(csv.DictReader(whole.splitlines()))
@@ -63,7 +63,7 @@ def read_curves(path: Path) -> Curves:
 
 
 def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
-    """The curves of a run without metrics.csv: what a checkpoint remembers of each epoch."""
+    """The curves of a run without metrics.csv, from the history of epochs in a checkpoint."""
     names = list(dict.fromkeys(name for entry in history for name in entry))
     columns = {name: np.array([entry.get(name, np.nan) for entry in history]) for name in names}
     return Curves(
@@ -75,11 +75,11 @@ def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
 
 
 def smoothed(values: np.ndarray, width: float | None = None) -> np.ndarray:
-    """A moving average with the weights of a bell, which is not late; NaN counts for nothing.
+    """A centred Gaussian moving average without lag; NaN are ignored.
 
     Args:
-        values: (n,).
-        width: Standard deviation of the bell, in places; None: a twentieth of n.
+        values: Values to smooth, (n,).
+        width: Standard deviation of the Gaussian, in samples; None: a twentieth of n.
     """
     width = len(values) / SMOOTH if width is None else width
     if width < 0.5 or len(values) < 3:

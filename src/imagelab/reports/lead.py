@@ -19,7 +19,7 @@ Node = dict[str, Any]
 
 
 class Figure(NamedTuple):
-    """A number that a reader looks for first: its name, its value in words, and what to know about it."""
+    """A key figure: name, value in words, and a note."""
 
     name: str
     value: str
@@ -30,10 +30,10 @@ def lead(judged: Verdict, step: Advice, figures: Sequence[Figure], findings: Seq
     """The top of the page, as HTML.
 
     Args:
-        judged: The verdict on the curves.
-        step: What to try next.
-        figures: The key figures.
-        findings: All that was found; those that a reader has to know of are named.
+        judged: Verdict on the curves.
+        step: Suggested next step.
+        figures: Key figures.
+        findings: All findings; the important ones are shown.
     """
     shown = "".join(
         f"<div><dt>{html(one.name)}</dt><dd>{html(one.value)}</dd><dd>{html(one.note)}</dd></div>"
@@ -51,12 +51,12 @@ def lead(judged: Verdict, step: Advice, figures: Sequence[Figure], findings: Seq
 
 
 def key_figures(results: Node, curves: Curves, found: Predictions | None) -> list[Figure]:
-    """How good the run is and what it took, as far as it is known.
+    """The results and the cost of a run, as far as they are known.
 
     Args:
-        results: The content of results.json; empty where there is none.
-        curves: Of the run.
-        found: What it says of the images of a split; None: nothing.
+        results: Content of results.json; empty if there is none.
+        curves: Curves of the run.
+        found: Predictions for a split; None if there are none.
     """
     figures = [*_of_training(curves), *_of_split(found), *_of_test(results)]
     best = results.get("best") or {}
@@ -71,7 +71,7 @@ def key_figures(results: Node, curves: Curves, found: Predictions | None) -> lis
 
 
 def _matters(finding: Finding) -> bool:
-    """Whether a reader has to know of it: what is wrong, what is missing, and a run that did not finish."""
+    """Whether a finding belongs at the top: something is wrong or missing, or the run did not finish."""
     if finding.name == RUN:
         return finding.value != "finished"
     return finding.name == PREDICTIONS or (finding.status in ("FAIL", "WARN") and finding.name != VERDICT)

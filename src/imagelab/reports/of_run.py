@@ -43,13 +43,13 @@ STEM = "report"
 
 
 def after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> tuple[Verdict, Advice]:
-    """The report of a run that has just ended, from what its best weights said when they were validated.
+    """Report on a run that has just ended, from the validation outputs of its best weights.
 
     Args:
-        cfg: The config of the run.
-        folder: Its folder.
-        parts: What it was made of.
-        results: The content of results.json.
+        cfg: Config of the run.
+        folder: Folder of the run.
+        parts: Parts of the run.
+        results: Content of results.json.
     """
     weights, found, why_not = parts.saver.best.get("weights", RAW), None, ""
     seen = parts.saver.seen.get(metric_of("val", weights))
@@ -57,12 +57,14 @@ def after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> tuple[
     if seen is not None and task.predicts:
         found = of_split(parts.data, "val", weights, seen, task=task, ranks=parts.trainer.world_size)
     elif task.predicts:
-        why_not = f"What the best weights say of val was not kept: `imagelab report run={folder}` adds it."
+        why_not = (
+            f"The outputs of the best weights on val were not kept; `imagelab report run={folder}` adds them."
+        )
     return write(folder, results, found, why_not=why_not, loggers=parts.trainer.loggers, quiet=True)
 
 
 def lines_after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> dict[str, str]:
-    """Report on a run that has just ended; what it says, for the closing table."""
+    """Report on a run that has just ended; return the lines for the closing table."""
     verdict, step = after_training(cfg, folder, parts, results)
     return {
         "verdict": f"{verdict.state}. {step.sentence}",
@@ -80,15 +82,15 @@ def write(
     loggers: Iterable[object] = (),
     quiet: bool = False,
 ) -> tuple[Verdict, Advice]:
-    """Put the report of a run together and write it; the verdict, and what to try next.
+    """Write the report of a run; return the verdict and the suggested next step.
 
     Args:
-        folder: Of the run.
-        results: The content of its results.json; empty where there is none.
-        found: What it says of the images of a split; None: only the curves are read.
-        why_not: Why there is nothing on images, where there is not.
-        loggers: Of the run, to show the report.
-        quiet: Whether the terminal is spared the findings.
+        folder: Folder of the run.
+        results: Content of results.json; empty if there is none.
+        found: Predictions for a split; None: report only on the curves.
+        why_not: Why there are no predictions, if so.
+        loggers: Loggers of the run, which get the report.
+        quiet: Whether to omit the findings on the terminal.
     """
     curves, seconds = curves_of(folder), seconds_of(folder, results)
     judged, step, findings = on_curves(folder, results, curves, seconds, classes_of(folder, found))
@@ -116,7 +118,7 @@ def write(
 def on_curves(
     folder: Path, results: Node, curves: Curves, seconds: Mapping[str, float], classes: int
 ) -> tuple[Verdict, Advice, list[Finding]]:
-    """The verdict on a run's curves, what to try next, and findings on both and on the time."""
+    """The verdict on a run's curves, the suggested next step, and findings on both and on the time."""
     cfg = files.read_config(folder)
     judged = verdict(curves, facts(cfg, classes, results))
     step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
@@ -126,7 +128,7 @@ def on_curves(
 
 
 def on_images(folder: Path, found: Predictions | None, why_not: str) -> tuple[list[Finding], list[Section]]:
-    """Findings and sections on a split's images, whose table is written beside; or why there are none."""
+    """Findings and sections on the images of a split, or why there are none; also writes their table."""
     if found is None or len(found.labels) < 2:
         return [failed_finding(of.PREDICTIONS, why_not)] if why_not else [], []
     counts = confusion(found.labels, found.predicted, len(found.classes))
@@ -142,10 +144,10 @@ def on_images(folder: Path, found: Predictions | None, why_not: str) -> tuple[li
 
 
 def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
-    """What a run says of the images of a split, computed anew.
+    """Predict the images of a split again.
 
     Raises:
-        Problem: It has no such checkpoint, split or weights, or it has learnt without labels.
+        Problem: If the run has no such checkpoint, split or weights, or was trained without labels.
     """
     outcome = run_test(folder, split=split, **asked)
     if outcome.seen is None:
@@ -154,13 +156,13 @@ def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
 
 
 def results_of(folder: Path) -> Node:
-    """The content of a run's results.json; empty of a run that is still going on, or was killed."""
+    """The content of a run's results.json; empty if the run is still running, or was killed."""
     file = folder / files.RESULTS
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def curves_of(folder: Path) -> Curves:
-    """From metrics.csv, or, of a run that wrote none, from its last checkpoint."""
+    """The curves from metrics.csv or, if there is none, from the last checkpoint."""
     file = folder / "metrics.csv"
     if file.exists():
         return read_curves(file)
@@ -168,7 +170,7 @@ def curves_of(folder: Path) -> Curves:
 
 
 def seconds_of(folder: Path, results: Node) -> dict[str, float]:
-    """Where the time went, from results.json or from the last checkpoint; empty where nobody measured."""
+    """Seconds per phase, from results.json or the last checkpoint; empty if not measured."""
     if "time" in results:
         return results["time"]
     states = _last(folder).get("callbacks", {})
@@ -179,13 +181,13 @@ def seconds_of(folder: Path, results: Node) -> dict[str, float]:
 
 
 def classes_of(folder: Path, found: Predictions | None) -> int:
-    """How many there are; 0 where nobody knows."""
+    """The number of classes; 0 if unknown."""
     classes = found.classes if found else _last(folder).get("imagelab", {}).get("classes", [])
     return len(classes)
 
 
 def facts(cfg: Node, classes: int, results: Node) -> Facts:
-    """What the config says of the scale of the losses."""
+    """What the config tells about the scale of the losses."""
     known = says(cfg["loss"]).cross_entropy and classes > 1 and not without_labels(cfg)
     smoothing = float(cfg["loss"].get("label_smoothing", 0)) if known else 0.0
     off = smoothing / max(classes, 1)
@@ -199,7 +201,7 @@ def facts(cfg: Node, classes: int, results: Node) -> Facts:
 
 
 def _last(folder: Path) -> Node:
-    """The content of the last checkpoint, its weights left on the disk; empty where there is none."""
+    """The content of the last checkpoint, without loading its weights; empty if there is none."""
     file = folder / "checkpoints" / "last.ckpt"
     try:
         return load_plain(file, mmap=True)

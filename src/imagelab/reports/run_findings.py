@@ -1,4 +1,4 @@
-"""What a report says of a run: its findings, from the curves and from the predictions."""
+"""Make the findings of a report, from the curves and the predictions of a run."""
 
 import math
 from typing import Any
@@ -21,14 +21,14 @@ STATUS: dict[str, Status] = {
     "not generalising": "FAIL",
     "too early to say": "INFO",
     "no validation": "INFO",
-}  # of all other states: WARN
+}  # all other states: WARN
 VERDICT, NUMBERS, RUN, PREDICTIONS = "verdict", "numbers of the verdict", "run", "predictions"
 SPIKE = 20.0  # times the median gradient norm
-MISCALIBRATED = 0.05  # expected calibration error, above which a probability misleads
+MISCALIBRATED = 0.05  # expected calibration error above which probabilities mislead
 
 
 def verdict_finding(found: Verdict, next_step: Advice) -> Finding:
-    """The state of the curves, and what to try next."""
+    """The finding on the state of the curves, with the suggested next step."""
     return Finding(
         name=VERDICT,
         status=STATUS.get(found.state, "WARN"),
@@ -40,19 +40,19 @@ def verdict_finding(found: Verdict, next_step: Advice) -> Finding:
 
 
 def numbers_finding(found: Verdict) -> Finding:
-    """What the verdict rests on."""
+    """The finding on the numbers behind the verdict."""
     return Finding(
         name=NUMBERS,
         status="INFO",
         value=found.numbers,
         expected="",
-        why="Smoothed losses by epoch; gains and rises as shares of the whole fall; speed over its mean.",
+        why="Smoothed losses by epoch; gains and rises over the total decrease; speed over its mean.",
         fix="",
     )
 
 
 def gradient_finding(curves: Curves) -> list[Finding]:
-    """The norms of the gradient; none where they were not logged."""
+    """The finding on gradient norms; none if they were not logged."""
     norms = curves.norms[np.isfinite(curves.norms)]
     if not len(norms):
         return []
@@ -65,14 +65,14 @@ def gradient_finding(curves: Curves) -> list[Finding]:
             status="WARN" if spiky else "OK",
             value={"median": round(middle, 4), "highest": round(most, 4), "last": round(float(norms[-1]), 4)},
             expected=f"highest below {SPIKE:.0f} times the median",
-            why="A few steps had far longer gradients than the others." if spiky else "",
+            why="A few steps had much larger gradients than the others." if spiky else "",
             fix=f"Clip them: `trainer.gradient_clip_val={2 * middle:.2g}`." if spiky else "",
         )
     ]
 
 
 def accuracy_finding(found: Predictions) -> Finding:
-    """The accuracy, with what so few images leave open."""
+    """The finding on accuracy, with its confidence interval."""
     hits = int((found.predicted == found.labels).sum())
     total = len(found.labels)
     low, high = wilson(hits, total)
@@ -87,7 +87,7 @@ def accuracy_finding(found: Predictions) -> Finding:
 
 
 def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
-    """The weakest class and the most confused pair, where anything went wrong."""
+    """The findings on the weakest class and the most confused pair, if there are mistakes."""
     pairs = most_confused(counts, 1)
     rows = [row for row in per_class(counts) if not math.isnan(row.recall)]
     if not pairs or not rows:
@@ -103,7 +103,7 @@ def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
             value=found.classes[weak.label],
             expected="",
             why=(
-                f"{weak.recall:.1%} of its images are found, of {weak.images:,}; 95% interval [{low:.1%}, "
+                f"{weak.recall:.1%} of its {weak.images:,} images are recognised; 95% interval [{low:.1%}, "
                 f"{high:.1%}]."
             ),
             fix="",
@@ -111,7 +111,7 @@ def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
         Finding(
             name="most confused",
             status="INFO",
-            value=f"{given} taken for {taken}",
+            value=f"{given} predicted as {taken}",
             expected="",
             why=f"{pair.share:.1%} of {given}: {pair.count:,} image{'s' * (pair.count != 1)}.",
             fix="",
@@ -120,7 +120,7 @@ def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
 
 
 def calibration_finding(found: Calibration) -> Finding:
-    """Whether probabilities can be believed; without a verdict where there are few images."""
+    """The finding on calibration; without a verdict if there are few images."""
     low, high = found.interval
     status: Status = "INFO" if not found.resolved else "WARN" if low > MISCALIBRATED else "OK"
     too_few = "" if found.resolved else f" {found.images:,} images are too few for a verdict."
@@ -132,19 +132,19 @@ def calibration_finding(found: Calibration) -> Finding:
         expected=f"lower end of its interval below {MISCALIBRATED}",
         why=(
             f"95% interval [{low:.3f}, {high:.3f}]. The temperature {found.temperature:.2f}, fitted on every "
-            f"second image, takes that of the others from {found.before:.3f} to {found.after:.3f}.{too_few}"
+            f"second image, changes that of the others from {found.before:.3f} to {found.after:.3f}.{too_few}"
         ),
         fix=f"Divide logits by {found.temperature:.2f} before softmax." if mends else "",
     )
 
 
 def failed_finding(what: str, error: object) -> Finding:
-    """A part of the report that could not be made, in a sentence."""
+    """The finding on a part of the report that failed."""
     return Finding(name=what, status="INFO", value=None, expected="", why=str(error), fix="")
 
 
 def facts_of(results: dict[str, Any]) -> Finding:
-    """How the run ended."""
+    """The finding on how the run ended."""
     best = results.get("best") or {}
     epoch = best.get("epoch")
     value = best.get("value")

@@ -1,4 +1,4 @@
-"""The parts of a report's page: curves, rates, time, and what went wrong with which images."""
+"""Make the sections of a report's page: curves, rates, time, classes and misclassified images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ SHOWN_ROWS = 300  # of a table of classes
 SHOWN_PAIRS = 20
 SHOWN_IMAGES = 24  # of each kind
 THUMBNAIL = 96  # pixels
-LONG = 2 * SMOOTH  # points of a curve, up to which each is drawn as it is
+LONG = 2 * SMOOTH  # most points of a curve that is drawn without smoothing
 CLASS_COLUMNS = (
     *("class", "images", "predicted", "precision", "95% interval of precision"),
     *("recall", "95% interval of recall", "F1"),
@@ -37,7 +37,7 @@ LARGE, SMALL = (640, 360), (440, 280)  # pixels of a chart
 
 
 def curve_sections(curves: Curves) -> list[Section]:
-    """Losses, accuracies, rates and gradient norms, as far as there are any."""
+    """Sections on losses, accuracies, rates and gradient norms, as far as there are any."""
     loss = {name: part["loss"] for name, part in curves.val.items() if "loss" in part}
     loss = {"train": curves.train} | loss
     right = {name: part["accuracy"] for name, part in curves.val.items() if "accuracy" in part}
@@ -65,7 +65,7 @@ def _step_section(curves: Curves) -> list[Section]:
 
 
 def _merged(rates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rates by the names of all groups that share them."""
+    """The rates by the names of all groups that share them."""
     found: dict[bytes, list[str]] = {}
     for name, values in rates.items():
         found.setdefault(values.tobytes(), []).append(name)
@@ -73,7 +73,7 @@ def _merged(rates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def time_section(seconds: Mapping[str, float]) -> list[Section]:
-    """Where the time went."""
+    """The section on training time."""
     total = sum(seconds.values())
     if not total:
         return []
@@ -86,19 +86,21 @@ def time_section(seconds: Mapping[str, float]) -> list[Section]:
 
 
 def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
-    """Everything that was found, and the numbers that the rules of the verdict looked at."""
+    """The section with all findings, and the numbers behind the verdict."""
     rows = [(name, value, MEANINGS[name]) for name, value in judged.numbers.items()]
-    about = "From curves smoothed over a twentieth of the run; losses count from the lowest possible one."
+    about = (
+        "From curves smoothed over a twentieth of the run; losses are measured from the lowest possible one."
+    )
     body = (table(("number", "value", "meaning"), rows) if rows else "") + finding_table(findings)
     return Section("Numbers behind the verdict", about, body, folded=True)
 
 
 def class_sections(found: Predictions, counts: np.ndarray) -> list[Section]:
-    """Which classes are found how well, and which are taken for which."""
+    """Sections on precision and recall per class, and on confusions."""
     part = busiest(counts, SHOWN_CLASSES)
-    about = f"Images of {found.split}, {found.weights} weights; a row for each given class."
+    about = f"Images of {found.split}, {found.weights} weights; one row per given class."
     if len(part) < len(counts):
-        about += f" Of {len(counts):,} classes the {len(part)} with the most mistakes."
+        about += f" Only the {len(part)} of {len(counts):,} classes with the most mistakes."
     names = [found.classes[label] for label in part]
     picture = matrix(counts[np.ix_(part, part)], names, title="Confusion matrix", rows="given")
     pairs = [
@@ -120,7 +122,7 @@ def class_sections(found: Predictions, counts: np.ndarray) -> list[Section]:
 
 
 def calibration_section(found: Calibration) -> Section:
-    """Confidence against accuracy."""
+    """The section on calibration: confidence against accuracy."""
     confidence = [one.confidence for one in found.bins]
     series = {
         "perfect": ((0.0, 1.0), (0.0, 1.0)),
@@ -143,18 +145,18 @@ def calibration_section(found: Calibration) -> Section:
 
 
 def picture_sections(found: Predictions) -> list[Section]:
-    """The images with the highest loss, and the mistakes made most confidently."""
+    """Sections with the images of highest loss, and the most confident mistakes."""
     worst = top_losses(found.predictions, found.labels, SHOWN_IMAGES)
     sure = confident_mistakes(found.predictions, found.predicted, found.labels, SHOWN_IMAGES)
     parts = [
         Section(
             "Top losses",
-            "The images whose given class got the lowest probability, which stands in brackets.",
+            "The images whose given class got the lowest probability (in brackets).",
             _images(found, worst),
         )
     ]
     if len(sure):
-        about = "Wrong, and sure of it: the first place to look for wrong labels."
+        about = "Wrong with high confidence: the first place to look for wrong labels."
         parts.append(Section("Confident mistakes", about, _images(found, sure)))
     return parts
 
@@ -186,7 +188,7 @@ def _images(found: Predictions, places: np.ndarray) -> str:
 
 
 def _class_cells(row: ClassRow, classes: Sequence[str]) -> tuple[str | int | float | None, ...]:
-    """The cells of a class; empty where there was nothing to divide by."""
+    """The cells of a class; empty if undefined."""
     right = [
         cell
         for share, (low, high) in ((row.precision, row.precision_interval), (row.recall, row.recall_interval))
@@ -206,7 +208,7 @@ def _plot(
     size: tuple[int, int] = LARGE,
     mean: bool = True,
 ) -> str:
-    """Lines, of many points with their moving averages; empty where there is nothing to draw."""
+    """A line plot, with moving averages if there are many points; empty if there is nothing to draw."""
     known = {name: values for name, values in series.items() if np.isfinite(values).any()}
     if not known:
         return ""

@@ -1,24 +1,23 @@
-"""Where the time of a training went, and what would shorten it."""
+"""Report where training time went, and what would shorten it."""
 
 from imagelab.config.schema import Node
 from imagelab.finding import Finding
 
-LARGE = 0.3  # of the training: a part that is worth making smaller
+LARGE = 0.3  # fraction of training time that is worth reducing
 REMEDIES = {
     "loading": "",
     "validation": "Validate on fewer images: a smaller `data.val_fraction`, or fewer in the val folder.",
-    "rest": "Log and save less often: `trainer.log_every_n_steps=100 save_every=600`; or take larger "
-    "batches.",
+    "rest": "Log and save less often: `trainer.log_every_n_steps=100 save_every=600`; or use larger batches.",
 }
-SHORT = 30.0  # seconds: a training that nobody needs to shorten
+SHORT = 30.0  # seconds: shorter training gets no advice
 
 
 def time_finding(seconds: dict[str, float], cfg: Node) -> Finding:
-    """The shares of the phases, with what to change where one other than computing is large.
+    """The finding on the time per phase, with a remedy if a phase other than computing is large.
 
     Args:
-        seconds: By phase, as results.json has them.
-        cfg: The config of the run.
+        seconds: Seconds per phase, as in results.json.
+        cfg: Config of the run.
     """
     total = sum(seconds.values())
     shares = {phase: round(value / max(total, 1e-9), 3) for phase, value in seconds.items()}
@@ -31,19 +30,19 @@ def time_finding(seconds: dict[str, float], cfg: Node) -> Finding:
         status="WARN" if slow else "INFO",
         value=shares,
         expected=f"loading, validation and the rest below {LARGE:.0%} each",
-        why=why if total > SHORT else f"{why} So short a training tells little.",
+        why=why if total > SHORT else f"{why} Training is too short to judge.",
         fix=fix if total > SHORT else "",
     )
 
 
 def _remedy(shares: dict[str, float], cfg: Node) -> tuple[str, str]:
-    """The phase to look at, and what to do about it."""
+    """The phase to reduce, and how."""
     phase = next((phase for phase in REMEDIES if shares[phase] > LARGE), "computing")
     if phase == "loading":
         return phase, _loading(cfg["data"])
     if phase in REMEDIES:
         return phase, REMEDIES[phase]
-    on_cpu = cfg["trainer"].get("accelerator") == "cpu"  # few of which compute in bf16
+    on_cpu = cfg["trainer"].get("accelerator") == "cpu"  # few CPUs compute in bf16
     faster = [
         word
         for word, is_on in (
@@ -59,7 +58,7 @@ def _remedy(shares: dict[str, float], cfg: Node) -> tuple[str, str]:
 
 def _loading(data: Node) -> str:
     if data["storage"] == "auto" and "root" in data:
-        return "Keep photos shrunk on the disk: `data.storage=shrunk`."
+        return "Store shrunk copies of the photos on disk: `data.storage=shrunk`."
     if data["workers"] == 0:
-        return "Let other processes make the batches: `data.workers=auto`."
-    return "Give more processes to the batches (`data.workers`), or augment with fewer steps."
+        return "Let worker processes make the batches: `data.workers=auto`."
+    return "Use more worker processes (`data.workers`), or fewer augmentations."

@@ -1,7 +1,7 @@
-"""What the curves of a run say of it: one state, the numbers it rests on, and why.
+"""Judge a run by its curves: one state, the numbers behind it, and why.
 
-Source: the questions that Godbole et al., Deep Learning Tuning Playbook, ask of training curves,
-https://github.com/google-research/tuning_playbook; thresholds from made and real runs.
+Source: the questions about training curves in Godbole et al., Deep Learning Tuning Playbook,
+https://github.com/google-research/tuning_playbook; thresholds from simulated and real runs.
 """
 
 import math
@@ -25,36 +25,36 @@ State = Literal[
     "no validation",
 ]
 EXPLODED = 2.0  # times the chance-level loss, at the end
-BLOWN_UP = 1.3  # the same, in the first epoch: the rate has thrown the weights far away
-CHANCE = 0.97  # of the chance-level loss: nothing was learnt
-GOOD = 0.3  # the same: below, a flat curve is no fault
-RISE = 0.1  # of its fall, by which the validation loss has come up again
-LOST = 0.02  # of validation accuracy, by which it has come down from its best
-NOISY = 3.0  # times its noise: less may be luck
-SLIPPED = 0.003  # of training accuracy, lost since validation accuracy was best
-FEWER = 0.9  # of the training errors that were left then: it did improve
+BLOWN_UP = 1.3  # times the chance-level loss, in the first epoch: the rate threw the weights far off
+CHANCE = 0.97  # fraction of the chance-level loss: above, nothing was learnt
+GOOD = 0.3  # fraction of the chance-level loss: below, a flat curve is fine
+RISE = 0.1  # rise of the validation loss after its minimum, relative to its decrease
+LOST = 0.02  # drop of validation accuracy from its best
+NOISY = 3.0  # times the noise: smaller drops may be luck
+SLIPPED = 0.003  # drop of training accuracy since validation accuracy was best
+FEWER = 0.9  # training errors now over those at that epoch: below, training has improved
 GAP = 0.5  # training loss over validation loss: below, much was memorised
-CARRIED = 0.4  # of the fall of the training loss: less came down on val, too
-LEARNT = 0.85  # of the chance-level loss: below, the training loss has come down
-WIDE_GAP = 0.1  # the same: below, a smaller validation loss is a fault already
-FAIR = 0.15  # of the chance-level loss: that smaller one
-LATE = 0.85  # part of the run after which a minimum is the end
-JITTER = 0.15  # of the level, by which late epochs differ from their neighbours
-STILL = 0.05  # of the whole fall, made in the last fifth: it goes on
-SLOW = 0.35  # of the chance-level loss: less was made in the whole run
-STEADY = 0.5  # speed of the last fifth over the mean speed: not slowing down
-FEW = 4  # epochs: below, only what is plain can be said
+CARRIED = 0.4  # decrease of the validation loss over that of the training loss: below, little generalises
+LEARNT = 0.85  # fraction of the chance-level loss: below, the training loss has decreased
+WIDE_GAP = 0.1  # training loss over validation loss: below, even a small validation loss is a fault
+FAIR = 0.15  # fraction of the chance-level loss: that small validation loss
+LATE = 0.85  # fraction of the run after which a minimum counts as the end
+JITTER = 0.15  # relative difference of neighbouring late epochs
+STILL = 0.05  # fraction of the total decrease made in the last fifth: above, it is still decreasing
+SLOW = 0.35  # decrease over the whole run, as a fraction of the chance-level loss
+STEADY = 0.5  # speed in the last fifth over the mean speed: above, it is not slowing down
+FEW = 4  # epochs: with fewer, only clear cases get a verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known of the losses besides their values.
+    """What is known about the losses besides their values.
 
     Args:
-        entropy: The chance-level loss, such as log(classes); None: the first values stand for it.
-        floor: The lowest possible loss, above 0 with label smoothing.
-        mixed: Whether training images or labels are blended, so that its loss has another scale.
-        diverged: Whether the run ended because its loss was no number.
+        entropy: Chance-level loss, such as log(classes); None: estimated by the first values.
+        floor: Lowest possible loss, above 0 with label smoothing.
+        mixed: Whether training images or labels are blended, so that the training loss has another scale.
+        diverged: Whether the run ended because its loss became non-finite.
     """
 
     entropy: float | None
@@ -68,9 +68,9 @@ class Verdict:
     """The state of a run.
 
     Args:
-        state: In a word or two.
-        numbers: What it rests on, by name.
-        why: A sentence with them.
+        state: State in a word or two.
+        numbers: Numbers behind it, by name.
+        why: Sentence that explains it with these numbers.
     """
 
     state: State
@@ -79,7 +79,7 @@ class Verdict:
 
 
 def verdict(curves: Curves, facts: Facts) -> Verdict:
-    """Look at the curves of a run, finished or not."""
+    """Judge the curves of a run, finished or not."""
     numbers = numbers_of(curves, facts.entropy, facts.floor)
     state, why = _state(numbers, facts)
     shown = {name: round(value, 4) for name, value in numbers.items() if math.isfinite(value)}
@@ -122,8 +122,8 @@ def _unseen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     if "val_end" in e:
         return None
     return "no validation", (
-        f"The training loss ends at {e['train_end']:.3g}; without a validation loss there is no "
-        "telling how much of it is memorised."
+        f"The training loss ends at {e['train_end']:.3g}; without a validation loss it is unknown "
+        "how much of it is memorised."
     )
 
 
@@ -135,8 +135,8 @@ def _lost(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return None
     if end < 0.8 * chance and not facts.mixed:
         return "not generalising", (
-            f"The training loss fell to {end:.3g}, but the validation loss never below {best:.3g}, where "
-            f"chance level is {chance:.3g}: labels, split or preprocessing of the two differ."
+            f"The training loss fell to {end:.3g}, but the validation loss never below {best:.3g} (chance "
+            f"level: {chance:.3g}): labels, split or preprocessing of the two differ."
         )
     going = min(e["train_gain"], e["val_gain"]) > STILL and e["train_speed"] > STEADY
     slow = going and end < 0.995 * chance
@@ -217,7 +217,7 @@ def _unfinished(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return _slow(e)
     if going:
         return "train longer", (
-            f"The last fifth of the run still brought {e['train_gain']:.0%} of the total fall of the "
+            f"The last fifth of the run still gave {e['train_gain']:.0%} of the total decrease of the "
             f"training loss and {e['val_gain']:.0%} of that of the validation loss (now {e['val_end']:.3g})."
         )
     if e["epochs"] < FEW:

@@ -143,7 +143,7 @@ def test_a_difference_below_that_of_repeats_is_called_none(tmp_path):
     assert small["luck"].value["sd over seeds or folds"] == pytest.approx(0.01)
     assert small["luck"].value["error of the lead"] == pytest.approx(0.01 * math.sqrt(2 / 3))
     assert (small["luck"].status, large["luck"].status) == ("WARN", "OK")
-    assert "not more than repeats differ" in small["luck"].why
+    assert "not more than the spread of repeats" in small["luck"].why
     assert large["best"].value == {"trials": 3, "val/accuracy": pytest.approx(0.91)}
     assert large["next"].value == "imagelab train data=cifar10 optimizer.lr=0.1"
     assert "importance of seed" not in small

@@ -1,1 +1,1 @@
-"""The report on a sweep: a page that needs both rooms, so that it goes with either."""
+"""Report on a sweep; this package needs the rooms reports and sweep, and is removed with either."""

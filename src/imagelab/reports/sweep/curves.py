@@ -1,4 +1,4 @@
-"""The curves of all trials of a sweep in one picture, coloured by what came of them."""
+"""Draw the curves of all trials of a sweep in one chart, coloured by result."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from imagelab.sweep.trial import Row
 
 
 def curves_of_trials(rows: Sequence[Row]) -> dict[int, Curves]:
-    """The curves of each trial by its number, as far as there are any."""
+    """The curves of each trial by number, as far as there are any."""
     files = {row.number: row.folder / "metrics.csv" for row in rows}
     return {number: read_curves(file) for number, file in files.items() if file.is_file()}
 
@@ -20,14 +20,14 @@ def curves_of_trials(rows: Sequence[Row]) -> dict[int, Curves]:
 def curves_plot(
     rows: Sequence[Row], curves: Mapping[int, Curves], metric: str, monitor: str, colours: Mapping[int, str]
 ) -> str:
-    """The text of an SVG file: a metric of val by epoch, a line a trial; empty where no trial has it.
+    """The text of an SVG file: a metric of val by epoch, one line per trial; empty if no trial has it.
 
     Args:
-        rows: The best first, which is drawn above all others.
-        curves: Of the trials by number.
+        rows: Trials, the best first, which is drawn on top.
+        curves: Curves of the trials by number.
         metric: "loss" or "accuracy".
-        monitor: What trials were compared by, under the mouse.
-        colours: Of the trials by number.
+        monitor: Metric that trials are compared by, shown in tooltips.
+        colours: Colours of the trials by number.
     """
     found = {row.number: _points(curves[row.number], metric) for row in rows if row.number in curves}
     log = metric == "loss"

@@ -1,4 +1,4 @@
-"""Whether the best trials crowd at an end of a range: then the optimum may lie beyond it."""
+"""Detect whether the best trials cluster at an end of a range, so that the optimum may lie beyond it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from imagelab.reports.sweep.rows import Sweep, as_number, place
 from imagelab.sweep.space import Interval, Range
 from imagelab.sweep.trial import FINISHED
 
-OUTERMOST = 0.1  # part of a range in which the best trial lies
-OUTER = 0.25  # part in which half of the best ones lie
-LEAST = 3  # of the best ones; a quarter of all, where that is more
+OUTERMOST = 0.1  # outer fraction of a range that holds the best trial
+OUTER = 0.25  # outer fraction that holds half of the best trials
+LEAST = 3  # fewest trials that count as the best; a quarter of all if that is more
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """A range whose end is where the best trials are.
+    """A range with the best trials at one end.
 
     Args:
-        name: Of the parameter.
+        name: Name of the parameter.
         upper: Whether it is the upper end.
-        value: Of the best trial.
-        wider: The range to search instead, in Hydra's words: half as wide again, beyond that end.
+        value: Value of the best trial.
+        wider: Range to search instead, in Hydra's syntax: extended by half beyond that end.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Edge:
 
 
 def edges(sweep: Sweep) -> list[Edge]:
-    """Those of all parameters that are numbers."""
+    """The edges of all numeric parameters."""
     finished = [row for row in sweep.rows if row.status == FINISHED and row.value is not None]
     top = finished[: max(LEAST, ceil(len(finished) / 4))]
     found: list[Edge] = []
@@ -46,7 +46,7 @@ def edges(sweep: Sweep) -> list[Edge]:
 
 
 def wider(searched: Range, *, upper: bool) -> str:
-    """A range that goes on beyond one of its ends, in Hydra's words."""
+    """A range extended beyond one of its ends, in Hydra's syntax."""
     if not isinstance(searched, Interval):
         numbers = sorted(number for word in searched.words if (number := as_number(word)) is not None)
         end, inner = (numbers[-1], numbers[-2]) if upper else (numbers[0], numbers[1])
@@ -58,14 +58,14 @@ def wider(searched: Range, *, upper: bool) -> str:
     new = high + (high - low) / 2 if upper else low - (high - low) / 2
     value = exp(new) if searched.log else new
     if not upper and not searched.log and searched.low >= 0:
-        value = max(0.0, value)  # few things that are searched may be negative
+        value = max(0.0, value)  # few searched values may be negative
     ends = (searched.low, value) if upper else (value, searched.high)
     rounded = [round(end) if searched.whole else float(f"{end:.2g}") for end in ends]
     return Interval(rounded[0], rounded[1], log=searched.log, whole=searched.whole).text()
 
 
 def _side(places: Sequence[float]) -> bool | None:
-    """Whether the first place, and half of all, are at the upper end; None: at neither."""
+    """Whether the first position, and half of all, are at the upper end; None: at neither end."""
     middle = median(places)
     if places[0] <= OUTERMOST and middle <= OUTER:
         return False

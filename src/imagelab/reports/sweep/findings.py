@@ -1,4 +1,4 @@
-"""What a sweep says, as findings: how it went, what is best, whether that is luck, where to go on."""
+"""Make the findings on a sweep: how it went, what is best, whether that is luck, and what to do next."""
 
 import math
 import shlex
@@ -13,12 +13,12 @@ from imagelab.reports.sweep.rows import Sweep, Values, setup_of
 from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, Row
 from imagelab.terminal.summary import near, number
 
-CLEAR = 2.0  # standard errors of a difference above which it counts as one
+CLEAR = 2.0  # standard errors above which a difference counts
 FEW = 10  # trials below which little can be resolved
 
 
 def sweep_findings(sweep: Sweep) -> list[Finding]:
-    """The findings of a sweep, in the order in which one asks."""
+    """The findings of a sweep, in reading order."""
     found = [how_it_went(sweep)]
     if sweep.best is not None:
         at_edge, noise = edges(sweep), spread(sweep)
@@ -28,25 +28,25 @@ def sweep_findings(sweep: Sweep) -> list[Finding]:
 
 
 def how_it_went(sweep: Sweep) -> Finding:
-    """How many trials ended in which way."""
+    """The finding on how trials ended."""
     counts = {name: sum(row.status == name for row in sweep.rows) for name in _statuses(sweep)}
     lost = sum(counts.get(name, 0) for name in (FAILED, KILLED))
     diverged = counts.get(DIVERGED, 0) / len(sweep.rows)
-    why = "Failed and killed trials say nothing of their values." if lost else ""
+    why = "Failed and killed trials tell nothing about their values." if lost else ""
     if diverged > 0.3:
-        why += f" {diverged:.0%} diverged: the range goes too far."
+        why += f" {diverged:.0%} diverged: the range is too wide."
     return Finding(
         name="trials",
         status="WARN" if lost or diverged > 0.3 else "INFO",
         value=counts,
         expected="none failed or killed, at most 30% diverged",
         why=why.strip(),
-        fix=f"Their errors are in the table; `{_resume(sweep)}` tries them again." if lost else "",
+        fix=f"Their errors are in the table; `{_resume(sweep)}` retries them." if lost else "",
     )
 
 
 def best(sweep: Sweep, row: Row) -> Finding:
-    """The best trial, or of several that repeat each other, the best mean."""
+    """The finding on the best trial or, with repeats, on the best mean."""
     values, results = next(iter(sweep.setups.items()))
     if len(results) > 1:
         found = {"trials": len(results), sweep.monitor: float(np.mean(results))}
@@ -55,24 +55,24 @@ def best(sweep: Sweep, row: Row) -> Finding:
     else:
         tested = row.test.get(sweep.monitor.replace("val/", "test/"))
         found = {"trial": row.number, sweep.monitor: row.value} | ({} if tested is None else {"test": tested})
-        told = f"{_said(values)}. The best of many is partly luck: judge it by test."
+        told = f"{_said(values)}. The best of many is partly luck: judge it by the test metric."
     return Finding(name="best", status="INFO", value=found, expected="", why=told, fix="")
 
 
 def at_the_edge(edge: Edge) -> Finding:
-    """The best trials lie at an end of a range."""
+    """The finding that the best trials are at an end of a range."""
     return Finding(
         name=f"range of {edge.name}",
         status="WARN",
         value=edge.value,
-        expected="the best trials inside the range",
-        why=f"The best trials crowd at its {'upper' if edge.upper else 'lower'} end; better may lie beyond.",
+        expected="the best trials within the range",
+        why=f"Best trials cluster at its {'upper' if edge.upper else 'lower'} end; better may lie beyond.",
         fix=f"Widen it, if that makes sense: `{shlex.quote(f'{edge.name}={edge.wider}')}`",
     )
 
 
 def spread(sweep: Sweep) -> Finding:
-    """How much trials differ that only repeat each other, and whether the best set-up's lead is more."""
+    """The finding on the spread of repeated trials, and whether the lead of the best exceeds it."""
     setups = sweep.setups
     deviation = pooled_deviation(sweep.setups)
     if deviation is None:
@@ -81,7 +81,7 @@ def spread(sweep: Sweep) -> Finding:
             status="INFO",
             value="not known",
             expected="",
-            why="No set-up was tried with several seeds: small differences between trials may be luck.",
+            why="No configuration was run with several seeds: small differences between trials may be luck.",
             fix=f"Repeat the best one: `{repeat(sweep)}`" if sweep.best else "",
         )
     value = {"sd over seeds or folds": deviation}
@@ -99,13 +99,17 @@ def spread(sweep: Sweep) -> Finding:
         value=value | {"lead": gap, "error of the lead": error},
         expected=f"a lead of more than {CLEAR:g} errors",
         why=f"{_said(first)} leads {_said(second)} by {number(gap)} ± {number(error)}: "
-        + ("more than repeats differ." if clear else "not more than repeats differ; take either."),
+        + (
+            "more than the spread of repeats."
+            if clear
+            else "not more than the spread of repeats; take either."
+        ),
         fix="" if clear else "Add seeds if it matters, or take the cheaper one.",
     )
 
 
 def importance_findings(sweep: Sweep, found: Sequence[Importance]) -> list[Finding]:
-    """Which parameters matter."""
+    """The findings on which parameters matter."""
     count = len(sweep.judged()[0])
     return [
         Finding(
@@ -113,8 +117,8 @@ def importance_findings(sweep: Sweep, found: Sequence[Importance]) -> list[Findi
             status="INFO",
             value=one.share if one.resolved else "not resolved",
             expected="",
-            why=f"{one.share:.0%} of the differences in rank go with it, beyond luck; shuffled results give "
-            f"as much in {one.chance:.2%} of cases. {count} set-ups{': few' if count < FEW else ''}.",
+            why=f"It explains {one.share:.0%} of the variation in rank, beyond luck; shuffled results give "
+            f"as much in {one.chance:.2%} of cases. {count} configurations{': few' if count < FEW else ''}.",
             fix="",
         )
         for one in found
@@ -122,13 +126,13 @@ def importance_findings(sweep: Sweep, found: Sequence[Importance]) -> list[Findi
 
 
 def next_step(sweep: Sweep) -> Finding:
-    """What to type next."""
+    """The finding on what to do next."""
     sentence, command = _next(sweep)
     return Finding(name="next", status="INFO", value=command, expected="", why=sentence, fix="")
 
 
 def pooled_deviation(setups: dict[Values, list[float]]) -> float | None:
-    """The standard deviation within set-ups that were tried several times; None where none was."""
+    """The pooled standard deviation within configurations that were repeated; None if none was."""
     several = [np.asarray(values) for values in setups.values() if len(values) > 1]
     if not several:
         return None
@@ -137,7 +141,7 @@ def pooled_deviation(setups: dict[Values, list[float]]) -> float | None:
 
 
 def repeat(sweep: Sweep) -> str:
-    """The command that tries the best set-up with several seeds."""
+    """The command that runs the best configuration with several seeds."""
     words = [word for word in _words_of_best(sweep) if not word.startswith("seed=")]
     return f"imagelab train -m {shlex.join([*words, 'seed=0,1,2,3,4'])}"
 
@@ -146,12 +150,12 @@ def _next(sweep: Sweep) -> tuple[str, str]:
     folder = shlex.quote(near(sweep.folder))
     at_edge = edges(sweep)
     if any(row.status in (STOPPED, KILLED) for row in sweep.rows) or sweep.best is None:
-        return "Go on: not every trial has come to its end.", _resume(sweep)
+        return "Resume: some trials have not finished.", _resume(sweep)
     if at_edge:
         new = [f"{edge.name}={edge.wider}" for edge in at_edge]
         kept = [word for word in sweep.typed if word.partition("=")[0] not in {edge.name for edge in at_edge}]
         return (
-            "Widen the range where the best trials crowd.",
+            "Widen the range where the best trials cluster.",
             f"imagelab train -m {shlex.join([*kept, *new])}",
         )
     if sweep.search == "KFold":
@@ -159,7 +163,7 @@ def _next(sweep: Sweep) -> tuple[str, str]:
     if sweep.search == "Coarse":
         return "Search the best region in longer runs.", f"imagelab train -m sweep=refine from={folder}"
     if pooled_deviation(sweep.setups) is None:
-        return "See how much of the best result is luck, with other seeds.", repeat(sweep)
+        return "Run other seeds to see how much of the best result is luck.", repeat(sweep)
     return "Train with the best values.", f"imagelab train {shlex.join(_words_of_best(sweep))}"
 
 
@@ -188,4 +192,4 @@ def _statuses(sweep: Sweep) -> list[str]:
 
 
 def _said(values: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values) or "the set-up"
+    return ", ".join(f"{name}={value}" for name, value in values) or "the configuration"

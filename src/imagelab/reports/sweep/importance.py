@@ -1,8 +1,8 @@
-"""How much of the differences between trials goes with each parameter, and whether that could be luck.
+"""Measure how much of the variation between trials each parameter explains, and whether that could be luck.
 
-Of a number it is the share of the ranks' variance that a parabola explains, on the scale that was searched
-on, so that an optimum inside the range counts; of names, the share that lies between them. Ranks let diverged
-trials take part. The mean over shuffled ranks, which luck explains, is taken off.
+For a number it is the fraction of the variance of ranks explained by a parabola on the scale of the search,
+so that an optimum inside the range counts; for names, the fraction between them. Ranks include diverged
+trials. The mean over shuffled ranks, which luck explains, is subtracted.
 
 Source: Good 2005, "Permutation, Parametric and Bootstrap Tests of Hypotheses", section 3.1 (the test);
 Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html (shares of variance as importance).
@@ -17,18 +17,18 @@ from imagelab.reports.sweep.rows import Sweep, place
 from imagelab.sweep.space import Range
 
 SHUFFLES = 2000
-LUCK = 0.05  # all parameters together: chance of calling one resolved where none does anything
+LUCK = 0.05  # chance of calling any parameter resolved if none has an effect
 
 
 @dataclass(frozen=True, kw_only=True)
 class Importance:
-    """Of one parameter.
+    """Importance of one parameter.
 
     Args:
-        name: Its key.
-        share: Of the variance of the ranks, in [0, 1], beyond luck.
-        chance: That shuffled results give as much.
-        resolved: Whether that is rarer than LUCK, with all parameters counted.
+        name: Key of the parameter.
+        share: Fraction of the variance of ranks explained beyond luck, in [0, 1].
+        chance: Probability that shuffled results explain as much.
+        resolved: Whether that is rarer than LUCK, corrected for the number of parameters.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Importance:
 
 
 def importances(sweep: Sweep) -> list[Importance]:
-    """Of each parameter that took several values, the most important first."""
+    """The importance of each parameter with several values, the most important first."""
     setups, ranks = sweep.judged()
     found = []
     for name, searched in sweep.parameters.items():
@@ -54,7 +54,7 @@ def importances(sweep: Sweep) -> list[Importance]:
 
 
 def explained(columns: np.ndarray, ranks: np.ndarray) -> tuple[float, float]:
-    """The share of the variance of (N,) ranks that (N, D) columns explain beyond luck, and its chance."""
+    """The fraction of the variance of (N,) ranks that (N, D) columns explain beyond luck, and its chance."""
     basis, sizes, _ = np.linalg.svd(columns - columns.mean(0), full_matrices=False)
     basis = basis[:, sizes > 1e-9 * max(sizes.max(), 1e-9)]
     off = ranks - ranks.mean()
@@ -68,7 +68,7 @@ def explained(columns: np.ndarray, ranks: np.ndarray) -> tuple[float, float]:
 
 
 def design(searched: Range, words: list[str]) -> np.ndarray:
-    """Columns that results are compared with: place and its square, or one for each name."""
+    """The columns of the regression: position and its square, or one per name."""
     places = [place(searched, word) for word in words]
     if any(one is None for one in places):
         names = sorted(set(words))

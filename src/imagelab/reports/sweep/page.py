@@ -1,4 +1,4 @@
-"""The report on a sweep: leaderboard, parallel coordinates, importance, curves, and what to do next."""
+"""Write the report on a sweep: leaderboard, parallel coordinates, importance, curves, and what to do next."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,19 +22,19 @@ from imagelab.sweep.fold_summary import FINDINGS as FOLD_FINDINGS
 from imagelab.sweep.trial import Row
 from imagelab.terminal import screen
 
-MOST = 500  # trials in the table and the pictures
+MOST = 500  # most trials in the table and the charts
 
 
 def on_sweep(name: str | None, run: str | None, stem: str) -> None:
-    """Write the page and the findings of a sweep into its folder; say what is best, and what to type next.
+    """Write the page and the findings of a sweep into its folder; print what is best, and what to type next.
 
     Args:
-        name: Its folder, or `last`; it may be still going on.
-        run: What the user says of a run instead.
-        stem: Name of the files.
+        name: Folder of the sweep, or `last`; it may still be running.
+        run: Value of `run`, which must be None.
+        stem: Name of the files, without suffix.
 
     Raises:
-        Problem: There is no such sweep, no trial of it has ended yet, or a run is named too.
+        Problem: If there is no such sweep, no trial has ended yet, or a run is named too.
     """
     if run is not None or name is None:
         both = "both" if name else "neither"
@@ -62,32 +62,32 @@ def on_sweep(name: str | None, run: str | None, stem: str) -> None:
 
 
 def fold_findings(folder: Path) -> list[Finding]:
-    """Those of a cross-validation."""
+    """The findings of a cross-validation."""
     file = folder / FOLD_FINDINGS
     return finding.read(file) if file.is_file() else []
 
 
 def sections(sweep: Sweep) -> list[Section]:
-    """The parts of the page."""
+    """The sections of the page."""
     shown = sweep.rows[:MOST]
     colours = colours_of(shown)
-    found = [Section("Leaderboard", "The best first; a click on a header sorts.", leaderboard(sweep))]
+    found = [Section("Leaderboard", "The best first; click a header to sort.", leaderboard(sweep))]
     found += repeats(sweep)
     if sweep.best is not None and sweep.ranges:
-        about = "A line a trial: the darker the better, the best in orange; dashed where there is no result."
+        about = "One line per trial: the darker the better, the best in orange; dashed if there is no result."
         picture = parallel(shown, sweep.parameters or sweep.ranges, sweep.monitor, colours)
         found.append(Section("Parallel coordinates", about, picture))
     found += importance_section(sweep)
     curves = curves_of_trials(shown)
     plots = [curves_plot(shown, curves, metric, sweep.monitor, colours) for metric in ("loss", "accuracy")]
     if any(plots):
-        about = "Of all trials, coloured as above; under the mouse, which one."
+        about = "All trials, coloured as above; point at a line to see which trial it is."
         found.append(Section("Curves", about, "\n".join(filter(None, plots))))
     return found
 
 
 def leaderboard(sweep: Sweep) -> str:
-    """All trials as a table."""
+    """The table of all trials."""
     keys = list(dict.fromkeys(key for row in sweep.rows for key in row.overrides))
     tests = list(dict.fromkeys(name for row in sweep.rows for name in row.test))
     rows = [_cells(place, row, keys, tests) for place, row in enumerate(sweep.rows[:MOST], 1)]
@@ -96,7 +96,7 @@ def leaderboard(sweep: Sweep) -> str:
 
 
 def repeats(sweep: Sweep) -> list[Section]:
-    """The set-ups that were tried with several seeds or folds."""
+    """The section on configurations that were run with several seeds or folds."""
     setups = {values: results for values, results in sweep.setups.items() if len(results) > 1}
     if not setups:
         return []
@@ -113,12 +113,12 @@ def repeats(sweep: Sweep) -> list[Section]:
         for values, results in setups.items()
     ]
     only = " or ".join(key for key in REPEATS if key in sweep.ranges)
-    about = f"{sweep.monitor} of trials that differ in {only} only."
+    about = f"{sweep.monitor} of trials that differ only in {only}."
     return [Section("Repeats", about, table((*keys, "trials", "mean", "sd", "lowest", "highest"), rows))]
 
 
 def importance_section(sweep: Sweep) -> list[Section]:
-    """How much goes with each parameter."""
+    """The section on the importance of parameters."""
     found = importances(sweep)
     if not found:
         return []
@@ -127,8 +127,8 @@ def importance_section(sweep: Sweep) -> list[Section]:
     )
     rows = [(one.name, one.share, one.chance, "yes" if one.resolved else "not resolved") for one in found]
     about = (
-        "The share of the differences in rank that goes with each parameter, beyond what shuffling gives. "
-        "Each by itself: two that only matter together show neither."
+        "The fraction of the variation in rank that each parameter explains by itself, beyond what shuffled "
+        "results give. Parameters that only matter in combination show no importance."
     )
     return [Section("Importance", about, chart + table(("parameter", "share", "chance", "resolved"), rows))]
 

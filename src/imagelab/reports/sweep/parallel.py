@@ -1,4 +1,4 @@
-"""Trials as lines through an axis for each parameter, and colours for results."""
+"""Draw trials as parallel coordinates: one axis per parameter, one line per trial, coloured by result."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,23 +11,23 @@ from imagelab.sweep.trial import Row
 HEIGHT, TOP, BOTTOM, SIDE = 420, 62, 40, 70  # pixels
 BETWEEN = 150  # pixels between two axes
 PALE, FULL, BEST = (205, 220, 235), (0, 90, 160), "#d55e00"
-LONG = 14  # letters of a name at an axis
+LONG = 14  # most letters of a name at an axis
 NO_RESULT = HEIGHT - 16
 
 
 def parallel(
     rows: Sequence[Row], ranges: Mapping[str, Range], monitor: str, colours: Mapping[int, str]
 ) -> str:
-    """The text of an SVG file: a line a trial, the best one above all others.
+    """The text of an SVG file: one line per trial, the best one on top.
 
     Args:
-        rows: The best first.
-        ranges: What was searched, by key.
-        monitor: The name of the results' axis.
-        colours: Of each trial by its number.
+        rows: Trials, the best first.
+        ranges: Searched ranges, by key.
+        monitor: Name of the result axis.
+        colours: Colour of each trial by number.
 
     Raises:
-        ValueError: No trial has a result.
+        ValueError: If no trial has a result.
     """
     values = [row.value for row in rows if row.value is not None]
     axes = [_Scale(name, found, SIDE + i * BETWEEN) for i, (name, found) in enumerate(ranges.items())]
@@ -44,7 +44,7 @@ def parallel(
 
 
 def colours_of(rows: Sequence[Row]) -> dict[int, str]:
-    """The colour of each trial by its number: the better, the darker; the best one stands out."""
+    """The colour of each trial by number: the better, the darker; the best one stands out."""
     with_result = [row.number for row in rows if row.value is not None]
     found = {row.number: "#aaaaaa" for row in rows}
     for place, number in enumerate(with_result):
@@ -55,14 +55,14 @@ def colours_of(rows: Sequence[Row]) -> dict[int, str]:
 
 
 def trial_tooltip(row: Row, monitor: str) -> str:
-    """A trial under the mouse."""
+    """The tooltip of a trial."""
     values = ", ".join(f"{name}={value}" for name, value in row.overrides.items())
     result = f"{monitor} {words(row.value)}" if row.value is not None else row.status
     return f"trial {row.number}: {result}; {values}"
 
 
 class _Scale:
-    """The axis of a parameter: of an interval its numbers, in logarithms where it was so; else its values."""
+    """The axis of a parameter: numeric for an interval (logarithmic if the search was), else its values."""
 
     def __init__(self, name: str, found: Range, x: float) -> None:
         self.name = name

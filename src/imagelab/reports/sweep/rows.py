@@ -1,4 +1,4 @@
-"""What a sweep tried and what came of it, in the order and on the scales that a report shows."""
+"""Read the trials of a sweep, with the order and the scales that a report shows."""
 
 import math
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from imagelab.sweep import started, table
 from imagelab.sweep.space import Interval, Range, parsed
 from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, Row
 
-REPEATS = ("seed", "data.fold")  # what makes a trial another one of the same set-up
+REPEATS = ("seed", "data.fold")  # trials that differ only in these repeat a configuration
 Values = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A sweep, as far as it has come.
+    """A sweep, finished or not.
 
     Args:
-        folder: Its own.
-        rows: Of its trials, the best first, those without a result last.
-        monitor: The metric that trials are compared by.
-        lower: Whether a smaller value of it is the better one.
-        ranges: What was searched, by key.
-        fixed: The words of all trials.
-        typed: The words that started it.
-        search: The name of what chose the values, "Coarse"; empty of a plain list of values.
+        folder: Folder of the sweep.
+        rows: Rows of its trials, the best first, those without a result last.
+        monitor: Metric that trials are compared by.
+        lower: Whether lower values of it are better.
+        ranges: Searched ranges, by key.
+        fixed: Overrides of all trials.
+        typed: Overrides that started the sweep.
+        search: Class name of the search, such as "Coarse"; empty for plain lists of values.
     """
 
     folder: Path
@@ -42,17 +42,17 @@ class Sweep:
 
     @property
     def best(self) -> Row | None:
-        """The best of those that came to their end; None where none did."""
+        """The best finished trial; None if none has finished."""
         return next((row for row in self.rows if row.status == FINISHED and row.value is not None), None)
 
     @property
     def parameters(self) -> dict[str, Range]:
-        """What was searched, without mere repetition."""
+        """The searched ranges, without seeds and folds."""
         return {key: found for key, found in self.ranges.items() if key not in REPEATS}
 
     @property
     def setups(self) -> dict[Values, list[float]]:
-        """The results of each set-up: one for each of its seeds and folds, the best mean first."""
+        """The results of each configuration, one per seed and fold, the best mean first."""
         found: dict[Values, list[float]] = {}
         for row in self.rows:
             if row.status == FINISHED and row.value is not None:
@@ -61,7 +61,7 @@ class Sweep:
         return dict(sorted(found.items(), key=lambda item: sign * float(np.mean(item[1]))))
 
     def judged(self) -> tuple[list[dict[str, str]], np.ndarray]:
-        """The values of each set-up that has a result, and its rank, 0 the best; diverged ones last."""
+        """The values of each configuration with a result, and its rank: 0 is best, diverged ones are last."""
         worst = math.inf if self.lower else -math.inf
         found: dict[Values, list[float]] = {}
         for row in self.rows:
@@ -73,15 +73,15 @@ class Sweep:
 
 
 def setup_of(row: Row) -> Values:
-    """What a trial shares with those that only repeat it."""
+    """The values that a trial shares with its repeats."""
     return tuple(item for item in row.overrides.items() if item[0] not in REPEATS)
 
 
 def read_sweep(folder: Path) -> Sweep:
-    """The sweep in a folder.
+    """Read the sweep in a folder.
 
     Raises:
-        Problem: No trial of it has ended yet.
+        Problem: If no trial has ended yet.
     """
     content, (rows, monitor) = started.read(folder), table.read(folder)
     first = table.ranked(rows, content["lower"])
@@ -99,7 +99,7 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def place(found: Range, word: str) -> float | None:
-    """Where a value lies in its range, in [0, 1], on the scale that it was searched on; None of mere names.
+    """The position of a value in its range, in [0, 1], on the scale of the search; None for names.
 
     >>> place(Interval(1e-4, 1, log=True, whole=False), "0.01")
     0.5
@@ -116,7 +116,7 @@ def place(found: Range, word: str) -> float | None:
 
 
 def as_number(word: str) -> float | None:
-    """A value as a number, where it is one."""
+    """A value as a number, if it is one."""
     try:
         number = float(word)
     except ValueError:

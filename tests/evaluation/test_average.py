@@ -1,4 +1,4 @@
-"""`imagelab evaluate` of several runs, checkpoints and views: the mean of what each says by itself."""
+"""`imagelab evaluate` of several runs, checkpoints and views averages their predictions."""
 
 import csv
 import json
@@ -61,7 +61,7 @@ def assert_mean(found: dict, said: np.ndarray, labels: np.ndarray) -> None:
     assert pairs.max() > 0
 
 
-def test_an_ensemble_is_the_mean_of_its_members_and_shows_each(pair, images, tmp_path):
+def test_an_ensemble_averages_its_members_and_shows_each(pair, images, tmp_path):
     alone = [evaluated(run) for run in pair]
     before = [(run / "evaluation.json").read_bytes() for run in pair]
     found, shown = evaluation(f"run=[{pair[0]},{pair[1]}]", "predictions=true", folder=tmp_path)
@@ -87,7 +87,7 @@ def test_an_ensemble_is_the_mean_of_its_members_and_shows_each(pair, images, tmp
     assert np.allclose(probabilities, said.mean(0), atol=1e-5)
 
 
-def test_snapshots_are_members_all_or_the_last_few(pair, images, tmp_path):
+def test_all_snapshots_or_the_last_few_can_be_members(pair, images, tmp_path):
     files = [pair[0] / "checkpoints" / f"snapshot_{number}.ckpt" for number in (1, 2, 3)]
     for words, chosen in (([], files), (["snapshots=2"], files[1:])):
         found = evaluation(f"run={pair[0]}", "members=snapshots", *words, folder=tmp_path)[0]
@@ -96,7 +96,7 @@ def test_snapshots_are_members_all_or_the_last_few(pair, images, tmp_path):
     assert read(pair[0], "evaluation.json")["run"] == str(pair[0])  # one run: beside it
 
 
-def test_checkpoints_and_runs_mix_and_each_weights_are_had(pair, images, tmp_path):
+def test_checkpoints_and_runs_can_be_mixed_with_any_weights(pair, images, tmp_path):
     last = pair[1] / "checkpoints" / "last.ckpt"
     found = evaluation(f"run=[{pair[0]},{last}]", f"output={tmp_path / 'here'}", folder=tmp_path)[0]
     assert_mean(found, said_by([pair[0], last], images), images.labels)
@@ -128,7 +128,7 @@ def relabelled(run: Path, folder: Path, change) -> Path:
     return run
 
 
-def test_the_same_classes_in_another_order_are_brought_into_order_and_others_refused(pair, images, tmp_path):
+def test_reordered_classes_are_aligned_and_other_classes_refused(pair, images, tmp_path):
     turned = relabelled(pair[1], tmp_path / "turned", lambda names: names[::-1])
     found = evaluation(f"run=[{pair[0]},{turned}]", folder=tmp_path)[0]
     said = said_by(pair, images)
@@ -141,7 +141,7 @@ def test_the_same_classes_in_another_order_are_brought_into_order_and_others_ref
     )
 
 
-def test_views_of_a_run_are_averaged_and_told(pair, images, tmp_path):
+def test_views_of_a_run_are_averaged_and_reported(pair, images, tmp_path):
     found, shown = evaluation(f"run={pair[0]}", "tta=flip", folder=tmp_path)
     predictor = imagelab.load(pair[0])
     both = np.stack([predictor(batch).numpy() for batch in (images.images, images.images.flip(-1))])
@@ -171,7 +171,7 @@ def photo_runs(tmp_path_factory) -> list[Path]:
     ]
 
 
-def test_members_that_keep_photos_differently_say_what_each_says_alone(photo_runs, tmp_path):
+def test_members_that_store_photos_differently_predict_as_each_alone(photo_runs, tmp_path):
     order = photo_runs[::-1]  # the first keeps them too small for the others
     found = evaluation(f"run=[{','.join(map(str, order))}]", folder=tmp_path)[0]
     for row, run in zip(found["members"], order, strict=True):
@@ -179,7 +179,7 @@ def test_members_that_keep_photos_differently_say_what_each_says_alone(photo_run
 
 
 @pytest.mark.parametrize("place", [1, 2])
-def test_predicting_from_views_says_what_evaluating_them_says(photo_runs, tmp_path, place):
+def test_predict_with_views_agrees_with_evaluate(photo_runs, tmp_path, place):
     run = photo_runs[place]
     words = [f"run={run}", "tta=full", "tta.scales=[1.0,1.5]", "batch_size=30"]
     evaluation(*words, "predictions=true", folder=tmp_path)

@@ -24,14 +24,14 @@ def test_it_agrees_with_scikit_learn_on_many_images():
     assert (confusion(labels, predicted, classes=7) == confusion_matrix(labels, predicted)).all()
 
 
-def test_the_most_confused_pairs_come_first_and_right_images_never():
+def test_the_most_confused_pairs_come_first_without_correct_images():
     found = most_confused(np.array(COUNTS), top=5)
     assert found == [Pair(0, 1, 2, 0.5), Pair(2, 0, 2, 0.5), Pair(1, 0, 1, 0.5)]
     assert most_confused(np.array(COUNTS), top=1) == found[:1]
     assert most_confused(np.eye(3, dtype=int), top=3) == []
 
 
-def test_of_many_classes_those_with_mistakes_are_shown():
+def test_with_many_classes_those_with_most_mistakes_are_shown():
     counts = 10 * np.eye(50, dtype=int)
     counts[7, 31], counts[44, 7] = 5, 2
     assert busiest(counts, most=3).tolist() == [7, 31, 44]

@@ -1,4 +1,4 @@
-"""Who takes part: runs, checkpoints, snapshots, sweeps, in order; the same classes, the same images."""
+"""Members of an ensemble: runs, checkpoints, snapshots, sweeps; with the same classes and images."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ def words(**more) -> dict:
     return none | {"checkpoint": "best"} | more
 
 
-def test_members_are_each_runs_checkpoints_in_order_and_each_once(tmp_path):
+def test_members_are_the_checkpoints_of_each_run_in_order_without_duplicates(tmp_path):
     names = [f"snapshot_{number}" for number in (1, 2, 10)]
     a, b = (run_folder(tmp_path / name, "best", "last", *names) for name in "ab")
     both = [str(a), str(b)]
@@ -67,7 +67,7 @@ def test_a_sweep_is_its_finished_runs_in_the_order_of_their_numbers(tmp_path, ca
         ({"run": "here", "members": "snapshots"}, r"run=here has none; .*trick=\[snapshots\]"),
     ],
 )
-def test_what_is_not_there_is_said(given, sentence, tmp_path, monkeypatch):
+def test_missing_runs_and_checkpoints_are_refused(given, sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_folder(tmp_path / "here", status="stopped")
     with pytest.raises(Problem, match=sentence):
@@ -88,7 +88,7 @@ def some_run(name: str, **data):
     return replace(one, folder=Path(name), cfg={"data": {"_target_": "Digits", "limit": None} | data})
 
 
-def test_images_that_another_member_may_have_trained_on_are_told():
+def test_images_that_another_member_may_have_trained_on_cause_a_note():
     first, harmless = some_run("a"), some_run("b", batch_size=4, val_fraction=0.2, fold=1)
     less = some_run("c", limit=100)
     assert other_images([first, harmless, less], "test") == [
@@ -100,7 +100,7 @@ def test_images_that_another_member_may_have_trained_on_are_told():
     ]
 
 
-def test_titles_say_what_tells_members_apart():
+def test_titles_show_what_distinguishes_members():
     a, b, elsewhere = (some_run(name) for name in ("logs/a", "logs/b", "other/a"))
     last = replace(a, checkpoint="last")
     assert titles([a, b]) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""The images to look at come in the order of their loss, or of how sure the mistake was."""
+"""Images are sorted by loss, or by the confidence of the mistake."""
 
 import numpy as np
 import pytest

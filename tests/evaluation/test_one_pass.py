@@ -1,4 +1,4 @@
-"""The mean is that of the parts, however they are cut into batches, and each photo is decoded once."""
+"""The mean does not depend on batch boundaries, and each photo is decoded once."""
 
 from collections import Counter
 from dataclasses import replace
@@ -68,7 +68,7 @@ def test_memory_is_bounded_and_the_size_of_a_batch_changes_nothing(name, images)
     hook.remove()
 
 
-def test_without_views_it_is_what_the_predictor_says(images):
+def test_without_views_it_equals_the_predictor(images):
     one = subject(images)
     if isinstance(images, Files):
         wanted = one.predictor.files(images.paths.tolist())
@@ -78,7 +78,7 @@ def test_without_views_it_is_what_the_predictor_says(images):
     torch.testing.assert_close(asked([one], images)[0], wanted, rtol=0, atol=1e-6)
 
 
-def test_members_of_all_kinds_say_what_each_says_alone(images):
+def test_members_of_all_kinds_predict_as_each_alone(images):
     first = subject(images)
     larger = replace(first, predictor=member(small_net(5), preprocess(24, resize=26)).predictor)
     grey = member(small_net(6, widths=(4, 4), channels=1), preprocess(16, channels=1), [16, 16])
@@ -129,7 +129,7 @@ def group(count: int) -> list[nn.Module]:
     return [small_net(seed) for seed in range(count)]
 
 
-def test_stacked_networks_say_what_they_say_one_by_one():
+def test_stacked_networks_predict_as_one_by_one():
     nets, given = group(4), torch.randn(5, 3, 16, 16)
     together = Networks(nets, passes=1, predictions=TASK.predictions)
     together.ask = networks.stacked(nets)
@@ -140,7 +140,7 @@ def test_stacked_networks_say_what_they_say_one_by_one():
 
 
 @pytest.mark.parametrize("faster", ["stacked", "one_by_one"])
-def test_the_faster_way_is_taken_where_there_is_enough_to_do(faster, monkeypatch):
+def test_the_faster_way_is_used_if_there_is_enough_to_do(faster, monkeypatch):
     nets, given = group(2), torch.randn(2, 3, 16, 16)
     monkeypatch.setattr(
         networks, "seconds", lambda ask, _: float((ask.__name__ == "one_by_one") == (faster == "stacked"))
@@ -156,7 +156,7 @@ def test_the_faster_way_is_taken_where_there_is_enough_to_do(faster, monkeypatch
     assert few.ask == few.one_by_one
 
 
-def test_what_cannot_be_stacked_is_asked_one_by_one():
+def test_networks_that_cannot_be_stacked_run_one_by_one():
     class Counts(nn.Module):
         def forward(self, images):
             return images.mean((2, 3)) * float(images.sum().item() > -1e9)  # no number inside of vmap
@@ -175,7 +175,7 @@ def test_the_precision_of_the_training_is_kept():
     assert (coarse - full).abs().max() > 1e-4
 
 
-def test_preprocessing_is_each_members_own():
+def test_each_member_has_its_own_preprocessing():
     images, net = arrays(6, 16, 16), small_net(0)
     forms: list[Preprocess] = [preprocess(16), replace(preprocess(16), mean=[0.1, 0.5, 0.9])]
     found = asked([member(net, form, [16, 16]) for form in forms], images)

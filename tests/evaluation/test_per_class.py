@@ -1,4 +1,4 @@
-"""Intervals are Wilson's, and the shares of each class those of the books."""
+"""Intervals are Wilson's, and the metrics of each class follow their textbook definitions."""
 
 import math
 
@@ -15,7 +15,7 @@ def test_the_interval_is_the_published_one():
     assert wilson(0, 0) == (0, 1)
 
 
-def test_the_interval_holds_the_truth_in_about_95_of_100_samples():
+def test_the_interval_covers_the_truth_in_about_95_of_100_samples():
     rng = np.random.default_rng(0)
     for truth, images in ((0.9, 30), (0.5, 100), (0.98, 200)):
         ends = [wilson(int(hits), images) for hits in rng.binomial(images, truth, 2000)]
@@ -38,7 +38,7 @@ def test_precision_recall_and_f1_agree_with_scikit_learn():
     assert all(row.recall_interval[0] < row.recall < row.recall_interval[1] for row in rows)
 
 
-def test_a_class_without_images_or_predictions_has_no_share():
+def test_a_class_without_images_or_predictions_has_no_fraction():
     row = per_class(np.array([[3, 0], [0, 0]]))[1]
     assert math.isnan(row.recall)
     assert math.isnan(row.precision)

@@ -1,4 +1,4 @@
-"""Outputs of several ranks come back into the order of the split, with names, pictures and a table."""
+"""Outputs of several ranks are sorted into the order of the split, with names, images and a table."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def test_outputs_of_any_number_of_ranks_come_back_in_order(ranks):
     assert (pixels == 7).all()
 
 
-def test_a_part_of_a_split_has_no_names_rather_than_wrong_ones():
+def test_part_of_a_split_has_no_names_rather_than_wrong_ones():
     logits, labels = gathered(2)
     found = of_split(DATA, "val", "raw", (logits[:9], labels[:9]), task=TASK, ranks=2)
     assert found.pixels(3, 96) is None
@@ -49,7 +49,7 @@ def test_a_part_of_a_split_has_no_names_rather_than_wrong_ones():
     assert len(found.predicted) == 9
 
 
-def test_the_table_has_a_row_for_each_image_the_highest_loss_first():
+def test_the_table_has_one_row_per_image_the_highest_loss_first():
     found = of_split(DATA, "val", "raw", gathered(1), task=TASK, ranks=1)
     rows = list(csv.reader(io.StringIO(found.table())))
     assert tuple(rows[0]) == COLUMNS

@@ -1,4 +1,4 @@
-"""Which views there are: the ten crops to the pixel, the notes' scales, what fits a network."""
+"""Views: the ten crops to the pixel, the standard scales, and what fits a network."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_the_ten_crops_are_torchvisions_to_the_pixel(height, width, path):
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (53, 41), (41, 77)])
-def test_the_first_view_is_the_one_of_the_preprocessing_and_the_second_its_mirror(height, width):
+def test_the_first_view_is_that_of_the_preprocessing_and_the_second_its_mirror(height, width):
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     form = preprocess(32, resize=37)
     mine = Form(preprocess=form, reader=Reader(least=37, shape=None), views=Flip().views(form, bool))
@@ -69,7 +69,7 @@ def test_every_choice_fits_networks_of_any_input(name, size):
     assert len(set(views)) == len(views) > 1
 
 
-def test_a_network_of_any_size_sees_the_whole_square_and_one_of_a_single_size_a_crop():
+def test_a_network_of_any_size_gets_the_full_square_and_one_of_fixed_size_a_crop():
     scales = MultiScale(scales=[0.5, 1.0, 1.5], mirror=False)
     free = scales.views(preprocess(32), lambda _: True)
     assert [(view.short, view.side) for view in free] == [(16, 16), (32, 32), (48, 48)]
@@ -79,6 +79,6 @@ def test_a_network_of_any_size_sees_the_whole_square_and_one_of_a_single_size_a_
 
 
 @pytest.mark.parametrize("scales", [[], [0], [-1.5]])
-def test_scales_that_are_none_are_refused(scales):
+def test_invalid_scales_are_refused(scales):
     with pytest.raises(Problem, match=r"tta\.scales: wants sides above 0"):
         TenCrop(scales=scales).views(preprocess(32), bool)

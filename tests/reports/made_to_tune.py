@@ -1,4 +1,4 @@
-"""Curves of seven known states, by exponentials with noise: those that the rules were tuned on."""
+"""Curves of seven known states, from exponentials with noise: those that the rules were tuned on."""
 
 import math
 

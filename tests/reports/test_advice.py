@@ -1,4 +1,4 @@
-"""What to try next is a command that the check of the config takes, with just the one change."""
+"""The suggested next step is a valid command with a single change."""
 
 import shlex
 from pathlib import Path
@@ -27,7 +27,7 @@ def command(state: State, words: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("state", get_args(State))
-def test_every_command_is_accepted_and_keeps_the_words_of_the_run(state):
+def test_every_command_is_valid_and_keeps_the_overrides_of_the_run(state):
     words = command(state, WORDS)
     assert words[0] == "imagelab"
     if words[1] == "train" and words[2] != "-m":
@@ -50,7 +50,7 @@ def test_the_change_fits_the_state():
     assert command("healthy", ["seed=4"]) == ["imagelab", "train", "-m", "seed=5,6"]
 
 
-def test_against_learning_by_heart_the_next_thing_comes_when_the_first_is_there():
+def test_against_overfitting_the_next_remedy_comes_once_the_first_is_used():
     words: list[str] = []
     changes = []
     for _ in range(5):
@@ -67,13 +67,13 @@ def test_against_learning_by_heart_the_next_thing_comes_when_the_first_is_there(
     assert found[:2] == ["imagelab", "inspect"]
 
 
-def test_a_run_that_did_not_end_goes_on_first():
+def test_an_unfinished_run_is_resumed_first():
     found = advice("healthy", cfg_of([]), [], Path("logs/a b"), finished=False)
     assert found.command == "imagelab train resume='logs/a b'"
     assert "optimizer.lr" in advice("diverged", cfg_of([]), [], Path("x"), finished=False).command
 
 
-def test_the_words_are_those_that_hydra_kept(tmp_path):
+def test_the_overrides_are_those_that_hydra_stored(tmp_path):
     assert typed(tmp_path) == []
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("- seed=1\n- ++data.root=a\n- augment=[flip,crop]\n")

@@ -1,4 +1,4 @@
-"""Curves are what metrics.csv says, whole or cut short, and their moving average is not late."""
+"""Curves equal metrics.csv, complete or cut short, and their moving average has no lag."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ train/loss_epoch,train/accuracy,val/loss,val/accuracy,val_ema/loss
 2,6,1.2,0."""
 
 
-def test_epochs_and_steps_are_told_apart_and_a_row_cut_short_is_left_out(tmp_path: Path):
+def test_epochs_and_steps_are_separated_and_an_incomplete_row_is_left_out(tmp_path: Path):
     file = tmp_path / "metrics.csv"
     file.write_text(TEXT)
     found = read_curves(file)
@@ -40,7 +40,7 @@ def test_a_run_that_has_just_begun_has_no_curves(tmp_path: Path):
     assert np.isnan(found.of_val("loss")).all()
 
 
-def test_the_history_of_a_checkpoint_has_the_epochs_too():
+def test_the_history_in_a_checkpoint_has_the_epochs_too():
     first = {"train/loss": 2.0, "train/accuracy": 0.25, "val/loss": 1.5}
     found = from_history([first, {"train/loss": 1.0, "train/accuracy": 0.5, "val/loss": 1.25}])
     assert found.train.tolist() == [2, 1]
@@ -49,7 +49,7 @@ def test_the_history_of_a_checkpoint_has_the_epochs_too():
     assert found.epochs.tolist() == [1, 2]
 
 
-def test_the_moving_average_is_neither_late_nor_early():
+def test_the_moving_average_has_no_lag():
     peak = np.exp(-0.5 * ((np.arange(200) - 80) / 10) ** 2)
     assert smoothed(peak).argmax() == 80
     line = np.linspace(3, 1, 200)
@@ -58,7 +58,7 @@ def test_the_moving_average_is_neither_late_nor_early():
     assert smoothed(noise)[50:-50].std() < 0.2
 
 
-def test_gaps_count_for_nothing_and_short_curves_stay():
+def test_gaps_are_ignored_and_short_curves_are_unchanged():
     gappy = np.where(np.arange(100) % 3 == 0, 2.0, np.nan)
     assert smoothed(gappy)[::3] == pytest.approx(2.0)
     assert np.isnan(smoothed(gappy)[1])

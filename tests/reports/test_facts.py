@@ -1,4 +1,4 @@
-"""What a report knows of the scale of a run's losses, by what the classes of its config say."""
+"""A report knows the scale of a run's losses from the classes of its config."""
 
 import math
 
@@ -21,7 +21,7 @@ MIXED = "++augment.blend._target_=tests.stranger.Blend"
         (["augment=[flip]"], math.log(10), False),
     ],
 )
-def test_the_chance_level_and_mixed_labels_are_known_by_the_class(words, entropy, mixed):
+def test_the_chance_level_and_mixed_labels_are_known_from_the_class(words, entropy, mixed):
     known = facts(plain(compose("train", words).cfg or {}), 10, {})
     assert known.entropy == (None if entropy is None else pytest.approx(entropy))
     assert known.mixed == mixed

@@ -1,4 +1,4 @@
-"""The top of a report says what a reader has to know, and nothing that only a rule needed."""
+"""The top of a report has what a reader needs, and no internal numbers of the rules."""
 
 from imagelab.finding import Finding
 from imagelab.reports.advice import Advice

@@ -1,4 +1,4 @@
-"""Runs made to overfit, underfit, diverge or stop too early get the verdict that they were made for."""
+"""Runs designed to overfit, underfit, diverge or stop too early get that verdict."""
 
 from pathlib import Path
 
@@ -59,12 +59,12 @@ def judged(words: list[str], folder: Path) -> str:
 
 
 @pytest.mark.parametrize(("state", "words"), QUICK, ids=[state for state, _ in QUICK])
-def test_a_run_made_for_it_gets_the_verdict(state, words, tmp_path):
+def test_a_run_designed_for_a_verdict_gets_it(state, words, tmp_path):
     assert judged(words.split(), tmp_path) == state
 
 
 @pytest.mark.slow
-def test_nine_of_ten_runs_made_for_it_get_the_verdict(tmp_path):
+def test_nine_of_ten_runs_designed_for_a_verdict_get_it(tmp_path):
     found = {words: judged(words.split(), tmp_path / str(i)) for i, (_, words) in enumerate(LONGER)}
     wrong = {words: found[words] for state, words in LONGER if found[words] != state}
     assert len(wrong) <= len(LONGER) / 10, wrong

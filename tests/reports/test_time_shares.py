@@ -1,4 +1,4 @@
-"""The time is told, and what would shorten it where that is worth it."""
+"""The time per phase is reported, with a remedy if it is worth one."""
 
 import pytest
 
@@ -25,12 +25,12 @@ def test_a_short_training_needs_no_advice():
         ((5, 20, 20, 1, 5, 50), "save_every"),
     ],
 )
-def test_the_largest_part_besides_computing_is_what_to_shorten(seconds, fix):
+def test_the_largest_phase_besides_computing_is_the_one_to_shorten(seconds, fix):
     status, told = status_and_fix(*seconds)
     assert status == "WARN"
     assert fix in told
 
 
-def test_computing_is_faster_in_half_precision_on_a_gpu_only():
+def test_half_precision_is_suggested_only_on_a_gpu():
     assert "precision=bf16-mixed" in status_and_fix(1, 50, 50, 1, 1, 1, words=("trainer=gpu",))[1]
     assert "precision" not in status_and_fix(1, 50, 50, 1, 1, 1, words=("trainer=cpu",))[1]

@@ -1,4 +1,4 @@
-"""The verdict names the state that curves were made in, on curves that the rules were not tuned on, too."""
+"""The verdict is right on simulated curves, including those that the rules were not tuned on."""
 
 import math
 from types import ModuleType
@@ -25,7 +25,7 @@ def state(train: list[float], val: list[float] | None, **facts) -> str:
 
 
 @pytest.mark.parametrize("maker", [made_to_tune, made_to_test], ids=["tuned on", "never tuned on"])
-def test_at_least_nine_of_ten_made_curves_get_their_state(maker: ModuleType):
+def test_at_least_nine_of_ten_simulated_curves_get_their_state(maker: ModuleType):
     right = dict.fromkeys(maker.STATES, 0)
     for name in maker.STATES:
         for seed in range(EACH):
@@ -35,7 +35,7 @@ def test_at_least_nine_of_ten_made_curves_get_their_state(maker: ModuleType):
     assert min(right.values()) >= 0.75 * EACH, right
 
 
-def test_the_numbers_are_those_of_the_curves_and_stand_in_the_sentence():
+def test_the_numbers_are_those_of_the_curves_and_appear_in_the_sentence():
     rising = curves([2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01], [2.0, 1.2, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
     found = verdict(rising, Facts(entropy=CHANCE))
     assert found.state == "overfitting"
@@ -56,7 +56,7 @@ def test_every_number_of_a_verdict_has_a_meaning():
     assert verdict(made, Facts(entropy=CHANCE)).numbers.keys() == MEANINGS.keys()
 
 
-def test_what_training_learns_and_validation_hardly_is_overfitting_whatever_the_number_of_classes():
+def test_learning_on_train_but_hardly_on_val_is_overfitting_for_any_number_of_classes():
     found = curves(
         list(np.linspace(0.65, 0.47, 12)) + 8 * [0.47], list(np.linspace(0.67, 0.63, 12)) + 8 * [0.63]
     )
@@ -72,11 +72,11 @@ def test_a_steady_slow_fall_asks_for_a_higher_rate():
     )
 
 
-def test_learning_by_heart_without_any_use_is_no_overfitting_but_something_broken():
+def test_memorising_without_any_generalisation_is_not_overfitting_but_broken():
     assert state([2.2, 1.8, 1.2, 0.6, 0.2, 0.1], [2.31, 2.35, 2.5, 2.9, 3.3, 3.9]) == "not generalising"
 
 
-def test_few_epochs_get_a_verdict_only_where_it_is_plain():
+def test_few_epochs_get_a_verdict_only_in_clear_cases():
     assert state([], None) == "too early to say"
     assert state([2.25], [2.3]) == "too early to say"
     assert state([2.29, 2.2], [2.29, 2.27]) == "too early to say"
@@ -87,7 +87,7 @@ def test_few_epochs_get_a_verdict_only_where_it_is_plain():
     assert state([0.9, 0.5], [0.9, 0.5], diverged=True) == "diverged"
 
 
-def test_without_validation_nothing_is_said_of_learning_by_heart():
+def test_without_validation_nothing_is_said_about_memorising():
     assert state([2.0, 1.0, 0.5, 0.2, 0.1], None) == "no validation"
 
 
@@ -107,7 +107,7 @@ def test_mixed_training_images_have_a_loss_of_another_scale():
     assert state(train, [1.8, 1.5] + 8 * [1.4], mixed=True) == "underfitting"
 
 
-def test_where_nobody_knows_the_loss_of_chance_the_first_steps_do():
+def test_an_unknown_chance_level_is_estimated_from_the_first_steps():
     falling = [0.5, 0.2, 0.1, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]
     made = Curves(
         epochs=np.arange(1.0, 11),
@@ -142,7 +142,7 @@ def test_training_accuracy_up_and_validation_accuracy_down_is_overfitting():
     assert verdict(with_accuracy(RISING, val), Facts(entropy=CHANCE, mixed=True)).state == "overfitting"
 
 
-def test_both_accuracies_down_or_a_dip_that_noise_explains_is_no_overfitting():
+def test_both_accuracies_down_or_a_dip_within_noise_is_not_overfitting():
     down = np.concatenate([np.linspace(0.3, 0.88, 8), np.linspace(0.88, 0.8, 12)])
     assert verdict(with_accuracy(down, down), Facts(entropy=CHANCE)).state == "healthy"
     assert verdict(with_accuracy(RISING, RISING), Facts(entropy=CHANCE)).state == "healthy"
@@ -153,7 +153,7 @@ def test_both_accuracies_down_or_a_dip_that_noise_explains_is_no_overfitting():
     assert called <= 5
 
 
-def test_a_fall_of_accuracy_as_large_as_usual_is_seen_through_the_noise_of_few_images():
+def test_a_typical_drop_of_accuracy_is_found_in_the_noise_of_few_images():
     fall = np.concatenate([np.linspace(0.3, 0.9, 8), np.linspace(0.9, 0.65, 12)])
     seen = 0
     for seed in range(100):
@@ -162,7 +162,7 @@ def test_a_fall_of_accuracy_as_large_as_usual_is_seen_through_the_noise_of_few_i
     assert seen >= 90
 
 
-def test_losses_that_jump_are_no_overfitting_where_training_accuracy_slipped_as_well():
+def test_jumping_losses_are_not_overfitting_if_training_accuracy_dropped_too():
     train = [1.7, 0.3, 0.15, 0.15, 0.08, 0.07, 0.04, 0.04, 0.03, 0.02, 0.08, 0.04]
     val = np.array([6.0, 6.6, 3.3, 4.7, 1.3, 0.12, 0.17, 0.36, 0.055, 0.19, 0.59, 1.5])
     right = np.array([0.37, 0.71, 0.81, 0.64, 0.77, 0.96, 0.95, 0.88, 0.97, 0.94, 0.85, 0.52])

@@ -1,4 +1,4 @@
-"""Sweeps as they lie on the disk, made up: sweep.yaml, sweep.csv and, of some trials, metrics.csv."""
+"""Simulated sweeps on disk: sweep.yaml, sweep.csv and, for some trials, metrics.csv."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

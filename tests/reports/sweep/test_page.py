@@ -1,4 +1,4 @@
-"""The report on a sweep finds what matters, does not call luck a difference, and says where to go on."""
+"""The report on a sweep finds what matters, does not mistake luck for a difference, and suggests a next step."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def by_name(sweep: Sweep) -> dict[str, finding.Finding]:
     return {one.name: one for one in sweep_findings(sweep)}
 
 
-def test_an_optimum_inside_the_range_is_found_important_and_what_does_nothing_is_not_resolved(tmp_path):
+def test_an_optimum_inside_the_range_is_important_and_a_parameter_without_effect_is_not_resolved(tmp_path):
     found = {one.name: one for one in importances(drawn(tmp_path, inside))}
     assert found["optimizer.lr"].resolved
     assert found["optimizer.lr"].share > 0.7
@@ -63,7 +63,7 @@ def test_names_count_too(tmp_path):
     assert (first.name, first.resolved) == ("optimizer", True)
 
 
-def test_of_sweeps_in_which_nothing_matters_one_in_twenty_names_a_parameter():
+def test_if_nothing_matters_one_sweep_in_twenty_names_a_parameter():
     rng = np.random.default_rng(1)
     chances = []
     for _ in range(200):
@@ -73,7 +73,7 @@ def test_of_sweeps_in_which_nothing_matters_one_in_twenty_names_a_parameter():
     assert np.mean(chances) == pytest.approx(0.5, abs=0.08)
 
 
-def test_the_share_is_that_of_a_parabola_through_the_ranks_less_luck():
+def test_the_share_is_what_a_parabola_explains_of_the_ranks_minus_luck():
     rng = np.random.default_rng(2)
     x, ranks = np.linspace(0, 1, 40), rng.permutation(40) / 40 + 3 * (np.linspace(0, 1, 40) - 0.4) ** 2
     fit = np.polyval(np.polyfit(x, ranks, 2), x)
@@ -89,7 +89,7 @@ def test_with_few_trials_nothing_is_resolved(tmp_path):
 
 
 @pytest.mark.parametrize(("best", "upper", "ends"), [(0.5, True, (1e-4, 100)), (2e-4, False, (1e-6, 1))])
-def test_where_the_best_crowd_at_an_end_the_range_is_widened_there(tmp_path, best, upper, ends):
+def test_if_the_best_trials_cluster_at_an_end_the_range_is_widened_there(tmp_path, best, upper, ends):
     typed = ("sweep=random", "data=cifar10", f"optimizer.lr={LR}", "model.dropout=interval(0,0.5)")
     sweep = drawn(tmp_path, lambda lr, *_: 0.9 - 0.1 * abs(math.log10(lr / best)), typed=typed)
     (edge,) = edges(sweep)
@@ -106,7 +106,7 @@ def test_where_the_best_crowd_at_an_end_the_range_is_widened_there(tmp_path, bes
     )
 
 
-def test_a_best_trial_inside_or_at_the_edge_by_luck_alone_widens_nothing(tmp_path):
+def test_a_best_trial_inside_or_at_the_edge_by_luck_does_not_widen_the_range(tmp_path):
     assert edges(drawn(tmp_path, inside)) == []
     trials = [
         ({"optimizer.lr": lr}, value) for lr, value in [(0.9, 0.91), (1e-3, 0.9), (2e-3, 0.9), (1e-2, 0.89)]
@@ -123,7 +123,7 @@ def test_a_best_trial_inside_or_at_the_edge_by_luck_alone_widens_nothing(tmp_pat
         ("int(interval(16,256))", True, "int(interval(16,376))"),
     ],
 )
-def test_wider_ranges_go_on_in_their_own_steps(text, upper, wanted):
+def test_wider_ranges_keep_their_step(text, upper, wanted):
     assert wider(parsed("a", text, "a"), upper=upper) == wanted
 
 
@@ -137,7 +137,7 @@ def repeated(folder, gap) -> Sweep:
     )
 
 
-def test_a_difference_below_that_of_repeats_is_called_none(tmp_path):
+def test_a_difference_below_the_spread_of_repeats_does_not_count(tmp_path):
     small, large = (by_name(repeated(tmp_path / str(gap), gap)) for gap in (0.005, 0.1))
     assert pooled_deviation(repeated(tmp_path / "a", 0.1).setups) == pytest.approx(0.01)
     assert small["luck"].value["sd over seeds or folds"] == pytest.approx(0.01)
@@ -149,7 +149,7 @@ def test_a_difference_below_that_of_repeats_is_called_none(tmp_path):
     assert "importance of seed" not in small
 
 
-def test_after_a_coarse_sweep_comes_a_finer_one_and_a_stopped_one_goes_on(tmp_path):
+def test_after_a_coarse_sweep_refine_is_suggested_and_after_a_stopped_one_resume(tmp_path):
     coarse = drawn(tmp_path / "a", inside, search="imagelab.sweep.coarse.Coarse")
     assert by_name(coarse)["next"].value == f"imagelab train -m sweep=refine from={tmp_path / 'a'}"
     stopped = drawn(tmp_path / "b", lambda lr, *rest: "stopped" if lr > 0.3 else inside(lr, *rest))
@@ -158,7 +158,7 @@ def test_after_a_coarse_sweep_comes_a_finer_one_and_a_stopped_one_goes_on(tmp_pa
     assert by_name(once)["next"].value.endswith(" seed=0,1,2,3,4")
 
 
-def test_failed_trials_are_counted_and_ask_for_a_look(tmp_path):
+def test_failed_trials_are_counted_with_a_warning(tmp_path):
     sweep = drawn(tmp_path, lambda lr, *rest: "failed" if lr < 1e-3 else inside(lr, *rest))
     went = by_name(sweep)["trials"]
     assert went.status == "WARN"
@@ -166,7 +166,7 @@ def test_failed_trials_are_counted_and_ask_for_a_look(tmp_path):
     assert went.value["failed"] == sum(row.status == "failed" for row in sweep.rows) > 0
 
 
-def test_lines_run_through_the_values_on_the_scale_of_the_search(tmp_path):
+def test_lines_pass_through_the_values_on_the_scale_of_the_search(tmp_path):
     trials = [
         ({"optimizer.lr": lr}, value)
         for lr, value in [(1e-4, 0.5), (1e-2, 0.7), (1, 0.9), (1e-3, "diverged")]
@@ -188,12 +188,12 @@ def test_lines_run_through_the_values_on_the_scale_of_the_search(tmp_path):
     assert "lr (log)" in text
 
 
-def test_places_are_those_of_the_scale_that_was_searched_on():
+def test_positions_are_on_the_scale_of_the_search():
     assert place(parsed("a", "choice(64,16,32)", "a"), "32") == 0.5
     assert place(parsed("a", "choice(sgd,adamw)", "a"), "sgd") is None
 
 
-def test_the_command_writes_a_page_and_findings_and_says_the_next_command(tmp_path):
+def test_the_command_writes_a_page_and_findings_and_prints_the_next_command(tmp_path):
     drawn(tmp_path / "here", inside, count=12)
     for number in (0, 1, 2):
         curve(tmp_path / "here" / str(number), [2.0, 1.0, 0.5 + number / 10])
@@ -224,7 +224,7 @@ def test_the_findings_of_a_cross_validation_are_in_the_report(tmp_path):
     assert ">Repeats</h2>" in (folder / "report.html").read_text()
 
 
-def test_of_several_set_ups_the_folds_of_the_best_are_averaged(tmp_path):
+def test_the_folds_of_the_best_configuration_are_averaged(tmp_path):
     trials = [({"lr": lr, "data.fold": fold}, 0.9 + lr - fold / 100) for lr in (0.0, 0.05) for fold in (0, 1)]
     space = {"lr": "choice(0,0.05)", "data.fold": "range(0,2)"}
     sweep = read_sweep(made(tmp_path, space, trials, search="imagelab.sweep.kfold.KFold"))
@@ -232,7 +232,7 @@ def test_of_several_set_ups_the_folds_of_the_best_are_averaged(tmp_path):
 
 
 @pytest.mark.slow
-def test_in_a_browser_the_leaderboard_sorts_and_nothing_is_kept_from_the_page(tmp_path):
+def test_in_a_browser_the_leaderboard_sorts_without_errors(tmp_path):
     drawn(tmp_path / "here", inside, count=12)
     on_sweep(str(tmp_path / "here"), None, "report")
     script = """
@@ -259,7 +259,7 @@ def test_in_a_browser_the_leaderboard_sorts_and_nothing_is_kept_from_the_page(tm
         (["sweep=there"], "sweep=there is not the folder of a sweep"),
     ],
 )
-def test_what_is_no_sweep_is_refused(tmp_path, words, sentence):
+def test_a_folder_that_is_not_a_sweep_is_refused(tmp_path, words, sentence):
     said = in_process.imagelab("report", *words, folder=tmp_path)
     assert said.status == 2
     assert sentence in said.err

@@ -1,4 +1,4 @@
-"""The report on a sweep finds what matters, does not mistake luck for a difference, and suggests a next step."""
+"""The report on a sweep finds what matters, does not mistake luck for a difference, and says what is next."""
 
 import csv
 import json

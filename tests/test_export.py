@@ -267,7 +267,7 @@ def test_a_network_that_a_format_cannot_express_is_refused(digits, tmp_path, mon
     monkeypatch.setattr(loading, "from_checkpoint", undecided)
     said = refused(digits, f"format={name}", f"output={tmp_path}/x{ENDINGS[name]}", folder=tmp_path)
     assert said.startswith(f"format={name} cannot express this network (")
-    assert said.endswith("; set format=safetensors")
+    assert said.endswith("; set format=safetensors, which works for any network")
 
 
 RESNET = ["model=torchvision", "model.name=resnet18"]

@@ -84,7 +84,7 @@ def test_refine_searches_the_best_region_with_the_overrides_of_the_coarse_sweep(
 MISTAKES = {
     "sweep=refine": "from: sweep=refine continues another sweep; set from=FOLDER, or from=last",
     "sweep=refine from=nowhere": "from=nowhere is not the folder of a sweep (no sweep.yaml in it).",
-    "sweep=refine from=last": "from=last: there is no sweep below logs/ yet; `imagelab train",
+    "sweep=refine from=last": "from=last: there is no sweep below logs/ yet; run `imagelab train",
     "sweep=refine from=few": "from=few: 2 of its trials have finished, but a region needs 3; resume it with",
     "sweep=refine from=few sweep.best=2": "sweep.best: wants a fraction in (0, 1], got 2",
 }

@@ -80,7 +80,9 @@ def test_the_folder_of_another_sweep_is_refused(tmp_path):
     before = (tmp_path / "here/sweep.csv").read_text()
     said = sweep(lambda _: pytest.fail("it ran"), "-m", "seed=1", DIR, folder=tmp_path)
     assert said.status == 2
-    assert said.err.startswith("here is the folder of another sweep (seed=0 hydra.sweep.dir=here); go")
+    assert said.err.startswith(
+        "here is the folder of another sweep (seed=0 hydra.sweep.dir=here); resume that one with"
+    )
     assert (tmp_path / "here/sweep.csv").read_text() == before
 
 

@@ -1,5 +1,6 @@
 """Resuming a run: what is refused, and that a refused run is left unchanged."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fitting import built
 from tests.in_process import imagelab, trained
 
 SHORT = ["trainer=cpu", "trainer.max_epochs=1", "data.limit=300"]
@@ -94,3 +96,43 @@ def test_a_damaged_config_is_named(killed, tmp_path):
     said = imagelab("train", f"resume={killed}", folder=tmp_path)
     assert said.status == 2
     assert f"{killed / 'config.yaml'} cannot be read" in said.err
+
+
+def test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume(digits, tmp_path):
+    run = tmp_path / "killed"
+    shutil.copytree(digits, run)
+    results = json.loads((digits / "results.json").read_text())
+    table = (run / "val_predictions.csv").read_text()
+    for name in ("val_predictions.csv", "report.json", "report.html"):
+        (run / name).unlink()
+    (run / "results.json").write_text(json.dumps(results | {"status": "stopped"}))
+    said = imagelab("train", f"resume={run}", folder=tmp_path)
+    assert said.status == 0, said
+    assert (run / "val_predictions.csv").read_text() == table
+    assert "confusion" in (run / "report.html").read_text().lower()
+    resumed = json.loads((run / "results.json").read_text())
+    assert {key: resumed[key] for key in ("status", "best", "val", "test")} == {
+        key: results[key] for key in ("status", "best", "val", "test")
+    }
+
+
+def test_results_call_a_run_finished_only_when_its_report_is_written(tmp_path, monkeypatch):
+    from imagelab.reports import of_run
+
+    found = []
+
+    def report(cfg, folder, parts, results):
+        found.append(json.loads((folder / "results.json").read_text())["status"])
+        return {}
+
+    monkeypatch.setattr(of_run, "lines_after_training", report)
+    run = trained(*SHORT, folder=tmp_path)
+    assert found == ["stopped"]
+    assert json.loads((run / "results.json").read_text())["status"] == "finished"
+
+
+def test_the_card_keeps_where_the_weights_came_from(digits, tmp_path):
+    words = [*SHORT, f"model.weights={digits}"]
+    begun = built(words, tmp_path).classifier.card
+    resumed = built(words, tmp_path, known=begun).classifier.card
+    assert begun["model"]["weights"] == resumed["model"]["weights"] == str(digits)

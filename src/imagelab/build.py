@@ -89,12 +89,12 @@ def build(
     trainer = build_trainer(cfg, folder, callbacks=together, logger=loggers)
     classifier = build_classifier(cfg, data, trainer, tricks)
     classifier.card |= {"finetune": choice} if choice else {}
+    classifier.card |= {"model": known["model"]} if known else {}  # where its first weights came from
     if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):
         cache_features(classifier.strategy, classifier.net, data, trainer, [*tricks.values()], stop)
     steps = classifier.step_plan.total
-    refuse_impossible(
-        cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
-    )
+    warmup = classifier.schedule.warmup_steps(steps)
+    refuse_impossible(cfg, classes=data.classes, warmup=warmup, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
 
 

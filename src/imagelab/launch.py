@@ -17,7 +17,7 @@ from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
 from imagelab.config.hydra_internals import parse_flags, parse_word
 from imagelab.problem import Problem
-from imagelab.runs import claim
+from imagelab.runs import claim, edited
 from imagelab.terminal import refusal
 
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
@@ -199,6 +199,10 @@ def _job(app: Application, cfg: DictConfig) -> float | None:
             return app.task(node, Path(HydraConfig.get().runtime.output_dir))
         except Problem:
             claim.discard_empty()
+            raise
+        except Exception as error:
+            if found := edited.mistakes(node.get("run")):
+                raise Problem("\n".join(found)) from error
             raise
 
 

@@ -170,7 +170,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
         attempt.fitting = True
         attempt.stop.listen()
         parts.trainer.fit(parts.classifier, datamodule=parts.data, ckpt_path=checkpoint)
-        results = attempt.close("finished", test_best(attempt) if parts.data.has_test else {})
+        results = attempt.close("finished", test_best(attempt))
         screen.say(closing_table(results, attempt.folder, attempt.messages))
         return parts.saver.best.get("value")
     return None
@@ -190,7 +190,10 @@ def call_others(cfg: Node, folder: Path, checkpoint: Path | None) -> Node | None
 
 
 def test_best(attempt: Any) -> dict[str, float]:
-    """Test the best epoch's weights, raw and averaged, in a trainer without tricks; return the metrics."""
+    """Test the best epoch's weights, raw and averaged, in a trainer without tricks; return the metrics.
+
+    A resumed run whose best epoch lies before the stop validates it again, for the report.
+    """
     from imagelab.build import build_trainer
     from imagelab.checkpoints.content import module_state
     from imagelab.checkpoints.durable import BEST, read
@@ -205,12 +208,17 @@ def test_best(attempt: Any) -> dict[str, float]:
     states = parts.trainer.strategy.broadcast(states)  # the other machines need not see the folder
     quiet = {"logger": False, "callbacks": [StopTest(attempt.stop)], "enable_checkpointing": False}
     tester = build_trainer(attempt.cfg, attempt.folder, **quiet)
-    for weights in chosen:
+    if not parts.saver.seen_best and parts.classifier.task.predicts:  # room: reports
+        better = parts.saver.best["weights"]
+        parts.classifier.load_state_dict(states[better])
+        tester.validate(parts.classifier, datamodule=parts.data, verbose=False)
+        parts.saver.seen = {metric_of("val", better): parts.classifier.seen.get("val")}
+    for weights in chosen if parts.data.has_test else ():
         parts.classifier.load_state_dict(states[weights])
         tester.test(parts.classifier, datamodule=parts.data, verbose=False)
         metrics |= {metric_of(key, weights): float(v) for key, v in tester.callback_metrics.items()}
     row = {"epoch": parts.trainer.current_epoch} | metrics
-    for logger in parts.trainer.loggers:
+    for logger in parts.trainer.loggers if metrics else ():
         logger.log_metrics(row, step=parts.trainer.global_step)
     return metrics
 

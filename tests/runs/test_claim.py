@@ -82,3 +82,16 @@ def test_a_folder_that_holds_something_is_not_taken(tmp_path, content):
         with pytest.raises(Problem, match=r"hydra\.run\.dir="):
             take()
     assert file.read_text() == "mine"
+
+
+def test_a_disk_without_room_is_a_sentence_and_leaves_no_folder(tmp_path):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(Problem, match=r"deep/run cannot hold a run \(File too large\)"):
+            claim.chosen_folder(str(tmp_path / "deep" / "run"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+    assert list(claim.chosen_folder(str(tmp_path / "deep" / "run")).iterdir()) == []

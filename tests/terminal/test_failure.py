@@ -1,6 +1,7 @@
 """What goes wrong in a run ends in a sentence with what to try; what was trained is kept."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ IN_WORKER = "Caught Unreadable in worker 0.\nTraceback:\n  x\nUnreadable: a.jpg:
         (ValueError("\n  bad \n more"), "ValueError: bad."),
         (KeyError(), "KeyError."),
         (RuntimeError(IN_WORKER), "Unreadable: a.jpg: cut."),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "try fewer data.workers."),
         (MemoryError(), "MemoryError. Try a smaller data.batch_size"),
         (torch.OutOfMemoryError("CUDA out of memory."), "out of memory. Try a smaller data.batch_size"),
         (RuntimeError('"conv" not implemented for \'Half\''), "Try trainer.precision=32-true."),
@@ -83,12 +85,35 @@ def test_memory_that_runs_out_is_a_sentence_with_what_to_try(tmp_path, monkeypat
     run = only_run(tmp_path)
     assert_failed(said, run)
     assert (
-        "OutOfMemoryError: CUDA out of memory. Tried to allocate 9 GiB. Try a smaller data.batch" in said.err
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 9 GiB. The batch was 128 images" in said.err
     )
+    assert "try data.batch_size=64 trainer.accumulate_grad_batches=2" in said.err
     assert "greedy" in (run / "error.log").read_text()
     assert f"Resume with: imagelab train resume={run}" in said.out
     monkeypatch.undo()
     assert imagelab("train", f"resume={run}", folder=tmp_path).status == 0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_goes_in_mid_run_is_named_in_one_sentence(tmp_path, photos, workers, monkeypatch):
+    images = shutil.copytree(photos, tmp_path / "images")
+    save = durable.DurableCheckpoints.save_checkpoint
+
+    def and_damage(self, *arguments, **named):
+        save(self, *arguments, **named)
+        for path in images.rglob("*.jpg"):
+            path.write_bytes(path.read_bytes()[:100])
+
+    monkeypatch.setattr(durable.DurableCheckpoints, "save_checkpoint", and_damage)
+    words = ["data=folder", f"data.root={images}", "data.storage=files", f"data.workers={workers}"]
+    words += ["trainer=cpu", "trainer.max_epochs=2", "data.batch_size=16"]
+    said = imagelab("train", *words, folder=tmp_path)
+    run = only_run(tmp_path)
+    assert_failed(said, run)
+    assert len(said.err.splitlines()) == 1
+    assert ".jpg: " in said.err
+    assert "\n" not in json.loads((run / "results.json").read_text())["error"]
+    assert f"Resume with: imagelab train resume={run}" in said.out
 
 
 def test_a_full_disk_is_told_and_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):

@@ -9,9 +9,21 @@ from lightning import Callback
 from imagelab import classifier
 from imagelab.training import phase_timer
 from imagelab.training.phase_timer import PHASES, TimeSpent, shares
+from imagelab.training.stop import Stopped
 from tests.fitting import SHORT, built
 
 SLEPT = 0.05  # seconds a batch
+
+
+class StopAfter(Callback):
+    """Stops the run after so many steps, as a kill would."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+        if trainer.global_step == self.steps:
+            raise Stopped(15)
 
 
 class Clock:
@@ -63,6 +75,20 @@ def test_the_phases_add_up_to_the_whole_training(tmp_path):
     assert list(found) == [*PHASES, "rest"]
     assert sum(found.values()) == pytest.approx(parts.saver.seconds, abs=0.01)
     assert all(value > 0 for value in found.values())
+
+
+def test_a_run_resumed_within_an_epoch_counts_only_its_own_seconds(tmp_path):
+    words = [*SHORT, "trainer.max_epochs=2", "save_every=0"]
+    parts = built(words, tmp_path)
+    parts.trainer.callbacks.append(StopAfter(2))  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(Stopped):
+        parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    again = built(words, tmp_path)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    again.trainer.fit(again.classifier, datamodule=again.data, ckpt_path=last)
+    found = again.trainer.callbacks[0].seconds  # pyright: ignore[reportAttributeAccessIssue]
+    assert again.trainer.global_step == 6
+    assert 0 < sum(found.values()) <= again.saver.seconds + 0.01
 
 
 def test_a_resumed_run_continues_the_sums():

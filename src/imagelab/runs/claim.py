@@ -16,6 +16,8 @@ try:
 except ImportError:  # Windows: two processes could then resume the same run
     fcntl = None
 
+ROOM = 1 << 14  # bytes: more than each of the first files of a run needs
+
 _made: list[Path] = []  # folders that this process made, the outermost first
 _begun: set[Path] = set()  # folders of runs that this process started
 _locks: list[TextIO] = []  # open files: closing one releases its lock
@@ -155,4 +157,22 @@ def _make(folder: Path) -> bool:
             f"The folder {folder} cannot be created ({error.strerror}); set hydra.run.dir=DIR."
         ) from error
     _made.extend(reversed(missing))
+    _expect_room(folder)
     return True
+
+
+def _expect_room(folder: Path) -> None:
+    """Raise a Problem if the first files of a run do not fit: Hydra writes them and would show a trace."""
+    probe = folder / ".room"
+    try:
+        probe.mkdir()
+        for name in (files.CONFIG, files.RESULTS, "overrides", "hydra"):
+            (probe / name).write_bytes(bytes(ROOM))
+    except OSError as error:
+        shutil.rmtree(probe, ignore_errors=True)
+        discard_empty()
+        raise Problem(
+            f"The folder {folder} cannot hold a run ({error.strerror}); free some space, or set "
+            "hydra.run.dir=DIR."
+        ) from error
+    shutil.rmtree(probe)

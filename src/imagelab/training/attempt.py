@@ -16,7 +16,7 @@ from imagelab.logger.closing import close_all
 from imagelab.problem import Problem
 from imagelab.runs import claim, files
 from imagelab.terminal import refusal, screen
-from imagelab.terminal.failure import sentence
+from imagelab.terminal.failure import SMALLER, original, sentence
 from imagelab.training.loss_record import Diverged
 from imagelab.training.own_ranks import CHECKPOINT, RUN, own_ranks
 from imagelab.training.rank_group import rank_group
@@ -68,12 +68,16 @@ class Attempt:
                 self.stop.ignore()
 
     def close(self, status: str, test: dict[str, float] | None = None, error: str = "") -> Node:
-        """Write results.json as far as the run got, and the report if it finished or diverged."""
+        """Write results.json as far as the run got, and the report if it finished or diverged.
+
+        While the report is written, results.json calls the run stopped: resume completes one killed then.
+        """
         content = results(status, self.cfg, self.parts, test or {}) | ({"error": error} if error else {})
         if screen.speaks() and self._began():
-            files.write_json(self.folder / files.RESULTS, content)
             if self.report and (status == "finished" or error.startswith("Diverged")):
+                files.write_json(self.folder / files.RESULTS, content | {"status": "stopped"})
                 self._report(self.report, content)
+            files.write_json(self.folder / files.RESULTS, content)
         if self.parts is not None:
             close_all(self.parts.trainer.loggers, failed=status == "failed")
         return content
@@ -92,15 +96,26 @@ class Attempt:
             group.fail(error)
         if not known and not screen.speaks():
             self._fail_beside()
+        kind, text = original(error)
         of_others = group.failures() if group else []
-        why = of_others[0] if of_others else sentence(error)
-        message = str(error) if known else f"{why} {self._trace(began)}"
+        why = of_others[0] if of_others else sentence(error, self._smaller())
+        message = text if known else f"{why} {self._trace(began)}"
         screen.complain([message], None if began else refusal.HEAD)
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exception(error)
         with suppress(OSError):  # on a full disk
-            self.close("failed", error=f"{type(error).__name__}: {error}")
+            self.close("failed", error=f"{kind}: {text}")
         self._end(1 if began else 2, resumable=not isinstance(error, Diverged))
+
+    def _smaller(self) -> str:
+        """What to try if memory runs out: half the batch and twice the accumulation train the same."""
+        if self.parts is None:
+            return SMALLER
+        batch = self.parts.data.batch(self.parts.trainer.world_size)
+        windows = 2 * self.cfg["trainer"]["accumulate_grad_batches"]
+        half = f"data.batch_size={batch // 2} trainer.accumulate_grad_batches={windows}, or "
+        ways = f"{half if batch > 1 else ''}trainer.precision=bf16-mixed"
+        return f"The batch was {batch} images per device: try {ways}."
 
     def _fail_beside(self) -> NoReturn:
         """End an additional rank that failed: keep its trace and let the first rank write results."""

@@ -32,8 +32,11 @@ class TimeSpent(Callback):
         self.mark = self.waiting = 0.0
         self.on_gpu = self.timed = False
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.waiting = time.perf_counter()  # a run resumed within an epoch does not start that epoch again
         self.on_gpu = trainer.strategy.root_device.type == "cuda"
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
         self.waiting = time.perf_counter()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:

@@ -38,6 +38,7 @@ class Saver(Checkpoint):
         self.every, self.stop = every, stop
         self.best: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}  # val outputs of the best epoch, if it ran in this process
+        self.seen_best = False  # whether the best epoch ran in this process, on every rank
         self.weights = RAW  # the better ones in the last validation: raw or an average
         self.seconds = 0.0  # training time so far, including all resumed parts
         self.rows: int | None = None  # rows of metrics.csv when the last checkpoint was written
@@ -136,6 +137,7 @@ class Saver(Checkpoint):
         if better:
             seen: Any = trainer.lightning_module.seen
             self.seen = dict(seen)
+            self.seen_best = True
             self.best = {
                 "epoch": trainer.current_epoch,
                 "monitor": self.monitor,

@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,7 +18,7 @@ from PIL import Image
 
 from imagelab.terminal import screen
 from tests.documents import ROOT
-from tests.in_process import untouched
+from tests.in_process import imagelab, untouched
 
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
@@ -135,6 +136,27 @@ def test_watch_cost_measures_every_trick(script, tmp_path, monkeypatch):
     found = rows((tmp_path / "benchmarks" / "results" / "watch.md").read_text())
     assert [cells[1] for cells in found] == list(cost.TRICKS)
     assert all(float(cells[-1].rstrip("%")) >= 0 for cells in found)
+
+
+def test_many_files_prints_what_files_cost(script, tmp_path, monkeypatch, capsys):
+    many = script("many_files")
+
+    def cpu_of(words, folder):
+        began = time.process_time()
+        assert imagelab("train", *words, folder=folder).status == 0
+        return time.process_time() - began
+
+    monkeypatch.setattr(many, "cpu_of", cpu_of)
+    monkeypatch.setattr(many, "CLASSES", 2)
+    monkeypatch.setattr(many, "LEAST", 20)
+    monkeypatch.setattr(many, "ONE_EPOCH", [*many.ONE_EPOCH, "data.batch_size=8"])
+    assert (
+        run(many, monkeypatch, "--counts", "60", f"--folder={tmp_path}") == 0
+    )  # so few that only memory counts
+    ((files, first, _, again, _, _, memory),) = rows(capsys.readouterr().out)
+    assert files == "60"
+    assert float(first) > 0 < float(again)
+    assert 16 < float(memory) <= 200
 
 
 def test_check_zoo_writes_its_table_into_the_page(script, tmp_path, monkeypatch):  # room: checks

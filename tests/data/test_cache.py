@@ -1,4 +1,3 @@
-import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -6,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagelab.data.cache import cache_folder, content_key, intact, read_record, write_atomically
+from imagelab.data import index
+from imagelab.data.cache import cache_folder, intact, read_record, write_atomically
 from imagelab.data.files import Files
 from imagelab.data.folder import Folder
 from imagelab.data.memory import decode_once
@@ -27,26 +27,6 @@ def test_an_environment_variable_sets_the_cache_folder(monkeypatch, tmp_path):
     assert cache_folder("scan") == Path("/xdg/imagelab/scan")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder("scan") == Path.home() / ".cache" / "imagelab" / "scan"
-
-
-def test_the_key_changes_with_every_file_their_order_and_the_facts(tmp_path):
-    paths = [str(tmp_path / name) for name in "ab"]
-    for path in paths:
-        Path(path).write_text("1")
-        os.utime(path, ns=(1, 1))
-    keys = [
-        content_key(paths, 32),
-        content_key(paths, 64),
-        content_key(paths[::-1], 32),
-        content_key(paths[:1], 32),
-    ]
-    assert content_key(paths, 32) == keys[0]
-    os.utime(paths[1], ns=(2, 2))
-    keys.append(content_key(paths, 32))
-    Path(paths[1]).write_text("22")
-    os.utime(paths[1], ns=(2, 2))
-    keys.append(content_key(paths, 32))
-    assert len(set(keys)) == 6
 
 
 def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path):
@@ -111,8 +91,11 @@ def test_a_store_of_an_older_version_counts_as_damaged_and_one_that_is_missing_i
 
 
 @pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize("kind", ["memory", "shrunk", "statistics", "scan"])
-def test_a_damaged_store_gives_the_same_pixels_as_before_it_was_damaged(kind, tmp_path, write_classes):
+@pytest.mark.parametrize("kind", ["memory", "shrunk", "statistics", "scan", "index"])
+def test_a_damaged_store_gives_the_same_pixels_as_before_it_was_damaged(
+    kind, tmp_path, write_classes, monkeypatch
+):
+    monkeypatch.setattr(index, "SETTLED", -10)  # the folder was made just now
     root = write_classes(tmp_path / "pictures", 4, "cat", "dog")
 
     def look():
@@ -126,7 +109,7 @@ def test_a_damaged_store_gives_the_same_pixels_as_before_it_was_damaged(kind, tm
         return [
             decode_once(files, size=None).images.numpy().copy(),
             np.stack([photos.photo(place, None) for place in range(len(photos))]),
-            np.array(photo_statistics(photos, files.paths, geometry)),
+            np.array(photo_statistics(photos, files, geometry)),
         ]
 
     before = look()

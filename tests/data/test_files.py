@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -43,3 +46,28 @@ def test_a_broken_photo_is_named(files, tmp_path):
 def test_each_path_needs_a_label():
     with pytest.raises(ValueError, match="got 1 labels for 2 paths"):
         Files(["a", "b"], np.array([0]))
+
+
+def test_the_key_changes_with_every_file_their_order_and_the_facts(tmp_path):
+    paths = [str(tmp_path / name) for name in "ab"]
+    for path in paths:
+        Path(path).write_text("1")
+        os.utime(path, ns=(1, 1))
+
+    def key(paths, *facts):
+        return Files(paths, np.zeros(len(paths), np.int64)).key(*facts)
+
+    keys = [key(paths, 32), key(paths, 64), key(paths[::-1], 32), key(paths[:1], 32)]
+    assert key(paths, 32) == keys[0]
+    os.utime(paths[1], ns=(2, 2))
+    keys.append(key(paths, 32))
+    Path(paths[1]).write_text("22")
+    os.utime(paths[1], ns=(2, 2))
+    keys.append(key(paths, 32))
+    assert len(set(keys)) == 6
+
+
+def test_the_key_of_some_files_does_not_depend_on_the_others(tmp_path, write_picture):
+    paths = [write_picture(tmp_path / name) for name in ("a.png", "b.png", "a much longer name.png")]
+    every = Files(paths, np.arange(3))
+    assert every.select(np.array([0, 1])).key() == Files(paths[:2], np.arange(2)).key()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from imagelab.data import scan as module
+from imagelab.data.array_record import read_arrays
 from imagelab.data.decode import MOST_PIXELS, Unreadable
 from imagelab.data.folder import Folder
 from imagelab.data.scan import refuse_or_skip, scan
@@ -80,7 +81,10 @@ def test_files_that_are_gone_are_forgotten(tmp_path, pictures):
     paths = pictures(tmp_path, 3)
     scan(paths, str(tmp_path), MOST_PIXELS)
     found = scan(paths[:1], str(tmp_path), MOST_PIXELS)
-    assert list(json.loads(found.record.read_text())["files"]) == paths[:1]
+    assert len(found.sizes) == 1
+    kept = read_arrays(found.record.with_suffix(".arrays"))
+    assert kept is not None
+    assert kept[1]["table"].tolist() == [b"00.png"]
 
 
 def test_all_faults_are_in_the_record_and_twenty_in_the_message(tmp_path, pictures):
@@ -96,13 +100,29 @@ def test_all_faults_are_in_the_record_and_twenty_in_the_message(tmp_path, pictur
     assert list(json.loads(found.record.read_text())["unreadable"]) == paths[5:]
 
 
-def test_a_damaged_record_is_replaced(tmp_path, pictures):
+def test_a_damaged_record_is_replaced(tmp_path, pictures, looked):
     paths = pictures(tmp_path, 2)
-    record = scan(paths, str(tmp_path), MOST_PIXELS).record
-    for damage in ("", "{", "[]", '{"files": 3, "unreadable": {}}'):
-        record.write_text(damage)
+    store = scan(paths, str(tmp_path), MOST_PIXELS).record.with_suffix(".arrays")
+    content = store.read_bytes()
+    for damage in (b"", b"{", content[:-1], content[:-40] + b"x" + content[-39:]):
+        store.write_bytes(damage)
+        looked.clear()
         assert scan(paths, str(tmp_path), MOST_PIXELS).sizes.tolist() == [[10, 10], [11, 10]]
-        assert set(json.loads(record.read_text())["files"]) == set(paths)
+        assert len(looked) == 2
+        assert store.read_bytes() == content
+
+
+def test_files_in_another_order_and_below_another_folder_are_known_again(tmp_path, pictures, looked):
+    paths = pictures(tmp_path / "inner", 4)
+    scan(paths, str(tmp_path), MOST_PIXELS)
+    looked.clear()
+    more = [*pictures(tmp_path, 2), *paths[::-1]]  # now tmp_path is the common folder
+    found = scan(more, str(tmp_path), MOST_PIXELS)
+    assert found.sizes[:, 0].tolist() == [10, 11, 13, 12, 11, 10]
+    assert sorted(looked) == ["00.png", "01.png"]
+    looked.clear()
+    assert scan(paths, str(tmp_path), MOST_PIXELS).sizes[:, 0].tolist() == [10, 11, 12, 13]
+    assert looked == []
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning_only(tmp_path, pictures, monkeypatch, caplog):

@@ -64,15 +64,16 @@ def test_statistics_are_cached_until_a_file_or_the_size_changes(tmp_path, own_ca
     paths = np.array([str(tmp_path / f"{k}") for k in range(3)])
     for path in paths:
         (tmp_path / path).write_bytes(b"1")
+    files = Files(paths, np.zeros(3, np.int64))
     first = Greys(3)
-    found = photo_statistics(first, paths, GEOMETRY)
+    found = photo_statistics(first, files, GEOMETRY)
     second = Greys(3)
-    assert photo_statistics(second, paths, GEOMETRY) == found
+    assert photo_statistics(second, files, GEOMETRY) == found
     assert (len(first.looked), len(second.looked)) == (3, 0)
-    photo_statistics(second, paths, Preprocess(**(GEOMETRY.to_dict() | {"resize": 9})))
+    photo_statistics(second, files, Preprocess(**(GEOMETRY.to_dict() | {"resize": 9})))
     assert len(second.looked) == 3
     os.utime(paths[1], (1, 1))
-    photo_statistics(second, paths, GEOMETRY)
+    photo_statistics(second, files, GEOMETRY)
     assert len(second.looked) == 6
     assert {json.loads(record.read_text())["mean"][0] for record in (own_cache / "statistics").iterdir()} == {
         1 / 255

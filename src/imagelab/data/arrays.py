@@ -14,6 +14,7 @@ class Arrays:
     Args:
         images: (N, C, H, W) uint8.
         labels: (N,) int64, index of each image's class in the source's `classes`.
+        store: Name of the cached file that holds just these images; empty: none.
 
     >>> three = Arrays(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), np.array([0, 1, 1]))
     >>> three.select(np.array([2, 0])).labels.tolist()
@@ -22,6 +23,7 @@ class Arrays:
 
     images: Tensor
     labels: np.ndarray
+    store: str = ""
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:

@@ -1,12 +1,11 @@
 """Cache results between runs, outside the data and the folders of runs."""
 
-import hashlib
 import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -24,15 +23,6 @@ def cache_folder(kind: str) -> Path:
     """The folder for one kind of cached results, below $IMAGELAB_CACHE or else ~/.cache/imagelab."""
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(os.environ.get("IMAGELAB_CACHE") or Path(home) / "imagelab").expanduser() / kind
-
-
-def content_key(paths: Iterable[str], *facts: object) -> str:
-    """A short hash of files (path, size, time of last change) and of how they are processed."""
-    digest = hashlib.blake2b(repr(facts).encode(), digest_size=16)
-    for path in paths:
-        found = os.stat(path)  # noqa: PTH116 - a Path object for each of 60,000 files costs more than the call
-        digest.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
 
 
 def intact(path: Path) -> bool:

@@ -29,8 +29,8 @@ def fit_preprocess(given: Preprocess | None, size: int | None, train: Images, or
             f"training images must be Arrays, or Photos with a `photo` method; got {type(train).__name__}"
         )
     geometry = photo_geometry(given, size)
-    paths = origin.paths if isinstance(origin, Files) else None
-    return geometry if given else _normalising(geometry, photo_statistics(train, paths, geometry))
+    files = origin if isinstance(origin, Files) else None
+    return geometry if given else _normalising(geometry, photo_statistics(train, files, geometry))
 
 
 def photo_geometry(given: Preprocess | None, size: int | None) -> Preprocess:

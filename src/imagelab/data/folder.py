@@ -1,16 +1,14 @@
 """Read any folder of pictures: class folders, split folders of class folders, a table of labels, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from imagelab.data.files import Files
-from imagelab.data.listing import Listing, list_pictures
+from imagelab.data.index import Index, index_folder, index_of
 from imagelab.data.manifest import read_manifest
-from imagelab.data.scan import refuse_or_skip, scan
+from imagelab.data.scan import Scan, refuse_or_skip, scan
 from imagelab.problem import Problem, nearest, some_of
 
 
@@ -40,18 +38,13 @@ class Folder:
     ) -> None:
         top = _existing(Path(root).expanduser().absolute(), "data.root")
         table = _table(top, manifest)
-        listing = list_pictures(top, labelled=labelled) if table is None else read_manifest(table, top)
+        index = index_folder(top, labelled=labelled) if table is None else index_of(read_manifest(table, top))
         origin = str(table or top)
-        self.classes = _classes(listing, origin, least=2 if labelled else 1)
-        paths = [path for classes in listing.values() for path in chain.from_iterable(classes.values())]
-        found = scan(paths, origin, max_pixels)
-        refuse_or_skip(found, len(paths), on_bad_image)
-        sizes = {
-            path: size for path, size in zip(paths, found.sizes, strict=True) if path not in found.faults
-        }
+        self.classes = _classes(index.classes, origin, least=2 if labelled else 1)
+        found = scan(index.paths, origin, max_pixels)
+        refuse_or_skip(found, len(index.paths), on_bad_image)
         self.splits: Mapping[str, Files] = {
-            split: _files(classes, self.classes, sizes, max_pixels)
-            for split, classes in sorted(listing.items())
+            split: _files(index, split, self.classes, found, max_pixels) for split in sorted(index.classes)
         }
         _refuse_empty(self.splits, self.classes, found.record)
 
@@ -80,14 +73,14 @@ def _table(root: Path, manifest: str | None) -> Path | None:
     raise Problem(f"data.manifest={manifest} does not exist: there is no CSV file {table} or {inside}")
 
 
-def _classes(listing: Listing, origin: str, least: int) -> list[str]:
+def _classes(listing: Mapping[str, Collection[str]], origin: str, least: int) -> list[str]:
     """All classes by name, so that a class missing from a split never shifts the labels of the others."""
     if "train" not in listing:
         others = f", only for {' and '.join(sorted(listing))}" if listing else ""
         raise Problem(f"{origin} has no pictures for train{others}")
     classes = sorted(set(chain.from_iterable(listing.values())))
     for split, found in sorted(listing.items()):
-        if strange := sorted(found.keys() - listing["train"].keys()):
+        if strange := sorted(set(found) - set(listing["train"])):
             raise Problem(
                 f"{origin}: {split} has classes that train does not have: {some_of(strange)}; "
                 f"add pictures of them to train, or remove them from {split}"
@@ -97,17 +90,12 @@ def _classes(listing: Listing, origin: str, least: int) -> list[str]:
     return classes
 
 
-def _files(
-    listing: dict[str, list[str]], classes: list[str], sizes: dict[str, np.ndarray], max_pixels: int
-) -> Files:
-    """The readable pictures, in the order of their classes."""
-    kept = [
-        (path, label) for label, name in enumerate(classes) for path in listing.get(name, []) if path in sizes
-    ]
-    paths = [path for path, _ in kept]
-    labels = np.array([label for _, label in kept], dtype=np.int64)
-    known = np.array([sizes[path] for path in paths], dtype=np.int32).reshape(-1, 2)
-    return Files(paths, labels, known, max_pixels)
+def _files(index: Index, split: str, classes: list[str], found: Scan, max_pixels: int) -> Files:
+    """The readable pictures of a split, in the order of their classes."""
+    places, labels = index.places(split, classes)
+    kept = found.readable[places]
+    places = places[kept]
+    return Files(index.paths[places], labels[kept], found.sizes[places], max_pixels, found.stamps[places])
 
 
 def _refuse_empty(splits: Mapping[str, Files], classes: list[str], record: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.named import Named
+from imagelab.data.paths import joined_paths
 from imagelab.problem import Problem
 from imagelab.randomness import stream
 
@@ -108,6 +109,13 @@ def joined(parts: Sequence[Images]) -> Images:
         )
     sizes = [part.sizes for part in files]
     known = [one for one in sizes if one is not None]
-    paths = np.concatenate([part.paths for part in files])
+    paths = joined_paths([part.paths for part in files])
     most = max(part.max_pixels for part in files)
-    return Files(paths, labels, np.concatenate(known) if len(known) == len(sizes) else None, most)
+    stamps = [part.stamps for part in files if part.stamps is not None]
+    return Files(
+        paths,
+        labels,
+        np.concatenate(known) if len(known) == len(files) else None,
+        most,
+        np.concatenate(stamps) if len(stamps) == len(files) else None,
+    )

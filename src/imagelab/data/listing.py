@@ -24,7 +24,12 @@ ENDINGS = frozenset([
 
 
 def list_pictures(root: Path, *, labelled: bool) -> Listing:
-    """List the pictures below a folder by split and class, sorted by name.
+    """List the pictures below a folder, as `search` does."""
+    return search(root, labelled=labelled)[0]
+
+
+def search(root: Path, *, labelled: bool) -> tuple[Listing, list[str]]:
+    """List the pictures below a folder by split and class, sorted by name; and all folders that were listed.
 
     Args:
         root: Folder to search.
@@ -38,11 +43,14 @@ def list_pictures(root: Path, *, labelled: bool) -> Listing:
     splits = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
     has_train = any(name == "train" and (not labelled or _folders(folder)) for folder, name in splits.items())
     if not folders or (not has_train and len(splits) < len(folders)):
-        return {"train": _classes(root, labelled)}
+        listing, below = _classes(root, labelled)
+        return {"train": listing}, below
     if "train" not in splits.values():
         raise Problem(f"{root} has {_names(splits)} but no train/: {_layouts()}")
     _refuse_doubles(root, splits)
-    return {name: _classes(folder, labelled) for folder, name in splits.items()}
+    found = {name: _classes(folder, labelled) for folder, name in splits.items()}
+    below = [folder for _, folders in found.values() for folder in folders]
+    return {name: listing for name, (listing, _) in found.items()}, [str(root), *below]
 
 
 def is_picture(path: str) -> bool:
@@ -50,9 +58,10 @@ def is_picture(path: str) -> bool:
     return _ending(path) in ENDINGS
 
 
-def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
-    """Class -> pictures; raises a Problem that names the empty classes."""
-    found = {inner.name: sorted(filter(is_picture, tree(str(inner)).files)) for inner in _folders(folder)}
+def _classes(folder: Path, labelled: bool) -> tuple[dict[str, list[str]], list[str]]:
+    """Class -> pictures, and all folders; raises a Problem that names the empty classes."""
+    trees = {inner.name: tree(str(inner)) for inner in _folders(folder)}
+    found = {name: sorted(filter(is_picture, below.files)) for name, below in trees.items()}
     if not labelled:
         found[UNLABELLED] = found.get(UNLABELLED, []) + _beside(folder)
         found = {name: paths for name, paths in found.items() if paths}
@@ -63,7 +72,7 @@ def _classes(folder: Path, labelled: bool) -> dict[str, list[str]]:
     if empty := [name for name, paths in found.items() if not paths]:
         names = some_of([f"{name} ({_contents(folder / name)})" for name in empty])
         raise Problem(f"class folders without pictures in {folder}: {names}; fill or remove them")
-    return found
+    return found, [str(folder), *(below for one in trees.values() for below in one.folders)]
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from imagelab.data.arrays import Arrays
-from imagelab.data.cache import cache_folder, content_key, intact, write_atomically
+from imagelab.data.cache import cache_folder, intact, write_atomically
 from imagelab.data.decode import verify
 from imagelab.data.files import Files
 from imagelab.data.parallel import map_in_threads
@@ -44,11 +44,11 @@ def decode_once(files: Files, *, size: int | None) -> Arrays:
         Problem: The pictures differ in size and `size` is None, or the disk is full.
     """
     height, width = _shape(read_sizes(files), size)
-    store = cache_folder("memory") / f"{content_key(files.paths, height, width, SPARE)}.npy"
+    store = cache_folder("memory") / f"{files.key(height, width, SPARE)}.npy"
     if not intact(store):
         _decode_all(files, height, width, store)
     # "c": torch wants a writable array; processes share the pages until one writes.
-    return Arrays(torch.from_numpy(np.load(store, mmap_mode="c")), files.labels)
+    return Arrays(torch.from_numpy(np.load(store, mmap_mode="c")), files.labels, store.stem)
 
 
 def read_sizes(files: Files) -> np.ndarray:

@@ -40,7 +40,7 @@ class Named:
         """The name of each image: its file relative to the common folder, or else split/place (train/17)."""
         if isinstance(self.images, Files):
             above = folder_of(self.source)
-            return [str(path).removeprefix(above).replace(os.sep, "/") for path in self.images.paths]
+            return [path.removeprefix(above).replace(os.sep, "/") for path in self.images.paths]
         return [f"{origin}/{place}" for origin, place in zip(self.origins, self.places.tolist(), strict=True)]
 
     def select(self, index: np.ndarray) -> "Named":
@@ -62,7 +62,7 @@ def named(source: Source) -> dict[str, Named]:
 
 def folder_of(source: Source) -> str:
     """The common folder of all files of a source, with a separator at its end; "" if there is none."""
-    found = [images.paths for images in source.values() if isinstance(images, Files)]
-    ends = [str(end(paths.tolist())) for paths in found for end in (min, max) if len(paths)]
+    found = [images.paths.tolist() for images in source.values() if isinstance(images, Files)]
+    ends = [end(paths) for paths in found for end in (min, max) if paths]
     # The first and the last path in alphabetical order share what all paths share.
     return os.path.join(os.path.commonpath(map(os.path.dirname, ends)), "") if ends else ""  # noqa: PTH118

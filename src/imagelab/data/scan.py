@@ -6,13 +6,15 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from imagelab.data.cache import cache_folder, read_record, write_record
+from imagelab.data.array_record import read_arrays, write_arrays
+from imagelab.data.cache import cache_folder, write_record
 from imagelab.data.decode import Unreadable, verify
 from imagelab.data.parallel import map_in_threads
+from imagelab.data.paths import Paths, paths_of
 from imagelab.problem import Problem, some_of
 
 logger = logging.getLogger(__name__)
@@ -22,15 +24,22 @@ class Scan(NamedTuple):
     """The result of checking N files.
 
     sizes: (N, 2) int32, width and height in pixels, upright; 0 for unreadable files.
-    faults: Path of each unreadable file -> what is wrong with it. record: Cache file of the result.
+    stamps: (N, 2) int64, bytes and time of the last change in ns.
+    faults: Path of each unreadable file -> what is wrong with it. record: File that lists them.
     """
 
     sizes: np.ndarray
+    stamps: np.ndarray
     faults: dict[str, str]
     record: Path
 
+    @property
+    def readable(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.sizes[:, 0] > 0
 
-def scan(paths: Sequence[str], subject: str, max_pixels: int) -> Scan:
+
+def scan(paths: Paths | Sequence[str], subject: str, max_pixels: int) -> Scan:
     """Check every file that is new, has changed or was unreadable in the last scan of the same subject.
 
     Args:
@@ -38,25 +47,26 @@ def scan(paths: Sequence[str], subject: str, max_pixels: int) -> Scan:
         subject: Name of the collection, such as its folder.
         max_pixels: Largest number of pixels of a picture; one that was read before may be larger now.
     """
+    paths = paths_of(paths)
     name = hashlib.blake2b(subject.encode(errors="replace"), digest_size=8).hexdigest()
-    record = cache_folder("scan") / f"{name}.json"
-    before = _known_files(record)
-    stamps = {path: _stamp(path) for path in paths}
-    fresh = [path for path in paths if not _is_known(before["files"].get(path, []), stamps[path], max_pixels)]
-    if fresh:
+    store = cache_folder("scan") / f"{name}.arrays"
+    stamps, sizes = paths.stamps(), np.zeros((len(paths), 2), dtype=np.int32)
+    same = _recall(store, paths, stamps, sizes)
+    sizes[sizes.prod(axis=1, dtype=np.int64) > max_pixels] = 0
+    fresh = np.flatnonzero(sizes[:, 0] == 0)
+    if len(fresh):
         logger.info("checking %d pictures of %s, once", len(fresh), subject)
-    results = dict(zip(fresh, map_in_threads(partial(_check, max_pixels=max_pixels), fresh), strict=True))
-    faults = {path: result for path, result in sorted(results.items()) if isinstance(result, str)}
-    files = {
-        path: [*stamps[path], *results[path]] if path in results else before["files"][path]
-        for path in paths
-        if path not in faults
-    }
-    now = {"subject": subject, "unreadable": faults, "files": files}
-    if now != before:
-        _save(record, now)
-    sizes = [files[path][2:] if path in files else [0, 0] for path in paths]
-    return Scan(np.array(sizes, dtype=np.int32).reshape(-1, 2), faults, record)
+    faults: dict[str, str] = {}
+    check = partial(_check, max_pixels=max_pixels)
+    for place, result in zip(fresh.tolist(), map_in_threads(check, paths[fresh]), strict=True):
+        if isinstance(result, str):
+            faults[paths[place]] = result
+        else:
+            sizes[place] = result
+    found = Scan(sizes, stamps, dict(sorted(faults.items())), store.with_suffix(".json"))
+    if len(fresh) or not same:
+        _save(store, subject, paths, found)
+    return found
 
 
 def refuse_or_skip(found: Scan, count: int, on_bad_image: Literal["error", "skip"]) -> None:
@@ -77,15 +87,6 @@ def refuse_or_skip(found: Scan, count: int, on_bad_image: Literal["error", "skip
     logger.warning("left out %d of %d pictures that cannot be read:\n  %s", len(found.faults), count, listing)
 
 
-def _stamp(path: str) -> list[int]:
-    """Bytes and time of the last change in ns: whether a file is still the one that was checked."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a Path object for each of 60,000 files costs more than the call
-    except OSError:
-        return [0, 0]  # decoding will report why
-    return [found.st_size, found.st_mtime_ns]
-
-
 def _check(path: str, max_pixels: int) -> tuple[int, int] | str:
     """Width and height of a picture, or why it cannot be read."""
     try:
@@ -94,18 +95,38 @@ def _check(path: str, max_pixels: int) -> tuple[int, int] | str:
         return str(error).removeprefix(f"{path}: ")
 
 
-def _is_known(entry: list[int], stamp: list[int], max_pixels: int) -> bool:
-    """Whether a file is as it was, and surely small enough."""
-    return entry[:2] == stamp and entry[2] * entry[3] <= max_pixels
+def _recall(store: Path, paths: Paths, stamps: np.ndarray, sizes: np.ndarray) -> bool:
+    """Fill in the sizes of files that are as they were; whether the last scan was of these very files."""
+    content = read_arrays(store)
+    if content is None:
+        return False
+    facts, arrays = content
+    before = Paths(facts["folder"], arrays["table"])
+    if before.folder == paths.folder and np.array_equal(before.table, paths.table):
+        known, places = np.arange(len(paths)), np.arange(len(paths))
+    else:
+        known, places = _in_both(before, paths)
+    unchanged = (arrays["stamps"][known] == stamps[places]).all(axis=1)
+    sizes[places[unchanged]] = arrays["sizes"][known[unchanged]]
+    return bool(unchanged.all()) and len(before) == len(paths) == len(places)
 
 
-def _known_files(record: Path) -> dict[str, Any]:
-    content = read_record(record)  # None: never checked, or the record is damaged; check again
-    return content if isinstance(content, dict) and isinstance(content.get("files"), dict) else {"files": {}}
+def _in_both(before: Paths, now: Paths) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the files of both tables, in the first and in the second."""
+    same = before.folder == now.folder
+    tables = [paths.table if same else _whole(paths) for paths in (before, now)]
+    _, known, places = np.intersect1d(*tables, assume_unique=True, return_indices=True)
+    return known, places
 
 
-def _save(record: Path, content: dict[str, Any]) -> None:
+def _whole(paths: Paths) -> np.ndarray:
+    return np.strings.add(os.fsencode(paths.folder), paths.table)
+
+
+def _save(store: Path, subject: str, paths: Paths, found: Scan) -> None:
     try:
-        write_record(record, content)
+        facts = {"subject": subject, "folder": paths.folder}
+        write_arrays(store, facts, table=paths.table, stamps=found.stamps, sizes=found.sizes)
+        write_record(found.record, {"subject": subject, "unreadable": found.faults})
     except Problem as problem:
         logger.warning("the pictures will be checked again next time: %s", problem)

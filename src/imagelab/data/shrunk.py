@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from imagelab.data.cache import cache_folder, content_key, intact, write_atomically
+from imagelab.data.cache import cache_folder, intact, write_atomically
 from imagelab.data.files import Files
 from imagelab.data.memory import SPARE, read_sizes
 from imagelab.data.parallel import map_in_threads
@@ -72,7 +72,7 @@ def shrink_once(files: Files, *, short: int) -> Shrunk:
         [shrunk_size(int(w), int(h), short) for w, h in read_sizes(files)], dtype=np.int32
     ).reshape(-1, 2)
     lengths = 3 * sizes.prod(axis=1, dtype=np.int64)
-    store = cache_folder("shrunk") / f"{content_key(files.paths, short, SPARE)}.pixels"
+    store = cache_folder("shrunk") / f"{files.key(short, SPARE)}.pixels"
     if not intact(store):
         _shrink_all(files, sizes, short, store)
     return Shrunk(store, sizes, np.cumsum(lengths) - lengths, files.labels)

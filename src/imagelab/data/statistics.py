@@ -1,5 +1,6 @@
 """Compute mean and standard deviation of each channel of the training images; cached for files."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,8 @@ from torch import Tensor
 
 from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
-from imagelab.data.cache import cache_folder, content_key, read_record, write_record
+from imagelab.data.cache import cache_folder, read_record, write_record
+from imagelab.data.files import Files
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.shrunk import Shrunk
@@ -26,32 +28,23 @@ class Statistics(NamedTuple):
 
 
 def array_statistics(images: Arrays) -> Statistics:
-    """Statistics of all images."""
-    channels = images.images.shape[1]
-    counts = torch.zeros(channels, 256, dtype=torch.int64)
-    for chunk in images.images.split(CHUNK):
-        counts += count_values(chunk)
-    return from_counts(counts)
+    """Statistics of all images; kept for those that are mapped from a cached file."""
+    return _remembered(images.store, lambda: _of_all(images)) if images.store else _of_all(images)
 
 
-def photo_statistics(photos: Photos, paths: np.ndarray | None, geometry: Preprocess) -> Statistics:
+def photo_statistics(photos: Photos, files: Files | None, geometry: Preprocess) -> Statistics:
     """Statistics of the centres of at most 2,000 photos, as the network sees them.
 
     Args:
         photos: Training images.
-        paths: Their files: the result is cached until they change. None: no cache.
+        files: Their files: the result is cached until they change. None: no cache.
         geometry: Preprocessing that crops the centres.
     """
     places = np.unique(np.linspace(0, len(photos) - 1, MOST).round().astype(np.int64))
-    if paths is None:
+    if files is None:
         return _count(photos, places, geometry)
-    key = content_key(paths[places], _storage_name(photos), geometry.size, geometry.resize)
-    record = cache_folder("statistics") / f"{key}.json"
-    known = read_record(record)
-    if known is None:
-        known = _count(photos, places, geometry)._asdict()
-        write_record(record, known)
-    return Statistics(**known)
+    key = files.select(places).key(_storage_name(photos), geometry.size, geometry.resize)
+    return _remembered(key, lambda: _count(photos, places, geometry))
 
 
 def count_values(images: Tensor) -> Tensor:
@@ -70,6 +63,24 @@ def from_counts(counts: Tensor) -> Statistics:
     mean = shares @ values
     variance = (shares * (values - mean[:, None]) ** 2).sum(1)
     return Statistics(mean.tolist(), variance.sqrt().clamp(min=LEAST_STD).tolist())
+
+
+def _of_all(images: Arrays) -> Statistics:
+    channels = images.images.shape[1]
+    counts = torch.zeros(channels, 256, dtype=torch.int64)
+    for chunk in images.images.split(CHUNK):
+        counts += count_values(chunk)
+    return from_counts(counts)
+
+
+def _remembered(key: str, count: Callable[[], Statistics]) -> Statistics:
+    """What was counted under this key before, or is counted now."""
+    record = cache_folder("statistics") / f"{key}.json"
+    known = read_record(record)
+    if known is None:
+        known = count()._asdict()
+        write_record(record, known)
+    return Statistics(**known)
 
 
 def _storage_name(photos: Photos) -> str:

@@ -135,4 +135,4 @@ def _names(part: Named, found: Walk | None) -> np.ndarray:
     if not isinstance(images, Files):
         return np.array(part.names, dtype=np.str_)
     above = f"{found.root if found else Path.cwd()}/"
-    return np.array([str(path).removeprefix(above) for path in images.paths], dtype=np.str_)
+    return np.array([path.removeprefix(above) for path in images.paths], dtype=np.str_)

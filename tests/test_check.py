@@ -105,7 +105,7 @@ def test_all_checks_that_train_pass_on_a_healthy_run():
 def test_a_rate_far_too_low_is_distinguished_from_a_network_that_cannot_learn():
     one = subject([*DIGITS, "data.limit=300", "optimizer=sgd", "optimizer.lr=5e-4"])
     found = checks.run(one, fast=False, only=["learning rate"])[0]
-    assert (found.status, found.fix) == ("WARN", "say optimizer.lr=0.05")
+    assert (found.status, found.fix) == ("WARN", "set optimizer.lr=0.05")
 
 
 def test_a_large_network_is_checked_on_few_images_in_few_steps():

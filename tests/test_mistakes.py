@@ -90,7 +90,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "model.weights=PLACE/fine": "model.weights=PLACE/fine: there is no checkpoints/best.ckpt in that folder",
     "model.weights=PLACE/file": "The checkpoint PLACE/file is damaged or cut off",
     "model.weights=PLACE/cut.ckpt": "The checkpoint PLACE/cut.ckpt is damaged or cut off",
-    "model.weights=PLACE/run model=resnet9": "another network than this ResNet9|head.weight|prep.0",
+    "model.weights=PLACE/run model=resnet9": "does not fit this ResNet9|head.weight|prep.0",
     "model.weights=PLACE/run model.widths=[32,64,65]": "6 differ in shape (features.8.weight: (64, 64, 3, 3)",
     "model.weights=PLACE/run model.init=small": "model.init: model.weights loads trained weights",
     "model=timm model.pretrained=true model.norm=group": "model.norm: model.pretrained=true was trained with",

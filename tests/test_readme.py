@@ -114,7 +114,7 @@ def train(line: str, place: Path) -> None:
     if absent:
         said = in_process.imagelab(*words, folder=place)
         assert (said.status, said.out) == (2, "")
-        assert re.search(r"cannot be downloaded|could not be fetched", said.err), said.err
+        assert re.search(r"c(annot|ould not) be downloaded", said.err), said.err
         if absent == ["model.pretrained=true"]:
             words = [word for word in words if not word.startswith("finetune=")]
             succeed([*words, "model.pretrained=false"], place)

@@ -148,7 +148,7 @@ def test_weights_that_the_network_normalises_itself_are_left_alone():
 
 
 def test_without_images_it_is_refused():
-    with pytest.raises(Problem, match="looks at training images"):
+    with pytest.raises(Problem, match=r"model\.init=lsuv needs training images"):
         fit_model(nn.Linear(2, 2), **KNOBS, init="lsuv")
 
 

@@ -37,7 +37,7 @@ def test_classes_channels_and_size_are_fitted_in_every_family(name, in_channels)
     ("name", "sentence"),
     [
         ("resnet81", "timm has no such network; did you mean 'resnet"),
-        ("resnet18.a1_in2k", "timm has no weights of that tag; did you mean 'resnet18.a1_in1k'"),
+        ("resnet18.a1_in2k", "timm has no weights by that tag; did you mean 'resnet18.a1_in1k'"),
     ],
 )
 def test_a_misspelt_name_is_named_with_the_nearest(name, sentence):
@@ -53,7 +53,7 @@ def test_a_network_without_weights_cannot_be_pretrained():
         network("vit_base_patch16_18x2_224", pretrained=True)
 
 
-def test_weights_that_cannot_be_fetched_are_one_sentence_at_once(monkeypatch, tmp_path):
+def test_weights_that_cannot_be_downloaded_are_one_sentence_at_once(monkeypatch, tmp_path):
     def no_network(*args, **kwargs):
         raise OSError("Name or service not known")
 
@@ -62,7 +62,7 @@ def test_weights_that_cannot_be_fetched_are_one_sentence_at_once(monkeypatch, tm
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
     with pytest.raises(
-        Problem, match=r"weights of resnet10t .* not be fetched .* model\.pretrained=false"
+        Problem, match=r"weights of resnet10t .* not be downloaded .* model\.pretrained=false"
     ) as caught:
         network("resnet10t", pretrained=True)
     assert sum(waited) < 10

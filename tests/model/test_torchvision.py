@@ -104,13 +104,13 @@ def test_a_misspelt_name_is_named_with_the_nearest():
         torchvision_preprocess("resnet_18")
 
 
-def test_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch):
+def test_weights_that_cannot_be_downloaded_are_one_sentence(monkeypatch):
     def no_network(*args, **kwargs):
         raise URLError("Name or service not known")
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", no_network)
     with pytest.raises(
-        Problem, match=r"weights of resnet18 .* not be fetched .* model\.pretrained=false"
+        Problem, match=r"weights of resnet18 .* not be downloaded .* model\.pretrained=false"
     ) as caught:
         network("resnet18", pretrained=True)
     assert "\n" not in str(caught.value)

@@ -81,7 +81,7 @@ def test_a_classifier_starts_from_the_features_with_a_head_of_its_own(run, tmp_p
     for name, tensor in net.state_dict().items():
         expected = fresh.state_dict()[name] if name.startswith("head.") else learnt[f"net.{name}"]
         assert torch.equal(tensor, expected) or name.endswith("num_batches_tracked"), name
-    assert "head.weight, head.bias start anew; that run learnt by task=autoencoder" in caplog.text
+    assert "head.weight, head.bias start from scratch; that run was trained with task=auto" in caplog.text
     probe = fitted([*words, "finetune=linear_probe"], tmp_path / "c").classifier.net
     assert torch.equal(probe.features[0].weight, learnt["net.features.0.weight"])
     assert not torch.equal(probe.head.weight, fresh.head.weight)

@@ -13,14 +13,14 @@ from imagelab.classifier import Classifier
 from imagelab.finding import Finding
 
 IMAGES = 4
-ALONE = 1e-3  # allowed difference for an image alone, relative to the outputs: sums in another order
+ALONE = 1e-3  # allowed difference of an image alone, relative to the outputs: rounding of sums
 LOST = 0.02  # larger relative differences are not rounding
 
 
 def batch_leak(subject: Subject) -> Finding:
-    """The output of an image depends on that image, and on no other of its batch."""
+    """The output for an image depends on that image, and on no other in its batch."""
     images = subject.some(IMAGES).images[:IMAGES]
-    expected = "gradients of 0 at all other images and not 0 at its own; NaN in the others goes nowhere"
+    expected = "zero gradient at all other images, non-zero at its own; NaN in others does not spread"
     for mode in ("evaluation", "training"):
         copy = subject.calm()
         (copy.eval if mode == "evaluation" else copy.train)()
@@ -33,19 +33,19 @@ def batch_leak(subject: Subject) -> Finding:
                 f"in {mode}: {others:.3g} at others, {own:.3g} at its own" + "; NaN spreads" * spoilt,
                 expected=expected,
                 why="images of a batch are mixed up: predictions depend on the rest of the batch",
-                fix="look for view, reshape or a mean over axis 0 in the network's forward; permute instead",
+                fix="look for view, reshape or a mean over axis 0 in the network's forward; use permute",
             )
         if own == 0:
-            why = "no gradient of an output reaches its own image: some layer blocks it"
+            why = "the gradient of an output does not reach its own image: some layer blocks it"
             fix = "look for detach, no_grad and dead units"
             return found("FAIL", f"in {mode}: 0 at its own", expected=expected, why=why, fix=fix)
     return found(
-        "OK", f"0 at others, {own:.3g} at its own", expected=expected, why="images do not see each other"
+        "OK", f"0 at others, {own:.3g} at its own", expected=expected, why="images do not affect each other"
     )
 
 
 def evaluation_by_image(subject: Subject) -> Finding:
-    """In evaluation an image gets the same outputs each time, alone as in its batch."""
+    """In evaluation, an image gets the same outputs each time, alone or in a batch."""
     copy = subject.plain().eval()
     images = subject.some(2 * IMAGES).images
     with torch.no_grad():
@@ -61,8 +61,8 @@ def evaluation_by_image(subject: Subject) -> Finding:
     }
     return found(
         status,
-        f"twice {again:.3g} apart, alone {apart:.3g}",
-        expected=f"0 twice, and alone at most {ALONE:g} of the outputs' size; FAIL above {LOST:g}",
+        f"differs by {again:.3g} on repeat, by {apart:.3g} alone",
+        expected=f"0 on repeat, alone at most {ALONE:g} of the outputs' size; FAIL above {LOST:g}",
         why=why[status],
         fix="" if status == "OK" else "let dropout and BatchNorm follow self.training; call eval()",
     )
@@ -75,7 +75,7 @@ def _fix_statistics(net: nn.Module) -> None:
 
 
 def _gradients(copy: Classifier, images: Tensor) -> tuple[float, float]:
-    """The largest gradient of one image's outputs with respect to any other image, and to itself."""
+    """The largest gradient of one image's outputs with respect to the other images, and to itself."""
     given = images.clone().requires_grad_(True)
     outputs = copy(given).float()
     at = (
@@ -92,7 +92,7 @@ def _gradients(copy: Classifier, images: Tensor) -> tuple[float, float]:
 
 
 def _weighed(outputs: Tensor) -> Tensor:
-    """A sum in which outputs do not cancel, as those of a softmax would."""
+    """A weighted sum in which outputs do not cancel, as those of a softmax would in a plain one."""
     return (outputs * torch.linspace(1, 2, len(outputs))).sum()
 
 

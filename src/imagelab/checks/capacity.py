@@ -12,13 +12,13 @@ from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.finding import Finding
 
-STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; COMPARED ends before both networks memorise everything
-LEARNT, CHANCE = 0.3, 0.95  # shares of the entropy of the labels
+STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; after COMPARED, neither network has memorised everything
+LEARNT, CHANCE = 0.3, 0.95  # shares of the label entropy
 WIDTHS = ("width", "widths")  # names of a network's size
 
 
 def larger_sample(subject: Subject) -> Finding:
-    """The network memorises more images as well: it is large enough to start with."""
+    """The network memorises a larger sample, too, so it is large enough to start with."""
     steps = min(STEPS, _afford(subject))
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
@@ -26,31 +26,31 @@ def larger_sample(subject: Subject) -> Finding:
     end = sum(losses[-5:]) / 5
     entropy = subject.label_entropy
     if not math.isfinite(end) or end > CHANCE * entropy:
-        status, why = "WARN", "nothing is learnt: see overfit one batch"
+        status, why = "WARN", "nothing is learnt: see the check overfit one batch"
     else:
         status = "OK" if end < LEARNT * entropy else "WARN"
         why = (
             "the network memorises a sample four times as large"
             if status == "OK"
-            else "it is learnt slowly, or in part"
+            else "the network learns the sample slowly or only in part"
         )
     return found(
         status,
         f"loss {end:.3g} after {steps} steps on {len(subject.unchanged.labels)} images",
-        expected=f"below {LEARNT:g} of the entropy of the labels, {entropy:.3g}",
+        expected=f"below {LEARNT:g} of the label entropy, {entropy:.3g}",
         why=why,
-        fix="" if status == "OK" else "a larger network, or a higher optimizer.lr",
+        fix="" if status == "OK" else "try a larger network or a higher optimizer.lr",
     )
 
 
 def larger_network(subject: Subject) -> Finding:
-    """A network of twice the width reaches a lower training loss in the same steps."""
+    """A network of twice the width reaches a lower training loss in the same number of steps."""
     steps = min(COMPARED, _afford(subject) // 4)
     if (left_out := _left_out(subject, steps, COMPARED)) is not None:
         return left_out
     knob = next((name for name in WIDTHS if subject.cfg["model"].get(name)), None)
     if knob is None or subject.cfg["finetune"]:
-        return fact(None, "the network has no width to double; compare runs of two sizes by imagelab report")
+        return fact(None, "the network has no width to double; compare two sizes with `imagelab report`")
     size = subject.cfg["model"][knob]
     double = [2 * one for one in size] if isinstance(size, list) else 2 * size
     losses = {}
@@ -65,8 +65,8 @@ def larger_network(subject: Subject) -> Finding:
         f"{one:.3g} -> {two:.3g}",
         expected=f"lower by more than two deviations between seeds, {2 * spread:.2g}",
         why=f"mean loss over {steps} steps with {knob}={size} and with twice that"
-        + ("" if lower or known else ": width is not what limits it"),
-        fix="" if lower or known else "look at the rate and the images first: a larger network brings little",
+        + ("" if lower or known else ": width does not limit it"),
+        fix="" if lower or known else "look at the rate and the images first: a larger network gains little",
     )
 
 
@@ -91,7 +91,7 @@ def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> floa
 
 
 def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
-    """The module with a network of another size, and nothing that prevents memorising."""
+    """The module with a network of another size, without regularisation."""
     from imagelab.build import build_optimizer
     from imagelab.model.network import build_net
 

@@ -6,7 +6,7 @@ from imagelab.finding import Finding, Status
 
 
 def found(status: Status, value: Any, *, expected: str, why: str, fix: str = "") -> Finding:
-    """Make the finding of a check; its name is filled in from the list of checks."""
+    """Make the finding of a check; `run.one` fills in its name."""
     return Finding(name="", status=status, value=value, expected=expected, why=why, fix=fix)
 
 
@@ -16,4 +16,4 @@ def fact(value: Any, why: str) -> Finding:
 
 
 NAMED = 4  # names in a sentence
-NO_LABELS = "the task learns without labels"
+NO_LABELS = "the task trains without labels"

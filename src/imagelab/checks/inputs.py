@@ -1,4 +1,4 @@
-"""Check the network's input: its scale, train against val, and whether pixels are in the right order."""
+"""Check the network's input: its scale, train against val, and the order of channels and pixels."""
 
 import math
 
@@ -12,35 +12,35 @@ from imagelab.finding import Finding
 # Pixels in [0, 1] normalised by ImageNet's constants have means in [-2.2, 2.7] and deviations up to 2.3.
 FAR_MEAN, FAR_STD, NO_STD = 2.8, 2.5, 0.02
 MEAN, LOW_STD, HIGH_STD = 1.0, 0.3, 2.0
-SHIFT, RATIO, FAR_SHIFT, FAR_RATIO = 0.5, 0.4, 1.2, 0.9  # between train and val, in deviations and in logs
-ORDERLY, NOISE, UNEVEN = 0.6, 0.1, 0.35  # correlation of neighbours; between rows and columns
-CLOSER = 0.03  # by which every third value is more alike where colours lie side by side
-SIDE_TO_SIDE = 16  # pixels: of smaller images neighbours say little
+SHIFT, RATIO, FAR_SHIFT, FAR_RATIO = 0.5, 0.4, 1.2, 0.9  # train against val, in deviations and in logs
+ORDERLY, NOISE, UNEVEN = 0.6, 0.1, 0.35  # correlation of neighbours; rows against columns
+CLOSER = 0.03  # extra correlation of every third value if colours are interleaved
+SIDE_TO_SIDE = 16  # pixels: in smaller images, neighbours say little
 APART = 6.0  # standard errors between the colours of train and val
 
 
 def statistics(subject: Subject) -> Finding:
-    """Mean and deviation of what enters the network."""
+    """The input has a mean near 0 and a deviation near 1."""
     images = subject.training(subject.count).images
     mean, std = float(images.mean()), float(images.std())
     blank = not (images.isfinite().all() and std > NO_STD)
     far = blank or abs(mean) > FAR_MEAN or std > FAR_STD
     near = abs(mean) <= MEAN and LOW_STD <= std <= HIGH_STD
-    why = "normalised as expected" if near else "not centred as usual: right where weights expect it so"
+    why = "normalised as expected" if near else "unusual scale: right only if pretrained weights expect it"
     if far:
-        why = "pixels that are not normalised, or twice, or blank: training is slow, or fails"
+        why = "not normalised, normalised twice, or blank: training is slow or fails"
     return found(
         "FAIL" if far else "OK" if near else "WARN",
         f"mean {mean:.3g}, deviation {std:.3g}",
         expected=f"mean within {MEAN:g} of 0, deviation {LOW_STD:g} to {HIGH_STD:g}; "
-        f"FAIL beyond {FAR_MEAN:g} and outside of {NO_STD:g} to {FAR_STD:g}",
+        f"FAIL beyond {FAR_MEAN:g} or outside {NO_STD:g} to {FAR_STD:g}",
         why=why,
-        fix="" if near else "normalise once, by (pixels / 255 - mean) / std of the training images",
+        fix="" if near else "normalise once: (pixels / 255 - mean) / std of the training images",
     )
 
 
 def shift(subject: Subject) -> Finding:
-    """Whether val is scaled as train is."""
+    """Train and val have the same scale."""
     train = subject.training(subject.count).images
     val = cut(subject.unseen, subject.count, subject.data.views).images
     away = float((train.mean() - val.mean()).abs() / train.std().clamp(min=NO_STD))
@@ -51,16 +51,16 @@ def shift(subject: Subject) -> Finding:
         "FAIL" if far else "OK" if near else "WARN",
         f"means {away:.2f} deviations apart, deviations {math.exp(ratio):.2f} to 1",
         expected=f"< {SHIFT:g} apart, < {math.exp(RATIO):.2f} to 1; "
-        f"FAIL beyond {FAR_SHIFT:g}, {math.exp(FAR_RATIO):.2f}",
-        why="train and val are scaled alike"
+        f"FAIL beyond {FAR_SHIFT:g} or {math.exp(FAR_RATIO):.2f} to 1",
+        why="train and val have the same scale"
         if near
-        else "val is scaled otherwise than train: its metrics are not those of the network that is trained",
-        fix="" if near else "normalise val as train; look at augmentations that change brightness",
+        else "train and val differ in scale: the network is validated on inputs unlike those it trains on",
+        fix="" if near else "normalise val like train; look at augmentations that change brightness",
     )
 
 
 def channels(subject: Subject) -> Finding:
-    """Whether the colours of train and val are in the same order."""
+    """The colour channels of train and val are in the same order."""
     if subject.data.in_channels != 3 or subject.small["train"][0].shape[1] != 3:
         return fact(None, "the images have one channel")
     held = [subject.small[split][0].float() / 255 for split in ("train", "val")]
@@ -71,42 +71,40 @@ def channels(subject: Subject) -> Finding:
     return found(
         "FAIL" if bad else "OK",
         round(right, 2),
-        expected=f"red - blue at most {APART:g} standard errors apart, or no nearer when swapped",
-        why=f"with red and blue of val swapped it would be {swapped:.1f}: the order of channels differs"
+        expected=f"red - blue at most {APART:g} standard errors apart, or not closer when swapped",
+        why=f"with red and blue of val swapped, it would be {swapped:.1f}: the channel order differs"
         if bad
-        else "colours of train and val are alike",
-        fix="decode both splits by the same function: cv2 gives blue, green, red" if bad else "",
+        else "the colours of train and val are similar",
+        fix="decode both splits with the same function: cv2 returns blue, green, red" if bad else "",
     )
 
 
 def neighbours(subject: Subject) -> Finding:
-    """Whether pixels next to each other are alike, in rows as in columns."""
+    """Neighbouring pixels are similar, along rows and along columns."""
     images = subject.unchanged.images
     across, down = correlation(images, -1), correlation(images, -2)
     low, high = min(across, down), max(across, down)
     value = f"{across:.2f} along rows, {down:.2f} along columns"
     expected = f">= {ORDERLY:g} both ways; FAIL below {NOISE:g}, or more than {UNEVEN:g} apart"
     if min(images.shape[-2:]) < SIDE_TO_SIDE and low > NOISE:
-        return found("OK", value, expected=f"> {NOISE:g} in images this small", why="pixels lie in order")
+        return found("OK", value, expected=f"> {NOISE:g} in images this small", why="pixels are in order")
     interleaved = images.shape[1] == 3 and correlation(images, -1, 3) > across + CLOSER and across != high
     bad = low < NOISE or (high - low > UNEVEN and low < ORDERLY) or interleaved
     return found(
         "FAIL" if bad else "OK" if low >= ORDERLY else "WARN",
         value,
         expected=expected,
-        why="pixels lie in order"
-        if low >= ORDERLY
-        else "pixels do not lie next to their neighbours, or images are noise",
+        why="pixels are in order" if low >= ORDERLY else "pixels are out of order, or images are noise",
         fix=""
         if low >= ORDERLY
-        else "bring axes in order by permute, never by view or reshape; look at the inputs",
+        else "reorder axes with permute, never with view or reshape; look at the inputs",
     )
 
 
 def correlation(images: Tensor, axis: int, step: int = 1) -> float:
-    """Of each pixel with the one so many steps further along an axis, over images (B, C, H, W).
+    """Correlation of each pixel with the one `step` further along an axis of images (B, C, H, W).
 
-    Beside the mean of its image and channel, which all pixels share, in whatever order they lie.
+    The mean of each image and channel is subtracted: all pixels share it, whatever their order.
     """
     images = images - images.mean(dim=(2, 3), keepdim=True)
     size = images.shape[axis] - step

@@ -1,4 +1,4 @@
-"""Do labels match the images: in range, related to the content, with the same classes in every split?"""
+"""Are labels in range, related to the content of the images, and the same classes in every split?"""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from imagelab.data.label_signal import label_signal, signal_finding
 from imagelab.finding import Finding
 from imagelab.problem import some_of
 
-FEW = 10  # images of a class: where a limit leaves fewer, one may go missing
-CLEAR = 8.0  # z of the training labels from which on those of val must follow too
-VOTES, MOSTLY, HARDLY = 25, 0.6, 0.1  # votes of a class at least; shares of them for another, for its own
+FEW = 10  # images per class: if data.limit leaves fewer, a class may go missing
+CLEAR = 8.0  # z of the training labels from which val must agree, too
+VOTES, MOSTLY, HARDLY = 25, 0.6, 0.1  # least votes of a class; shares of votes for another, for its own
 FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labels have been moved
 
 
 def classes_and_labels(subject: Subject) -> Finding:
-    """Every label is that of a class, and every class has images."""
+    """Every label names a class, and every class has images."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     names, expected = subject.data.classes, "labels from 0 to K - 1, and training images of every class"
@@ -27,7 +27,7 @@ def classes_and_labels(subject: Subject) -> Finding:
                 f"{split}: {low} to {high}",
                 expected=f"0 to {len(names) - 1}",
                 why=f"labels of {split} name classes that do not exist",
-                fix="count classes from 0: the first class has the label 0",
+                fix="count classes from 0: the first class has label 0",
             )
     counts = {
         split: np.bincount(images.labels, minlength=len(names))
@@ -41,7 +41,7 @@ def classes_and_labels(subject: Subject) -> Finding:
             f"without training images: {some_of(missing, NAMED)}",
             expected=expected,
             why="these classes cannot be learnt" + "; are labels counted from 1?" * first,
-            fix="leave the classes out (data.classes=[...]), or fix how labels are made",
+            fix="leave these classes out (data.classes=[...]), or fix how labels are made",
         )
     few = [name for name, count in zip(names, counts["val"], strict=True) if not count]
     ratio = counts["train"].max() / counts["train"].min()
@@ -52,12 +52,12 @@ def classes_and_labels(subject: Subject) -> Finding:
         why=f"not in val: {some_of(few, NAMED)}"
         if few
         else f"the largest class is {ratio:.3g} times the smallest",
-        fix="let every class be in val too (data.val_fraction), or metrics say nothing of it" if few else "",
+        fix="put every class into val (data.val_fraction): metrics ignore the others" if few else "",
     )
 
 
 def labels_follow_images(subject: Subject) -> Finding:
-    """Images that look alike share their labels more often than chance has it."""
+    """Similar images share their labels more often than by chance."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     pixels, labels, _ = subject.small["train"]
@@ -65,12 +65,12 @@ def labels_follow_images(subject: Subject) -> Finding:
 
 
 def val_labels(subject: Subject) -> Finding:
-    """Images of val have the labels that training images like them have."""
+    """Images of val have the same labels as similar training images."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     z = _signal(subject)
     if z < CLEAR:
-        return fact(round(z, 2), "looking alike says too little of these labels to compare the splits by it")
+        return fact(round(z, 2), "similarity says too little about these labels to compare the splits")
     votes = _votes(subject)
     share, moved_classes = agreement(votes), renamed(votes)
     if share >= FIRST and moved_classes:
@@ -82,24 +82,24 @@ def val_labels(subject: Subject) -> Finding:
             "FAIL",
             some_of(names, NAMED),
             expected="images of val that look like those of their own class in train",
-            why="these classes of val are other ones in train",
-            fix="compare the class names and their order in the splits: one list for both",
+            why="these classes of val are different classes in train",
+            fix="compare class names and their order; use one list for both splits",
         )
     status = "FAIL" if share < FIRST else "WARN" if share < SOME else "OK"
-    moved = "neighbours in train say that the labels of val stand for other classes: shifted, or shuffled"
+    moved = "similar training images have other labels: the labels of val are shifted or shuffled"
     return found(
         status,
         round(share, 3),
-        expected=f">= {SOME:g} of what the best renaming of classes would reach; FAIL below {FIRST:g}",
-        why="val and train mean the same classes" if status == "OK" else moved,
-        fix="" if status == "OK" else "compare class names and their order in the splits: one list for both",
+        expected=f">= {SOME:g} of the agreement under the best renaming of classes; FAIL below {FIRST:g}",
+        why="labels mean the same classes in val and train" if status == "OK" else moved,
+        fix="" if status == "OK" else "compare class names and their order; use one list for both splits",
     )
 
 
 def agreement(votes: np.ndarray) -> float:
-    """Votes for the labels that val has, over those of the best renaming, (K, K) a row for each label.
+    """Votes (K, K), a row per label of val, for that label, relative to the best renaming of classes.
 
-    Both less what labels in any order would reach.
+    Both counts are corrected for chance agreement.
     """
     chance = (votes.sum(0) * votes.sum(1)).sum() / votes.sum()
     best = votes[_best(votes)].sum() - chance
@@ -107,7 +107,7 @@ def agreement(votes: np.ndarray) -> float:
 
 
 def renamed(votes: np.ndarray) -> list[tuple[int, int]]:
-    """Classes of val that clearly are another class of train, two at least: (label in val, in train).
+    """Classes of val that clearly are another class in train, two at least: (label in val, in train).
 
     >>> renamed(np.array([[50, 0, 0], [1, 2, 47], [0, 50, 0]]))
     [(1, 2), (2, 1)]
@@ -122,14 +122,14 @@ def renamed(votes: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _best(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The renaming of classes with the most votes: labels, and what each should be called."""
+    """The renaming of classes with the most votes: labels, and the new label of each."""
     from scipy.optimize import linear_sum_assignment
 
     return linear_sum_assignment(-votes)
 
 
 def _votes(subject: Subject) -> np.ndarray:
-    """How often the nearest training images of a label's val images have each label, (K, K)."""
+    """Labels (columns) of the nearest training images of each label's (row) images of val: counts (K, K)."""
     import torch
     from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""Measure the layers before training: activations, dead units, gradients, and the size of the first update.
+"""Measure each layer before training: activations, dead units, gradients, size of the first update.
 
 Source: Karpathy, CS231n notes, https://cs231n.github.io/neural-networks-3/, "ratio of weights:updates".
 """
@@ -23,19 +23,19 @@ from imagelab.training.activation_health import (
 )
 
 MOST = 400  # layers
-TINY, HUGE, FAR = 1e-8, 1e2, 1e4  # gradient of a layer's weights over the weights
-LARGE, SMALL = 0.5, 1e-7  # change of a layer's weights in the first step, over the weights
+TINY, HUGE, FAR = 1e-8, 1e2, 1e4  # gradient of a layer's weights, relative to the weights
+LARGE, SMALL = 0.5, 1e-7  # change of a layer's weights in the first step, relative to the weights
 
 
 def activations(subject: Subject) -> Finding:
-    """No layer's outputs vanish, explode or are dead, on real images at init."""
+    """At init, on real images, no layer's outputs vanish, explode or are dead."""
     stats = _stats(subject)
     verdicts = findings(stats)
     expected = "std of the last hidden layer 0.02 to 50 times that of the first (FAIL: 1e-4 to 1e4); "
     expected += "at most a quarter of a layer's units dead (FAIL: 90%)"
     dead = [values["dead"] for values in stats.values() if "dead" in values]
     if verdicts:
-        fix = "model.init=kaiming_normal or lsuv, a norm (model.norm=batch), a lower rate for biases"
+        fix = "try model.init=kaiming_normal or lsuv, a norm (model.norm=batch), or a lower rate for biases"
         return found(
             verdicts[0].status,
             f"{verdicts[0].value:.3g}",
@@ -43,12 +43,12 @@ def activations(subject: Subject) -> Finding:
             why=verdicts[0].sentence,
             fix=fix,
         )
-    value = f"{max(dead):.0%} of the units of a layer dead at most" if dead else f"{len(stats)} layers"
+    value = f"at most {max(dead):.0%} of a layer's units dead" if dead else f"{len(stats)} layers"
     return found("OK", value, expected=expected, why="outputs neither vanish nor explode from layer to layer")
 
 
 def gradient_sizes(subject: Subject) -> Finding:
-    """No layer's gradient is tiny or huge beside its weights."""
+    """No layer's gradient is tiny or huge relative to its weights."""
     ratios = {name: values.get("gradient", 0) for name, values in _stats(subject).items()}
     ratios = {name: ratio for name, ratio in ratios.items() if ratio != 0}  # branches may begin at zero
     if not ratios:
@@ -60,32 +60,30 @@ def gradient_sizes(subject: Subject) -> Finding:
         "FAIL" if bad else "OK" if good else "WARN",
         f"{ratios[low]:.2g} ({low}) to {ratios[high]:.2g} ({high})",
         expected=f"{TINY:g} to {HUGE:g} times the weights; FAIL above {FAR:g}",
-        why="all layers get gradients to learn by" if good else "some layers would hardly learn, or jump",
-        fix="" if good else "model.init, a norm, residual connections; trainer.gradient_clip_val=1",
+        why="every layer gets a usable gradient" if good else "some layers would hardly learn, or jump",
+        fix="" if good else "try another model.init, a norm, or trainer.gradient_clip_val=1",
     )
 
 
 def updates(subject: Subject) -> Finding:
-    """The first step at the peak rate changes weights a little."""
+    """The first step at the peak rate changes the weights only a little."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     middle = first_update(subject)
     if middle == 0:
-        return fact(0, "no layer with weights is moved by a step")
+        return fact(0, "a step moves no layer with weights")
     good = SMALL <= middle <= LARGE
     return found(
         "OK" if good else "WARN",
         f"{middle:.2g} of the weights",
-        expected=f"about 1e-3 later on; {SMALL:g} to {LARGE:g} in a first step",
-        why="a first step at the peak rate moves the middle layer by this share",
-        fix=""
-        if good
-        else "`imagelab find_lr` looks for a rate; schedule.warmup=0.05 begins with a lower one",
+        expected=f"{SMALL:g} to {LARGE:g} in the first step; about 1e-3 later",
+        why="the first step at the peak rate changes the median layer by this share",
+        fix="" if good else "`imagelab find_lr` finds a rate; schedule.warmup=0.05 starts with a lower one",
     )
 
 
 def first_update(subject: Subject) -> float:
-    """How far a first step at the peak rate moves a layer's weights, over the weights; the median."""
+    """The change of a layer's weights in the first step at the peak rate, relative to the weights; median."""
     if "update" not in subject.pictures:
         copy = subject.copy()
         before = weights_of(copy.net, layers_to_watch(copy.net, MOST))
@@ -100,12 +98,12 @@ def first_update(subject: Subject) -> float:
 
 
 def first_layer(subject: Subject) -> Finding:
-    """The filters of the first layer, to look at: noise before training, edges and colours after it."""
+    """Show the first layer's filters: noise before training, edges and colours after it."""
     weight = first_weight(subject)
     if weight is None:
         return fact(None, "the network does not begin with a convolution")
     value = f"{weight.shape[0]} filters of {weight.shape[2]} x {weight.shape[3]}"
-    return fact(value, "shown on the page: noise before training; edges and colours once it has learnt")
+    return fact(value, "shown on the page: noise before training, edges and colours after it")
 
 
 def first_weight(subject: Subject) -> torch.Tensor | None:

@@ -13,14 +13,14 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
 from imagelab.finding import Finding
 
-FEW = 0.005  # share of a split that may be in train as well: some sets came so
-ALIKE = 0.25  # distance from the nearest training image over that from the next one
-MANY, SOME = 0.1, 0.01  # of a split with an image in train that is nearly the same
-FILES = 20_000  # whose sizes are compared
+FEW = 0.005  # share of a split that may be in train, too: some published sets have that many
+ALIKE = 0.25  # distance to the nearest training image, relative to the second nearest
+MANY, SOME = 0.1, 0.01  # share of a split with a near copy in train
+FILES = 20_000  # files per split that are compared
 
 
 def exact_copies(subject: Subject) -> Finding:
-    """The very same pixels, or files, in train and in another split."""
+    """No image of another split is in train with the same pixels, or the same file."""
     splits = dict(subject.data.splits)
     train = splits.pop("train")
     shares = [0.0]
@@ -28,7 +28,7 @@ def exact_copies(subject: Subject) -> Finding:
     for name, images in splits.items():
         here, there = _contents(images, train), _contents(train, images)
         if here is None or there is None:
-            return fact(None, "these images cannot be compared as files; `imagelab inspect` looks at pixels")
+            return fact(None, "these images cannot be compared as files; `imagelab inspect` compares pixels")
         known = set(there)
         count = sum(one in known for one in here)
         shares.append(count / max(1, len(images)))
@@ -38,24 +38,24 @@ def exact_copies(subject: Subject) -> Finding:
         "FAIL" if share > FEW else "WARN" if share else "OK",
         ", ".join(words),
         expected=f"none; FAIL above {FEW:.1%} of a split",
-        why="the same images are in train: metrics look better than they are"
+        why="the same images are in train: metrics are too optimistic"
         if share
-        else "no image is trained on that is tested on",
+        else "no image is in both train and another split",
         fix="`imagelab inspect split=repaired` keeps copies in one split" if share else "",
     )
 
 
 def near_copies(subject: Subject) -> Finding:
-    """Images of val that are in train with slightly other pixels, far nearer than different images are."""
+    """No image of val is in train with slightly different pixels."""
     here, there = (_thumbnails(subject.small[split][0]) for split in ("val", "train"))
     away = torch.cdist(here, there).sort(dim=1).values[:, :2]
     share = float((away[:, 0] < ALIKE * away[:, 1]).float().mean())
-    looked = f"{share:.1%} of {len(here):,} images of val, beside {len(there):,} of train"
+    looked = f"{share:.1%} of {len(here):,} images of val, compared with {len(there):,} of train"
     return found(
         "FAIL" if share > MANY else "WARN" if share > SOME else "OK",
         looked,
-        expected=f"<= {SOME:.0%} far nearer to one training image than to the next; FAIL above {MANY:.0%}",
-        why="no image of val is nearly one of train"
+        expected=f"<= {SOME:.0%} far closer to one training image than to the next; FAIL above {MANY:.0%}",
+        why="hardly any image of val is nearly the same as one of train"
         if share <= SOME
         else "images of val look copied from train",
         fix="`imagelab inspect` shows the pairs" if share > SOME else "",
@@ -63,7 +63,7 @@ def near_copies(subject: Subject) -> Finding:
 
 
 def _contents(images: Any, others: Any) -> list[Any] | None:
-    """Something for each image that is equal where two are the same; None where there is nothing like it."""
+    """A value per image that is equal for equal images; None if the images have no such value."""
     if isinstance(images, Arrays):
         return [image.tobytes() for image in images.images.numpy()]
     if isinstance(images, Files) and isinstance(others, Files):

@@ -18,25 +18,25 @@ from imagelab.data.arrays import Arrays
 from imagelab.finding import Finding
 
 BATCH, STEPS, SHORTEST = 64, 80, 24
-HELD, DECODED = 1024, 192  # images that are read: from memory, from files
+HELD, DECODED = 1024, 192  # images to read: from memory, from files
 WARMUP = 10
-GAP = 0.05  # of the loss without images, by which images have to lower it
-LOWER = (1 / 30, 1 / 300)  # factors on the rate that are tried where it seems too high
-HIGHER = 100.0  # the same, where no lower one learns either
-WHOLE, BETTER = 1.0, 0.05  # first step over the weights; of the entropy, by which a lower rate is better
-LEARNS, FAILS = 0.85, 0.97  # of the entropy of the labels
+GAP = 0.05  # share of the loss on black images by which real images must lower it
+LOWER = (1 / 30, 1 / 300)  # factors on the rate to try if it seems too high
+HIGHER = 100.0  # factor to try if no lower rate learns either
+WHOLE, BETTER = 1.0, 0.05  # first step relative to the weights; gain of a lower rate over entropy
+LEARNS, FAILS = 0.85, 0.97  # shares of the label entropy
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A short training: the loss at its end on the images it saw, and on images of val."""
+    """The loss at the end of a short training, on its own images and on images of val."""
 
     train: float
     val: float
 
 
 def zeroed_input(subject: Subject) -> Finding:
-    """Real images lower the loss on val, which the same training on black images cannot."""
+    """Training on real images lowers the loss on val more than the same training on black images."""
     steps = _steps(subject)
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
@@ -50,24 +50,24 @@ def zeroed_input(subject: Subject) -> Finding:
     return found(
         "OK" if gap >= GAP else "WARN" if slow else "FAIL",
         f"{gap:.0%} lower than {black.val:.3g}",
-        expected=f">= {GAP:.0%} lower than without images, after {steps} steps",
-        why="the network learns from what it sees"
+        expected=f">= {GAP:.0%} lower than on black images, after {steps} steps",
+        why="the network learns from the images"
         if gap >= GAP
-        else "the training is too slow to tell: a low rate, or frozen stages"
+        else "training is too slow to tell: a low rate, or frozen stages"
         if slow
-        else "images are of no use: labels do not belong to them, or the network does not see them",
+        else "images do not help: their labels are not theirs, or the network does not see them",
         fix="" if gap >= GAP else "look at the inputs with their labels; go through the checks above",
     )
 
 
 def rate(subject: Subject) -> Finding:
-    """The network learns at its peak rate; where it does not, a lower one is tried."""
+    """The network learns at its peak rate; if not, lower rates are tried."""
     steps = _steps(subject)
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
     entropy = subject.label_entropy
     expected = (
-        f"a training loss below {FAILS:g} of the labels' entropy; no steps as long as the weights are large"
+        f"a training loss below {FAILS:g} of the label entropy; no step as large as the weights"
     )
     losses = [_short(subject, 1.0, steps).train]
     large = first_update(subject) > WHOLE
@@ -82,16 +82,16 @@ def rate(subject: Subject) -> Finding:
     if best < LEARNS * entropy and best < losses[0] - BETTER * entropy:
         lower = peak * LOWER[len(losses) - 2]
         why = f"at {lower:.2g} it falls to {best:.3g}: the rate is far too high"
-        fix = f"say optimizer.lr={lower:.2g}; `imagelab find_lr` looks for the best one"
+        fix = f"set optimizer.lr={lower:.2g}; `imagelab find_lr` finds the best one"
         return found("FAIL", value, expected=expected, why=why, fix=fix)
     if learns:
         return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
     higher = HIGHER * peak
     if _short(subject, HIGHER, steps).train < LEARNS * entropy:
-        why = f"within {steps} steps nothing is learnt at {peak:.2g}, and much at {higher:.2g}: far too low?"
-        return found("WARN", value, expected=expected, why=why, fix=f"say optimizer.lr={higher:.2g}")
-    why = "nothing was learnt at any rate that was tried, within these few steps"
-    fix = "`imagelab find_lr` looks for a rate; go through the checks above"
+        why = f"in {steps} steps, the network learns nothing at {peak:.2g} and much at {higher:.2g}: too low?"
+        return found("WARN", value, expected=expected, why=why, fix=f"set optimizer.lr={higher:.2g}")
+    why = f"the network learnt nothing in {steps} steps at any rate tried"
+    fix = "`imagelab find_lr` finds a rate; go through the checks above"
     return found("WARN", value, expected=expected, why=why, fix=fix)
 
 
@@ -102,7 +102,7 @@ def _left_out(subject: Subject, steps: int) -> Finding | None:
         return fact(None, LINE_SEARCH)
     if steps < SHORTEST:
         need = 3 * SHORTEST * _batch(subject) * subject.seconds_per_image
-        return fact(None, f"{SHORTEST} steps would take too long here; say seconds={math.ceil(need)}")
+        return fact(None, f"{SHORTEST} steps would take too long here; set seconds={math.ceil(need)}")
     return None
 
 
@@ -153,7 +153,7 @@ def _train(
 
 @torch.no_grad()
 def _loss(copy: Classifier, val: Inputs) -> float:
-    """With the statistics of these images, as running ones lag behind in so short a training."""
+    """The loss on val, with its own batch statistics: running ones lag behind in so short a training."""
     copy.float().train()
     copy.rewires = []
     value = float(criterion_of(copy)(copy(val.images.float()).float(), val.targets))

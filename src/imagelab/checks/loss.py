@@ -16,13 +16,13 @@ from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.finding import Finding
 
-RIGHT, SUM = 0.3, 0.05  # of log K that sure and right answers may cost; error of the mean
-NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # of the expected loss; nats below 10 classes; a factor
-FEW = 10
+RIGHT, SUM = 0.3, 0.05  # highest loss of confident correct predictions, over log K; error of the mean
+NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # share of the expected loss; nats for few classes; factor
+FEW = 10  # classes
 
 
 def loss_function(subject: Subject) -> Finding:
-    """A confident correct prediction costs almost nothing, a wrong one more; the loss is a mean."""
+    """A confident correct prediction has almost no loss, a wrong one more; the loss is a mean over images."""
     if subject.task is None:
         return fact(None, NO_LABELS)
     classes = len(subject.data.classes)
@@ -36,24 +36,24 @@ def loss_function(subject: Subject) -> Finding:
     idle = _idle(criterion, sure, labels)
     floor = floor_of(subject.classifier, classes)
     ratio = (min(costs) - floor) / math.log(classes)
-    expected = f"right answers cost at most {RIGHT:g} log K, wrong ones more than none; a mean over images"
+    expected = f"loss of correct predictions at most {RIGHT:g} log K, of wrong ones higher; mean over images"
     if ratio > RIGHT:
         twice = math.log(math.e + classes - 1) - 1
-        why = f"the loss of right answers cannot fall below {min(costs):.4g}"
-        why += "; a softmax before a loss that has one of its own" if abs(min(costs) - twice) < 0.02 else ""
+        why = f"the loss of correct predictions cannot fall below {min(costs):.4g}"
+        why += ": a softmax before a loss that applies one itself" if abs(min(costs) - twice) < 0.02 else ""
         return found(
             "FAIL", round(min(costs), 4), expected=expected, why=why, fix="give the loss plain logits"
         )
     if wrong <= costs[0] + 1e-3:
-        why = "wrong answers cost no more than no answer"
+        why = "wrong predictions cost no more than uniform ones"
         return found("FAIL", round(wrong, 4), expected=expected, why=why, fix="look at the sign of the loss")
     if idle:
-        why = f"{idle} of {len(labels)} images have no part in the loss"
+        why = f"{idle} of {len(labels)} images do not contribute to the loss"
         return found("FAIL", f"{idle} without", expected=expected, why=why, fix="average over the batch")
     if abs(several - 1) > SUM:
-        why = f"four times the images have {several:.3g} times the loss: rates then depend on the batch size"
-        return found("FAIL", round(several, 3), expected=expected, why=why, fix="say loss.reduction=mean")
-    return found("OK", round(min(costs), 4), expected=expected, why="the loss asks for right answers")
+        why = f"four times the images give {several:.3g} times the loss: rates then depend on the batch size"
+        return found("FAIL", round(several, 3), expected=expected, why=why, fix="set loss.reduction=mean")
+    return found("OK", round(min(costs), 4), expected=expected, why="the loss rewards correct predictions")
 
 
 def _idle(criterion: Callable[[Tensor, Tensor], Tensor], sure: Tensor, labels: Tensor) -> int:
@@ -76,9 +76,9 @@ def logits(subject: Subject) -> Finding:
     sums = bool((outputs >= 0).all()) and float((outputs.sum(1) - 1).abs().max()) < 1e-3
     spread = float(outputs.std(dim=0).mean())
     if sums:
-        why = "these are probabilities: the loss applies a softmax to them once more, and learning stalls"
+        why = "these are probabilities: the loss applies a second softmax, and learning stalls"
         return found(
-            "FAIL", "rows sum to 1", expected=expected, why=why, fix="leave the softmax out of the network"
+            "FAIL", "rows sum to 1", expected=expected, why=why, fix="remove the softmax from the network"
         )
     same = spread < 1e-7 * max(1.0, float(outputs.abs().max()))
     zero = same and not float(outputs.abs().max())
@@ -86,7 +86,7 @@ def logits(subject: Subject) -> Finding:
         "WARN" if same and not zero else "OK",
         f"spread {float(outputs.std()):.3g}",
         expected=expected,
-        why="all images get the same logits" if same else "images get logits of their own",
+        why="all images get the same logits" if same else "logits differ between images",
         fix="look at the activations by layer" if same and not zero else "",
     )
 
@@ -103,22 +103,22 @@ def loss_at_init(subject: Subject) -> Finding:
     near = abs(value - wanted) <= max(NEAR * wanted, NEAR_FEW if classes < FEW else 0.0)
     far = not math.isfinite(value) or value > FAR * wanted + NEAR_FEW or value < wanted / FAR
     fix = (
-        f"logits of deviation {spread:.2g} cost about {spread**2 / 2:.2g} more: scale the head's init; "
+        f"logits with a deviation of {spread:.2g} add about {spread**2 / 2:.2g}: scale down the head's init; "
         "look at the loss, the labels and the inputs"
     )
-    trick = "trick=[head_bias] begins there" if prior < 0.9 * uniform and wanted != prior else ""
+    trick = "trick=[head_bias] starts at that entropy" if prior < 0.9 * uniform and wanted != prior else ""
     trained = subject.cfg["model"]["weights"] is not None
     return found(
         "OK" if near else "INFO" if trained else "FAIL" if far else "WARN",
         round(value, 4),
-        expected=f"{wanted:.4g} within {NEAR:.0%}; FAIL beyond {FAR:g} times",
+        expected=f"{wanted:.4g} within {NEAR:.0%}; FAIL beyond a factor of {FAR:g}",
         why=f"log K is {uniform:.4g}, the entropy of the training labels {prior:.4g}; over {count} images",
         fix=trick if near else "" if trained else fix,
     )
 
 
 def _loss(subject: Subject) -> tuple[float, float, int]:
-    """Of training mode, as fresh batch statistics make evaluation meaningless; and the logits' deviation."""
+    """Initial loss, deviation of the logits and number of images; in training mode, for fresh statistics."""
     copy = subject.plain().train()
     batch = subject.some(max(min(MOST, 2 * subject.count), LEAST))
     copy.rewires = []
@@ -144,7 +144,7 @@ def criterion_of(module: Classifier) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def floor_of(module: Classifier, classes: int) -> float:
-    """The lowest possible loss with smoothed labels."""
+    """The lowest possible loss: above 0 if labels are smoothed."""
     smoothing = getattr(getattr(module.task, "criterion", None), "label_smoothing", 0.0)
     if not smoothing:
         return 0.0

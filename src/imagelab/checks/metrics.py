@@ -1,4 +1,4 @@
-"""Do metrics equal those of the whole split, whatever the batch size?"""
+"""Do the metrics of validation equal those of all outputs at once, for any batch size?"""
 
 import tempfile
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from imagelab.finding import Finding
 from imagelab.metrics.table import ACCURACY
 
 MOST, FEWEST = 200, 14  # images
-PARTS = (3, 7)  # batches that they come in, the last of which is smaller
+PARTS = (3, 7)  # numbers of batches, the last of which is smaller
 NEAR, FAR = 1e-4, 5e-3
 
 
 def same_metrics(subject: Subject) -> Finding:
-    """Validation by the trainer gives the metrics of all outputs at once, with any batch size."""
+    """Validation by the trainer gives the metrics of all outputs at once, for any batch size."""
     whole = len(subject.data.splits["val"])
     count = min(MOST, max(FEWEST, 2 * subject.count), whole)
     index = np.sort(np.random.default_rng(0).permutation(whole)[:count])
@@ -50,7 +50,7 @@ def same_metrics(subject: Subject) -> Finding:
 
 
 def _right(copy: Classifier, outputs: Tensor, labels: Tensor) -> Tensor | None:
-    """Which images are right, (N,) bool, as training counts them."""
+    """Which predictions are correct, (N,) bool, as training counts them."""
     batch = Inputs(images=torch.empty(0), targets=labels, labels=labels, index=torch.arange(len(labels)))
     return copy.task.correct(outputs, batch)
 
@@ -64,9 +64,9 @@ def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: 
         "FAIL" if bad else "OK" if good else "WARN",
         f"{worst} differs by {apart[worst]:.2g}, outputs by {away:.2g} of their size",
         expected=f"metrics <= {NEAR:g} apart, FAIL above {FAR:g}; outputs {ALONE:g}, FAIL above {LOST:g}",
-        why=f"{what}, and all their outputs at once"
+        why=f"{what}, compared with all outputs at once"
         if good
-        else "validation does not give the metrics of its images: they depend on the batches, or it draws",
+        else "the metrics of validation depend on the batches, or on chance",
         fix="" if good else "compute metrics once from all outputs, in eval mode",
     )
 
@@ -77,7 +77,7 @@ def _read(subject: Subject, index: np.ndarray, size: int) -> list[Inputs]:
 
 @torch.no_grad()
 def _settle(copy: Classifier, batch: Inputs) -> None:
-    """Take the statistics of some images: those of a fresh BatchNorm let outputs explode in some networks."""
+    """Let BatchNorm learn statistics from some images: with fresh ones, some networks' outputs explode."""
     norms = [layer for layer in copy.net.modules() if isinstance(layer, _BatchNorm)]
     momenta = [layer.momentum for layer in norms]
     for layer in norms:
@@ -91,7 +91,7 @@ def _settle(copy: Classifier, batch: Inputs) -> None:
 def _validated(
     subject: Subject, copy: Classifier, batches: Sequence[Inputs]
 ) -> tuple[dict[str, float], Tensor | None]:
-    """The metrics, and the outputs that they are of; None where the module makes its own."""
+    """The metrics of a validation, and its outputs; None if the task does not return outputs."""
     parts: list[Tensor] = []
     make = copy.task.outputs
 

@@ -1,4 +1,4 @@
-"""Can the network overfit a few images? Then the whole pipeline works: images, loss, gradients, steps.
+"""Can the network overfit a few images? If so, images, loss, gradients and steps work together.
 
 Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit one batch".
 """
@@ -17,13 +17,13 @@ from imagelab.transfer import TransferClassifier
 
 IMAGES, FEWEST = 16, 4
 STEPS, LONGEST, SHORTEST = 200, 500, 40
-LEARNT, STUCK = 0.05, 0.3  # loss above the lowest possible one
-FALLING = 0.9  # the loss still falls if it is below this share of that a quarter of the steps earlier
+LEARNT, STUCK = 0.05, 0.3  # loss above the lowest possible loss
+FALLING = 0.9  # the loss still falls if it is below this share of the loss a quarter of the steps earlier
 WARMUP = 20
 
 
 def one_batch(subject: Subject) -> Finding:
-    """The loss on a few fixed images, without regularisation, goes to about 0."""
+    """The loss on a few fixed images, without regularisation, falls to about 0."""
     if subject.task is None:
         return fact(None, f"{NO_LABELS}: there is no loss of 0 to reach")
     if line_search(subject):
@@ -52,7 +52,7 @@ def _learn(subject: Subject, batch: Inputs, steps: int, least: float) -> list[fl
 def _verdict(subject: Subject, losses: list[float], least: float, count: int) -> Finding:
     end = _level(losses) - least
     classes = len(subject.data.classes)
-    expected = f"below {LEARNT:g} within {LONGEST} steps; FAIL where it stays above {STUCK:g}"
+    expected = f"below {LEARNT:g} within {LONGEST} steps; FAIL if it stays above {STUCK:g}"
     value = f"{end:.4g} after {len(losses)} steps on {count} images"
     if end <= LEARNT:
         return found(
@@ -62,20 +62,24 @@ def _verdict(subject: Subject, losses: list[float], least: float, count: int) ->
     why = "the network cannot overfit a few images"
     fix = "go through the checks above; then try ten times and a tenth of optimizer.lr"
     if abs(end + least - twice) < 0.02:
-        why = f"it stops at {twice:.4f}, where a softmax before the loss's own does"
-        fix = "leave one softmax out"
+        why = f"the loss stops at {twice:.4f}, as it does with a softmax before the loss's own"
+        fix = "remove one softmax"
     elif not math.isfinite(end) or end > 2 * math.log(classes):
-        why, fix = "the loss explodes", "a lower optimizer.lr; are gradients cleared between steps?"
+        why, fix = "the loss explodes", "lower optimizer.lr; are gradients cleared between steps?"
     elif abs(end + least - math.log(classes)) < 0.1:
-        why = "it stays at chance: nothing is learnt, or the rate is far too high"
+        why = "the loss stays at chance level: nothing is learnt, or the rate is far too high"
     partly = isinstance(subject.classifier, TransferClassifier) and any(
         m.start is None for m in subject.classifier.moves
     )
     slow = end <= STUCK or _falls(losses) or (partly and end < math.log(classes))
     if slow:
-        why = "it still falls: slow, which a low rate or frozen stages can explain"
+        why = "the loss still falls, but slowly: a low rate or frozen stages can explain it"
     return found(
-        "WARN" if slow else "FAIL", value, expected=expected, why=why, fix="imagelab find_lr" if slow else fix
+        "WARN" if slow else "FAIL",
+        value,
+        expected=expected,
+        why=why,
+        fix="try the rate that `imagelab find_lr` suggests" if slow else fix,
     )
 
 
@@ -95,7 +99,7 @@ def _level(losses: list[float]) -> float:
 
 
 def _falls(losses: list[float]) -> bool:
-    """Whether the last quarter of the steps was lower than the one before it."""
+    """Whether the loss was clearly lower in the last quarter of the steps than in the one before."""
     part = max(1, len(losses) // 4)
     late = torch.tensor(losses[-part:]).mean()
     early = torch.tensor(losses[-2 * part : -part]).mean()

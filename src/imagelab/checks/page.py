@@ -21,7 +21,7 @@ MEASURES = {
 
 
 def sections(subject: Subject) -> list[Section]:
-    """The parts of the page for which the checks have left something."""
+    """The sections of the page that the checks have left results for."""
     return [*_inputs(subject), *_filters(subject), *_layers(subject), *_curves(subject)]
 
 
@@ -42,8 +42,8 @@ def _filters(subject: Subject) -> list[Section]:
     weight = first_weight(subject)
     if weight is None or not weight.isfinite().all():
         return []
-    about = "The weights of the first convolution as training begins with them. Fresh ones are noise; "
-    about += "trained ones show edges and colours; noise that stays means a bad rate or too little training."
+    about = "The weights of the first convolution before training. Untrained filters are noise; trained ones "
+    about += "show edges and colours. Noise that stays means a bad rate or too little training."
     pictures = [Picture(one, str(place)) for place, one in enumerate(filters(weight))]
     return [Section("First-layer filters", about, gallery(pictures, side=56))]
 
@@ -79,7 +79,7 @@ def _layers(subject: Subject) -> list[Section]:
         "On real images before training, from the first layer with weights to the last: the outputs should "
     )
     about += (
-        "neither vanish nor explode, and no layer's gradient or first step be far from those of the others."
+        "neither vanish nor explode, and each layer's gradient and first step should be like the others'."
     )
     plot = line_plot(series, title="Layer by layer at init", x_label="layer", y_label="size", log_y=True)
     return [Section("Layers", about, plot)]
@@ -89,8 +89,8 @@ def _curves(subject: Subject) -> list[Section]:
     losses = subject.pictures.get("overfit")
     if not losses or not np.isfinite(losses).any():
         return []
-    about = "The loss on a few fixed images, with nothing that prevents overfitting them: it has to go to "
-    about += "about 0. What stops above it is a mistake, or a rate that does not fit."
+    about = "The loss on a few fixed images, without regularisation: it has to fall to about 0. "
+    about += "If it stops above, there is a mistake, or the rate does not fit."
     series = {"loss": (list(range(1, len(losses) + 1)), [max(one, 1e-6) for one in losses])}
     plot = line_plot(series, title="Overfitting one batch", x_label="step", y_label="loss", log_y=True)
     return [Section("Overfitting one batch", about, plot)]

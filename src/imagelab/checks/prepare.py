@@ -1,4 +1,4 @@
-"""Build the parts of a run for its checks, on one device, leaving nothing behind."""
+"""Build the parts of the run to check, on one device, without leaving files behind."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ ALONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": Fal
 
 
 def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
-    """Build the parts of a run as `train` would, to look at; nothing of it is kept.
+    """Build the parts of a run as `train` would, only to check them.
 
     Args:
-        cfg: Of the run.
-        folder: For what parts want to write.
+        cfg: Config of the run.
+        folder: Temporary folder for files that parts write.
         seconds: See `Subject`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Are images read correctly: val the same each time, train shuffled, augmented but recognisable?"""
+"""Are images read correctly: val the same each time, train shuffled, augmented images recognisable?"""
 
 import numpy as np
 import torch
@@ -11,64 +11,64 @@ from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
 from imagelab.finding import Finding
 
-LOOKED_AT = 16  # images that are read again
-BATCHES = 8  # whose labels are looked at
-MIXED, SORTED = 0.8, 0.5  # of the entropy of labels that a batch drawn at random would have
-COMPARED, DISTANT, STRANGE = 64, 0.36, 0.42  # images; share of others that are nearer than an image's own
-BLANK, FLAT = 0.2, 0.05  # share of images; of the deviation that images have unchanged
+LOOKED_AT = 16  # images to read twice
+BATCHES = 8  # batches whose labels are looked at
+MIXED, SORTED = 0.8, 0.5  # shares of the label entropy of a random batch
+COMPARED, DISTANT, STRANGE = 64, 0.36, 0.42  # images; share of other images that are closer than the original
+BLANK, FLAT = 0.2, 0.05  # share of images; share of the contrast of unchanged images
 
 
 def val_images(subject: Subject) -> Finding:
-    """An image of val is the same whenever it is read, with its own label, and not augmented."""
+    """An image of val is the same each time it is read, not augmented, and has its own label."""
     index = np.sort(np.random.default_rng(0).permutation(len(subject.data.splits["val"]))[:LOOKED_AT])
     first, second = subject.read("val", index), subject.read("val", index)
     differs = float((first.images - second.images).abs().max())
-    expected = "twice the same; the pixels and the labels that the split holds"
+    expected = "the same twice, with the pixels and labels of the split"
     fix = "augment training images only; look at the data set's __getitem__"
     if differs:
-        why = "val is augmented, or read at random: its metrics change from epoch to epoch for no reason"
+        why = "val is augmented or read at random: its metrics change for no reason"
         return found("FAIL", f"differs by {differs:.3g}", expected=expected, why=why, fix=fix)
     if subject.task and not np.array_equal(first.labels.numpy(), subject.data.splits["val"].labels[index]):
-        why = "images of val come with labels that are not theirs"
+        why = "images of val come with the labels of other images"
         return found(
-            "FAIL", "other labels", expected=expected, why=why, fix="keep images and labels in one order"
+            "FAIL", "wrong labels", expected=expected, why=why, fix="keep images and labels in the same order"
         )
     away = _from_source(subject, first, index)
     if away is not None and away > 0.5:
-        why = "what validation sees is not what the split holds, normalised: augmented, or other images"
+        why = "validation does not see the normalised images of the split: they are augmented, or others"
         return found("FAIL", f"differs by {away:.3g} deviations", expected=expected, why=why, fix=fix)
     return found("OK", "the same", expected=expected, why=f"{len(index)} images of val were read twice")
 
 
 def whole_split(subject: Subject) -> Finding:
-    """An evaluation reads every image of its split once."""
+    """Evaluation reads every image of its split exactly once."""
     loader = subject.data.eval_loader("val", rank=0, ranks=1)
     seen = np.concatenate([address.index for address in loader.sampler])
     count = len(subject.data.splits["val"])
     once = len(seen) == count and len(np.unique(seen)) == count
     return found(
         "OK" if once else "FAIL",
-        f"{len(seen):,} read, {len(np.unique(seen)):,} different ones of {count:,}",
+        f"{len(seen):,} read, {len(np.unique(seen)):,} of {count:,} different images",
         expected="each image of val once",
-        why="metrics are those of the whole split" if once else "metrics are not those of the split",
-        fix="" if once else "leave out no partial batch in evaluation, and pad none",
+        why="metrics cover the whole split" if once else "metrics miss images or count some twice",
+        fix="" if once else "neither drop nor pad partial batches in evaluation",
     )
 
 
 def mixed_batches(subject: Subject) -> Finding:
-    """Training batches hold all classes, in another order each epoch."""
+    """Training batches mix all classes, in a new order each epoch."""
     labels = subject.data.splits["train"].labels
     batches, again = (_batches(subject, epoch) for epoch in (0, 1))
     if len(batches[0]) >= 4 and len(labels) > len(batches[0]) and np.array_equal(batches[0], again[0]):
         return found(
             "FAIL",
             "the same in each epoch",
-            expected="another order in each epoch",
-            why="epochs begin with the very same batch: images are not shuffled",
+            expected="a new order in each epoch",
+            why="every epoch begins with the same batch: images are not shuffled",
             fix="reshuffle training images in each epoch",
         )
     if subject.task is None:
-        return fact("another order in each epoch", NO_LABELS)
+        return fact("a new order in each epoch", NO_LABELS)
     shares = subject.label_shares
     rng = np.random.default_rng(0)
     wanted = np.mean(
@@ -80,16 +80,16 @@ def mixed_batches(subject: Subject) -> Finding:
         "OK" if good else "FAIL" if share < SORTED else "WARN",
         round(share, 3),
         expected=f">= {MIXED:g} of the label entropy of random batches; FAIL below {SORTED:g}",
-        why="batches hold the classes as the split does" if good else "batches hold few classes each",
-        fix="" if good else "shuffle training images; files in folders come sorted by class",
+        why="batches mix the classes like the whole split" if good else "each batch holds few classes",
+        fix="" if good else "shuffle training images; files in folders are sorted by class",
     )
 
 
 def augmentation(subject: Subject) -> Finding:
-    """Augmented images are recognisable, and drawn again in each epoch."""
+    """Augmented images are not blank, and differ between epochs."""
     before = _contrast(subject.unchanged.images).median()
     blank = float((_contrast(subject.training(subject.count).images) < FLAT * before).float().mean())
-    expected = f"at most {BLANK:.0%} blank images, drawn again in each epoch"
+    expected = f"at most {BLANK:.0%} blank images, different ones in each epoch"
     names = ", ".join(subject.cfg["augment"]) or "none"
     if blank > BLANK:
         return found(
@@ -97,7 +97,7 @@ def augmentation(subject: Subject) -> Finding:
             f"{blank:.0%} blank",
             expected=expected,
             why=f"augment={names} leaves nothing of these images",
-            fix="look at the picture of the inputs, and weaken what destroys them",
+            fix="look at the picture of the inputs, and weaken the augmentation that destroys them",
         )
     if not subject.cfg["augment"]:
         return fact("none", "training images are not augmented")
@@ -109,35 +109,35 @@ def augmentation(subject: Subject) -> Finding:
         "WARN" if same else "OK",
         names,
         expected=expected,
-        why="each epoch sees the same pixels" if same else "each epoch sees other pixels of an image",
-        fix="let draws depend on the keys of the images" if same else "",
+        why="each epoch sees the same pixels" if same else "each epoch sees an image augmented differently",
+        fix="make random draws depend on the keys of the images" if same else "",
     )
 
 
 def augmented_labels(subject: Subject) -> Finding:
-    """An augmented image is still the image that its label belongs to."""
+    """An augmented image is still the one that its label belongs to."""
     if subject.data.mixing or subject.data.views > 1 or not subject.cfg["augment"]:
-        return fact(None, "images are not augmented, or come mixed or in several views")
+        return fact(None, "images are not augmented, or are mixed or in several views")
     batch = subject.training(COMPARED)
     own = subject.read("train", batch.index.numpy())
     rank = min(_rank(describe(batch.images), describe(own.images)) for describe in (_places, _colours))
     others = rank > STRANGE or (subject.task is not None and not torch.equal(batch.labels, own.labels))
     return found(
         "FAIL" if others else "WARN" if rank > DISTANT else "OK",
-        f"{rank:.0%} of other images are nearer",
-        expected=f"at most {DISTANT:.0%} of other images nearer to an augmented image than what it was made "
-        f"of; FAIL above {STRANGE:.0%}; 50% of images in another order",
-        why="each label comes with another image: the augmentation changes their order"
+        f"{rank:.0%} of other images are closer",
+        expected=f"at most {DISTANT:.0%} of other images closer to an augmented image than its original; "
+        f"FAIL above {STRANGE:.0%}; 50% if the order has changed",
+        why="labels come with other images: the augmentation changes the order of the batch"
         if others
-        else "augmented images are those that their labels belong to"
+        else "augmented images match their labels"
         if rank <= DISTANT
-        else "augmented images are hardly to be known again",
+        else "augmented images are hardly recognisable",
         fix="keep the order of a batch; look at the picture of the inputs" if rank > DISTANT else "",
     )
 
 
 def _rank(seen: Tensor, own: Tensor) -> float:
-    """The share of the other images that are nearer to an image than its own, (B, F) and (B, F)."""
+    """The mean share of other images that are closer to an augmented image (B, F) than its own (B, F)."""
     apart = torch.cdist(seen, own)
     return float((apart < apart.diagonal()[:, None]).sum() / max(1, len(own) * (len(own) - 1)))
 
@@ -151,7 +151,7 @@ def _colours(images: Tensor) -> Tensor:
 
 
 def _contrast(images: Tensor) -> Tensor:
-    """Of each image, (B,): the deviation of its pixels from the mean of their channel."""
+    """Contrast of each image, (B,): the standard deviation within a channel, averaged over channels."""
     return images.flatten(2).std(dim=2).mean(dim=1)
 
 

@@ -71,7 +71,7 @@ TRAINED: Mapping[str, Check] = {
 
 
 def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Finding]:
-    """Run the checks; their findings, in order.
+    """Run the checks and return their findings, in order.
 
     Args:
         subject: Run to check.
@@ -83,7 +83,7 @@ def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Fin
 
 
 def one(name: str, check: Check, subject: Subject) -> Finding:
-    """Run one check; its finding, with name and time. If the check raises, the finding says so."""
+    """Run one check and return its finding, with name and time; if the check raises, the finding says so."""
     with timed() as spent:
         try:
             finding = check(subject)
@@ -101,5 +101,5 @@ def _broken(error: Exception) -> Finding:
         value="broke off",
         expected="the check completes",
         why=why,
-        fix="training would likely stop here too; `imagelab train debug=quick` shows where",
+        fix="training would probably stop here, too; `imagelab train debug=quick` shows where",
     )

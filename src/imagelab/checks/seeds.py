@@ -11,7 +11,7 @@ STEPS = 3
 
 
 def one_seed(subject: Subject) -> Finding:
-    """Two trainings of a few steps with the same seed have the same losses and weights, to the last bit."""
+    """Two short trainings with the same seed agree in losses and weights to the last bit."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     ends = [_end(subject) for _ in range(2)]
@@ -23,12 +23,12 @@ def one_seed(subject: Subject) -> Finding:
         "OK" if same else "WARN" if on_gpu else "FAIL",
         "the same" if same else f"losses {ends[0][0][-1]:.6g} and {ends[1][0][-1]:.6g}",
         expected=f"losses and weights equal to the last bit after {STEPS} steps",
-        why="a run can be repeated" if same else "the same seed gives another run each time",
+        why="a run can be repeated" if same else "the same seed gives a different run each time",
         fix=""
         if same
-        else "say trainer.deterministic=true"
+        else "set trainer.deterministic=true"
         if on_gpu
-        else "draw from torch in a training step, by the keys of images in augmentations; never from numpy",
+        else "draw from torch in a training step, from the images' keys in augmentations, never from numpy",
     )
 
 

@@ -1,4 +1,4 @@
-"""Does every trainable parameter get a gradient and move in three training steps, and nothing frozen?"""
+"""Do all trainable parameters, and no frozen ones, get gradients and change in three training steps?"""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -15,15 +15,15 @@ from imagelab.finding import Finding
 from imagelab.problem import some_of
 from imagelab.transfer import TransferClassifier
 
-STEPS = 3  # residual branches whose last norm starts at zero get a gradient from the second on
-SHARE = 0.1  # of the parameters, from which on it is a failure
+STEPS = 3  # residual branches whose last norm starts at zero get a gradient from the second step on
+SHARE = 0.1  # share of the parameters above which the check fails
 SLOW = 1e-3  # share of a batch in the running statistics
-CLEAN, KEPT = 1.2, 1.8  # gradient of the fourth step on one batch over that of the first, at a rate of 0
+CLEAN, KEPT = 1.2, 1.8  # gradient of the fourth step on one batch over that of the first, at rate 0
 
 
 @dataclass
 class Taken:
-    """What three steps did: gradients of each, and the values before and after."""
+    """Gradients of three steps, and the values of all tensors before and after them."""
 
     gradients: list[dict[str, float]]
     before: Mapping[str, Tensor]
@@ -33,7 +33,7 @@ class Taken:
 
 
 def gradients(subject: Subject) -> Finding:
-    """Every parameter that is trained gets a gradient."""
+    """Every trainable parameter gets a gradient."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     taken = _taken(subject)
@@ -41,43 +41,43 @@ def gradients(subject: Subject) -> Finding:
     none = [name for name, length in longest.items() if length == 0]
     lost = [name for name, length in longest.items() if length == float("inf")]
     share = sum(taken.trained[name] for name in none) / max(1, sum(taken.trained.values()))
-    expected = f"none without, over {STEPS} steps; FAIL above {SHARE:.0%} of the parameters"
+    expected = f"none without a gradient in {STEPS} steps; FAIL above {SHARE:.0%} of the parameters"
     if lost:
-        why = f"the gradient of {some_of(lost, NAMED)} is no number"
-        fix = "a lower rate, trainer.gradient_clip_val=1, trainer.precision=32-true"
+        why = f"the gradient of {some_of(lost, NAMED)} is non-finite"
+        fix = "try a lower rate, trainer.gradient_clip_val=1 or trainer.precision=32-true"
         return found("FAIL", "NaN or infinite", expected=expected, why=why, fix=fix)
     return found(
         "FAIL" if share > SHARE else "WARN" if none else "OK",
-        f"{share:.0%} without",
+        f"{share:.0%} without a gradient",
         expected=expected,
         why=f"no gradient reaches {some_of(none, NAMED)}" if none else "the loss depends on every parameter",
-        fix="look for detach, no_grad, dead units, and layers that forward leaves out" if none else "",
+        fix="look for detach, no_grad, dead units, and layers that forward skips" if none else "",
     )
 
 
 def movement(subject: Subject) -> Finding:
-    """Every parameter that is trained moves."""
+    """Every trainable parameter changes."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     taken = _taken(subject)
     fixed = [name for name in taken.trained if torch.equal(taken.before[name], taken.after[name])]
     share = sum(taken.trained[name] for name in fixed) / max(1, sum(taken.trained.values()))
     broken = [name for name in taken.trained if not taken.after[name].isfinite().all()]
-    expected = f"all of them, in {STEPS} steps; FAIL where more than {SHARE:.0%} stay"
+    expected = f"all change in {STEPS} steps; FAIL if more than {SHARE:.0%} do not"
     if broken:
-        why = f"after {STEPS} steps {some_of(broken, NAMED)} is no number"
-        return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="a lower optimizer.lr")
+        why = f"after {STEPS} steps, {some_of(broken, NAMED)} is non-finite"
+        return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="lower optimizer.lr")
     return found(
         "FAIL" if share > SHARE else "WARN" if fixed else "OK",
-        f"{1 - share:.0%} move",
+        f"{1 - share:.0%} change",
         expected=expected,
-        why=f"{some_of(fixed, NAMED)} stays as it was" if fixed else "steps change the weights",
-        fix="is it in the optimizer, at a rate above 0, and does the loss depend on it?" if fixed else "",
+        why=f"{some_of(fixed, NAMED)} does not change" if fixed else "steps change the weights",
+        fix="is it in the optimizer, with a rate above 0, and does the loss depend on it?" if fixed else "",
     )
 
 
 def batch_statistics(subject: Subject) -> Finding:
-    """BatchNorms of what is trained learn the statistics that evaluation will use."""
+    """The BatchNorm layers of trained stages learn the statistics that evaluation will use."""
     norms = {
         name: layer
         for name, layer in subject.classifier.net.named_modules()
@@ -90,27 +90,27 @@ def batch_statistics(subject: Subject) -> Finding:
     taken, still = _taken(subject), _still(subject)
     watched = [name for name in norms if f"{name}.running_mean" not in still]
     if not watched:
-        return fact("frozen", "finetune or model.norm keeps all batch statistics as they are")
+        return fact("frozen", "finetune or model.norm freezes all batch statistics")
     bad = [name for name in watched if torch.equal(*_means(taken, name)) or _slow(norms[name])]
     return found(
         "FAIL" if len(bad) > len(watched) / 2 else "WARN" if bad else "OK",
-        f"{len(watched) - len(bad)} of {len(watched)} follow",
+        f"{len(watched) - len(bad)} of {len(watched)} change",
         expected="running statistics that change in every training step, with a momentum of about 0.1",
         why="evaluation will normalise with the statistics of the images"
         if not bad
-        else f"those of {some_of(bad, NAMED)} stay: evaluation normalises with what the network never saw",
-        fix="" if not bad else "train in training mode; momentum of torch is the share of the new batch: 0.1",
+        else f"those of {some_of(bad, NAMED)} do not change: evaluation would use statistics never seen",
+        fix="" if not bad else "train in training mode; torch's momentum is the share of the new batch: 0.1",
     )
 
 
 def frozen(subject: Subject) -> Finding:
-    """What finetune freezes is equal to the last bit after a step: parameters, buffers."""
+    """A step leaves all parameters and buffers that finetune freezes equal to the last bit."""
     module = subject.classifier
     if not isinstance(module, TransferClassifier) or all(move.moves(0) for move in module.moves):
         return fact("nothing", "no part of the network is frozen at first")
     if line_search(subject):
         return fact(None, LINE_SEARCH)
-    copy = deepcopy(module)  # in which stages move when finetune says so
+    copy = deepcopy(module)  # its stages stay frozen until finetune says otherwise
     before = _state(copy.net)
     train(subject, copy, [subject.training(max(2, subject.count // 2))])
     after = _state(copy.net)
@@ -120,7 +120,7 @@ def frozen(subject: Subject) -> Finding:
         "FAIL" if changed else "OK",
         f"{len(changed)} of {len(still)} changed",
         expected="all parameters and buffers of frozen stages equal to the last bit after a step",
-        why=f"frozen, but moved: {some_of(changed, NAMED)}" if changed else "frozen stages stay as they are",
+        why=f"frozen, but changed: {some_of(changed, NAMED)}" if changed else "frozen stages do not change",
         fix="freeze with finetune=...: it freezes gradients, batch statistics and dropout in every epoch"
         if changed
         else "",
@@ -128,7 +128,7 @@ def frozen(subject: Subject) -> Finding:
 
 
 def cleared(subject: Subject) -> Finding:
-    """Gradients of one step are gone before the next."""
+    """Gradients are cleared between steps."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     copy = subject.calm()
@@ -144,8 +144,8 @@ def cleared(subject: Subject) -> Finding:
     return found(
         "FAIL" if ratio > KEPT else "OK" if ratio < CLEAN else "WARN",
         round(ratio, 3),
-        expected=f"1, below {CLEAN:g}; 4 where gradients are added up" + " before they are clipped" * clipped,
-        why="each step follows its own batch"
+        expected=f"1, below {CLEAN:g}; 4 if gradients accumulate" + " before they are clipped" * clipped,
+        why="each step uses the gradient of its own batch"
         if ratio < CLEAN
         else "gradients of earlier steps are still there",
         fix="" if ratio < CLEAN else "call optimizer.zero_grad() before each backward pass",
@@ -181,7 +181,7 @@ def _state(net: nn.Module) -> dict[str, Tensor]:
 
 
 def _still(subject: Subject, late: bool = False) -> set[str]:
-    """Names of parameters and buffers that never move; `late`: that do not in the first epoch."""
+    """Names of the parameters and buffers that never change or, with `late`, not in the first epoch."""
     moves = getattr(subject.classifier, "moves", [])
     strategy = getattr(subject.classifier, "strategy", None)
     net = subject.classifier.net
@@ -198,7 +198,7 @@ def _still(subject: Subject, late: bool = False) -> set[str]:
 
 
 def _number(value: float | None) -> float:
-    """A length to compare: 0 where there is no gradient, infinite where it is no number."""
+    """The length of a gradient: 0 if there is none."""
     if value is None or value != value:
         return 0.0
     return value

@@ -1,6 +1,6 @@
-"""What is checked: the parts of a run that would begin, and the images and copies that the checks look at.
+"""Hold the parts of the run to check, and hand out sample images and copies of the network.
 
-Whatever a check does, it does to a copy: the parts themselves stay as they were built.
+Checks work on copies: the parts themselves stay as they were built.
 """
 
 import time
@@ -27,23 +27,23 @@ from imagelab.randomness import sample_keys, stream
 from imagelab.training.penalties import LossTerms
 from imagelab.transfer import TransferClassifier
 
-MOST, LEAST = 64, 8  # images that a check looks at: as many as half a second allows
+MOST, LEAST = 64, 8  # images per check, as many as half a second allows
 HALF_SECOND, QUICK = 0.5, 0.05
-SIDE = 32  # pixels of what labels and leaks are looked for in
-KEPT, DECODED = 2000, 300  # images of a split at most: from memory, from files
-SHARES = ("drop_prob", "drop_rate", "dropout")  # what layers call the share that they leave out
+SIDE = 32  # pixels: side of the images that labels and leaks are checked on
+KEPT, DECODED = 2000, 300  # images per split at most: from memory, from files
+SHARES = ("drop_prob", "drop_rate", "dropout")  # attributes of layers that hold a dropout rate
 
 
 @dataclass
 class Subject:
-    """A run that would begin.
+    """The run to check, just before its first step.
 
     Args:
-        cfg: Its config, for one device.
-        data: Its images, made ready, with no worker processes.
-        classifier: Its module, as training would begin with it.
-        tricks: Its tricks, by name.
-        seconds: What a check that trains may take, about; less is done where that is not enough.
+        cfg: Config of the run, for one device.
+        data: Images of the run, set up, without worker processes.
+        classifier: Module as training would start with it.
+        tricks: Tricks of the run, by name.
+        seconds: Approximate time limit of each check that trains; it takes fewer steps to keep it.
     """
 
     cfg: Node
@@ -51,17 +51,17 @@ class Subject:
     classifier: Classifier
     tricks: dict[str, Any]
     seconds: float
-    pictures: dict[str, Any] = field(default_factory=dict)  # what checks leave for the page
+    pictures: dict[str, Any] = field(default_factory=dict)  # results of checks, to show or to reuse
 
     @property
     def task(self) -> Task | None:
-        """The task if it is to tell classes apart."""
+        """The task if it predicts classes, else None."""
         task = self.classifier.task
         return task if task.predicts == CLASSES else None
 
     @cached_property
     def seconds_per_image(self) -> float:
-        """What a training step costs for each image, measured on a few."""
+        """Seconds per image of a training step, measured on a few images."""
         copy = self.calm().train()
         first = self.some(4)
         self._step_seconds(copy, first)  # the first one of all is slower
@@ -71,25 +71,25 @@ class Subject:
 
     @cached_property
     def count(self) -> int:
-        """Images that a check looks at."""
+        """The number of images that a check looks at."""
         return int(np.clip(HALF_SECOND / self.seconds_per_image, LEAST, MOST))
 
     @cached_property
     def unchanged(self) -> Inputs:
-        """Training images as the network would see them, drawn at random, neither augmented nor mixed."""
+        """A random sample of training images as the network sees them, neither augmented nor mixed."""
         return self._drawn("train", MOST, np.arange(len(self.data.splits["train"])))
 
     def some(self, count: int) -> Inputs:
-        """A few of the unchanged training images."""
+        """The first `count` of the unchanged training images."""
         return cut(self.unchanged, count, self.data.views)
 
     @cached_property
     def unseen(self) -> Inputs:
-        """The same of the images of val, as validation reads them."""
+        """A random sample of the images of val, as validation reads them."""
         return self._drawn("val", MOST, np.arange(len(self.data.splits["val"])))
 
     def training(self, count: int, epoch: int = 0) -> Inputs:
-        """The first images of an epoch, as training sees them."""
+        """The first `count` images of an epoch, as training sees them."""
         loader = self.data.train_loader(epoch=epoch, start=0, rank=0, ranks=1)
         addresses = []
         for address in loader.sampler:
@@ -102,7 +102,7 @@ class Subject:
         return self.data.prepare_batch(batch, train=True, rank=0)
 
     def read(self, split: str, index: np.ndarray) -> Inputs:
-        """Images of a split by their places, as evaluation sees them."""
+        """The images of a split at the given indices, as evaluation sees them."""
         keys = sample_keys(0, 0, torch.from_numpy(index)).numpy()
         if split == "train" and self.data.views == 1:
             dataset = self.data.dataset(split, augmented=False)
@@ -112,12 +112,12 @@ class Subject:
 
     @cached_property
     def small(self) -> dict[str, tuple[Tensor, np.ndarray, np.ndarray]]:
-        """Of a sample of each split: pixels (N, C, S, S) uint8, labels (N,), and places in the split (N,)."""
+        """By split, a sample: pixels (N, C, S, S) uint8, labels (N,), and indices in the split (N,)."""
         return {name: self._small(images) for name, images in self.data.splits.items()}
 
     @cached_property
     def label_shares(self) -> np.ndarray:
-        """The share of each class among what training draws, (K,)."""
+        """The share of each class among the images that training draws, (K,)."""
         classes = len(self.data.classes)
         labels = self.data.splits["train"].labels
         counts = np.bincount(labels[(labels >= 0) & (labels < classes)], minlength=classes).astype(float)
@@ -127,22 +127,22 @@ class Subject:
 
     @property
     def label_entropy(self) -> float:
-        """The loss of who knows how frequent each class is, and nothing else, in nats."""
+        """The loss of predicting the class frequencies for every image, in nats."""
         return float(entropy(self.label_shares))
 
     def copy(self) -> Classifier:
-        """A copy of the module with parameters, groups and draws of its own, in which all stages move."""
+        """An independent copy of the module in which all stages train from the start."""
         copy = deepcopy(self.classifier)
         if isinstance(copy, TransferClassifier):
             copy.move_at_once()
         return copy
 
     def plain(self) -> Classifier:
-        """The same in 32 bits on the CPU, as a check passes images through it by itself."""
+        """A copy in 32 bits on the CPU, for checks that call the network directly."""
         return self.copy().float().cpu()
 
     def calm(self) -> Classifier:
-        """The same with nothing that prevents memorising: no dropout, no decay, no penalty."""
+        """A plain copy without regularisation: no dropout, no weight decay, no penalty."""
         copy = self.plain()
         copy.terms = LossTerms(penalties={}, window=copy.losses.recent.maxlen or 1)
         copy.rewires = []
@@ -172,14 +172,14 @@ class Subject:
 
 
 def cut(batch: Inputs, count: int, views: int = 1) -> Inputs:
-    """The first images of a batch, all views of each."""
+    """The first `count` images of a batch, with all views of each."""
     whole = len(batch.index) // views
     places = torch.cat([torch.arange(min(count, whole)) + view * whole for view in range(views)])
     return Inputs(*(part[places] for part in batch))
 
 
 def parameters(net: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Names and parameters that are trained."""
+    """The trainable parameters, with their names."""
     return ((name, one) for name, one in net.named_parameters() if one.requires_grad)
 
 
@@ -190,5 +190,5 @@ def _leave_nothing_out(layer: nn.Module) -> None:
             setattr(layer, name, 0.0)
     for hooks in (layer._forward_hooks, layer._forward_pre_hooks):
         for key, hook in hooks.items():
-            if isinstance(hook, partial) and "rate" in hook.keywords:  # of model.dropout and its like
+            if isinstance(hook, partial) and "rate" in hook.keywords:  # of model.dropout and similar options
                 hooks[key] = partial(hook.func, *hook.args, **hook.keywords | {"rate": 0.0})

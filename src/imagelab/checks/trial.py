@@ -1,7 +1,7 @@
 """Train a few steps on given batches with the trainer, module and optimizer of the run.
 
-The trainer is Lightning's own, so that what the module or the optimizer does wrong happens here too; it saves
-nothing, logs nothing and validates nothing.
+The trainer is Lightning's own, so mistakes of the module or the optimizer show here, too. It saves, logs and
+validates nothing.
 """
 
 import tempfile
@@ -35,14 +35,14 @@ SHORT = {
     "enable_checkpointing": False,
     "enable_model_summary": False,
 }
-LINE_SEARCH = "the optimizer finds the length of each step by a line search over the whole training split"
+LINE_SEARCH = "the optimizer sets each step size by a line search over the whole training split"
 
 
 class Losses(Callback):
-    """Keeps the loss of each step; ends the trial where there is nothing more to see.
+    """Stores the loss of each step; stops training at a low enough or a non-finite loss.
 
     Args:
-        until: The mean of the last five losses that is low enough; None: all steps are taken.
+        until: Mean of the last five losses to stop below; None: all steps are taken.
     """
 
     def __init__(self, until: float | None = None) -> None:
@@ -59,7 +59,7 @@ class Losses(Callback):
 
 
 class Gradients(Callback):
-    """Keeps, of each step, the length of each parameter's gradient: NaN where there is none."""
+    """Stores the gradient norm of each parameter in each step; NaN if a parameter has no gradient."""
 
     def __init__(self) -> None:
         self.steps: list[dict[str, float]] = []
@@ -69,7 +69,7 @@ class Gradients(Callback):
 
 
 class Fixed:
-    """Batches to train on, in place of a loader."""
+    """Fixed batches to train on, instead of a loader."""
 
     def __init__(self, batches: Sequence[Inputs]) -> None:
         self.batches = batches
@@ -91,16 +91,16 @@ def train(
     warmup: int = 0,
     until: float | None = None,
 ) -> list[float]:
-    """Take a step on each batch; the loss before each of them.
+    """Take one step per batch; return the loss before each step.
 
     Args:
-        subject: Whose trainer it is.
-        module: A copy, which is trained in place, with the weights' peak rates.
-        batches: For as many steps.
-        callbacks: What looks on.
+        subject: Run whose trainer is used.
+        module: Copy of the module, trained in place at its peak rates.
+        batches: One batch per step.
+        callbacks: Callbacks that watch the steps.
         rate: Factor on the rates, >= 0.
         warmup: Steps over which rates rise linearly.
-        until: Mean of five losses that ends it.
+        until: Mean of the last five losses to stop below; None: all steps are taken.
     """
     for group in module.groups:
         group["lr"] *= rate
@@ -108,7 +108,7 @@ def train(
     module.step_plan = StepPlan(batches=len(batches), windows=[1], images=len(batches[0].labels))
     losses = Losses(until)
     with tempfile.TemporaryDirectory() as folder:
-        altered = altering(list(subject.tricks.values()))  # such as agc: they belong to a step
+        altered = altering(list(subject.tricks.values()))  # tricks such as agc are part of a step
         trainer = short_trainer(subject, Path(folder), [*altered, *callbacks, losses])
         dtype = trainer.precision_plugin.convert_input
         module = trainer.precision_plugin.convert_module(module)  # pyright: ignore[reportAssignmentType]
@@ -120,13 +120,13 @@ def train(
 
 
 def short_trainer(subject: Subject, folder: Path, callbacks: list[Callback], **own: Any) -> Trainer:
-    """The run's trainer, for one short epoch that leaves nothing behind; `own`: what else is other there."""
+    """The run's trainer for one short epoch that leaves nothing behind; `own` overrides its arguments."""
     cfg = subject.cfg | {"trainer": subject.cfg["trainer"] | SHORT | own}
     return build_trainer(cfg, folder, callbacks=callbacks, logger=False)
 
 
 def line_search(subject: Subject) -> bool:
-    """Whether the optimizer asks for several losses a step, of all images."""
+    """Whether the optimizer evaluates the loss several times per step, on all images."""
     return says(subject.cfg["optimizer"]).line_search
 
 

@@ -28,17 +28,17 @@ FUNCTION = re.compile(r"\b(?:F|functional|torch)\.(?:relu6?|leaky_relu|gelu|silu
 
 
 def set_activation(net: nn.Module, name: str) -> None:
-    """Replace every activation layer of the network, gates excepted, by the named one.
+    """Replace every activation layer of a network, except gates, with the named one.
 
     Raises:
-        Problem: The network has none, or calls one as a function, where nothing can be put in its place.
+        Problem: The network has no activation layer, or calls activations as functions.
     """
     calls = {type(layer).__name__ for layer in net.modules() if _calls_a_function(layer)}
     if calls:
         raise Problem(
             f"model.activation={name} replaces layers, but in {type(net).__name__} "
-            f"{', '.join(sorted(calls))} calls a function; leave model.activation=default, or take "
-            "another network."
+            f"{', '.join(sorted(calls))} calls its activation as a function; keep model.activation=default "
+            "or choose another network."
         )
     replaced = replace_layers(
         net, lambda layer: _like(layer, ACTIVATIONS[name]()) if is_activation(layer) else None
@@ -46,7 +46,7 @@ def set_activation(net: nn.Module, name: str) -> None:
     if not replaced:
         raise Problem(
             f"model.activation={name}: {type(net).__name__} has no activation layer to replace; "
-            "leave model.activation=default."
+            "keep model.activation=default."
         )
     for layer in net.modules():
         if isinstance(layer, nn.modules.dropout._DropoutNd):
@@ -54,7 +54,7 @@ def set_activation(net: nn.Module, name: str) -> None:
 
 
 def is_activation(layer: nn.Module) -> bool:
-    """Whether a layer is an activation, of torch or timm; sigmoids are taken for gates."""
+    """Whether a layer is an activation of torch or timm; sigmoids count as gates."""
     kind = type(layer)
     of_timm = kind.__module__ == "timm.layers.activations" or kind.__module__ == "timm.layers.activations_me"
     return isinstance(layer, REPLACED) or (of_timm and kind.__name__.removesuffix("Me") in TIMM_REPLACED)

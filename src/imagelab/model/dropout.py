@@ -1,7 +1,7 @@
-"""Drop features in training: single ones before the last layer, or whole channels between the stages.
+"""Apply dropout to single features before the last layer, or to whole channels between stages.
 
 Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html (dropout); Tompson et al. 2015,
-https://arxiv.org/abs/1411.4280, section 3.2 (dropout2d). Hooks, not layers: the names of the weights stay.
+https://arxiv.org/abs/1411.4280, section 3.2 (dropout2d). Hooks, not layers, so weights keep their names.
 """
 
 from functools import partial
@@ -15,13 +15,13 @@ from imagelab.problem import Problem
 
 
 def set_dropout(net: nn.Module, rate: float) -> None:
-    """Leave a share of the features out before the last layer; the others are scaled up.
+    """Apply dropout to the features before the last layer.
 
-    Where the classifier has dropout of its own, that gets the rate, and no second one is added.
+    If the head has dropout layers of its own, their rate is set instead.
 
     Args:
-        net: Changed in place.
-        rate: The share, in [0, 1).
+        net: Network, changed in place.
+        rate: Probability of dropping a feature, in [0, 1); the others are scaled up.
     """
     own = _own_dropout(net, stages(net)[-1])
     for layer in own:
@@ -31,21 +31,21 @@ def set_dropout(net: nn.Module, rate: float) -> None:
 
 
 def set_dropout2d(net: nn.Module, rate: float) -> None:
-    """Leave out a share of the channels, each as a whole, of what leaves each convolutional stage.
+    """Apply dropout of whole channels to the output of each convolutional stage.
 
     Args:
-        net: Changed in place.
-        rate: The share, in [0, 1).
+        net: Network, changed in place.
+        rate: Probability of dropping a channel, in [0, 1); the others are scaled up.
 
     Raises:
-        Problem: The network has no such stages, or, as it is first used, what leaves one is not (B, C, H, W).
+        Problem: The network has no such stage; or, when it first runs, a stage's output is not (B, C, H, W).
     """
     body = stages(net)[:-1]
     convolutional = [stage for stage in body if _has_convolution(net, stage)]
     if not convolutional or (len(body) > 1 and convolutional == body[:1]):  # patches cut by a convolution
         raise Problem(
             "model.dropout2d drops channels of the feature maps between convolutions, and "
-            f"{type(net).__name__} has none; say model.dropout2d=null, and model.dropout for its features."
+            f"{type(net).__name__} has none; set model.dropout2d=null, or use model.dropout for features."
         )
     for stage in convolutional:
         last = net.get_submodule(stage.modules[-1])
@@ -74,6 +74,6 @@ def _drop_channels(layer: nn.Module, _: object, maps: object, *, rate: float, st
     if not isinstance(maps, Tensor) or maps.ndim != 4:
         raise Problem(
             f"model.dropout2d drops channels of feature maps (B, C, H, W), and stage {stage} of this network "
-            "returns something else; say model.dropout2d=null."
+            "returns something else; set model.dropout2d=null."
         )
     return F.dropout2d(maps, rate, layer.training)

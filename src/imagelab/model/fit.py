@@ -17,7 +17,7 @@ from imagelab.model.stochastic_depth import set_stochastic_depth
 from imagelab.model.weights import load_weights
 from imagelab.problem import Problem, some_of
 
-LOOKED_AT = 64  # images: the paper sees no difference between few and many
+LOOKED_AT = 64  # images for LSUV: the paper sees no difference between few and many
 NAMED = 3  # names in a sentence
 log = logging.getLogger(__name__)
 
@@ -38,22 +38,22 @@ def fit_model(
     sample: Callable[[int], Tensor] | None = None,
     classes: list[str] | None = None,
 ) -> nn.Module:
-    """Change the layers, then draw the weights, then load some over them; then what is left out in training.
+    """Change the layers, draw the weights, load weights over them, then set up dropout, in this order.
 
     Args:
-        net: Changed in place.
-        stem: small: see `small_stem`. `default` leaves the network's own, as in the next three.
-        activation: See `set_activation`.
-        norm: See `set_norm`.
-        init: See `init_weights`, and `lsuv`.
-        weights: See `load_weights`.
-        pool: `fractional_max`: see `set_pool`.
-        dropout: See `set_dropout`; None for nothing, as in `set_dropout2d` and `set_stochastic_depth`.
-        dropout2d: After each convolutional stage.
-        stochastic_depth: Of the last residual branch.
-        channels_last: Whether weights lie in that memory format; the images have to as well.
-        sample: So many training images (B, C, H, W) as the network sees them, for an init that looks at some.
-        classes: The names of the logits, to tell whether the weights are for others.
+        net: Network, changed in place.
+        stem: `small` (see `small_stem`), or `default`, which keeps the network's own.
+        activation: `default`, or a name for `set_activation`.
+        norm: `default`, or a name for `set_norm`.
+        init: `default`, `lsuv`, or a name for `init_weights`.
+        weights: Path for `load_weights`; None: no weights are loaded.
+        pool: `fractional_max` (see `set_pool`), or `default`.
+        dropout: Rate for `set_dropout`; None: off.
+        dropout2d: Rate for `set_dropout2d`; None: off.
+        stochastic_depth: Rate for `set_stochastic_depth`; None: off.
+        channels_last: Whether weights have the channels-last memory format; images must have it, too.
+        sample: Count -> training images (B, C, H, W) as the network sees them, for LSUV.
+        classes: Names of the logits, to detect weights for other classes.
     """
     _change_layers(net, stem=stem, activation=activation, norm=norm, pool=pool)
     _draw(net, init, sample)
@@ -92,10 +92,10 @@ def _leave_out(
 
 def _lsuv(net: nn.Module, sample: Callable[[int], Tensor] | None) -> None:
     if sample is None:
-        raise Problem("model.init=lsuv looks at training images, and there are none here; say another init.")
+        raise Problem("model.init=lsuv needs training images, and there are none here; choose another init.")
     left = lsuv(net, sample(LOOKED_AT))
     if left:
         log.warning(
-            f"model.init=lsuv: {len(left)} layers of {type(net).__name__} keep orthogonal weights: what "
-            f"leaves them cannot be measured, or does not follow them ({some_of(left, NAMED)})."
+            f"model.init=lsuv: {len(left)} layers of {type(net).__name__} keep orthogonal weights, unscaled: "
+            f"their output cannot be measured or does not depend on them ({some_of(left, NAMED)})."
         )

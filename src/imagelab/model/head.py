@@ -1,4 +1,4 @@
-"""Replace the last layer of a network: by one logit per class, or by another head."""
+"""Replace the last layer of a network with one logit per class, or with another head."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from imagelab.problem import Problem
 
 
 def fit_head(net: nn.Module, num_classes: int) -> None:
-    """Put a new last layer with `num_classes` logits in place of the network's own."""
+    """Replace the last layer with a new one that has `num_classes` logits."""
     name, old = last_layer(net)
     bias = old.bias is not None
     if isinstance(old, nn.Linear):
@@ -20,23 +20,26 @@ def fit_head(net: nn.Module, num_classes: int) -> None:
 
 
 def set_head(net: nn.Module, make: Callable[[int], nn.Module | None], *, in_channels: int, size: int) -> None:
-    """Put another module in place of the last layer; what changes the features before it, as dropout, stays.
+    """Replace the last layer with another module; hooks on the features before it, such as dropout, stay.
 
     Args:
-        net: Changed in place.
-        make: Makes what takes so many features, (B, features) -> (B, K); None: the last layer stays.
-        in_channels: Channels of the images.
-        size: Their side in pixels.
+        net: Network, changed in place.
+        make: Number of features -> module (B, features) -> (B, K), or None to keep the last layer.
+        in_channels: Channels of an image.
+        size: Side of an image in pixels.
 
     Raises:
-        Problem: The network does not end in features that a linear layer takes.
+        Problem: The network does not end in a linear layer.
     """
     name, old = last_layer(net)
     head = make(old.weight.shape[1])
     if head is None:
         return
     if not isinstance(old, nn.Linear):
-        raise Problem(f"task: {type(net).__name__} ends in a convolution, not in features; say another model")
+        raise Problem(
+            f"task: needs a network that ends in a linear layer, and {type(net).__name__} ends in a "
+            "convolution; choose another model"
+        )
     for hook in old._forward_pre_hooks.values():
         head.register_forward_pre_hook(hook)
     net.set_submodule(name, head)
@@ -45,7 +48,7 @@ def set_head(net: nn.Module, make: Callable[[int], nn.Module | None], *, in_chan
 
 
 def last_layer(net: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
-    """Name and layer that make the logits: the last with weights, in the order the network names them."""
+    """The layer that makes the logits, with its name: the last with weights in the order of the network."""
     layers = [
         (name, layer) for name, layer in net.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
     ]

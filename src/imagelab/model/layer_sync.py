@@ -1,7 +1,7 @@
-"""Apply `trainer.sync_batchnorm=true` to a network: Lightning's switch, for any device and any norm.
+"""Apply `trainer.sync_batchnorm=true` on any device and to any BatchNorm.
 
-Lightning's plugin takes torch's layer, which works on a GPU only, and loses the activations that timm keeps
-inside its norms.
+Lightning's own plugin uses torch's SyncBatchNorm, which runs only on a GPU and loses the activations that
+timm keeps inside its norms.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class LayerSync(TorchSyncBatchNorm):
-    """Replaces every BatchNorm while several processes train, and puts it back afterwards."""
+    """Replaces every BatchNorm while several processes train, and restores it afterwards."""
 
     def __init__(self) -> None:
         self.plain: dict[nn.Module, _BatchNorm] = {}

@@ -7,10 +7,10 @@ from imagelab.problem import Problem
 
 
 def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: int) -> None:
-    """Show the network one black image, on the device it is on, and look at what comes out.
+    """Run the network on one black image, on its own device, and check the output.
 
     Raises:
-        Problem: It cannot take such an image, or returns something else than (1, num_classes) numbers.
+        Problem: The network cannot take such an image, or its output is not (1, num_classes).
     """
     image = next(net.parameters(), torch.zeros(())).new_zeros(1, in_channels, size, size)
     try:

@@ -1,4 +1,4 @@
-"""LSUV: orthogonal weights, scaled layer by layer until each layer's output has variance 1 on real images.
+"""Initialise by LSUV: scale orthogonal weights until each layer's output has variance 1 on real images.
 
 Source: Mishkin & Matas 2016, https://arxiv.org/abs/1511.06422, algorithm 1.
 """
@@ -24,17 +24,17 @@ ATTENDED = ("query", "key", "value")
 
 @torch.no_grad()
 def lsuv(net: nn.Module, images: Tensor) -> list[str]:
-    """Draw orthogonal weights, and scale them by what leaves the layers, in the order the images pass them.
+    """Draw orthogonal weights, then scale layer by layer, in forward order, to an output variance of 1.
 
-    Each layer is scaled before its output goes on, so that one pass is enough. Norms over batches use the
-    statistics of these images, as in training, and forget them afterwards; dropout is off.
+    Each layer is scaled before its output is passed on, so one pass is enough. BatchNorm uses the statistics
+    of these images, as in training, and gets its running statistics back; dropout is off.
 
     Args:
-        net: Changed in place.
-        images: (B, C, H, W), normalised, as training sees them; some dozens.
+        net: Network, changed in place.
+        images: (B, C, H, W), normalised as in training; a few dozen.
 
     Returns:
-        The layers that keep orthogonal weights as drawn: never called, dead, or scaled by the network itself.
+        Names of the layers left unscaled: never called, dead, or scaled by the network itself.
     """
     init_weights(net, "orthogonal")
     scaling = Scaling()
@@ -49,13 +49,13 @@ def lsuv(net: nn.Module, images: Tensor) -> list[str]:
 
 
 class Scaling:
-    """Scales each layer the first time that something passes it; `waiting` has those not yet scaled."""
+    """Scales each layer the first time it is called; `waiting` lists those not yet scaled."""
 
     def __init__(self) -> None:
         self.waiting: dict[str, None] = {}  # in the order of the network
 
     def hooks(self, name: str, layer: nn.Module) -> Iterator[Any]:
-        """Attach to a layer what scales its weights; nothing to one without any of its own."""
+        """Attach the hooks that scale a layer's own weights, if it has any."""
         if isinstance(layer, nn.MultiheadAttention):
             if layer.in_proj_weight is not None:
                 self.waiting[name] = None
@@ -77,7 +77,7 @@ class Scaling:
             partial(functional.linear, x, weight)
             for x, weight in zip(inputs, layer.in_proj_weight.detach().chunk(3), strict=True)
         ]
-        done = [scaled(one.args[1], one(), one) is not None for one in again]
+        done = [scale(one.args[1], one(), one) is not None for one in again]
         if all(done):
             del self.waiting[name]
 
@@ -86,20 +86,20 @@ class Scaling:
     ) -> Any:
         if name not in self.waiting:
             return output
-        found = scaled(weight, output, partial(layer.forward, *args, **kwargs))
+        found = scale(weight, output, partial(layer.forward, *args, **kwargs))
         if found is None:
             return output
         del self.waiting[name]
         return found
 
 
-def scaled(weight: Tensor, output: Any, again: Callable[[], Any]) -> Any:
-    """Divide weights until the output has variance 1; that output, or None: it cannot be, weights as before.
+def scale(weight: Tensor, output: Any, again: Callable[[], Any]) -> Any:
+    """Divide weights until the output has variance 1; return that output, or None with the weights unchanged.
 
     Args:
-        weight: Changed in place.
-        output: What leaves the layer with these weights: a tensor, or a tuple whose first member counts.
-        again: Computes the output anew.
+        weight: Weights, changed in place.
+        output: Output of the layer with these weights: a tensor, or a tuple whose first item counts.
+        again: Computes the output again.
     """
     drawn = weight.clone()
     for _ in range(ROUNDS + 1):

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def bare(model: dict[str, Any]) -> dict[str, Any]:
-    """A model's config without the weights it started from, which a checkpoint's own would overwrite."""
+    """A model's config without its initial weights, which those of a checkpoint would overwrite."""
     start = {"weights": None, "init": "default", "pretrained": False}
     return model | {key: value for key, value in start.items() if key in model}
 
@@ -31,7 +31,7 @@ def build_net(
     seed: int,
     sample: Callable[[int], Tensor] | None = None,
 ) -> torch.nn.Module:
-    """The network: its own arguments first, then what every network takes.
+    """Build the network from its own arguments, then apply the options that every network takes.
 
     Args:
         node: The model's config.
@@ -39,7 +39,7 @@ def build_net(
         in_channels: Channels of an image.
         size: Side of an image in pixels.
         seed: Seed of the weights.
-        sample: Returns so many training images (B, C, H, W), for an init that looks at some.
+        sample: Count -> training images (B, C, H, W), for an init that needs some.
     """
     own, knobs = schema.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
@@ -50,9 +50,9 @@ def build_net(
 
 
 def without_weights(model: dict[str, Any]) -> dict[str, Any]:
-    """A model's config without the weights that it would start from; says so where there were some."""
+    """A model's config without trained weights to start from; warns if it had any."""
     asked = [f"model.{key}" for key in ("weights", "pretrained") if model.get(key)]
     if asked:
-        log.warning(f"finetune=scratch: {' and '.join(asked)} left out; training starts from random weights.")
+        log.warning(f"finetune=scratch: {' and '.join(asked)} ignored; training starts from random weights.")
     nothing = {"weights": None, "pretrained": False}
     return model | {key: value for key, value in nothing.items() if key in model}

@@ -1,4 +1,4 @@
-"""Replace a network's BatchNorm by a norm that needs no large batch, by frozen statistics, or by nothing.
+"""Replace a network's BatchNorm with a norm that works for small batches, with a frozen one, or with nothing.
 
 Source: Wu & He 2018, https://arxiv.org/abs/1803.08494 (group).
 """
@@ -14,17 +14,17 @@ GROUPS = 32
 
 
 def set_norm(net: nn.Module, name: str) -> None:
-    """Replace the network's norms over batches; weights, statistics and attached activations are taken over.
+    """Replace a network's norms; the new ones take over weights, statistics and attached activations.
 
     Args:
-        net: Changed in place.
-        name: What stands in place of every BatchNorm2d. group: GroupNorm. frozen: one whose statistics, scale
-            and shift never change. none: nothing, and convolutions get the bias that they did without; a deep
-            network wants `model.init=lsuv` then, also one untrained with frozen norms.
-            batch: the other way round, BatchNorm2d in place of every GroupNorm.
+        net: Network, changed in place.
+        name: Replacement for every BatchNorm2d. group: GroupNorm. frozen: BatchNorm whose statistics, scale
+            and shift never change. none: nothing; convolutions get the bias they lacked. A deep network then
+            needs `model.init=lsuv`, as does an untrained one with frozen norms.
+            batch: the reverse, BatchNorm2d for every GroupNorm.
 
     Raises:
-        Problem: The network has no such layer.
+        Problem: The network has no layer to replace.
     """
     makers: dict[str, Callable[[nn.Module], nn.Module | None]] = {
         "group": _group, "frozen": _frozen, "none": _none, "batch": _batch
@@ -34,14 +34,14 @@ def set_norm(net: nn.Module, name: str) -> None:
     if not count and not already:
         kind = "GroupNorm" if name == "batch" else "BatchNorm2d"
         raise Problem(
-            f"model.norm={name} replaces {kind}, and {type(net).__name__} has none; leave model.norm=default."
+            f"model.norm={name} replaces {kind}, and {type(net).__name__} has none; keep model.norm=default."
         )
     if name == "none":
         _add_biases(net)
 
 
 def groups_of(channels: int) -> int:
-    """Groups of a GroupNorm: the largest divisor up to 32 that leaves two channels or more to a group.
+    """Groups of a GroupNorm: the largest divisor up to 32 that leaves at least two channels per group.
 
     >>> [groups_of(channels) for channels in (1, 16, 48, 64, 100, 512)]
     [1, 8, 24, 32, 25, 32]

@@ -1,7 +1,7 @@
-"""Replace pooling by fractional max pooling: random regions for each image, which differ in size.
+"""Replace pooling with fractional max pooling: random regions, drawn per image, that differ in size.
 
-Source: Graham 2014, https://arxiv.org/abs/1412.6071, overlapping regions; their places are those of
-torch.nn.functional.fractional_max_pool2d, which draws in evaluation too and is imprecise in bfloat16.
+Source: Graham 2014, https://arxiv.org/abs/1412.6071, overlapping regions, placed as in
+torch.nn.functional.fractional_max_pool2d, which also draws in evaluation and is imprecise in bfloat16.
 """
 
 import torch
@@ -12,14 +12,14 @@ from imagelab.model.replace import replace_layers
 from imagelab.model.stages import stages
 from imagelab.problem import Problem
 
-MIDDLE = 0.5  # what is drawn in training, in [0, 1), is this in evaluation
+MIDDLE = 0.5  # stands for the draw from [0, 1) in evaluation
 
 
 def set_pool(net: nn.Module) -> None:
-    """Put fractional max pooling in place of every pooling that makes maps smaller, but for the head's mean.
+    """Replace every downsampling pooling layer, except the head's average, with fractional max pooling.
 
     Args:
-        net: Changed in place.
+        net: Network, changed in place.
 
     Raises:
         Problem: The network has no such layer.
@@ -28,18 +28,18 @@ def set_pool(net: nn.Module) -> None:
     means = [layer for layer in head if isinstance(layer, nn.AvgPool2d)]
     if not replace_layers(net, lambda layer: None if layer in means else _fractional(layer)):
         raise Problem(
-            f"model.pool=fractional_max replaces MaxPool2d, and AvgPool2d with a stride, and "
-            f"{type(net).__name__} has none; say model.pool=default."
+            f"model.pool=fractional_max replaces MaxPool2d and AvgPool2d layers with a stride, and "
+            f"{type(net).__name__} has none; keep model.pool=default."
         )
 
 
 class FractionalMaxPool(nn.Module):
-    """Max pooling (B, C, H, W) -> (B, C, H', W') over overlapping regions, in evaluation at fixed places.
+    """Max pooling (B, C, H, W) -> (B, C, H', W') over overlapping random regions; fixed ones in evaluation.
 
-    With regions no larger than the stride, halving would leave nothing to draw: they are larger by one.
+    Regions are at least one pixel larger than the stride: otherwise halving would leave nothing to draw.
 
     Args:
-        asked: The pooling whose output size is asked for.
+        asked: Pooling layer to replace; it sets the output size.
     """
 
     def __init__(self, *, asked: nn.MaxPool2d | nn.AvgPool2d) -> None:
@@ -55,7 +55,7 @@ class FractionalMaxPool(nn.Module):
         sides = [min(side, n - m + 1) for side, n, m in zip(self.sides, before, after, strict=True)]
         draws = torch.rand(batch, 2, device=maps.device) if self.training else _middle(maps)
         rows, columns = (starts(draws[:, i], before[i], after[i], sides[i]) for i in (0, 1))
-        with torch.no_grad():  # where the largest value of every region is, then of those drawn
+        with torch.no_grad():  # find the largest value of every region, then select the drawn regions
             _, best = F.max_pool2d(maps, sides, stride=1, return_indices=True)
             best = best.gather(2, rows[:, None, :, None].expand(-1, channels, -1, best.shape[3]))
             best = best.gather(3, columns[:, None, None, :].expand(-1, channels, after[0], -1))

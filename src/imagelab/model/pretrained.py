@@ -18,11 +18,11 @@ PREPROCESS = {
 
 
 def pretrained_preprocess(model: Mapping[str, Any], size: int | None) -> Preprocess | None:
-    """The preprocessing that weights of a library or a run expect; None where a model starts without any.
+    """The preprocessing that pretrained weights, of a library or a run, expect; None if there are none.
 
     Args:
         model: The model's config.
-        size: Side of the network's input in pixels, where it is not to be that of the weights.
+        size: Side of the network's input in pixels; None: that of the weights.
     """
     expected = _expected(model)
     if expected is None or size is None:
@@ -39,7 +39,7 @@ def _expected(model: Mapping[str, Any]) -> Preprocess | None:
 
 
 def run_preprocess(path: str | Path) -> Preprocess | None:
-    """What the weights of a run expect of images, as its checkpoint says; None where it says nothing.
+    """The preprocessing stored in a run's checkpoint; None if it has none.
 
     Raises:
         Problem: There is no such checkpoint, or it is damaged.

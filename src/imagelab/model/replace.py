@@ -6,11 +6,11 @@ from torch import nn
 
 
 def replace_layers(net: nn.Module, make: Callable[[nn.Module], nn.Module | None]) -> int:
-    """Put what `make` returns for a layer in its place, everywhere in the network, and count the places.
+    """Replace each layer of a network with what `make` returns for it; return the number replaced.
 
     Args:
-        net: Changed in place.
-        make: Layer -> the one to stand there, or None to leave it and look at the layers inside it.
+        net: Network, changed in place.
+        make: Layer -> its replacement, or None to keep it and try the layers inside it.
     """
     count = 0
     for parent in list(net.modules()):

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class ResNet9(nn.Module):
-    """Four convolutions, the side halved after the last three; residual pairs after the second and fourth.
+    """Four convolutions, the last three with pooling; residual blocks after the second and the fourth.
 
     Args:
-        num_classes: Logits.
-        in_channels: Channels of the images, of any size from 8 x 8.
-        width: Channels of the first convolution; each of the next doubles them.
-        logit_scale: Factor on the logits, > 0: below 1 for a smoother start.
+        num_classes: Number of logits, K.
+        in_channels: Channels of an image, which must be at least 8 x 8.
+        width: Channels of the first convolution; each later one doubles them.
+        logit_scale: Factor on the logits, > 0; below 1 for a smoother start.
     """
 
     def __init__(self, *, num_classes: int, in_channels: int, width: int, logit_scale: float) -> None:
@@ -32,7 +32,7 @@ class ResNet9(nn.Module):
 
 
 class Scale(nn.Module):
-    """x times a number."""
+    """Multiplies by a constant."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()

@@ -8,12 +8,12 @@ from imagelab.problem import Problem
 
 
 class SmallCNN(nn.Module):
-    """3 x 3 convolutions with norm and activation, the side halved between them; mean over places; linear.
+    """3 x 3 convolutions with norm and activation, pooling between them, global average, linear layer.
 
     Args:
-        num_classes: Logits.
-        in_channels: Channels of the images, which may be of any size.
-        widths: Channels after each convolution.
+        num_classes: Number of logits, K.
+        in_channels: Channels of an image, which may be of any size.
+        widths: Output channels of each convolution.
     """
 
     def __init__(self, *, num_classes: int, in_channels: int, widths: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
-"""Cut a network into stages, from the stem to the head, that are frozen, trained or regularised as a unit.
+"""Cut a network into stages, from stem to head; each is frozen, trained or regularised as a unit.
 
-Source: group_matcher of timm, for its own networks; for all others a rule over the tree of layers.
+Source: timm's group_matcher for timm's networks; for all others, a rule over the tree of layers.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +17,11 @@ TRUNK_SHARE = 0.95  # a child with this share of the weights before the head hol
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A part of a network: no parameter, and no layer that has state, is in two.
+    """A part of a network; no parameter or layer with state belongs to two stages.
 
-    name: "stem" for the first, "head" for the last, else the name of its first layers with weights.
-    parameters: Their names in the network.
-    modules: The names of what belongs to the stage with all that is inside, in the order of the network.
+    name: "stem" for the first, "head" for the last, else the name of its first module with weights.
+    parameters: Names of its parameters in the network.
+    modules: Names of the modules that belong to it as a whole, in the order of the network.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Stage:
 
 
 def stages(net: nn.Module) -> list[Stage]:
-    """Cut a network that maps images to logits into its stages, in order; the last makes the logits.
+    """Cut a network into its stages, in order; the last one makes the logits.
 
     A network with nothing before its last layer has one stage, the head.
     """
     places = _by_timm(net) or _by_tree(net)
-    used = sorted(set(places.values()))  # a layer that stands in two stages has its parameters in the first
+    used = sorted(set(places.values()))  # a layer shared by two stages has its parameters in the first
     places = {name: used.index(place) for name, place in places.items()}
     count = len(used)
     roots = list(_roots(net, places, head=count - 1))
@@ -43,7 +43,7 @@ def stages(net: nn.Module) -> list[Stage]:
 
 
 def weight_layers(layer: nn.Module) -> int:
-    """How many convolutions and linear layers are in a layer, itself included."""
+    """The number of convolutions and linear layers in a layer, itself included."""
     return sum(isinstance(one, nn.Linear | nn.modules.conv._ConvNd) for one in layer.modules())
 
 
@@ -59,7 +59,7 @@ def _stage(
 
 
 def _by_timm(net: nn.Module) -> dict[str, int]:
-    """Parameter -> place of its stage, as timm says; empty where it says nothing of use."""
+    """Parameter -> index of its stage, from timm's group_matcher; empty if that does not help."""
     matcher = getattr(net, "group_matcher", None)
     if matcher is None:
         return {}
@@ -73,9 +73,9 @@ def _by_timm(net: nn.Module) -> dict[str, int]:
 
 
 def _by_tree(net: nn.Module) -> dict[str, int]:
-    """Parameter -> place of its stage: a group of layers is one, and what comes before the first is the stem.
+    """Parameter -> index of its stage: each group of layers is one; what precedes the first is the stem.
 
-    What has no weights but a norm's belongs to the stage before it, what belongs to no child to the stem.
+    A norm belongs to the stage before it, a parameter outside all children to the stem.
     """
     starts = _starts(list(_units(net, "", last_layer(net)[0])))
     count = max(starts.values(), default=-1) + 1
@@ -89,7 +89,7 @@ def _by_tree(net: nn.Module) -> dict[str, int]:
 
 
 def _starts(units: list[Unit]) -> dict[str, int]:
-    """Unit -> place of its stage; empty where nothing has parameters."""
+    """Unit -> index of its stage; empty if nothing has parameters."""
     groups = any(weight_layers(layer) > 1 for _, layer in units)
     pools = any(_is_pool(layer) for _, layer in units)
     found: dict[str, int] = {}
@@ -109,7 +109,7 @@ def _starts(units: list[Unit]) -> dict[str, int]:
 
 
 def _units(module: nn.Module, path: str, last: str) -> Iterator[Unit]:
-    """What comes before the head, cut where the network has its stages."""
+    """The units before the head, cut where the stages meet."""
     children = [(_join(path, name), child) for name, child in module.named_children()]
     heads = [place for place, (name, _) in enumerate(children) if f"{last}.".startswith(f"{name}.")]
     body = children[: heads[0]] if heads else children
@@ -125,7 +125,7 @@ def _units(module: nn.Module, path: str, last: str) -> Iterator[Unit]:
 
 
 def _trunk(body: list[Unit]) -> str | None:
-    """The one child that holds the stages; None where the children are the stages."""
+    """Name of the one child that holds the stages; None if the children are the stages."""
     groups = [(_size(child), name, child) for name, child in body if weight_layers(child) > 1]
     if not groups:
         return None
@@ -136,9 +136,9 @@ def _trunk(body: list[Unit]) -> str | None:
 
 
 def _roots(net: nn.Module, places: Mapping[str, int], head: int) -> Iterator[tuple[str, int]]:
-    """The largest modules that are in one stage; one without parameters joins the one before it.
+    """The largest modules within one stage; a module without parameters joins the stage before it.
 
-    Those right before the head, such as its pooling and dropout, are the head's.
+    Modules right before the head, such as its pooling and dropout, join the head.
     """
     waiting: list[str] = []
     before: tuple[str, int] | None = None

@@ -1,4 +1,4 @@
-"""Adapt the first layers of a network: to the image channels, and without stride for small images.
+"""Adapt the first layers of a network to the image channels and to small images.
 
 Source: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2 (networks for CIFAR).
 """
@@ -11,7 +11,7 @@ from imagelab.problem import Problem
 
 
 def fit_stem(net: nn.Module, in_channels: int) -> None:
-    """Give the first convolution `in_channels` inputs, with weights made of those it has."""
+    """Give the first convolution `in_channels` input channels, with weights made from its own."""
     old = next(layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
     if old.in_channels == in_channels:
         return
@@ -20,21 +20,20 @@ def fit_stem(net: nn.Module, in_channels: int) -> None:
 
 
 def small_stem(net: nn.Module) -> None:
-    """Keep the resolution of small images: a first convolution of 3 x 3 without stride, no pool after it.
+    """Keep the resolution of small images: first convolution 3 x 3 with stride 1, no pooling after it.
 
     Args:
-        net: Changed in place; its new first convolution is untrained.
+        net: Network, changed in place; its new first convolution is untrained.
 
     Raises:
-        Problem: The network begins in another way than with a strided convolution.
+        Problem: The network does not begin with a strided convolution.
     """
     layers = list(net.named_modules())
     name, old = next((name, layer) for name, layer in layers if isinstance(layer, nn.Conv2d))
     if old.stride == (1, 1) or old.kernel_size == old.stride:
         raise Problem(
-            f"model.stem=small replaces a first convolution with a stride, and {type(net).__name__} begins "
-            f"with {old.kernel_size[0]} x {old.kernel_size[1]}, stride {old.stride[0]}; "
-            "leave model.stem=default."
+            f"model.stem=small replaces a strided first convolution, and {type(net).__name__} begins with "
+            f"{old.kernel_size[0]} x {old.kernel_size[1]}, stride {old.stride[0]}; keep model.stem=default."
         )
     new = nn.Conv2d(old.in_channels, old.out_channels, 3, padding=1, bias=old.bias is not None)
     net.set_submodule(name, new)
@@ -44,14 +43,14 @@ def small_stem(net: nn.Module) -> None:
 
 
 def _halves(layer: nn.Module) -> bool:
-    """Whether a layer of windows takes every second place only."""
+    """Whether a convolution or pooling layer has stride 2."""
     return isinstance(layer, nn.Conv2d | nn.MaxPool2d) and layer.stride in (2, (2, 2))
 
 
 def adapt_kernels(weight: Tensor, in_channels: int) -> Tensor:
-    """Kernels (F, C, H, W) -> (F, in_channels, H, W) that answer about as strongly.
+    """Kernels (F, C, H, W) -> (F, in_channels, H, W) whose responses are about as large.
 
-    One channel gets the sum over C, which answers to a grey image as before; more repeat the C, scaled.
+    One channel gets the sum over C, so grey images give the same response; more repeat the C, rescaled.
 
     Source: adapt_input_conv of timm.
     """

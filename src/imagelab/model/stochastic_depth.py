@@ -1,4 +1,4 @@
-"""Drop whole residual branches in training, deeper ones more often, each for some of the images.
+"""Drop residual branches in training, deeper ones more often, independently for each image.
 
 Source: Huang et al. 2016, https://arxiv.org/abs/1603.09382, equation 4.
 """
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from imagelab.problem import Problem
 
-# Where timm and torchvision have a layer for it, if only an Identity or None while its rate is 0.
+# Names of the drop layers of timm and torchvision; at rate 0 they are an Identity or None.
 PLACE = re.compile(r"(\w+_)?drop_path\d*|stochastic_(depth|dropout)")
-# Where they have none: what the branches of a block end in, by the block's class.
+# For blocks without one, by class: the last modules of their branches.
 ENDS = {
     "torchvision.models.resnet.BasicBlock": ("bn2",),
     "torchvision.models.resnet.Bottleneck": ("bn3",),
@@ -24,25 +24,25 @@ ENDS = {
     "torchvision.models.vision_transformer.EncoderBlock": ("dropout", "mlp"),
     f"{__package__}.resnet9.Residual": ("branch",),
 }
-# What says, where it is False or None, that a block has no sum, and so nothing to be left out.
+# Attributes that are False or None in a block without a residual sum, which has nothing to drop.
 SKIPS = ("has_skip", "use_shortcut", "use_res_connect", "apply_residual", "identity")
 
 
 def set_stochastic_depth(net: nn.Module, rate: float) -> None:
-    """Drop the branches of residual block l of L with the chance rate * l / L; survivors are scaled up.
+    """Drop the branches of residual block l of L with probability rate * l / L; survivors are scaled up.
 
     Args:
-        net: Changed in place.
-        rate: The chance of the last block, in [0, 1).
+        net: Network, changed in place.
+        rate: Probability for the last block, in [0, 1).
 
     Raises:
-        Problem: The network has no residual branches, or none that are known.
+        Problem: The network has no residual block of a known kind.
     """
     blocks = [block for block in net.modules() if _is_residual(block) and (_places(block) or _ends(block))]
     if not blocks:
         raise Problem(
-            f"model.stochastic_depth drops residual branches, and {type(net).__name__} has none that are "
-            "known; say model.stochastic_depth=null, or take a residual network, such as model=resnet9."
+            f"model.stochastic_depth drops residual branches, and {type(net).__name__} has none of a known "
+            "kind; set model.stochastic_depth=null, or use a residual network such as model=resnet9."
         )
     for place, block in enumerate(blocks, 1):
         _set_rate(block, rate * place / len(blocks))

@@ -1,4 +1,4 @@
-"""BatchNorm over the batches of all processes, on the CPU, which torch's own refuses.
+"""Synchronise BatchNorm across processes on the CPU, where torch's SyncBatchNorm does not run.
 
 Source: Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167, algorithm 1, over the batch of all processes.
 """
@@ -13,10 +13,10 @@ SHARED = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"
 
 
 class SyncNorm(_BatchNorm):
-    """In place of a BatchNorm, whose weights and statistics it shares: the same names in a checkpoint.
+    """Replaces a BatchNorm and shares its weights and statistics, under the same names in a checkpoint.
 
     Args:
-        plain: The layer; of timm's, with drop layer and activation inside.
+        plain: Layer to replace; timm's may have a drop layer and an activation inside.
     """
 
     def __init__(self, plain: _BatchNorm) -> None:
@@ -36,7 +36,7 @@ class SyncNorm(_BatchNorm):
         return y
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Any: the layer in whose place this one stands has been tried."""
+        """Accept any shape: the replaced layer has checked it."""
 
     def _normalised(self, x: Tensor) -> Tensor:
         mean, variance, count = whole_batch(x.to(torch.promote_types(x.dtype, torch.float32)))
@@ -58,9 +58,9 @@ class SyncNorm(_BatchNorm):
 
 
 def whole_batch(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (C,), variance (C,) and count of the values of each channel in all processes' x (B, C, ...).
+    """Mean (C,), variance (C,) and count of each channel's values over the x (B, C, ...) of all processes.
 
-    Differentiable: what one process derives from them reaches the inputs of every other.
+    Differentiable: gradients of one process reach the inputs of all.
     """
     sides = [side for side in range(x.ndim) if side != 1]
     count = _total(x.new_tensor(x.numel() / x.shape[1]))
@@ -69,14 +69,14 @@ def whole_batch(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def share(giver: nn.Module, taker: nn.Module) -> None:
-    """Let a norm have the weights, the statistics and the mode of another one, not copies of them."""
+    """Give a norm the weights, statistics and mode of another, shared rather than copied."""
     for name in SHARED:
         setattr(taker, name, getattr(giver, name))
     taker.training = giver.training
 
 
 class _Total(torch.autograd.Function):
-    """The sum over all processes; each one's gradient is the sum of theirs."""
+    """Sum over all processes; the gradient is the sum of their gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -16,17 +16,17 @@ from imagelab.problem import Problem, nearest
 
 
 def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: int, size: int) -> nn.Module:
-    """A network by its name in timm.
+    """Build a network by its name in timm.
 
     Args:
-        name: As in timm.list_models, with or without the tag of the weights: resnet18 or resnet18.a1_in1k.
-        pretrained: Whether to start from timm's weights of that tag, or the default ones; downloaded once.
-        num_classes: Logits.
-        in_channels: Channels of the images; the kernels of pretrained weights are summed or repeated.
-        size: Side of the images in pixels; only networks with positions for every patch depend on it.
+        name: Name in timm.list_models, with or without a weights tag: resnet18 or resnet18.a1_in1k.
+        pretrained: Whether to start from timm's weights, those of the tag or the default; downloaded once.
+        num_classes: Number of logits, K.
+        in_channels: Channels of an image; pretrained kernels are summed or repeated to match.
+        size: Side of an image in pixels; it matters only to networks with position embeddings.
 
     Raises:
-        Problem: The name is unknown, the weights cannot be had, or the network cannot take that size.
+        Problem: The name is unknown, the weights are unavailable, or the network cannot take that size.
     """
     import timm
 
@@ -42,8 +42,8 @@ def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: in
             )
     except OSError as error:
         raise Problem(
-            f"model.pretrained=true: the weights of {name} are not on this machine and could not be fetched "
-            f"({str(error).splitlines()[0]}). Run once with a network, or set model.pretrained=false."
+            f"model.pretrained=true: the weights of {name} are not on this machine and could not be "
+            f"downloaded ({str(error).splitlines()[0]}). Run once online, or set model.pretrained=false."
         ) from error
     except (TypeError, ValueError, AssertionError, RuntimeError, ZeroDivisionError) as error:
         raise Problem(
@@ -53,7 +53,7 @@ def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: in
 
 
 def timm_preprocess(name: str) -> Preprocess:
-    """What the pretrained weights of a network expect of images."""
+    """The preprocessing that a network's pretrained weights expect."""
     expected = _weights_card(name)
     size = expected.input_size[-1]
     return Preprocess(
@@ -76,12 +76,12 @@ def _weights_card(name: str) -> Any:
         return timm.get_pretrained_cfg(name)
     except RuntimeError as error:
         tagged = timm.list_models(f"{name.split('.')[0]}.*", pretrained=True)
-        raise Problem(f"model.name={name}: timm has no weights of that tag{nearest(name, tagged)}") from error
+        raise Problem(f"model.name={name}: timm has no weights by that tag{nearest(name, tagged)}") from error
 
 
 @contextmanager
 def _no_retries_without_network() -> Iterator[None]:
-    """Look only on this machine when the hub cannot be reached: it would be tried again for 45 seconds."""
+    """Use only local files if the hub cannot be reached: its client would retry for 45 seconds."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

@@ -16,17 +16,17 @@ from imagelab.problem import Problem, nearest
 def torchvision_model(
     *, name: str, pretrained: bool, num_classes: int, in_channels: int, size: int
 ) -> nn.Module:
-    """A network by its name in torchvision.
+    """Build a network by its name in torchvision.
 
     Args:
-        name: As in torchvision.models.list_models, e.g. resnet18.
-        pretrained: Whether to start from torchvision's best weights for ImageNet; downloaded once.
-        num_classes: Logits.
-        in_channels: Channels of the images.
-        size: Side of the images in pixels; only networks with positions for every patch depend on it.
+        name: Name in torchvision.models.list_models, such as resnet18.
+        pretrained: Whether to start from torchvision's best ImageNet weights; downloaded once.
+        num_classes: Number of logits, K.
+        in_channels: Channels of an image.
+        size: Side of an image in pixels; it matters only to networks with position embeddings.
 
     Raises:
-        Problem: The name is unknown, the weights cannot be had, or the network cannot take that size.
+        Problem: The name is unknown, the weights are unavailable, or the network cannot take that size.
     """
     _check_name(name)
     net = _pretrained(name, size) if pretrained else _fresh(name, num_classes, size)
@@ -39,7 +39,7 @@ def torchvision_model(
 
 
 def torchvision_preprocess(name: str) -> Preprocess:
-    """What the pretrained weights of a network expect of images."""
+    """The preprocessing that a network's pretrained weights expect."""
     from torchvision.models import get_model_weights
 
     _check_name(name)
@@ -79,8 +79,8 @@ def _options(name: str, size: int) -> dict[str, Any]:
     if name.startswith("maxvit"):
         return {"input_size": (size, size)}
     if name in ("googlenet", "inception_v3"):
-        # One tensor of logits in training, too; and the shift of colours that comes with pretrained weights:
-        # a checkpoint of a run that began with those is loaded into a network that did not.
+        # One tensor of logits, also in training. Colours are shifted as for pretrained weights: a checkpoint
+        # of a run that began with those is loaded into a network built without them.
         return {"aux_logits": False, "init_weights": True, "transform_input": True}
     return {}
 
@@ -92,8 +92,8 @@ def _pretrained(name: str, size: int) -> nn.Module:
         net = get_model(name, weights="DEFAULT")
     except (OSError, RuntimeError) as error:
         raise Problem(
-            f"model.pretrained=true: the weights of {name} are not on this machine and could not be fetched "
-            f"({error}). Run once with a network, or set model.pretrained=false."
+            f"model.pretrained=true: the weights of {name} are not on this machine and could not be "
+            f"downloaded ({error}). Run once online, or set model.pretrained=false."
         ) from error
     if name == "inception_v3":
         vars(net)["aux_logits"] = False
@@ -102,7 +102,7 @@ def _pretrained(name: str, size: int) -> nn.Module:
 
 
 def _resized(net: nn.Module, name: str, size: int) -> nn.Module:
-    """The network with its position embedding interpolated to another size of image."""
+    """The network with its position embedding interpolated to another image size."""
     native = torchvision_preprocess(name).size
     if size == native:
         return net

@@ -17,15 +17,15 @@ log = logging.getLogger(__name__)
 
 
 def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = None) -> list[str]:
-    """Copy the weights of a run into a network, all but those of a head for other classes.
+    """Copy the weights of a run into a network, except those of a head for other classes.
 
     Args:
-        net: Changed in place.
-        path: A checkpoint of a run, or the run's folder, for its best one.
-        classes: The names of its logits; None: only their number tells whether they are others.
+        net: Network, changed in place.
+        path: Checkpoint of a run, or the run's folder, which stands for its best checkpoint.
+        classes: Names of the network's logits; None: only their number is compared.
 
     Returns:
-        The names that were left out.
+        Names of the weights that were not copied.
 
     Raises:
         Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
@@ -39,22 +39,22 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
     rows = {_rows(saved[name], own[name]) for name in misfits}
     if own.keys() != saved.keys() or len(rows) > 1 or None in rows:
         raise Problem(
-            f"model.weights={path} belongs to another network than this {type(net).__name__}; of its weights "
-            f"{_differences(saved, own, misfits)}. Give the model.* keys of that run."
+            f"model.weights={path} does not fit this {type(net).__name__}: of its weights, "
+            f"{_differences(saved, own, misfits)}. Set the model.* keys as in that run."
         )
     net.load_state_dict({name: saved[name] for name in saved if name not in misfits}, strict=False)
     if anew:
-        log.warning(f"model.weights={path}: {', '.join(anew)} start anew; {why}.")
+        log.warning(f"model.weights={path}: {', '.join(anew)} start from scratch; {why}.")
     for there, here in filter(None, rows):
         log.warning(
-            f"model.weights={path}: {', '.join(misfits)} start anew, for {here} classes; "
-            f"the checkpoint knows {there}."
+            f"model.weights={path}: {', '.join(misfits)} start from scratch for {here} classes; "
+            f"the checkpoint has {there}."
         )
     return misfits + anew
 
 
 def checkpoint_of(path: Path) -> Path:
-    """The checkpoint that a path means: itself, or the best one of a run's folder.
+    """The checkpoint at a path: the file itself, or the best one in a run's folder.
 
     Raises:
         Problem: There is none.
@@ -72,7 +72,7 @@ def checkpoint_of(path: Path) -> Path:
 
 
 def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
-    """The network's weights in a checkpoint's content, by its names; of raw and averaged ones the better.
+    """The network's weights in a checkpoint by name, raw or averaged, whichever did better in validation.
 
     Raises:
         Problem: The file is not a checkpoint of a run.
@@ -86,17 +86,17 @@ def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
 
 
 def _another_head(content: dict[str, Any], classes: list[str] | None) -> str:
-    """Why a head cannot be taken over although it may have the same shape; empty where it can."""
+    """Why a checkpoint's head cannot be used, even if its shape fits; empty if it can."""
     if predicts(content) != CLASSES:
-        return f"that run learnt by task={task_of(content)}"
+        return f"that run was trained with task={task_of(content)}"
     known = content.get("imagelab", {}).get("classes", classes)
     if classes is None or known == classes or len(known) != len(classes):  # the shape tells of their number
         return ""
-    return f"that run knows other classes ({', '.join(known[:NAMED])}, not {', '.join(classes[:NAMED])})"
+    return f"that run has other classes ({', '.join(known[:NAMED])}, not {', '.join(classes[:NAMED])})"
 
 
 def _ends(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
-    """The names in the network's last layer; what stands in its place there is left out of both."""
+    """Names of the weights in the network's last layer; its weights are removed from both dictionaries."""
     prefix = f"{last_layer(net)[0]}."
     names = [name for name in own if name.startswith(prefix)]
     for state in (saved, own):
@@ -111,7 +111,7 @@ def _comparable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _rows(there: Tensor, here: Tensor) -> tuple[int, int] | None:
-    """Of two shapes that differ only in the first dimension, as those of a head do: that dimension."""
+    """The first dimension of both, if their shapes differ only in it, as those of two heads do."""
     alike = there.ndim > 0 and here.ndim > 0 and there.shape[1:] == here.shape[1:]
     return (there.shape[0], here.shape[0]) if alike else None
 

@@ -71,7 +71,7 @@ def test_scratch_ignores_the_weights_and_says_so(tmp_path, caplog):
     plain = built(words, tmp_path / "plain").classifier.net.state_dict()
     with caplog.at_level(logging.WARNING, logger="imagelab"):
         tuned = built([*words, *asked], tmp_path / "tuned")
-    assert "finetune=scratch: model.weights left out; training starts from random weights." in caplog.text
+    assert "finetune=scratch: model.weights ignored; training starts from random weights." in caplog.text
     assert all(torch.equal(value, plain[name]) for name, value in tuned.classifier.net.state_dict().items())
     assert tuned.classifier.card["model"]["weights"] is None
     model = {"name": "a", "pretrained": True, "weights": None}

@@ -54,7 +54,7 @@ def test_activations_inside_the_norms_of_timm_are_replaced():
 @pytest.mark.parametrize("name", ["googlenet", "densenet121"])
 def test_a_network_that_calls_a_function_is_refused(name):
     net = torchvision_model(name=name, pretrained=False, num_classes=2, in_channels=3, size=64)
-    with pytest.raises(Problem, match="model.activation=gelu .* as a function; .*model.activation=default"):
+    with pytest.raises(Problem, match=r"model.activation=gelu .* as a function; .*model.activation=default"):
         set_activation(net, "gelu")
 
 

@@ -64,5 +64,5 @@ def test_dropout_of_the_features_goes_on():
 
 def test_a_last_layer_that_is_a_convolution_is_refused():
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(Problem, match="task: .* Sequential ends in a convolution; choose another model"):
+    with pytest.raises(Problem, match=r"task: .* Sequential ends in a convolution; choose another model"):
         set_head(net, make, in_channels=3, size=8)

@@ -67,7 +67,7 @@ def test_it_rebuilds_digits_far_better_than_the_mean_image(tmp_path):
 
 def test_a_network_that_ends_in_a_convolution_is_refused(tmp_path):
     words = ["model=torchvision", "model.name=squeezenet1_1", "data.size=32", "data.limit=200"]
-    with pytest.raises(Problem, match="task: .* SqueezeNet ends in a convolution; choose another model"):
+    with pytest.raises(Problem, match=r"task: .* SqueezeNet ends in a convolution; choose another model"):
         built([*WORDS, *words], tmp_path)
 
 

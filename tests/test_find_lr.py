@@ -39,7 +39,7 @@ def test_it_writes_findings_a_page_and_a_chart_and_shows_what_to_paste(tmp_path)
     rate = listed["suggested rate"]["value"]
     assert 1e-4 < rate < 0.3
     assert listed["suggested rate"]["fix"] == f"`optimizer.lr={rate:g}`"
-    assert f"Say optimizer.lr={rate:g}: the peak rate" in said.out
+    assert f"Set optimizer.lr={rate:g}: the peak rate" in said.out
     assert listed["learning seen"]["value"] > 4
     assert rate < listed["divergence"]["value"]
     assert listed["configured rate"]["status"] == "FAIL"  # and yet the exit status is 0
@@ -59,7 +59,7 @@ def test_it_writes_findings_a_page_and_a_chart_and_shows_what_to_paste(tmp_path)
         (["start=1", "end=0.1"], "start: wants a rate above 0 and below a finite end, got start=1"),
         (["end=inf"], "below a finite end, got start=1e-07 and end=inf"),
         (["steps=20"], "steps: wants 50 or more"),
-        (["optimizer=lbfgs", "data.batch_size=full"], "LBFGS finds the length of each step by a line search"),
+        (["optimizer=lbfgs", "data.batch_size=full"], "LBFGS sets its step size by a line search"),
         (["model.widths=[0]"], "model.widths: wants 1 or more"),
         (["end=high"], "end:"),
     ],

@@ -180,5 +180,5 @@ def test_nothing_is_suggested_where_nothing_can_be_learnt(tmp_path):
     ("words", "name"), [([], "LBFGS"), (["optimizer._target_=tests.stranger.MyLBFGS"], "MyLBFGS")]
 )
 def test_a_line_search_is_refused(words, name, tmp_path):
-    with pytest.raises(Problem, match=f"optimizer: {name} finds the length of each step by a line search"):
+    with pytest.raises(Problem, match=f"optimizer: {name} sets its step size by a line search"):
         Trial(["optimizer=lbfgs", *words, "data.batch_size=full"], tmp_path)

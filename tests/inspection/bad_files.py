@@ -39,8 +39,8 @@ ODD = {
     "16bit.tif": "16 bits",
     "turned.jpg": "EXIF orientation 6",
     "no_turn.jpg": "invalid EXIF orientation 0",
-    "1x1.jpg": "1 x 1 pixels only",
-    "ribbon.jpg": "20.0 times as long as wide",
+    "1x1.jpg": "only 1 x 1 pixels",
+    "ribbon.jpg": "aspect ratio of 20.0",
     "white.jpg": "one colour only",
     "black.jpg": "one colour only",
     "two_frames.gif": "2 frames",
@@ -49,9 +49,9 @@ ODD = {
 }
 CUT = ("no_end.jpg", "zero_tail.jpg")  # unreadable or read with a warning: named in either case
 STRAYS = {
-    ".DS_Store": "no picture",
-    "Thumbs.db": "no picture",
-    "notes.txt": "no picture",
+    ".DS_Store": "not a picture",
+    "Thumbs.db": "not a picture",
+    "notes.txt": "not a picture",
     "nameless": "a picture (JPEG)",
     "photo.jpg.part": "a picture (JPEG)",
     "pipe.txt": "a named pipe, not a file",

@@ -30,15 +30,15 @@ def test_held_out_images_need_one_fold_only(tmp_path) -> None:
     ("lines", "sentence"),
     [
         (["file,cat,dog", "train/a.png,1,0"], "no column `fold`: a network repeats the labels"),
-        ([HEAD, "train/a.png,,1,0"], "does not say of 1 images which fold"),
-        ([HEAD, "train/a.png,0,1,0", "val/c.png,0,1,0"], "one fold only .0., 1 training images in it"),
+        ([HEAD, "train/a.png,,1,0"], "names no fold for 1 images"),
+        ([HEAD, "train/a.png,0,1,0", "val/c.png,0,1,0"], "a single fold .0. with 1 training images"),
         (["file,fold,cat,dgo", "train/a.png,0,1,0"], "no column 'dog': .* did you mean 'dgo'"),
         (
             [HEAD, "train/aa.png,0,1,0"],
-            "names train/aa.png, no image of the data; did you mean 'train/a.png'",
+            "not in the data: train/aa.png; did you mean 'train/a.png'",
         ),
-        ([HEAD, "train/a.png,0,3,-1", "val/c.png,1,2,1"], "has 2 rows that are no probabilities"),
-        ([HEAD, "train/a.png,0,x,1", "val/c.png,1,1,0"], "a probability that is no number"),
+        ([HEAD, "train/a.png,0,3,-1", "val/c.png,1,2,1"], "has 2 rows that are not probabilities"),
+        ([HEAD, "train/a.png,0,x,1", "val/c.png,1,1,0"], "a probability that is not a number"),
     ],
 )
 def test_what_was_not_held_out_or_is_no_prediction_is_refused(tmp_path, lines, sentence) -> None:

@@ -9,7 +9,7 @@ from imagelab.build import build_data
 from imagelab.config.compose import compose, plain
 from imagelab.inspection.command import FOLDER
 from imagelab.inspection.features import _overlap, refuse_seen
-from imagelab.inspection.suspects import DECISIONS, SUSPECTS, Looked, _copies, _estimate, label_errors
+from imagelab.inspection.suspects import DECISIONS, SUSPECTS, Predicted, _copies, _estimate, label_errors
 from imagelab.problem import Problem
 from imagelab.runs.files import write_config
 from tests.fitting import SHORT, fitted
@@ -117,10 +117,11 @@ def test_weights_that_have_learnt_these_labels_are_refused(tmp_path: Path) -> No
 
 def test_the_number_of_errors_is_doubted_where_predictions_are_weak(tmp_path: Path) -> None:
     labels = np.zeros(900, dtype=np.int64)
-    looked = Looked(names=[], splits=[], labels=labels, probabilities=np.ones((900, 1)), fold=[], how="")
-    weak, clear = (_estimate(looked, 58, agreed, tmp_path) for agreed in (0.82, 0.93))
+    certain = np.ones((900, 1))
+    predicted = Predicted(names=[], splits=[], labels=labels, probabilities=certain, fold=[], how="")
+    weak, clear = (_estimate(predicted, 58, agreed, tmp_path) for agreed in (0.82, 0.93))
     assert (weak.status, clear.status) == ("INFO", "WARN")
-    assert "name 82% of all labels, so that many of these are right" in weak.why
+    assert "agree with only 82% of labels, so many of these are right" in weak.why
 
 
 def test_a_folder_is_known_again_by_another_table_of_labels_and_by_a_part_of_it(tmp_path: Path) -> None:

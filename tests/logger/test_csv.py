@@ -113,7 +113,7 @@ def test_a_cut_row_is_dropped_when_logging_goes_on_without_rewinding(tmp_path):
 
 def test_rows_that_are_gone_are_told(tmp_path):
     logger = write(tmp_path, RECORDS[:2])
-    with pytest.warns(UserWarning, match=r"metrics\.csv has 2 rows where the checkpoint remembers 5"):
+    with pytest.warns(UserWarning, match=r"metrics\.csv has 2 rows, but the checkpoint counts 5"):
         logger.rewind(5)
     assert logger.rows == 2
 

@@ -66,9 +66,7 @@ def rate(subject: Subject) -> Finding:
     if (left_out := _left_out(subject, steps)) is not None:
         return left_out
     entropy = subject.label_entropy
-    expected = (
-        f"a training loss below {FAILS:g} of the label entropy; no step as large as the weights"
-    )
+    expected = f"a training loss below {FAILS:g} of the label entropy; no step as large as the weights"
     losses = [_short(subject, 1.0, steps).train]
     large = first_update(subject) > WHOLE
     learns = losses[0] < FAILS * entropy

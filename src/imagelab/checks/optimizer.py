@@ -91,9 +91,7 @@ def decay(subject: Subject) -> Finding:
     groups = subject.copy().configure_optimizers().param_groups
     shares = [group["lr"] * group.get("weight_decay", 0.0) for group in groups]
     share, usual = max(shares), all(group.get("weight_decay", 0.0) <= USUAL for group in groups)
-    remedy = (
-        "lower optimizer.lr" if usual else "set optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD"
-    )
+    remedy = "lower optimizer.lr" if usual else "set optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD"
     return found(
         "FAIL" if share > ABSURD else "WARN" if share > STRONG else "OK",
         f"{share:.2g} per step",

@@ -1,4 +1,4 @@
-"""Generate endless batches of any size, made like the run's own."""
+"""Feed batches of any size, without end, made like the run's own."""
 
 from collections.abc import Iterator
 
@@ -12,17 +12,17 @@ from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.randomness import sample_keys
 
-POOL = 256  # different images; larger batches show them again: what they show takes no time
+POOL = 256  # different images; larger batches repeat them: content does not affect speed
 
 
 class FullBatches(LightningDataModule):
-    """Feeds batches of so many images, augmented and mixed as the run's own, and no end of them.
+    """Feeds batches of a given size, augmented and mixed like the run's own.
 
     Args:
-        data: Of the run.
-        pool: Some of its images.
-        batch: Images of each.
-        count: How many.
+        data: Data module of the run.
+        pool: Images to make batches from.
+        batch: Images per batch.
+        count: Number of batches.
     """
 
     def __init__(self, data: ImageData, pool: Batch, *, batch: int, count: int) -> None:
@@ -41,7 +41,7 @@ class FullBatches(LightningDataModule):
 
 
 class Endless:
-    """What Lightning takes for a loader."""
+    """The batches of `FullBatches`, as a loader for Lightning."""
 
     def __init__(self, of: FullBatches) -> None:
         self.of = of
@@ -58,20 +58,20 @@ class Endless:
 
 
 def pooled(data: ImageData) -> Batch:
-    """Some training images, as a loader delivers them."""
+    """Up to POOL training images, as a loader returns them."""
     index = np.arange(min(POOL, data.counts["train"]))
     return data.train_set[Address(0, 0, index, index)]
 
 
 def full(pool: Batch, batch: int, views: int, *, seed: int, step: int) -> Batch:
-    """A batch of so many images of a pool, again and again where it has fewer, with draws of its own.
+    """Make a batch from a pool of images, repeating them if it has too few, with fresh draws.
 
     Args:
-        pool: Its images, view after view.
-        batch: Images, each in all its views.
-        views: Of each image, >= 1.
-        seed: Of the draws.
-        step: The place of the batch.
+        pool: Images of the pool, view after view.
+        batch: Images per batch, each in all its views.
+        views: Views of each image, >= 1.
+        seed: Seed of the draws.
+        step: Index of the batch.
     """
     count = len(pool.labels) // views
     places = torch.cat([view * count + torch.arange(batch) % count for view in range(views)])
@@ -86,6 +86,6 @@ def full(pool: Batch, batch: int, views: int, *, seed: int, step: int) -> Batch:
 
 
 def _as_laid_out(images: Tensor, model: Tensor) -> Tensor:
-    """Photos come with their colours side by side, and are faster to normalise so."""
+    """Keep the channels-last layout that photos are loaded in: it is faster to normalise."""
     beside = model.is_contiguous(memory_format=torch.channels_last) and not model.is_contiguous()
     return images.contiguous(memory_format=torch.channels_last) if beside else images

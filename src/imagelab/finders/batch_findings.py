@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 Row = tuple[str | int | float | None, ...]
 COLUMNS = ("batch", "outcome", "ms/batch", "images/s", "memory in MiB")
-OUTCOMES = {"fits": "fits", "memory": "too large for the memory", "time": "not tried: takes too long"}
-SLOW = 0.8  # of the highest speed: a configured batch below it is worth a look
+OUTCOMES = {"fits": "fits", "memory": "does not fit", "time": "not tried: takes too long"}
+SLOW = 0.8  # share of the highest speed below which a configured batch gets a warning
 MIB = 2**20
 
 
 def summary(found: Found) -> str:
-    """What came out, in words to paste."""
+    """The result in a sentence, with overrides to paste."""
     fastest = found.of(found.fastest)
     speed = f"{fastest.speed:,.0f} images/s" if fastest else ""
     return (
         f"Fastest: `data.batch_size={found.fastest}` ({speed}). Largest: `data.batch_size={found.safe}`"
-        + (f", which leaves room below the {found.largest} that fit." if found.safe < found.largest else ".")
+        + (f", which leaves headroom: {found.largest} fit." if found.safe < found.largest else ".")
     )
 
 
@@ -32,14 +32,14 @@ def findings(found: Found, cfg: Node) -> list[Finding]:
     """The findings of the command.
 
     Args:
-        found: By the search.
-        cfg: Of the run.
+        found: Result of the search.
+        cfg: Config of the run.
     """
     return [_largest(found), _fastest(found), _configured(found, cfg), _rate(found, cfg), _memory(found)]
 
 
 def rows(found: Found) -> list[Row]:
-    """A row for each size that was tried, the smallest first."""
+    """A row per size tried, the smallest first."""
     return [
         (
             one.batch,
@@ -53,7 +53,7 @@ def rows(found: Found) -> list[Row]:
 
 
 def terminal_rows(found: Found) -> "RenderableType":
-    """The same, to look at."""
+    """The rows as a table for the terminal."""
     from rich import box
     from rich.table import Table
 
@@ -66,7 +66,7 @@ def terminal_rows(found: Found) -> "RenderableType":
 
 
 def picture(found: Found) -> str:
-    """Images a second for each size, as SVG."""
+    """Images per second against batch size, as SVG."""
     fits = [one for one in found.tried if one.seconds is not None]
     return line_plot(
         {"images/s": ([one.batch for one in fits], [one.speed for one in fits])},
@@ -83,7 +83,7 @@ def _largest(found: Found) -> Finding:
     if not after:
         why = f"All {found.cap:,} training images of a device fit into one batch."
     elif after[0].outcome == "time":
-        why = f"{found.largest:,} images fit; more take longer than patience, and were not tried."
+        why = f"{found.largest:,} images fit; larger batches take longer than patience and were not tried."
     else:
         left = "" if found.safe == found.largest else f"; headroom leaves {found.safe:,}"
         why = f"{found.largest:,} images fit, {after[0].batch:,} do not{left}."
@@ -108,7 +108,7 @@ def _fastest(found: Found) -> Finding:
         expected="",
         why=(
             f"{speed:,.0f} images/s; the smallest size within {1 - NEAR:.0%} of the highest speed, "
-            f"{best:,.0f}. Decoding of photos is not part of it."
+            f"{best:,.0f}. The time to decode photos is not included."
         ),
         fix=f"`data.batch_size={found.fastest}`",
     )
@@ -121,9 +121,9 @@ def _configured(found: Found, cfg: Node) -> Finding:
     status, why = "OK", "Fits, and is about as fast as any."
     if batch > found.largest:
         status = "FAIL"
-        why = f"More than the {found.largest:,} that fit."
+        why = f"More than the {found.largest:,} images that fit."
     elif batch > found.safe:
-        status, why = "WARN", "Fits, with hardly any room to spare."
+        status, why = "WARN", "Fits, with hardly any headroom."
     elif speed < SLOW * best:
         status = "WARN"
         why = f"Fits, at about {speed / best:.0%} of the highest speed."
@@ -147,13 +147,13 @@ def _rate(found: Found, cfg: Node) -> Finding:
     rates = {size: scaled_lr(lr, rule, size * images, base) for size in sizes}
     value = {f"{name} {size}": float(f"{rates[size]:.3g}") for size, name in sizes.items()}
     now = cfg["data"]["batch_size"] * images
-    why = f"The rate that `optimizer.lr_scaling={rule}` makes of optimizer.lr={lr:g}."
+    why = f"optimizer.lr={lr:g} after `optimizer.lr_scaling={rule}`."
     fix = ""
     if rule == "none":
-        why = f"`optimizer.lr_scaling=none` keeps optimizer.lr={lr:g} whatever the batch."
+        why = f"`optimizer.lr_scaling=none` keeps optimizer.lr={lr:g} for every batch size."
         fix = (
-            f"Where the rate is meant for {now:,} images a step, let it grow with the batch: "
-            f"`optimizer.lr_scaling=linear optimizer.lr_base_batch={now}`; or look for it: `imagelab find_lr`"
+            f"If the rate is meant for {now:,} images per step, scale it with the batch: "
+            f"`optimizer.lr_scaling=linear optimizer.lr_base_batch={now}`; or find one: `imagelab find_lr`"
         )
     return Finding(name="learning rate", status="INFO", value=value, expected="", why=why, fix=fix)
 
@@ -167,7 +167,7 @@ def _memory(found: Found) -> Finding:
         first = known[0]
         last = known[-1]
         each = max(0.0, (last.memory or 0) - (first.memory or 0)) / (last.batch - first.batch)
-        value |= {"MiB an image": f"{each / MIB:.3g}"}
+        value |= {"MiB per image": f"{each / MIB:.3g}"}
     return Finding(
         name="memory",
         status="INFO",
@@ -185,7 +185,7 @@ def _shown(cell: str | float | None) -> str:
 
 
 def _speed(tried: list[Tried], batch: int) -> float:
-    """Images a second of a size, by the line between its neighbours where it was not tried."""
+    """Images per second at a batch size, interpolated between its neighbours if it was not tried."""
     timed = [one for one in tried if one.seconds is not None]
     below = [one for one in timed if one.batch <= batch] or timed[:1]
     above = [one for one in timed if one.batch >= batch] or timed[-1:]

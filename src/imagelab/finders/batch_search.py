@@ -1,8 +1,8 @@
-"""Which batch sizes fit, and how fast they are: doubled until one does not fit, then bisected.
+"""Search for the largest and the fastest batch size: double it until it does not fit, then bisect.
 
-Source: Lightning's BatchSizeFinder searches the same way; what went wrong with it is mended here: sizes above
-the training set (https://github.com/Lightning-AI/pytorch-lightning/issues/11295), and a size without room to
-spare, which fails later (https://github.com/Lightning-AI/pytorch-lightning/issues/20231).
+Source: Lightning's BatchSizeFinder, with two of its problems fixed: it tries sizes above the training set's
+(https://github.com/Lightning-AI/pytorch-lightning/issues/11295), and leaves no headroom, so that training may
+fail later (https://github.com/Lightning-AI/pytorch-lightning/issues/20231).
 """
 
 import math
@@ -15,14 +15,14 @@ from imagelab.problem import Problem
 
 Outcome = Literal["fits", "memory", "time"]
 START = 8  # images of the first batch
-NEAR = 0.95  # of the highest speed counts as highest: nothing is gained by more images
-ROUNDS = 2  # of trying sizes between the fastest and its neighbours
+NEAR = 0.95  # share of the highest speed that counts as the highest
+ROUNDS = 2  # rounds of trying sizes between the fastest and its neighbours
 
 
 class Measured(NamedTuple):
-    """What training steps of one batch size took.
+    """Time and memory of training steps at one batch size.
 
-    seconds: A batch. memory: Bytes at the peak; None where nobody can tell.
+    seconds: Seconds per batch. memory: Peak memory in bytes; None if unknown.
     """
 
     seconds: float
@@ -30,10 +30,10 @@ class Measured(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """A batch size, and what became of it.
+    """A batch size that was tried, and its outcome.
 
-    outcome: It fits, or takes too much memory or time. seconds: A batch; None where it was not run.
-    memory: Bytes at the peak; reckoned where it was not run; None where nobody can tell.
+    outcome: Whether it fits, or takes too much memory or time. seconds: Seconds per batch; None if it was not
+    run. memory: Peak memory in bytes, estimated if it was not run; None if unknown.
     """
 
     batch: int
@@ -43,24 +43,24 @@ class Tried(NamedTuple):
 
     @property
     def speed(self) -> float:
-        """Images a second."""
+        """Images per second."""
         return self.batch / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a search has found.
+    """The result of a search.
 
     Args:
-        tried: All sizes, the smallest first.
-        largest: Images of the largest batch that fits.
-        safe: The same less its head-room.
-        fastest: Images of the fastest batch up to that.
-        cap: Images of the largest batch that there are images for.
-        ranks: Devices of the run, each with a batch of its own.
-        window: Batches of a step.
-        device: Its name.
-        room: Bytes that there are for training; None where nobody can tell.
+        tried: All sizes tried, the smallest first.
+        largest: Images in the largest batch that fits.
+        safe: Images in the largest batch that leaves the headroom free.
+        fastest: Images in the fastest batch up to `safe`.
+        cap: Training images of a device, an upper limit for its batch.
+        ranks: Devices of the run, each with its own batch.
+        window: Batches per step.
+        device: Name of the device.
+        room: Bytes available for training; None if unknown.
     """
 
     tried: list[Tried]
@@ -74,18 +74,18 @@ class Found:
     room: float | None
 
     def of(self, batch: int) -> Tried | None:
-        """What became of a size; None where it was not tried."""
+        """The entry for a size; None if it was not tried."""
         return next((one for one in self.tried if one.batch == batch), None)
 
 
 class BatchSearch:
-    """Looks for the largest and the fastest batch.
+    """Searches for the largest and the fastest batch.
 
     Args:
-        run: Trains some steps with so many images; None where the device has no memory left for them.
-        cap: Images of the largest batch that is wanted, >= 1.
-        limit: Bytes that no batch may take, reckoned before it is run; None: the device itself refuses.
-        patience: Seconds that a batch may take; larger ones are not run.
+        run: Runs a few steps at a batch size; returns None if the device runs out of memory.
+        cap: Images in the largest batch to try, >= 1.
+        limit: Bytes that a batch may take, by estimate before it is run; None: the device itself refuses.
+        patience: Seconds that a batch may take, by estimate before it is run.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BatchSearch:
         self.tried: dict[int, Tried] = {}
 
     def largest(self) -> int:
-        """The images of the largest batch that fits.
+        """Find the largest batch that fits, in images.
 
         Raises:
             Problem: Not even one image fits.
@@ -109,8 +109,8 @@ class BatchSearch:
             low, high = low // 2, low
             if low == 0:
                 raise Problem(
-                    "not even one image at a time fits: a smaller data.size or model, or "
-                    "trainer.precision=bf16-mixed, takes less memory"
+                    "not even one image fits into memory: use a smaller data.size or model, or "
+                    "trainer.precision=bf16-mixed"
                 )
         while high is None and low < self.cap:
             size = min(2 * low, self.cap)
@@ -121,10 +121,10 @@ class BatchSearch:
         return low
 
     def safe(self, room: float | None, headroom: float) -> int:
-        """The largest batch less its head-room; itself where memory has not been what ended the search.
+        """The largest batch less the headroom, if memory limits it; otherwise the largest batch.
 
         Args:
-            room: Bytes of the device; None where nobody can tell.
+            room: Bytes available on the device; None if unknown.
             headroom: Share of the largest batch to leave free, in [0, 1).
         """
         largest = self.largest()
@@ -134,7 +134,7 @@ class BatchSearch:
         return with_room(largest, headroom) if met or full else largest
 
     def fastest(self, most: int) -> int:
-        """The images of the smallest batch that is as fast as any up to `most`, of those that are tried."""
+        """Find the smallest batch that is about as fast as any up to `most`, in images."""
         self.attempt(most)
         for _ in range(ROUNDS):
             for size in self._between(most):
@@ -144,13 +144,13 @@ class BatchSearch:
         return next(one.batch for one in timed if one.speed >= NEAR * best)
 
     def attempt(self, batch: int) -> Tried:
-        """What becomes of a batch size: tried once, and not run where it is reckoned to be too large."""
+        """Try a batch size once; it is not run if the estimate says that it is too large."""
         if batch not in self.tried:
             self.tried[batch] = self._refused(batch) or self._run(batch)
         return self.tried[batch]
 
     def reckoned(self, batch: int) -> float | None:
-        """The memory of a batch that was not run, by the line through the largest ones that were."""
+        """Estimate the memory of a batch, in bytes, by a line through the largest batches that were run."""
         known = [(one.batch, one.memory) for one in self._timed(batch) if one.memory is not None]
         if not known:
             return None
@@ -159,7 +159,7 @@ class BatchSearch:
         return memory + max(0.0, *slopes) * (batch - size)
 
     def _inside(self, low: int, high: int) -> int:
-        """A size between one that fits and one that does not: the largest reckoned to fit, or the middle."""
+        """A size between one that fits and one that does not: the largest estimated to fit, or the middle."""
         here = self.reckoned(low)
         more = self.reckoned(low + 1)
         if self.limit is None or here is None or more is None or more <= here:
@@ -183,11 +183,11 @@ class BatchSearch:
         return None
 
     def _timed(self, most: int) -> list[Tried]:
-        """Those up to so many images that fit, the smallest first."""
+        """The sizes up to `most` that fit, the smallest first."""
         return sorted(one for one in self.tried.values() if one.outcome == "fits" and one.batch <= most)
 
     def _between(self, most: int) -> list[int]:
-        """The middles between the fastest size so far and its neighbours."""
+        """The midpoints between the fastest size so far and its neighbours."""
         timed = self._timed(most)
         place = max(range(len(timed)), key=lambda i: timed[i].speed)
         sizes = [one.batch for one in timed[max(0, place - 1) : place + 2]]
@@ -195,7 +195,7 @@ class BatchSearch:
 
 
 def with_room(largest: int, headroom: float) -> int:
-    """The largest batch less a share of it, at least one image.
+    """The largest batch less the headroom, at least one image.
 
     >>> with_room(100, 0.1), with_room(1437, 0.1), with_room(1, 0.1)
     (90, 1293, 1)

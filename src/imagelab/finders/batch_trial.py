@@ -1,4 +1,4 @@
-"""Run real training steps with any batch size: measure their time, and whether they fit."""
+"""Run real training steps at any batch size, and measure their time and memory."""
 
 import gc
 import time
@@ -26,17 +26,17 @@ from imagelab.finders.lr_range import Ladder, prepare
 from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
 
-MANY = 10**6  # batches of an epoch: it never ends
-BLOCK = 0.05  # seconds between two looks at the clock, for which a GPU has to wait
+MANY = 10**6  # batches per epoch: it never ends
+BLOCK = 0.05  # seconds between readings of the clock, each of which makes a GPU wait
 PHRASES = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "not enough memory")
 
 
 def alone(cfg: Node, folder: Path) -> tuple[Node, int]:
-    """The config of a run for one of its devices, and on how many it is meant to run.
+    """The config of a run for a single device, and the number of devices of the run.
 
     Args:
-        cfg: Of the run.
-        folder: For what its trainer may write: nothing.
+        cfg: Config of the run.
+        folder: Folder for the trainer, which writes nothing.
     """
     ranks = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False).world_size
     one = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
@@ -44,16 +44,16 @@ def alone(cfg: Node, folder: Path) -> tuple[Node, int]:
 
 
 class Trials:
-    """Trains some steps of a run with so many images, on one device.
+    """Runs a few steps of a run at any batch size, on one device.
 
     Args:
-        cfg: Of the run, for one device.
-        data: Its images.
-        classifier: To train, as built; the weights do not move, since the rate is 0.
-        tricks: Of the run; those that alter gradients or keep weights are at work.
-        folder: For what the trainer may write: nothing.
-        meter: Of the device.
-        seconds: To measure for.
+        cfg: Config of the run, for one device.
+        data: Data module of the run.
+        classifier: Module to train, as built; its weights do not change, since the rate is 0.
+        tricks: Tricks of the run; those that alter gradients or keep copies of the weights take part.
+        folder: Folder for the trainer, which writes nothing.
+        meter: Memory meter of the device.
+        seconds: Seconds to measure for.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Trials:
         self.pool = pooled(data)
 
     def __call__(self, batch: int) -> Measured | None:
-        """What steps with so many images take; None where the device has no memory for them."""
+        """Measure steps at a batch size; None if the device runs out of memory."""
         self.meter.reset()
-        gc.freeze()  # what is there already needs not be looked through for what can go
+        gc.freeze()  # spares the collector all objects that exist already
         try:
             seconds = self._steps(batch)
         except (RuntimeError, MemoryError) as error:
@@ -91,7 +91,7 @@ class Trials:
         return None if seconds is None else Measured(seconds, self.meter.peak())
 
     def _let_go(self) -> None:
-        """Drop all that refers to the last steps, so that their memory is there for the next ones."""
+        """Drop all references to the last steps, to free their memory for the next ones."""
         for parameter in self.classifier.parameters():
             parameter.grad = None
         self.copies.kept = []
@@ -121,10 +121,10 @@ class Trials:
 
 
 class Copies(Callback):
-    """Takes the memory of averaged weights, which are kept beside the raw ones.
+    """Occupies the memory that averaged weights will take beside the raw ones.
 
     Args:
-        count: How many sets.
+        count: Number of sets of averaged weights.
     """
 
     def __init__(self, *, count: int) -> None:
@@ -136,16 +136,16 @@ class Copies(Callback):
 
 
 class StepTimer(Callback):
-    """Times batches after a first step, and ends the training after a while.
+    """Times batches after the first step, and stops training after some seconds.
 
     Args:
-        window: Batches of a step.
-        seconds: To measure for; two blocks of steps at least.
+        window: Batches per step.
+        seconds: Seconds to measure for; at least two blocks of steps are timed.
     """
 
     def __init__(self, *, window: int, seconds: float) -> None:
         self.window, self.seconds = window, seconds
-        self.each: list[float] = []  # seconds of a batch, block by block
+        self.each: list[float] = []  # seconds per batch, block by block
         self.block = 1
         self.left = window
         self.mark = 0.0
@@ -168,7 +168,7 @@ class StepTimer(Callback):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device has no memory left, in whose words ever."""
+    """Whether an error says, in any library's words, that a device ran out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(phrase in str(error).lower() for phrase in PHRASES)

@@ -1,4 +1,4 @@
-"""How much memory a device has left, and how much training steps take of it at their peak.
+"""Measure the free memory of a device, and the peak memory of training steps.
 
 Source: https://docs.kernel.org/filesystems/proc.html (MemAvailable, VmHWM, clear_refs),
 https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.max)
@@ -15,14 +15,14 @@ import torch
 
 MEMINFO = Path("/proc/meminfo")
 STATUS = Path("/proc/self/status")
-CGROUPS = (  # of version 2, then 1: the limit, and what is used of it
+CGROUPS = (  # limit and usage, in version 2, then in version 1
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (
         Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
         Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
     ),
 )
-PEAK = "5"  # what `clear_refs` takes to begin a new peak
+PEAK = "5"  # value for `clear_refs` that resets the peak
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,11 @@ class Meter:
     """Measures the memory of a device.
 
     Args:
-        room: Bytes that there are for training; None where nobody can tell.
-        enforced: Whether nothing but the room keeps a batch from taking more: a processor swaps, or the
-            system kills.
-        reset: Gives back what nothing refers to, and begins a new peak.
-        peak: Bytes at the peak since then; None where nobody can tell.
+        room: Bytes available for training; None if unknown.
+        enforced: Whether the search must keep batches within `room` itself: a CPU would swap, or the system
+            kill the process.
+        reset: Frees unused memory and resets the peak.
+        peak: Returns the peak memory since then, in bytes; None if unknown.
     """
 
     room: float | None
@@ -44,11 +44,11 @@ class Meter:
 
 
 def meter_of(device: torch.device, share: float) -> Meter:
-    """What measures a device.
+    """Make the meter of a device.
 
     Args:
-        device: To train on.
-        share: Of the free memory of a processor that training may take, in (0, 1].
+        device: Device to train on.
+        share: Share of the free main memory that training on a CPU may take, in (0, 1].
     """
     if device.type == "cuda":
         return _cuda(device)
@@ -58,7 +58,7 @@ def meter_of(device: torch.device, share: float) -> Meter:
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take without swapping, by the machine and by its own group."""
+    """Bytes that this process may still take without swapping, within the limits of machine and cgroup."""
     found = [limit - used for limit, used in ((_number(a), _number(b)) for a, b in CGROUPS) if limit and used]
     available = _entry(MEMINFO, "MemAvailable")
     found += [] if available is None else [available]
@@ -96,7 +96,7 @@ def _cuda(device: torch.device) -> Meter:
 
 
 def _entry(path: Path, name: str) -> int | None:
-    """Bytes of a line `name:  N kB`."""
+    """Bytes in the line `name:  N kB` of a file; None if it has no such line."""
     with suppress(OSError):
         for line in path.read_text().splitlines():
             if line.startswith(f"{name}:"):
@@ -105,7 +105,7 @@ def _entry(path: Path, name: str) -> int | None:
 
 
 def _number(path: Path) -> int | None:
-    """The number in a file; None where there is none: no limit is `max`."""
+    """The number in a file; None if it has none, such as `max` for no limit."""
     with suppress(OSError, ValueError):
         return int(path.read_text())
     return None

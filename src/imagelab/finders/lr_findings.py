@@ -5,34 +5,34 @@ from imagelab.finders.lr_rule import SEEN, SHARE, Curve, diverges, minimum_tenth
 from imagelab.finding import Finding
 from imagelab.pages.line_plot import line_plot
 
-APART = 10  # times: a configured rate so far from the suggested one is worth a look
+APART = 10  # factor between configured and suggested rate above which there is a warning
 NOTHING = (
-    "Nothing was learnt at any rate. Look at labels and input first: `imagelab check` with the same words. "
-    "Where they are fine, batches may differ too much: a larger data.batch_size, or steps=300."
+    "The network learnt nothing at any rate. Check labels and inputs first: `imagelab check` with the same "
+    "overrides. If they are fine, batches may be too noisy: try a larger data.batch_size, or steps=300."
 )
 
 
 def override(curve: Curve) -> str | None:
-    """The words to paste; None where there is nothing to suggest."""
+    """The override to paste; None if there is no suggestion."""
     rate = suggested(curve)
     return None if rate is None else f"optimizer.lr={rate:.2g}"
 
 
 def summary(curve: Curve) -> str:
-    """What came out, in a sentence or two."""
-    said = override(curve)
-    if said is None:
-        return f"No suggestion: the loss fell by {curve.seen:.1f} standard errors only. {NOTHING}"
-    return f"Say `{said}`: the peak rate, whatever the schedule."
+    """The result in a sentence or two."""
+    words = override(curve)
+    if words is None:
+        return f"No suggestion: the loss fell by only {curve.seen:.1f} standard errors. {NOTHING}"
+    return f"Set `{words}`: the peak rate, for any schedule."
 
 
 def findings(curve: Curve, cfg: Node, groups: dict[str, float]) -> list[Finding]:
     """The findings of the command.
 
     Args:
-        curve: Of the test.
-        cfg: Of the run.
-        groups: Of each parameter group, its rate over `optimizer.lr`.
+        curve: Result of the range test.
+        cfg: Config of the run.
+        groups: Rate of each parameter group, relative to `optimizer.lr`.
     """
     return [
         _learning(curve),
@@ -45,7 +45,7 @@ def findings(curve: Curve, cfg: Node, groups: dict[str, float]) -> list[Finding]
 
 
 def picture(curve: Curve, configured: float) -> str:
-    """The losses against the rate, and the rates that the rules name, as SVG."""
+    """The losses against the rate, with the rates of all rules marked, as SVG."""
     smooth = [float(loss) for loss in curve.smooth]
     low, high = min(smooth), max(smooth)
     marks = {"suggested": suggested(curve), "configured": configured, "diverges": diverges(curve)}
@@ -73,26 +73,26 @@ def _learning(curve: Curve) -> Finding:
         value=round(curve.seen, 1),
         expected=f"at least {SEEN:g} standard errors",
         why=(
-            f"The loss fell from {curve.start:.3g} to {curve.start - curve.fall:.3g}; a smoothed loss has a "
-            f"standard error of {curve.error:.2g}."
+            f"The loss fell from {curve.start:.3g} to {curve.start - curve.fall:.3g}; the smoothed loss has "
+            f"a standard error of {curve.error:.2g}."
         ),
         fix="" if seen else NOTHING,
     )
 
 
 def _rate(curve: Curve) -> Finding:
-    rate, said = suggested(curve), override(curve)
+    rate, words = suggested(curve), override(curve)
     return Finding(
         name="suggested rate",
         status="WARN" if rate is None else "OK",
         value=None if rate is None else float(f"{rate:.2g}"),
         expected="",
         why=(
-            "No suggestion: no learning was seen."
+            "No suggestion: the network did not learn."
             if rate is None
             else f"Here the loss has made {SHARE:.0%} of its fall. It is the peak rate, for any schedule."
         ),
-        fix="" if said is None else f"`{said}`",
+        fix="" if words is None else f"`{words}`",
     )
 
 
@@ -106,7 +106,7 @@ def _groups(curve: Curve, groups: dict[str, float]) -> list[Finding]:
             status="INFO",
             value={name: float(f"{rate * share:.2g}") for name, share in groups.items()},
             expected="",
-            why="What optimizer.lr becomes for each parameter group; the test kept their ratios.",
+            why="The suggested rate in each parameter group; the test kept their ratios.",
             fix="",
         )
     ]
@@ -124,7 +124,7 @@ def _divergence(curve: Curve) -> Finding:
         why=(
             f"No rate up to {curve.rates[-1]:.2g} made training diverge."
             if rate is None
-            else f"From here on the loss stays where it began, or above{stopped}."
+            else f"From this rate on, the loss stays at or above its start{stopped}."
         ),
         fix="",
     )
@@ -134,18 +134,18 @@ def _configured(curve: Curve, cfg: Node) -> Finding:
     configured = cfg["optimizer"]["lr"]
     limit = diverges(curve)
     rate = suggested(curve)
-    status, why = "OK", "Of the order of the suggested one."
+    status, why = "OK", f"Within a factor of {APART} of the suggested rate."
     if limit is not None and configured >= limit:
         status = "FAIL"
         why = f"Training diverges from {limit:.2g} on."
         if rate is None:
             status = "WARN"
-            why = f"The loss leaves its start from {limit:.2g} on, without any learning before."
+            why = f"The loss rises from {limit:.2g} on, without having fallen before."
     elif rate is None:
-        status, why = "INFO", "There is no suggestion to compare it with."
+        status, why = "INFO", "There is no suggestion to compare with."
     elif not rate / APART <= configured <= rate * APART:
         status = "WARN"
-        why = f"More than {APART} times away from the suggested one."
+        why = f"More than a factor of {APART} away from the suggested rate."
     instead = override(curve) or (f"optimizer.lr={limit / APART:.2g}" if limit else "")
     return Finding(
         name="configured rate",
@@ -164,6 +164,6 @@ def _rules(curve: Curve) -> Finding:
         status="INFO",
         value={name: float(f"{rate:.2g}") for name, rate in found.items()},
         expected="",
-        why="What others read from the same curve.",
+        why="Suggestions of other rules from the same curve.",
         fix="",
     )

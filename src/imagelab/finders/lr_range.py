@@ -31,13 +31,13 @@ from imagelab.training.preserve import preserve_training
 from imagelab.training.step_plan import StepPlan
 from imagelab.transfer import TransferClassifier
 
-LAST = 3  # losses that agree on divergence
-FIRST = 10  # losses that say how large one is before anything has been learnt
-FAR = 4.0  # times the largest of these: training has diverged
+LAST = 3  # losses that must all be too large
+FIRST = 10  # losses before the network has learnt anything
+FAR = 4.0  # factor over the largest of these above which training has diverged
 
 
 def ladder(start: float, end: float, steps: int) -> list[float]:
-    """So many rates in equal ratios, the first and the last as given.
+    """`steps` rates in equal ratios, from `start` to `end`.
 
     >>> ladder(1.0, 8.0, 4)
     [1.0, 2.0, 4.0, 8.0]
@@ -46,11 +46,11 @@ def ladder(start: float, end: float, steps: int) -> list[float]:
 
 
 def one_device(cfg: Node, folder: Path) -> Node:
-    """The config of a run for one device, with as many images a step as on all those it is meant for.
+    """The config of a run for one device, with as many images per step as on all its devices.
 
     Args:
-        cfg: Of the run.
-        folder: For what its trainer may write: nothing.
+        cfg: Config of the run.
+        folder: Folder for the trainer, which writes nothing.
     """
     window = cfg["trainer"]["accumulate_grad_batches"]
     quiet = {"callbacks": [], "logger": False}
@@ -70,22 +70,22 @@ def range_test(
     tricks: Sequence[object],
     rates: Sequence[float],
 ) -> Curve:
-    """The training loss before one step at each rate, until training diverges; all is as it was afterwards.
+    """Take a step at each rate until training diverges; return the loss before each, and restore everything.
 
     The steps are those of the run: its batches, augmentations, task, penalties, precision, accumulation and
-    clipping; only its schedule is off. Every stage of the network that ever moves does, at its share of the
-    rate.
+    clipping; only its schedule is off. Every stage that the run trains at some time trains here from the
+    start, at its share of the rate.
 
     Args:
-        cfg: Of the run, for one device (`one_device`), which the classifier is built from.
-        data: Its images.
-        classifier: To train, as built.
-        folder: For what the trainer may write: nothing.
-        tricks: Of the run; those that alter gradients are at work.
-        rates: A `ladder`, as `optimizer.lr` counts them: before optimizer.lr_scaling.
+        cfg: Config that the classifier was built from, for one device (see `one_device`).
+        data: Data module of the run.
+        classifier: Module to train, as built.
+        folder: Folder for the trainer, which writes nothing.
+        tricks: Tricks of the run; those that alter gradients take part.
+        rates: Rates to test (see `ladder`), as values of `optimizer.lr`, before optimizer.lr_scaling.
 
     Raises:
-        Problem: The optimizer has no rate that could be tested this way.
+        Problem: The optimizer sets its step size by a line search.
     """
     refuse_line_search(cfg)
     step_plan = even_step_plan(classifier.step_plan, len(rates))
@@ -100,7 +100,7 @@ def range_test(
 
 
 def even_step_plan(step_plan: StepPlan, steps: int) -> StepPlan:
-    """As many batches in every step, epoch by epoch, until there are so many steps.
+    """A plan with equally many batches in each step, over enough epochs for `steps` steps.
 
     >>> step_plan = even_step_plan(StepPlan(batches=7, windows=[3, 6], images=10), steps=4)
     >>> step_plan.batches, step_plan.windows, step_plan.total
@@ -112,7 +112,7 @@ def even_step_plan(step_plan: StepPlan, steps: int) -> StepPlan:
 
 
 def short(cfg: Node, step_plan: StepPlan, steps: int) -> Node:
-    """The config of a trainer that takes so many steps and nothing else."""
+    """The config of a trainer that takes `steps` steps and does nothing else."""
     own = {
         "accumulate_grad_batches": step_plan.window(0),
         "limit_train_batches": step_plan.batches,
@@ -128,16 +128,16 @@ def short(cfg: Node, step_plan: StepPlan, steps: int) -> Node:
 
 
 def refuse_line_search(cfg: Node) -> None:
-    """Raise a Problem where the optimizer looks for the length of its steps by itself."""
+    """Raise a Problem if the optimizer sets its step size by a line search."""
     if says(cfg["optimizer"]).line_search:
         raise Problem(
-            f"optimizer: {target(cfg['optimizer'])} finds the length of each step by a line search, so that "
-            "there is no rate to look for; keep optimizer.lr=1, or say another optimizer"
+            f"optimizer: {target(cfg['optimizer'])} sets its step size by a line search, so there is no rate "
+            "to find; keep optimizer.lr=1, or choose another optimizer"
         )
 
 
 def prepare(classifier: Classifier, schedule: Schedule, step_plan: StepPlan) -> None:
-    """Give a classifier another schedule, and let all that ever moves move at once, until it is restored."""
+    """Give a classifier another schedule and fresh records, and train all its stages from the start."""
     window = classifier.losses.recent.maxlen or 1
     classifier.schedule = schedule
     classifier.step_plan = step_plan
@@ -151,17 +151,17 @@ def prepare(classifier: Classifier, schedule: Schedule, step_plan: StepPlan) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class Ladder(Schedule):
-    """A rate for each step, whatever the length of the run.
+    """A given rate for each step, whatever the length of the run.
 
     Args:
-        factors: On the peak rate of every parameter group, > 0.
+        factors: Factors on the peak rate of every parameter group, one per step, > 0.
     """
 
     factors: Sequence[float]
 
     @classmethod
     def of(cls, rates: Sequence[float], peak: float) -> "Ladder":
-        """Rates in place of this peak rate."""
+        """The schedule that turns a peak rate into these rates."""
         return cls(warmup=0, floor=0.0, factors=[rate / peak for rate in rates])
 
     def curve(self, at: Progress) -> float:
@@ -169,10 +169,10 @@ class Ladder(Schedule):
 
 
 class StepLosses(Callback):
-    """Collects the loss of each optimizer step, penalties included, and ends a training that diverges.
+    """Collects the loss of each optimizer step, penalties included, and stops training when it diverges.
 
     Args:
-        window: Batches of a step.
+        window: Batches per step.
     """
 
     def __init__(self, *, window: int) -> None:
@@ -191,7 +191,7 @@ class StepLosses(Callback):
 
 
 def has_diverged(losses: Sequence[float]) -> bool:
-    """Whether the last losses are no numbers, or far above all of the first ones."""
+    """Whether the last loss is non-finite, or the last few are far above all of the first."""
     if not math.isfinite(losses[-1]):
         return True
     return len(losses) > FIRST and min(losses[-LAST:]) > FAR * max(losses[:FIRST])

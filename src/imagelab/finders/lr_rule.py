@@ -1,6 +1,6 @@
-"""What the losses of a range test say: which learning rate to take, and where training diverges.
+"""Suggest a learning rate from the losses of a range test, and find where training diverges.
 
-Source: minimum/10, steepest and valley as fastai has them,
+Source: minimum/10, steepest and valley as in fastai,
 https://github.com/fastai/fastai/blob/main/fastai/callback/schedule.py
 """
 
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 WIDTH = 0.02  # standard deviation of the smoothing, as a share of the steps: 2 of 100
-QUIET = 0.2  # share of the steps, the first ones, whose rates are too small to change anything
-SHARE = 0.8  # of its whole fall that the loss has made at the rate to take
-MARGIN = 4.0  # the rate from which on training diverges is at least so many times larger
-SEEN = 4.0  # standard errors that it has to fall by
-BACK = 0.9  # of its whole fall that the loss has lost again where training diverges
-ABOVE = 1.5  # times its start: where the loss is then, if no learning was seen
+QUIET = 0.2  # share of the steps, from the first, whose rates are too small to change the loss
+SHARE = 0.8  # share of its fall that the loss has made at the suggested rate
+MARGIN = 4.0  # least factor between the suggested rate and the one where training diverges
+SEEN = 4.0  # standard errors that the loss must fall by
+BACK = 0.9  # share of its fall that the loss has lost again where training diverges
+ABOVE = 1.5  # factor on the initial loss where training diverges, if the network did not learn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A range test: the loss before a step at each rate.
+    """The result of a range test: the loss before the step at each rate.
 
     Args:
-        rates: Rising in equal ratios, as `optimizer.lr` counts them.
-        losses: As many; the last one may be no number.
-        steps: How many rates there would have been, had training not diverged.
+        rates: Learning rates in equal, rising ratios, as values of `optimizer.lr`.
+        losses: Loss before the step at each rate; the last one may be non-finite.
+        steps: Number of rates planned; fewer were tested if training diverged.
     """
 
     rates: Sequence[float]
@@ -42,22 +42,22 @@ class Curve:
 
     @property
     def quiet(self) -> Numbers:
-        """The losses at rates that are too small to change anything: they differ by their batches alone."""
+        """The losses at rates too small to change them: they differ only by their batches."""
         return np.asarray(self.losses[: max(2, round(QUIET * self.steps))], dtype=float)
 
     @property
     def start(self) -> float:
-        """The loss before anything has been learnt."""
+        """The loss before the network has learnt anything."""
         return float(self.quiet.mean())
 
     @cached_property
     def smooth(self) -> Numbers:
-        """The losses without what differs from batch to batch, at the same rates."""
+        """The losses, smoothed over batches, at the same rates."""
         return smoothed(capped(self.losses, 2 * float(self.quiet.max())), self.width)
 
     @property
     def lowest(self) -> int:
-        """The place of the smallest smoothed loss."""
+        """The index of the smallest smoothed loss."""
         return int(self.smooth.argmin())
 
     @property
@@ -72,16 +72,16 @@ class Curve:
 
     @property
     def seen(self) -> float:
-        """The fall in standard errors: whether any learning was seen."""
+        """The fall in standard errors, which says whether the network learnt."""
         return self.fall / max(self.error, 1e-12 * max(abs(self.start), 1e-300))
 
 
 def smoothed(values: Numbers, width: float) -> Numbers:
-    """Gaussian means, symmetric, so that nothing is delayed; at the ends of what values there are.
+    """Smooth values with a Gaussian, without delay; at the ends, over the values that exist.
 
     Args:
-        values: (N,).
-        width: Standard deviation, in places.
+        values: Values to smooth, (N,).
+        width: Standard deviation of the Gaussian, in steps.
     """
     places = np.arange(len(values))
     weights = np.exp(-0.5 * ((places[:, None] - places) / width) ** 2)
@@ -89,17 +89,14 @@ def smoothed(values: Numbers, width: float) -> Numbers:
 
 
 def capped(losses: Sequence[float], most: float) -> Numbers:
-    """Losses that are no number or larger than `most` count as `most`: one of 1e9 would hide all others."""
+    """The losses, at most `most`, also if non-finite: a loss of 1e9 would hide all others."""
     return np.nan_to_num(
         np.minimum(np.nan_to_num(np.asarray(losses, dtype=float), nan=most), most), neginf=most
     )
 
 
 def suggested(curve: Curve) -> float | None:
-    """The rate at which the loss has made most of its fall, well below divergence.
-
-    None where no learning was seen.
-    """
+    """The rate at which the loss has made most of its fall, well below divergence; None without learning."""
     if curve.seen < SEEN:
         return None
     level = curve.start - SHARE * curve.fall
@@ -109,9 +106,9 @@ def suggested(curve: Curve) -> float | None:
 
 
 def diverges(curve: Curve) -> float | None:
-    """The rate from which on the loss stays where it began, or above; None where it does not.
+    """The rate from which the loss stays at or above its start; None if it does not.
 
-    A loss that comes down again was only noisy: batches differ more once something has been learnt.
+    A loss that falls again was only noisy: batches differ more once the network has learnt something.
     """
     if curve.seen < SEEN:
         first = 0
@@ -127,7 +124,7 @@ def diverges(curve: Curve) -> float | None:
 
 
 def steepest(curve: Curve) -> float:
-    """Where the smoothed loss falls fastest against the logarithm of the rate, before its lowest point."""
+    """The rate at which the smoothed loss falls fastest per log rate, before its lowest point."""
     slopes = np.gradient(curve.smooth)[: curve.lowest + 1]
     return float(curve.rates[int(slopes.argmin())])
 
@@ -138,9 +135,9 @@ def minimum_tenth(curve: Curve) -> float:
 
 
 def valley(curve: Curve) -> float:
-    """Half way along the longest run of places at which the smoothed loss keeps falling, gaps allowed.
+    """The rate halfway along the longest falling sequence of smoothed losses, gaps allowed.
 
-    As there, the first tenth of the places does not count, nor do the last five.
+    As in fastai, the first tenth of the rates and the last five do not count.
     """
     first = len(curve.rates) // 10
     losses, rates = curve.smooth[first:-5], curve.rates[first:-5]
@@ -155,7 +152,7 @@ def valley(curve: Curve) -> float:
 
 
 def _crossing(curve: Curve, place: int, level: float) -> float:
-    """The rate at which the line between a place and the one before it crosses a level."""
+    """The rate at which the smoothed loss crosses a level, interpolated between `place` - 1 and `place`."""
     if place == 0:
         return float(curve.rates[0])
     before = curve.smooth[place - 1]

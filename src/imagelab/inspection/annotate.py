@@ -1,4 +1,4 @@
-"""Serve a page on which a person labels held-out images, to this machine only, until all have a label."""
+"""Serve a local page on which a person labels held-out images, until all have a label."""
 
 import json
 import threading
@@ -24,17 +24,17 @@ from imagelab.terminal import screen
 from imagelab.terminal.summary import near
 
 STEM, ORDER = "annotation", "annotation_order.json"
-SIDE = 600  # pixels: as large as a window shows it
+SIDE = 600  # pixels: about the height of a browser window
 
 
 class Annotation:
-    """What is shown and what was answered.
+    """The images to label, and the answers so far.
 
     Args:
-        data: The images.
-        split: The one to label.
-        places: In that split, in their order.
-        folder: For annotation.csv and annotation.json.
+        data: Data module that holds the images.
+        split: Split to label.
+        places: Indices in that split, in the order to show.
+        folder: Folder of annotation.csv and annotation.json.
     """
 
     def __init__(self, data: ImageData, split: str, places: np.ndarray, folder: Path) -> None:
@@ -51,21 +51,21 @@ class Annotation:
         return len(self.answers.said) == len(self.places)
 
     def keep_order(self) -> None:
-        """Let an annotation be gone on with."""
+        """Save the order of the images, so that the annotation can be resumed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files.write_json(self.folder / ORDER, {"split": self.split, "files": self.files})
 
     def state(self) -> Node:
-        """What the page needs to show the next image; never its label."""
+        """The state that the page needs to show the next image, without its label."""
         progress = {"number": len(self.answers.said), "total": len(self.places), "done": self.done}
         return progress | {"classes": self.data.classes, "result": self.result() if self.done else ""}
 
     def image(self, number: int) -> np.ndarray:
-        """(H, W, 3) uint8."""
+        """The image at a place in the order, (H, W, 3) uint8."""
         return pixels(self.images, self.places[number], SIDE)
 
     def answer(self, number: int, label: int, seconds: float) -> Node:
-        """Keep an answer to the image that is due, once; what is due now."""
+        """Store an answer if it is for the current image; return the new state."""
         with self.lock:
             if number == len(self.answers.said) and not self.done and 0 <= label < len(self.data.classes):
                 given = self.data.classes[int(self.labels[self.places[number]])]
@@ -75,11 +75,11 @@ class Annotation:
             return self.state()
 
     def findings(self) -> list[Finding]:
-        """What came out so far."""
+        """The findings so far."""
         return findings(self.answers.said, len(self.places))
 
     def result(self) -> str:
-        """The same in a sentence."""
+        """The findings so far in a sentence."""
         parts = [
             f"{one.name} {one.value['share']:.1%} [{one.value['low']:.1%}, {one.value['high']:.1%}] of "
             f"{one.value['images']}"
@@ -90,11 +90,12 @@ class Annotation:
 
 
 def annotate(cfg: Node, folder: Path) -> None:
-    """Label by hand; the answers are kept in the folder, or in that of the annotation to resume."""
+    """Label by hand; the answers go to the folder, or to that of the annotation to resume."""
     begun = annotation(cfg, folder)
     server = serve(begun, cfg["port"])
     left = len(begun.places) - len(begun.answers.said)
-    screen.say(f"{left} images to label: open http://{HOST}:{server.server_port}/ (Ctrl-C ends, all is kept)")
+    url = f"http://{HOST}:{server.server_port}/"
+    screen.say(f"{left} images to label: open {url} (Ctrl-C stops, answers are saved)")
     try:
         server.serve_forever(poll_interval=0.1)
     except KeyboardInterrupt:
@@ -119,12 +120,12 @@ def annotation(cfg: Node, folder: Path) -> Annotation:
     data = readable_data(cfg)
     split = "test" if data.has_test else "val"
     if isinstance(cfg["annotate"], str):
-        return _going_on(cfg["annotate"], data)
+        return _resume(cfg["annotate"], data)
     places = order_of(data.splits[split].labels, cfg["annotate"], cfg["seed"])
     return Annotation(data, split, places, folder)
 
 
-def _going_on(name: str, data: ImageData) -> Annotation:
+def _resume(name: str, data: ImageData) -> Annotation:
     folder = Path(name).expanduser()
     if not (folder / ORDER).is_file():
         raise Problem(f"annotate={name}: wants a number of images, or the folder of an annotation to resume")
@@ -132,7 +133,7 @@ def _going_on(name: str, data: ImageData) -> Annotation:
     place = {file: k for k, file in enumerate(data.named[order["split"]].names)}
     if gone := [file for file in order["files"] if file not in place]:
         raise Problem(
-            f"annotate={name}: {gone[0]} is not in {order['split']}; say the same data=... as before"
+            f"annotate={name}: {gone[0]} is not in {order['split']}; use the same data=... as before"
         )
     return Annotation(data, order["split"], np.array([place[file] for file in order["files"]]), folder)
 
@@ -144,5 +145,5 @@ def _mistakes(begun: Annotation) -> Section:
         if one.said != one.given
     ]
     columns = ["image", "file", "label", "said", "seconds"]
-    about = "Where the person and the label differ: one of them is wrong, or the image is hard."
+    about = "Images that the person labelled differently: one of the labels is wrong, or the image is hard."
     return Section("Differences", about, table(columns, rows, filters=["label", "said"]))

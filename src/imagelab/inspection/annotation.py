@@ -1,6 +1,6 @@
-"""How well does a person do on held-out images? Which images are shown, what was answered, what came out.
+"""Measure human accuracy on held-out images: choose their order, store the answers, evaluate them.
 
-Some images come twice: whoever does not agree with himself shows how clear the task is at best.
+Some images come twice: a person's self-agreement limits the accuracy that the task allows.
 
 Source: Karpathy 2014, "What I learned from competing against a ConvNet on ImageNet", https://karpathy.github.io.
 """
@@ -18,13 +18,13 @@ from imagelab.problem import Problem
 from imagelab.randomness import stream
 from imagelab.runs.csv_cells import Writer, read_rows
 
-TWICE = 0.2  # share of the images that come a second time
-APART = 0.5  # share of all that comes before the first of these
+TWICE = 0.2  # share of the images that are shown twice
+APART = 0.5  # share of the images that is shown before any repetition
 
 
 @dataclass(frozen=True)
 class Said:
-    """An answer. number: its place in the order. file, given, said: the image, its label, the person's."""
+    """An answer. number: index in the order. file, given, said: image, its label, the person's label."""
 
     number: int
     file: str
@@ -34,12 +34,12 @@ class Said:
 
 
 def order_of(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Places of `count` images, as many of each class as there are, shuffled; a fifth of them comes twice.
+    """Choose `count` images, equally many of each class if possible, shuffle them, and repeat a fifth.
 
     Args:
         labels: (N,) int64.
-        count: Different images, at most N are taken.
-        seed: Another seed, other images.
+        count: Number of different images, at most N.
+        seed: Seed of the choice and the order.
     """
     rng = stream(seed, "annotate")
     mixed = rng.permutation(len(labels))
@@ -55,28 +55,28 @@ def order_of(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def findings(said: Sequence[Said], total: int) -> list[Finding]:
-    """What came out so far.
+    """Human accuracy and self-agreement so far.
 
     Args:
-        said: All answers.
-        total: How many images there were to be answered.
+        said: Answers so far.
+        total: Number of images to answer.
     """
     first, second = _first_and_second(said)
     right = sum(one.said == one.given for one in first)
     agreed = sum(one.said == other.said for one, other in second)
     rest = f"{len(said)} of {total} answered"
     return [
-        _share("human accuracy", right, len(first), f"share of images whose label the person gave; {rest}"),
-        _share("self-agreement", agreed, len(second), "share of images that got the same answer twice"),
+        _share("human accuracy", right, len(first), f"share of images labelled correctly; {rest}"),
+        _share("self-agreement", agreed, len(second), "share of repeated images answered alike"),
     ]
 
 
 class Answers:
-    """The answers in a CSV file, each written as it comes.
+    """Answers in a CSV file, each written at once.
 
     Args:
-        path: The file; where it is there, its answers count.
-        files: The names of the images in their order, those that come twice named twice.
+        path: CSV file; the answers of an existing file count.
+        files: Names of the images in the order shown; those shown twice are in it twice.
     """
 
     def __init__(self, path: Path, files: Sequence[str]) -> None:
@@ -84,10 +84,10 @@ class Answers:
         self.said = _read(path)
         for place, one in enumerate(self.said):
             if place >= len(files) or one.file != files[place]:
-                raise Problem(f"annotate: {path} is of other images than the data; say data=... as before")
+                raise Problem(f"annotate: {path} is for other images; use the same data=... as before")
 
     def add(self, one: Said) -> None:
-        """Keep an answer, on the disk before this returns."""
+        """Add an answer and flush it to disk."""
         new = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = Writer(file)
@@ -100,7 +100,7 @@ class Answers:
 
 
 def _first_and_second(said: Sequence[Said]) -> tuple[list[Said], list[tuple[Said, Said]]]:
-    """The first answer to each image, and both where there are two."""
+    """The first answer to each image, and the pairs of answers to images shown twice."""
     first: dict[str, Said] = {}
     second = []
     for one in said:

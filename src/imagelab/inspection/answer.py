@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Findings for the table of the command, and what the page shows of them."""
+    """The findings of a question, and sections for the page."""
 
     findings: list[Finding]
     sections: "list[Section]" = field(default_factory=list)
 
 
 Question = Callable[["Seen", Node, Path], Answer]
-"""(what was seen of the images, the config, the folder for files) -> the answer."""
+"""(scan of the images, config, folder for files) -> answer."""

@@ -1,7 +1,7 @@
-"""Which pairs of images are worth a closer look: those whose coarse pictures correlate, mirrored or not.
+"""Find candidate pairs of copies: images whose coarse thumbnails correlate, mirrored or not.
 
-A matrix product compares all pairs, 1.8 billion of 60,000 images in under a minute, and keeps cropped ones
-alike, which a search by perceptual hashes does not.
+A matrix product compares all pairs, 1.8 billion of 60,000 images in under a minute. It also finds cropped
+copies, which perceptual hashes miss.
 """
 
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ import numpy as np
 from imagelab.randomness import stream
 
 ROWS, COLUMNS = 1024, 8192  # pairs compared at once: 32 MB
-SAMPLE = 256  # images against which all are held to learn how many pairs there will be
-MANY = 4.0  # candidates an image: of more, those that are most alike
+SAMPLE = 256  # images compared with all others to estimate the number of pairs
+MANY = 4.0  # candidates per image: if there are more, only the most similar
 CHROMA = 0.7  # weight of colour: grey copies are still found
-FLAT = 2.0  # grey levels: less contrast is noise
+FLAT = 2.0  # grey levels: a lower contrast is noise
 # Y, Cb and Cr of ITU-R BT.601
 YCBCR = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], dtype=np.float32)
 
 
 def candidates(small: np.ndarray, least: float) -> tuple[float, Iterator[tuple[np.ndarray, bool]]]:
-    """Pairs i < j of (N, 8, 8, 3) uint8 that correlate, (K, 2) int32 at a time, and whether j is mirrored.
+    """The threshold used, and an iterator of pairs i < j, (K, 2) int32, with whether j is mirrored.
 
     Args:
-        small: Thumbnails.
-        least: The correlation from which on pairs count; raised where pairs would be too many, as among
-            thousands of written digits. Comes back as it was in the end.
+        small: Thumbnails, (N, 8, 8, 3) uint8.
+        least: Least correlation of a pair; raised if there would be too many pairs, as among thousands of
+            handwritten digits.
     """
     plain = features(small)
     mirrored = features(small[:, :, ::-1])
@@ -53,7 +53,7 @@ def features(small: np.ndarray) -> np.ndarray:
 
 
 def _affordable(found: np.ndarray) -> float:
-    """The correlation above which there are no more than MANY candidates an image."""
+    """The correlation above which there are at most MANY candidates per image."""
     if len(found) <= SAMPLE:
         return 0.0
     some = stream(0, "duplicates").choice(len(found), SAMPLE, replace=False)

@@ -1,4 +1,4 @@
-"""How many images has each class in each split, and do the splits name the same classes?"""
+"""How many images does each class have in each split, and do the splits have the same classes?"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +16,12 @@ from imagelab.problem import nearest, some_of
 
 Counts = Mapping[str, Mapping[str, int]]
 
-IMBALANCED = 10.0  # times as many images of the largest class as of the smallest
+IMBALANCED = 10.0  # ratio of the largest class to the smallest above which there is a warning
 SHOWN = 60  # classes in the chart
 
 
 def class_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
-    """Counts by class and split, the imbalance, classes that a split lacks."""
+    """Count images by class and split; report imbalance and missing classes."""
     images, readable = seen.images, seen.readable
     counts = {
         split: _counts(images.labels[readable & (images.splits == split)], images.classes)
@@ -32,7 +32,7 @@ def class_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
 
 
 def lacking(counts: Counts) -> dict[str, list[str]]:
-    """Split -> the classes of others of which it has no image, with the misspelt name that may be meant."""
+    """Split -> classes of other splits that it lacks, each with the misspelt name that may be meant."""
     present = {split: {name for name, count in classes.items() if count} for split, classes in counts.items()}
     every = set().union(*present.values())
     found = {}
@@ -89,8 +89,8 @@ def _same_names(counts: Counts) -> Finding:
         status="FAIL" if found else "OK",
         value={f"{split} lacks": names for split, names in found.items()} or "yes",
         expected="each class in each split, under one name",
-        why="training numbers the classes once, by name, so that no label shifts; but what a split lacks is "
-        "never learnt or never measured"
+        why="classes are numbered once, by name, so no label shifts; but a class that a split lacks is never "
+        "learnt or never measured"
         if found
         else "",
         fix="add the images, fix the folder's name, or choose classes with data.classes=[...]"
@@ -111,7 +111,7 @@ def _enough(counts: Counts) -> Finding:
         status="WARN" if few else "OK",
         value={split: some_of(names) for split, names in few.items()} or "10 or more each",
         expected="10 or more of each class in val and test",
-        why="one image more or less changes the accuracy of such a class by over 10 points" if few else "",
+        why="a single image changes the accuracy of such a class by over 10 points" if few else "",
         fix="hold out more: data.val_fraction, data.test_fraction, or more files" if few else "",
     )
 

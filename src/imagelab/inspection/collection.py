@@ -1,6 +1,6 @@
-"""The images to inspect: those of a run, split as the run would split them, with those it would refuse.
+"""Collect the images to inspect: those of a run, split like the run, including unreadable files.
 
-Folders are looked at without torch, whose import alone takes 500 MB and two seconds.
+Folders are inspected without torch, whose import alone takes 500 MB and two seconds.
 """
 
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ from imagelab.inspection.walk import Walk, walk
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """N images of all splits in a row, those of "train" first, whether they can be read or not.
+    """The N images of all splits, "train" first, readable or not.
 
     Args:
-        parts: split -> its images.
-        classes: Names, in the order of the labels.
-        names: (N,) str: of each image its file, relative to `root` where it lies below; else its place in the
-            source, such as train/17.
-        splits: (N,) str.
-        labels: (N,) int64.
-        walk: What was found in the folder; None where the data set is no folder.
+        parts: Split -> its images.
+        classes: Class names in the order of the labels.
+        names: (N,) str: file of each image, relative to `root` if it is inside; without files, its index in
+            the source, such as train/17.
+        splits: (N,) str: split of each image.
+        labels: (N,) int64: label of each image.
+        walk: Content of the folder; None if the data set is not a folder.
     """
 
     parts: Mapping[str, Images]
@@ -47,7 +47,7 @@ class Collection:
         return len(self.labels)
 
     def place(self, index: int) -> tuple[Images, int]:
-        """The split of an image, and its place in it."""
+        """The images of the split that an image is in, and its index in them."""
         for images in self.parts.values():
             if index < len(images):
                 return images, index
@@ -55,7 +55,7 @@ class Collection:
         raise IndexError(index)
 
     def path(self, index: int) -> str | None:
-        """The file of an image, where it has one."""
+        """The file of an image; None if it has none."""
         images, place = self.place(index)
         return str(images.paths[place]) if isinstance(images, Files) else None
 
@@ -110,7 +110,7 @@ def collect(cfg: Node) -> Collection:
 
 
 def _files(classes: Mapping[str, list[str]], names: list[str], max_pixels: int) -> Files:
-    """In the order of the classes, as `data=folder` has them."""
+    """The files in the order of the classes, as in `data=folder`."""
     kept = [(path, label) for label, name in enumerate(names) for path in classes.get(name, [])]
     labels = np.array([label for _, label in kept], dtype=np.int64)
     return Files([path for path, _ in kept], labels, max_pixels=max_pixels)

@@ -1,4 +1,4 @@
-"""Commands on a folder of pictures, to be pasted into a shell whatever the folder is called.
+"""Write commands on a folder of pictures, quoted to paste into a shell.
 
 Source: https://hydra.cc/docs/advanced/override_grammar/basic/#quoted-values
 """
@@ -6,7 +6,7 @@ Source: https://hydra.cc/docs/advanced/override_grammar/basic/#quoted-values
 import re
 import shlex
 
-FOLDER = "imagelab.data.folder.Folder"  # the data sets that the commands are about
+FOLDER = "imagelab.data.folder.Folder"  # `_target_` of data=folder
 
 
 def on_folder(command: str, *, root: str, manifest: str | None) -> str:
@@ -21,7 +21,7 @@ def on_folder(command: str, *, root: str, manifest: str | None) -> str:
 
 
 def _quoted(value: str) -> str:
-    """As Hydra reads it: quotes where it holds more than plain characters."""
+    """A value as Hydra reads it, in quotes if it has other than plain characters."""
     if re.fullmatch(r"[\w/.+-]+", value, re.ASCII):
         return value
     return '"' + value.replace('"', r"\"") + '"'

@@ -1,4 +1,4 @@
-"""What exactly enters the network? The tensors of the first training steps, de-normalised, with labels."""
+"""Show what enters the network: the inputs of the first training steps, de-normalised, with labels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,27 +18,28 @@ from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture, gallery
 from imagelab.problem import Problem
 
-RANDOM = 48  # images of the first step that are shown
-EACH = 6  # images shown of a class
-CLASSES = 50  # that are shown
-STEPS = 8  # looked through for images of every class
-BUDGET = 120_000  # bytes of the page for the pictures of a section
+RANDOM = 48  # images of the first step to show
+EACH = 6  # images to show per class
+CLASSES = 50  # classes to show
+STEPS = 8  # steps searched for images of every class
+BUDGET = 120_000  # bytes for the pictures of a section
 KEY = "images/inputs.png"
 
 
 class Sheet(NamedTuple):
-    """M images as the network gets them. pixels: (M, H, W, 3) uint8, enlarged where small. words: of each."""
+    """M images as the network sees them. pixels: (M, H, W, 3) uint8, small ones enlarged. words: captions."""
 
     pixels: np.ndarray
     words: list[str]
 
 
 def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
-    """The first training images after augmentation and mixing, drawn at random and by class."""
+    """Show the first training images after augmentation and mixing, of the first step and by class."""
     try:
         data = build_data(cfg | {"data": _readable(cfg["data"])})
     except Problem as problem:
-        return Answer(findings=[_finding("FAIL", None, f"there is none: {problem}", "fix this first")])
+        why = f"training cannot start: {problem}"
+        return Answer(findings=[_finding("FAIL", None, why, "fix this first")])
     first, by_class = sheets(data)
     save(folder / KEY, grid(first.pixels))
     inputs = next(entering(data))
@@ -48,8 +49,8 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
     names = ", ".join(cfg["augment"]) or "none"
     about = (
         f"The images of the first training step (seed {cfg['seed']}, `augment=[{names}]`) exactly as the "
-        "network gets them, after augmentation, resizing and mixing, normalisation undone for looking; the "
-        "words are the label, or the shares of two."
+        "network sees them, after augmentation, resizing and mixing; only the normalisation is undone. The "
+        "caption is the label, or the shares of two."
     )
     rest = f"The first {EACH} of each class, of up to {CLASSES} classes, in the first {STEPS} steps."
     sections = [
@@ -57,7 +58,7 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
         Section("What enters the network, by class", rest, _gallery(*_joined(by_class))),
     ]
     return Answer(
-        findings=[_finding("INFO", shown, "what the first training step is fed", "")], sections=sections
+        findings=[_finding("INFO", shown, "the inputs of the first training step", "")], sections=sections
     )
 
 
@@ -85,7 +86,7 @@ def sheets(data: ImageData) -> tuple[Sheet, dict[str, Sheet]]:
 
 
 def entering(data: ImageData) -> Iterator[Inputs]:
-    """What the first training steps of a run on one device get, without starting any workers."""
+    """The inputs of the first training steps of a run on one device, loaded without workers."""
     batches = data.train_batches(epoch=0, start=0, rank=0, ranks=1)
     for _, address in zip(range(STEPS), batches, strict=False):
         yield data.prepare_batch(data.train_set[address], train=True, rank=0)

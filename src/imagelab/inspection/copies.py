@@ -18,12 +18,12 @@ from imagelab.pages.table import table
 from imagelab.problem import few
 from imagelab.runs.csv_cells import Writer
 
-SHOWN = 60  # pairs in the page
+SHOWN = 60  # pairs on the page
 NAMED = 20  # pairs in a finding
 
 
 def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
-    """Write duplicates.csv and, where asked for, a repaired split; say what there is."""
+    """Find copies, write duplicates.csv and, if requested, a repaired split."""
     found = find_duplicates(seen)
     pairs = sorted(found.pairs, key=lambda pair: _urgency(seen, pair))
     write_pairs(seen, pairs, found.groups, folder / "duplicates.csv")
@@ -34,7 +34,7 @@ def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
 
 
 def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -> None:
-    """A line for each pair."""
+    """Write a row per pair to a CSV file."""
     images = seen.images
     heads = [f"{which}_{what}" for what in ("file", "split", "label") for which in ("first", "second")]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -66,11 +66,11 @@ def _labels(seen: Seen, pairs: list[Pair]) -> Finding:
         name="copies with different labels",
         status="FAIL" if exact else "WARN" if differ else "OK",
         value=_named(seen, differ) or "none",
-        expected="copies have one label",
-        why=f"pairs: {len(differ):,}; of each one label at least is wrong, or it shows both"
+        expected="copies have the same label",
+        why=f"pairs: {len(differ):,}; in each, a label is wrong, or the image shows both classes"
         if differ
         else "",
-        fix="fix the labels; duplicates.csv begins with these pairs" if differ else "",
+        fix="fix the labels; duplicates.csv lists these pairs first" if differ else "",
     )
 
 
@@ -86,13 +86,13 @@ def _leak(seen: Seen, pairs: list[Pair], found: Duplicates, cfg: Node) -> Findin
         status=status,
         value=dict(kinds) if across else "none",
         expected="no image of val or test has a copy in train",
-        why=f"{share} was seen in training: its accuracy is too good" if share else "",
+        why=f"{share} has copies in train: the accuracy there is too optimistic" if share else "",
         fix=repair_command(cfg) if across else "",
     )
 
 
 def leaked_share(seen: Seen, groups: np.ndarray) -> dict[str, float]:
-    """Of val and test, the share of images with a copy in train."""
+    """The share of the images of val and test with a copy in train, by split."""
     splits = seen.images.splits
     of_train = np.unique(groups[splits == "train"])
     return {
@@ -103,10 +103,10 @@ def leaked_share(seen: Seen, groups: np.ndarray) -> dict[str, float]:
 
 
 def repair_command(cfg: Node) -> str:
-    """What to type for a split without copies across."""
+    """The command that makes a split without copies across splits, if the data are a folder."""
     data = cfg["data"]
     if data["_target_"] != FOLDER:
-        return "keep in mind that the measured accuracy is too good"
+        return "keep in mind that the measured accuracy is too optimistic"
     return on_folder("inspect", root=data["root"], manifest=data["manifest"]) + " split=repaired"
 
 
@@ -126,19 +126,16 @@ def _within(seen: Seen, pairs: list[Pair]) -> Finding:
 
 def _how(seen: Seen, found: Duplicates) -> Finding:
     if found.thresholds is None:
-        value, why = "exact copies only", "images of under 16 pixels are too small to tell near copies"
+        value, why = "exact copies only", "images below 16 pixels are too small to recognise near copies"
     else:
         value = {"coarse correlation": round(found.thresholds.coarse, 3), "likeness": found.thresholds.fine}
-        why = "not seen: crops by a fifth and more, wide borders, rotations beyond a few degrees"
-    cut = "; there are more pairs than the million that were kept" if found.cut else ""
+        why = "not detected: crops by a fifth or more, wide borders, rotations beyond a few degrees"
+    cut = "; there are more pairs than the million kept" if found.cut else ""
     return Finding(name="how copies are told", status="INFO", value=value, expected="", why=why + cut, fix="")
 
 
 def _between(seen: Seen, pair: Pair) -> str:
-    """The splits of a pair in the order train, val, test.
-
-    The images of a collection have that order.
-    """
+    """The splits of a pair in the order train, val, test, which the images of a collection have."""
     one, other = (str(seen.images.splits[index]) for index in pair[:2])
     return one if one == other else f"{one}-{other}"
 
@@ -160,8 +157,8 @@ def _section(seen: Seen, pairs: list[Pair]) -> Section:
         labels = " / ".join(dict.fromkeys(images.classes[images.labels[i]] for i in pair[:2]))
         rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness])
     about = (
-        "Side by side, those with different labels first, then those across splits. Likeness: correlation of "
-        "their fine structure. All: `duplicates.csv`."
+        "Copies side by side: first those with different labels, then those across splits. Likeness: the "
+        "correlation of their fine structure. `duplicates.csv` lists all pairs."
     )
     heads = ["first", "second", "class", "splits", "kind", "likeness"]
     shown = table(heads, rows, filters=["splits", "kind"], of=len(pairs), budget=250_000)

@@ -1,7 +1,7 @@
-"""Which images are copies of each other: exact ones by their pixels, near ones by what they show.
+"""Find copies: exact ones by their pixels, near ones by their content.
 
-Departs from the usual threshold on perceptual hashes, which at 32 x 32 pixels finds fewer copies among more
-false ones: candidates by coarse correlation, then the likeness of the fine structure.
+Near copies are candidates by coarse correlation, confirmed by the likeness of their fine structure. The usual
+threshold on perceptual hashes finds fewer copies, among more false ones, at 32 x 32 pixels.
 Source: ciFAIR, Barz & Denzler 2020, https://arxiv.org/abs/1902.00423: 3.3% of CIFAR-10's test images.
 """
 
@@ -17,13 +17,13 @@ from imagelab.inspection.likeness import likeness
 from imagelab.inspection.scan import Seen
 
 Kind = Literal["exact", "near", "mirrored"]
-TINY, SMALL = 16, 64  # pixels, the short side in the middle: below, a few strokes make no picture of its own
-AT_ONCE = 2048  # candidates that are verified at once: 60 MB
+TINY, SMALL = 16, 64  # pixels, median short side: smaller images show too little to recognise near copies
+AT_ONCE = 2048  # candidates to verify at once: 60 MB
 MOST = 1_000_000  # pairs
 
 
 class Thresholds(NamedTuple):
-    """From which coarse correlation on pairs are looked at, and from which likeness on they are copies."""
+    """Least coarse correlation of candidates, and least likeness of copies."""
 
     coarse: float
     fine: float
@@ -34,9 +34,9 @@ FOR_PHOTOS = Thresholds(0.85, 0.70)  # 78,000 pairs of different photos stay bel
 
 
 class Pair(NamedTuple):
-    """Two images, by index, the first the smaller.
+    """Two images by index, the smaller first.
 
-    kind: exact: the same pixels; mirrored: near, when one of them is mirrored. likeness: up to 1.
+    kind: exact: the same pixels; near: similar; mirrored: similar after mirroring one. likeness: up to 1.
     """
 
     first: int
@@ -50,9 +50,9 @@ class Duplicates:
     """Copies among N images.
 
     Args:
-        pairs: Of several exact copies each with the first of them; of near ones all.
+        pairs: Pairs of copies; of several exact copies, each with the first.
         groups: (N,) int64: the same number for images that are copies, directly or through others.
-        thresholds: What near copies were told by; None: images too small to tell.
+        thresholds: Thresholds for near copies; None: the images are too small for them.
         cut: Whether there were more pairs than are kept.
     """
 
@@ -63,7 +63,7 @@ class Duplicates:
 
 
 def find_duplicates(seen: Seen) -> Duplicates:
-    """All copies within and across splits."""
+    """Find all copies within and across splits."""
     pairs = _exact(seen)
     copies = {pair.second for pair in pairs}
     unique = np.array([i for i in np.flatnonzero(seen.readable).tolist() if i not in copies], dtype=np.int64)
@@ -76,7 +76,7 @@ def find_duplicates(seen: Seen) -> Duplicates:
 
 
 def thresholds_of(seen: Seen) -> Thresholds | None:
-    """Those that fit the size of most images."""
+    """The thresholds for the median size of the images; None if they are too small."""
     sides = seen.sizes[seen.readable].min(axis=1)
     short = float(np.median(sides)) if len(sides) else 0.0
     return None if short < TINY else FOR_SMALL if short <= SMALL else FOR_PHOTOS
@@ -112,7 +112,7 @@ def _near(seen: Seen, unique: np.ndarray, thresholds: Thresholds) -> tuple[Thres
 def _verify(
     seen: Seen, pairs: np.ndarray, mirrored: bool, least: float, found: dict[tuple[int, int], Pair]
 ) -> None:
-    """Add those candidates that are copies, unless they are even more alike the other way round."""
+    """Add the candidates that are copies, keeping the better of plain and mirrored."""
     if not len(pairs):
         return
     (first, i), (second, j) = (np.unique(side, return_inverse=True) for side in pairs.T)
@@ -127,7 +127,7 @@ def _verify(
 
 
 def _groups(count: int, pairs: list[Pair]) -> np.ndarray:
-    """The smallest index of each one's group."""
+    """The smallest index in the group of each image."""
     ends = np.array([pair[:2] for pair in pairs], dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(pairs), dtype=bool), tuple(ends)), shape=(count, count))
     group = connected_components(graph, directed=False)[1]

@@ -1,6 +1,6 @@
-"""What images are told apart by when their labels are looked at: a trained network's features, or patches.
+"""Compute features to predict labels from: those of a trained network, or of patches.
 
-The features come from a network that has not learnt the labels in question: one that has would repeat them.
+The network must not have learnt the labels in question: its predictions would repeat them.
 """
 
 from pathlib import Path
@@ -28,15 +28,15 @@ from imagelab.problem import Problem
 from imagelab.runs import files
 
 BATCH = 128  # images
-ASIDE = ("root", "manifest", "on_bad_image", "download")  # what does not tell sets apart
+ASIDE = ("root", "manifest", "on_bad_image", "download")  # keys that do not distinguish data sets
 
 
 def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
-    """The features of the images of all splits in a row, (N, F) float32, and what they are, in words.
+    """Features of the images of all splits, (N, F) float32, and a description of them.
 
     Args:
-        cfg: Of the run: a network with trained weights makes them, where it names one.
-        data: The images.
+        cfg: Config of the run; its network computes the features if it has trained weights.
+        data: Data module that holds the images.
 
     Raises:
         Problem: The weights have learnt these labels.
@@ -48,20 +48,20 @@ def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
     if model.get("pretrained"):
         return network_features(cfg, data), f"features of the pretrained {model['name']}"
     images = torch.cat([_small(split) for split in data.splits.values()])
-    return patch_features(images, seed=cfg["seed"]), "likeness to patches of the images, without a network"
+    return patch_features(images, seed=cfg["seed"]), "likeness to image patches, without a network"
 
 
 def refuse_seen(cfg: Node, classes: list[str]) -> None:
-    """Raise a Problem where the weights that training would start from have learnt these labels.
+    """Raise a Problem if the weights to start from have learnt these labels.
 
     Args:
-        cfg: Of the run.
-        classes: Of its data: where a checkpoint lies outside its run's folder, they are compared.
+        cfg: Config of the run.
+        classes: Class names, to compare with those of a checkpoint outside its run's folder.
     """
     checkpoint = checkpoint_of(Path(cfg["model"]["weights"]).expanduser())
     content = read(checkpoint)
     folder = checkpoint.parent.parent
-    if not predicts(content):  # it has learnt without labels
+    if not predicts(content):  # trained without labels
         return
     if (folder / files.CONFIG).is_file():
         seen = _overlap(files.read_config(folder)["data"], cfg["data"])
@@ -69,15 +69,15 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
         seen = content.get("imagelab", {}).get("classes") == classes
     if seen:
         raise Problem(
-            f"labels: model.weights={cfg['model']['weights']} has learnt the labels of these images, so that "
-            "its predictions repeat them, wrong ones too; leave model.weights out, or name weights that were "
-            "trained on other images or without labels (task=simclr)"
+            f"labels: model.weights={cfg['model']['weights']} has learnt the labels of these images, so its "
+            "predictions would repeat them, wrong ones too; leave model.weights out, or use weights trained "
+            "on other images or without labels (task=simclr)"
         )
 
 
 @torch.no_grad()
 def network_features(cfg: Node, data: ImageData) -> np.ndarray:
-    """What enters the head of the config's network, of all images, not augmented: (N, F) float32."""
+    """The input of the network's head for all images, not augmented, (N, F) float32."""
     from imagelab.model.network import build_net  # which imports nearly everything
 
     net = build_net(
@@ -99,7 +99,7 @@ def network_features(cfg: Node, data: ImageData) -> np.ndarray:
 
 
 def _small(images: Any) -> torch.Tensor:
-    """(N, C, H, W) uint8: as they are in memory, or photos shrunk."""
+    """The images as (N, C, H, W) uint8, photos shrunk."""
     if isinstance(images, Arrays):
         return images.images
     assert isinstance(images, Photos)
@@ -108,7 +108,7 @@ def _small(images: Any) -> torch.Tensor:
 
 
 def _overlap(one: Node, other: Node) -> bool:
-    """Whether two data sets may have images in common: folders, where one lies in the other."""
+    """Whether two data sets may share images: folders do if one contains the other."""
     said = [
         {k: v for k, v in schema.split("data", node)[0].items() if k not in ASIDE} for node in (one, other)
     ]

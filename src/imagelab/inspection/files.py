@@ -1,4 +1,4 @@
-"""Which files cannot be read, are odd, or are not pictures at all?"""
+"""Which files are unreadable, unusual, or not pictures at all?"""
 
 from collections import Counter
 from pathlib import Path
@@ -16,22 +16,22 @@ from imagelab.pages.picture import Picture
 from imagelab.pages.table import table
 
 LISTED = 100  # names in a finding; images.csv has all
-SHOWN = 200  # rows in the page
-PICTURED = 40
-COMMON = 0.2  # share of files from which on a trait is how the set is, not what is odd about a file
+SHOWN = 200  # rows on the page
+PICTURED = 40  # rows with a picture
+COMMON = 0.2  # share of files above which a trait is typical of the set, not odd
 FLAT = 0.004  # one grey level
 PICTURES = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 
 
 def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
-    """Unreadable and odd files, and those that are passed over."""
+    """Report unreadable and odd files, and those that are ignored."""
     odd = oddities(seen)
     findings = [_readable(seen), _odd(seen, odd), _kinds(seen)]
     found = seen.images.walk
     if found is not None:
         findings += [_layout(found), _strays(found)]
     rows = _rows(seen, odd)
-    about = "What cannot be read stops training, or is left out by `data.on_bad_image=skip`."
+    about = "Unreadable files stop training, unless `data.on_bad_image=skip` leaves them out."
     section = Section(
         "Files",
         about,
@@ -46,7 +46,7 @@ def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
 
 
 def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
-    """What is unusual about readable files, by index, the rarest first: what most files share is not."""
+    """Unusual traits of readable files by index, rarest first; traits that many files share do not count."""
     count = max(1, int(seen.readable.sum()))
     times = Counter(word for words in seen.odd.values() for word in words)
     kinds = Counter(kind for kind in seen.kinds[seen.readable].tolist() if kind)
@@ -66,7 +66,7 @@ def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
 
 
 def _grey(seen: Seen) -> Any:
-    """(N,) bool: readable images whose pixels have no colour."""
+    """(N,) bool: readable images without colour."""
     return seen.readable & (seen.measures["chroma"] < 0.04)
 
 
@@ -88,9 +88,9 @@ def _odd(seen: Seen, odd: dict[int, tuple[str, ...]]) -> Finding:
         name="files unlike the others",
         status="WARN" if odd else "OK",
         value=_first(told) if told else "none",
-        expected="one format, one kind of colours, no more than one frame, stored upright",
+        expected="one format, one colour mode, a single frame, stored upright",
         why=_summary(odd),
-        fix="look at them: they are read as the page shows them" if odd else "",
+        fix="look at them: the page shows how they are read" if odd else "",
     )
 
 
@@ -108,7 +108,7 @@ def _kinds(seen: Seen) -> Finding:
         status="INFO",
         value={"formats": dict(kinds.most_common()), "sizes": dict(sizes.most_common(10))},
         expected="",
-        why=f"{len(sizes):,} different sizes" if len(sizes) > 1 else "all of one size",
+        why=f"{len(sizes):,} different sizes" if len(sizes) > 1 else "all have the same size",
         fix="",
     )
 
@@ -118,8 +118,8 @@ def _layout(found: Walk) -> Finding:
         name="data=folder takes the folder",
         status="FAIL" if found.refusal else "OK",
         value=found.refusal or "yes",
-        expected="a folder for each class, each with pictures, the same in every split",
-        why="training would stop before it begins" if found.refusal else "",
+        expected="a folder per class, each with pictures, the same classes in every split",
+        why="training would not start" if found.refusal else "",
         fix="fix the folder as the message says" if found.refusal else "",
     )
 
@@ -132,8 +132,8 @@ def _strays(found: Walk) -> Finding:
         status="WARN" if hidden else "INFO" if told else "OK",
         value=_first(told) if told else "none",
         expected="pictures only",
-        why=f"{len(hidden)} of them are pictures without a picture's ending" if hidden else "",
-        fix="rename them, so that they are seen" if hidden else "",
+        why=f"{len(hidden)} of them are pictures without the file ending of a picture" if hidden else "",
+        fix="rename them with the ending of their format" if hidden else "",
     )
 
 
@@ -142,7 +142,7 @@ def _stray(path: str) -> str:
         kind = kind_of(read_file(path, 256))
     except OSError as error:
         return error.strerror or str(error)
-    return f"a picture ({kind}) that is passed over" if kind in PICTURES else "no picture"
+    return f"a picture ({kind}), ignored" if kind in PICTURES else "not a picture"
 
 
 def _below(root: Path, path: str) -> str:

@@ -1,4 +1,4 @@
-"""Predictions that a file holds: each must say which part it was held out of, or it is refused."""
+"""Read held-out predictions from a CSV file; refuse it if it does not name each image's fold."""
 
 import csv
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ import numpy as np
 from imagelab.problem import Problem, nearest, some_of
 from imagelab.runs import csv_cells
 
-OFF = 0.02  # by which a row of probabilities may miss 1
+OFF = 0.02  # allowed deviation of a row of probabilities from a sum of 1
 
 
 class Given(NamedTuple):
-    """What a file says of M images. places: (M,) int64, among all. probabilities: (M, K). fold: M words."""
+    """Predictions for M images. places: (M,) int64, indices. probabilities: (M, K). fold: names, M."""
 
     places: np.ndarray
     probabilities: np.ndarray
@@ -22,16 +22,16 @@ class Given(NamedTuple):
 
 
 def given_predictions(table: str, *, names: list[str], splits: list[str], classes: list[str]) -> Given:
-    """The predictions of a CSV file with the columns file, fold and one of probabilities for each class.
+    """Read a CSV file with columns file, fold, and a column of probabilities per class.
 
     Args:
-        table: The file.
-        names: Of all N images.
-        splits: Of all N images, the split of each.
-        classes: Names, in the order of the labels.
+        table: Path of the file.
+        names: Names of all N images.
+        splits: Split of each of the N images.
+        classes: Class names in the order of the labels.
 
     Raises:
-        Problem: A column or an image is not there, a row is no distribution, or the images were not held out.
+        Problem: A column or image is missing, a row is not a distribution, or the images were not held out.
     """
     path = Path(table).expanduser()
     columns, rows = read_table(path)
@@ -40,7 +40,7 @@ def given_predictions(table: str, *, names: list[str], splits: list[str], classe
     unknown = [row["file"] for row in rows if row["file"] not in number]
     if unknown:
         raise Problem(
-            f"labels: {path} names {some_of(unknown, most=3)}, no image of the data"
+            f"labels: {path} names files that are not in the data: {some_of(unknown, most=3)}"
             f"{nearest(unknown[0], names)}"
         )
     places = np.array([number[row["file"]] for row in rows], dtype=np.int64)
@@ -50,10 +50,10 @@ def given_predictions(table: str, *, names: list[str], splits: list[str], classe
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns of a CSV file, and its rows.
+    """Read the columns and rows of a CSV file.
 
     Raises:
-        Problem: It cannot be read, or has no column for what images were held out of.
+        Problem: The file cannot be read, or has no column `fold`.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
@@ -64,7 +64,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if "fold" not in columns:
         raise Problem(
             f"labels: {path} has no column `fold`: a network repeats the labels that it was trained on, "
-            "wrong ones too; say of each image which part it was held out of, or let labels=true predict"
+            "wrong ones too; name the fold each image was held out of, or set labels=true to predict them"
         )
     return columns, rows
 
@@ -79,12 +79,12 @@ def _refuse_columns(path: Path, columns: Sequence[str], classes: Sequence[str]) 
 
 def _refuse_in_sample(path: Path, fold: Sequence[str], splits: Sequence[str]) -> None:
     if empty := sum(not one for one in fold):
-        raise Problem(f"labels: {path} does not say of {empty} images which fold they were held out of")
+        raise Problem(f"labels: {path} names no fold for {empty} images; name the fold each was held out of")
     learnt = sum(split == "train" for split in splits)
     if len(set(fold)) == 1 and learnt:
         raise Problem(
-            f"labels: {path} has one fold only ({fold[0]}), {learnt} training images in it: then nothing was "
-            "held out; predict each of several folds by a network that was trained on the others"
+            f"labels: {path} has a single fold ({fold[0]}) with {learnt} training images, so nothing was "
+            "held out; predict each of several folds with a network trained on the others"
         )
 
 
@@ -92,12 +92,12 @@ def _probabilities(path: Path, rows: Sequence[dict[str, str]], classes: Sequence
     try:
         found = np.array([[float(row[name]) for name in classes] for row in rows]).reshape(-1, len(classes))
     except ValueError as error:
-        raise Problem(f"labels: {path} has a probability that is no number: {error}") from error
+        raise Problem(f"labels: {path} has a probability that is not a number: {error}") from error
     bad = np.flatnonzero(~((np.abs(found.sum(axis=1) - 1) <= OFF) & (found >= 0).all(axis=1)))
     if len(bad):
         row = rows[int(bad[0])]
         raise Problem(
-            f"labels: {path} has {len(bad)} rows that are no probabilities, such as that of {row['file']}: "
-            f"they add to {found[bad[0]].sum():.3g} in place of 1"
+            f"labels: {path} has {len(bad)} rows that are not probabilities, such as that of {row['file']}: "
+            f"it adds up to {found[bad[0]].sum():.3g} instead of 1"
         )
     return found

@@ -1,6 +1,6 @@
-"""Predictions for every image by a classifier that was fitted without it: stratified k-fold on features.
+"""Predict each image with a classifier fitted without it: stratified k-fold on features.
 
-Duplicates of an image share its fold: the classifier would else have seen it after all.
+Copies of an image share its fold: otherwise the classifier would have seen it.
 
 Source: https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.StratifiedKFold.html
 """
@@ -14,13 +14,13 @@ from imagelab.problem import Problem
 from imagelab.randomness import stream
 
 FOLDS = 5
-STRENGTH = 0.1  # of the penalty on features of unit length
+STRENGTH = 0.1  # strength of the L2 penalty, for features of unit length
 
 
 class Predictions(NamedTuple):
-    """What was said of N images without having seen them.
+    """Held-out predictions for N images.
 
-    probabilities: (N, K) float, each row adds to 1. fold: (N,) int64, the fold that an image was held out of.
+    probabilities: (N, K) float, rows sum to 1. fold: (N,) int64, fold that each image was held out of.
     """
 
     probabilities: np.ndarray
@@ -30,14 +30,14 @@ class Predictions(NamedTuple):
 def held_out(
     features: np.ndarray, labels: np.ndarray, *, classes: int, groups: np.ndarray | None, seed: int
 ) -> Predictions:
-    """Predict each image by logistic regression on the features of the images of the other folds.
+    """Predict each image by logistic regression on the features of the other folds.
 
     Args:
         features: (N, F) float.
         labels: (N,) int64, from 0 to K - 1.
-        classes: K.
-        groups: (N,) int64, equal for images that are copies of each other; None: there are none.
-        seed: Of the folds.
+        classes: Number of classes, K.
+        groups: (N,) int64, equal for copies; None: there are no copies.
+        seed: Seed of the folds.
 
     Raises:
         Problem: There are too few images to hold any out.
@@ -52,7 +52,7 @@ def held_out(
 
 
 def folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
-    """(N,) int64: a fold for each image, each class in its share, no group of copies in two."""
+    """(N,) int64: the fold of each image, stratified by class, no group of copies in two folds."""
     from sklearn.model_selection import StratifiedKFold
 
     first, member = np.unique(
@@ -60,12 +60,12 @@ def folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarra
     )[1:]
     if len(np.unique(labels)) < 2 or len(first) < 2 * FOLDS:
         raise Problem(
-            f"labels: {len(first)} images of {len(np.unique(labels))} classes are too few to hold some of "
-            f"them out; wants two classes and {2 * FOLDS} images"
+            f"labels: {len(first)} images of {len(np.unique(labels))} classes are too few to hold some out; "
+            f"wants at least two classes and {2 * FOLDS} images"
         )
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=int(stream(seed, "folds").integers(2**31)))
     fold = np.zeros(len(first), dtype=np.int64)
-    with warnings.catch_warnings():  # of classes with fewer images than folds, some folds have none
+    with warnings.catch_warnings():  # folds may lack classes that have fewer images than there are folds
         warnings.simplefilter("ignore")
         for number, (_, out) in enumerate(splitter.split(first[:, None], labels[first])):
             fold[out] = number
@@ -73,13 +73,13 @@ def folds(labels: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarra
 
 
 def _fitted_on(features: np.ndarray, labels: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The labels that there are, and their probabilities for other images."""
+    """The labels present, and their probabilities for the other images."""
     from sklearn.linear_model import LogisticRegression
 
     mean, spread = features.mean(axis=0), features.std(axis=0)
     scale = np.where(spread > 1e-6, spread, np.inf) * np.sqrt(features.shape[1])
     model = LogisticRegression(C=1 / STRENGTH, max_iter=100, tol=1e-3)
-    with warnings.catch_warnings():  # nearly converged is good enough to rank by
+    with warnings.catch_warnings():  # nearly converged is good enough for a ranking
         warnings.simplefilter("ignore")
         model.fit((features - mean) / scale, labels)
     return model.classes_, model.predict_proba((others - mean) / scale)

@@ -1,8 +1,8 @@
-"""Which labels are likely wrong, and how many, from predictions of images that the predictor has not seen.
+"""Rank labels by how likely they are wrong, and estimate how many are, from held-out predictions.
 
-Suspects are ranked by normalised margin: the probability of the given label less the largest of the others.
-The number of errors is estimated by confident learning: a label is off where the probability of another class
-lies above what that class's own images have on average.
+Suspects are ranked by normalised margin: the probability of the given label minus the largest of the others.
+The number of errors is estimated by confident learning: a label counts as wrong if another class has a
+probability above the average that the images of that class have for it.
 
 Source: Northcutt, Jiang & Chuang 2021, https://arxiv.org/abs/1911.00068, sections 3.1 (confident joint) and
 3.2 (normalised margin).
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, K) and (N,) -> (N,) in [-1, 1]: the lower, the more suspect.
+    """Normalised margins: (N, K) and (N,) -> (N,) in [-1, 1]; lower is more suspect.
 
     >>> margins(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0])).round(1).tolist()
     [0.8, -0.4]
@@ -22,12 +22,12 @@ def margins(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def suggestions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, K) and (N,) -> (N,), the most likely label but the given one."""
+    """The most likely label other than the given one: (N, K) and (N,) -> (N,)."""
     return _others(probabilities, labels).argmax(axis=1)
 
 
 def confident_errors(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, K) and (N,) -> (N,) bool: whether the predictions are confident of another label."""
+    """Whether the predictions are confident of another label: (N, K) and (N,) -> (N,) bool."""
     classes = probabilities.shape[1]
     own = _own(probabilities, labels)
     counts = np.bincount(labels, minlength=classes)

@@ -1,7 +1,7 @@
-"""Are two images the same picture? Correlation of their fine structure, at the best of small shifts.
+"""Measure whether two images are the same picture: correlation of their fine structure over small shifts.
 
-Coarse pictures of the sky with an aeroplane resemble each other; their edges agree only where the picture is
-the same, also after compression, another brightness or a crop of some per cent.
+Coarse thumbnails of aeroplanes in the sky all resemble each other. Edges agree only in the same picture, also
+after compression, a change of brightness or a crop of a few per cent.
 
 Source: cross-correlation by the Fourier transform, as in Lewis 1995, Fast Normalized Cross-Correlation.
 """
@@ -9,13 +9,13 @@ Source: cross-correlation by the Fourier transform, as in Lewis 1995, Fast Norma
 import numpy as np
 
 SIDE = 32  # pixels of a thumbnail
-SHIFT = 3  # pixels of the thumbnail, each way
-FADED = 4  # pixels at the border that fade out, since the transform wraps around
+SHIFT = 3  # largest shift in pixels of the thumbnail, each way
+FADED = 4  # border pixels that fade out, since the transform wraps around
 CHUNK = 512  # pairs at once
 
 
 def _blur(times: int) -> np.ndarray:
-    """(32, 32): the kernel 1 2 1 along one axis, so many times, borders repeated."""
+    """(32, 32) matrix: the kernel 1 2 1 along one axis, applied `times` times, borders repeated."""
     once = np.zeros((SIDE, SIDE))
     for place in range(SIDE):
         for step, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
@@ -36,12 +36,12 @@ SHIFTS = np.r_[0 : SHIFT + 1, -SHIFT:0]
 
 
 def likeness(first: np.ndarray, second: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(P, 2) places of pairs in two sets of thumbnails -> (P,) float32, 1 for the same picture.
+    """The likeness of pairs of thumbnails, (P,) float32; 1 for the same picture.
 
     Args:
         first: (A, 32, 32, 3) uint8.
         second: (B, 32, 32, 3) uint8.
-        pairs: The place of one in `first`, and of the other in `second`.
+        pairs: (P, 2) int, an index in `first` and one in `second`.
     """
     left, right = _spectra(first), _spectra(second)
     found = np.empty(len(pairs), dtype=np.float32)
@@ -54,7 +54,7 @@ def likeness(first: np.ndarray, second: np.ndarray, pairs: np.ndarray) -> np.nda
 
 
 def _spectra(thumbnails: np.ndarray) -> np.ndarray:
-    """(N, 32, 32, 3) -> (N, 3, 32, 17) complex64: what is between pixel noise and coarse shapes."""
+    """(N, 32, 32, 3) -> (N, 3, 32, 17) complex64: spectra without pixel noise and coarse shapes."""
     channels = np.ascontiguousarray(thumbnails.transpose(0, 3, 1, 2), dtype=np.float32)
     fine = NOISE @ channels @ NOISE.T - COARSE @ channels @ COARSE.T
     fine *= WINDOW

@@ -1,4 +1,4 @@
-"""Examine one file: its pixels, why it cannot be read, or what is odd about it although it can.
+"""Examine one file: its pixels, why it cannot be read, or what is unusual about it.
 
 Source: the first bytes of formats, https://en.wikipedia.org/wiki/List_of_file_signatures; JPEG's markers,
 https://www.w3.org/Graphics/JPEG/itu-t81.pdf, table B.1.
@@ -15,9 +15,9 @@ from PIL import ExifTags, Image
 
 from imagelab.data.decode import Unreadable, decode, read_file
 
-END = b"\xff\xd9"  # of a JPEG
-TINY = 8  # pixels: a shorter side is no picture
-LONG = 4.0  # times as long as wide
+END = b"\xff\xd9"  # end-of-image mark of a JPEG
+TINY = 8  # pixels: a shorter side is unusual
+LONG = 4.0  # a larger aspect ratio is unusual
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "PNG": (".png",),
@@ -30,14 +30,14 @@ ENDINGS = {
 
 @dataclass(frozen=True)
 class Look:
-    """What one file shows.
+    """The result of examining one file.
 
     Args:
-        pixels: (H, W, 3) uint8, upright; None where it cannot be read.
-        digest: Of its bytes.
-        kind: Its format, by its first bytes: JPEG, PNG, ...
-        fault: Why it cannot be read; empty where it can.
-        odd: What is unusual, in a few words each.
+        pixels: (H, W, 3) uint8, upright; None if it cannot be read.
+        digest: Digest of its bytes.
+        kind: Format by its first bytes: JPEG, PNG, ...
+        fault: Why it cannot be read; empty if it can.
+        odd: Unusual traits, a few words each.
     """
 
     pixels: np.ndarray | None
@@ -64,7 +64,7 @@ def look(path: str, max_pixels: int) -> Look:
 
 
 def kind_of(data: bytes) -> str:
-    """A format by its first bytes; empty where it is none that is known.
+    """The format of a file by its first bytes; empty if unknown.
 
     >>> kind_of(b"GIF89a...."), kind_of(b"<!DOCTYPE html>")
     ('GIF', 'HTML')
@@ -88,7 +88,7 @@ def kind_of(data: bytes) -> str:
 
 
 def short_digest(data: bytes | memoryview) -> int:
-    """64 bits that differ where the bytes do."""
+    """A 64-bit hash of the bytes."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
@@ -105,10 +105,10 @@ def _misnamed(path: str, kind: str) -> str:
 
 
 def _odd_jpeg(data: bytes) -> list[str]:
-    """Its header tells all, so that no second decoder is needed."""
+    """Unusual traits of a JPEG, from its header alone, so no second decoder is needed."""
     found = []
     if not data.endswith(END) and data.find(END, _scan_start(data)) < 0:
-        found.append("no end-of-image mark: its end may be missing")
+        found.append("no end-of-image mark: it may be cut off")
     header = data[: _scan_start(data)]
     try:
         colours = simplejpeg.decode_jpeg_header(data)[2]
@@ -123,7 +123,7 @@ def _odd_jpeg(data: bytes) -> list[str]:
 
 
 def _scan_start(data: bytes) -> int:
-    """Where the compressed pixels begin: the picture inside EXIF has an end of its own."""
+    """Where the compressed pixels begin: a thumbnail inside EXIF has an end mark of its own."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
         place += 1 if data[place + 1] == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4])
@@ -134,10 +134,10 @@ def _odd_other(data: bytes) -> list[str]:
     with Image.open(BytesIO(data)) as image:
         found = _turned(image)
         frames = getattr(image, "n_frames", 1)
-        found += [f"{frames} frames, of which the first is read"] if frames > 1 else []
+        found += [f"{frames} frames: only the first is read"] if frames > 1 else []
         mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I") or mode == "F":
-        found.append("16 bits or more a pixel: other tools turn it white")
+        found.append("16 or more bits per pixel: other tools turn it white")
     words = {"1": "black and white", "L": "grey", "LA": "grey", "P": "palette", "CMYK": "CMYK"}
     found += [words[mode]] if mode in words else []
     return [*found, "transparent: shown on white"] if transparent else found
@@ -149,13 +149,13 @@ def _turned(image: Image.Image) -> list[str]:
     except Exception:  # damaged EXIF
         return ["damaged EXIF"]
     if orientation in range(2, 9):
-        return [f"stored turned or mirrored (EXIF orientation {orientation}): read upright"]
+        return [f"stored rotated or mirrored (EXIF orientation {orientation}): read upright"]
     return [] if orientation == 1 else [f"invalid EXIF orientation {orientation}"]
 
 
 def _odd_shape(pixels: np.ndarray) -> list[str]:
     height, width = pixels.shape[:2]
     if min(height, width) < TINY:
-        return [f"{width} x {height} pixels only"]
+        return [f"only {width} x {height} pixels"]
     longer = max(height, width) / min(height, width)
-    return [f"{longer:.1f} times as long as wide"] if longer > LONG else []
+    return [f"aspect ratio of {longer:.1f}"] if longer > LONG else []

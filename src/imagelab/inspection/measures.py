@@ -1,25 +1,25 @@
-"""Measure images in whole batches: brightness, contrast, sharpness, entropy and the like."""
+"""Measure batches of images: brightness, contrast, sharpness, entropy and more."""
 
 import numpy as np
 from scipy.special import entr
 
 from imagelab.data.resize import resized, shrunk_size
 
-SHORT = 256  # pixels: larger images are shrunk to this short side first, so that numbers can be compared
-WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode L
+SHORT = 256  # pixels: larger images are first shrunk to this short side, to make the values comparable
+WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as in Pillow's mode L
 MEASURES = {
     "brightness": "mean of the grey values, 0 to 1",
     "contrast": "standard deviation of the grey values, 0 to 0.5",
     "darkest": "1st percentile of the grey values, 0 to 1",
     "brightest": "99th percentile of the grey values, 0 to 1",
     "sharpness": "standard deviation of the Laplacian of the grey values, short side at most 256 pixels",
-    "entropy": "of the grey values in bits, 0 to 8",
+    "entropy": "entropy of the grey values in bits, 0 to 8",
     "chroma": "99th percentile of the difference between the colours of a pixel, 0 to 1; below 0.04: grey",
 }
 
 
 def shrunk(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 -> the same, its short side no longer than 256 pixels."""
+    """(H, W, 3) uint8 -> the same, with a short side of at most 256 pixels."""
     width, height = shrunk_size(pixels.shape[1], pixels.shape[0], SHORT)
     return resized(pixels, height, width)
 

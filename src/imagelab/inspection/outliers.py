@@ -1,7 +1,7 @@
 """Which images lie far from all others in brightness, contrast, sharpness, entropy, colour or size?
 
-Source: the median absolute deviation, Leys et al. 2013, https://doi.org/10.1016/j.jesp.2013.03.013, of each
-side of the median by itself, since most measures are skewed.
+Source: median absolute deviation, Leys et al. 2013, https://doi.org/10.1016/j.jesp.2013.03.013, taken on each
+side of the median separately, since most measures are skewed.
 """
 
 from pathlib import Path
@@ -22,9 +22,9 @@ from imagelab.runs.csv_cells import Writer
 
 FAR = 6.0  # robust standard deviations
 EXTREMES = 4  # images shown at each end of a measure
-LISTED = 50
-FEWEST = 20  # images: of fewer nobody knows what is usual
-# The least that counts as one standard deviation: where most are alike, small differences mean nothing.
+LISTED = 50  # names per measure
+FEWEST = 20  # images: fewer do not show what is usual
+# Least value of a standard deviation: if most images are alike, small differences mean nothing.
 FLOORS = {
     "brightness": 0.05,
     "contrast": 0.02,
@@ -43,7 +43,7 @@ MORE = {
 
 
 def outliers(seen: Seen, cfg: Node, folder: Path) -> Answer:
-    """Images far from the others; every number goes into images.csv."""
+    """Find images far from the others; write all measures to images.csv."""
     values = columns(seen)
     far = {name: _far(name, column[seen.readable]) for name, column in values.items()}
     places = np.flatnonzero(seen.readable)
@@ -59,7 +59,7 @@ def columns(seen: Seen) -> dict[str, np.ndarray]:
 
 
 def _far(name: str, values: np.ndarray) -> np.ndarray:
-    """(N,) bool: which lie far out, on their side of the median."""
+    """(N,) bool: which values lie far out, on their side of the median."""
     if len(values) < FEWEST:
         return np.zeros(len(values), dtype=bool)
     away = values - np.median(values)
@@ -71,7 +71,7 @@ def _far(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
-    """A line for each image: what it is and every number."""
+    """Write a row per image with its traits and all measures."""
     images = seen.images
     odd = oddities(seen)
     values = columns(seen)
@@ -102,12 +102,12 @@ def _finding(seen: Seen, named: dict[str, np.ndarray]) -> Finding:
         value=value or "none",
         expected=f"within {FAR:g} robust standard deviations of the median",
         why=f"{count:,} of {len(seen.images):,} images lie far from all others" if named else "",
-        fix="look at the extremes in the page: pictures, or screens and blank frames?" if named else "",
+        fix="look at the extremes on the page: are they screenshots or blank frames?" if named else "",
     )
 
 
 def _section(seen: Seen, values: dict[str, np.ndarray]) -> Section:
-    about = "The lowest and the highest images of each measure. " + " ".join(
+    about = "The images with the lowest and highest values of each measure. " + " ".join(
         f"{name.capitalize()}: {words}." for name, words in (MEASURES | MORE).items()
     )
     images = seen.images

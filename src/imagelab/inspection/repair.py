@@ -1,8 +1,8 @@
-"""A split in which no group of copies lies in two splits.
+"""Repair a split: put every group of copies into one split only.
 
-Of the splits that a group lies in the dearest keeps it: test before val before train. Where that split was
-given by folders or a table, it stays as it was, so that numbers can be compared, and the group's other images
-are left out. Where it was drawn from train, it takes the group whole, and gives as many of the class back.
+A group goes to the most valuable split that it touches: test before val before train. If folders or a table
+define that split, it does not change, so metrics stay comparable, and the group's other images are left out.
+If it was drawn from train, it takes the whole group and gives as many images of the class back.
 """
 
 import os
@@ -26,21 +26,21 @@ LEFT_OUT = ""
 
 
 def refuse_strange_names(images: Collection) -> None:
-    """Raise a Problem where the name of a file cannot be written in a table."""
+    """Raise a Problem if the name of a file cannot be written in a table."""
     if strange := [ascii(name) for name in images.names.tolist() if not name.isprintable()]:
         raise Problem(f"split=repaired: no table can hold these names: {some_of(strange)}; rename the files")
 
 
 def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Finding:
-    """Write split.csv with the columns file,label,split; unreadable files are left out.
+    """Write split.csv with the columns file,label,split, without unreadable files.
 
     Raises:
-        Problem: All are.
+        Problem: No file can be read.
     """
     images = seen.images
     assert images.walk is not None
     if not seen.readable.any():
-        raise Problem("split=repaired: no picture can be read; leave it out to see why")
+        raise Problem("split=repaired: no picture can be read; run without split=repaired to see why")
     after = repaired(images.splits, groups, images.labels, given=set(images.walk.listing))
     table = folder / "split.csv"
     write_manifest(seen, after, table)
@@ -51,19 +51,19 @@ def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Finding:
         status="INFO",
         value=dict(moved) or "nothing had to change",
         expected="no group of copies in two splits",
-        why=f"{len(changed):,} of {len(after):,} images changed their place; all keep their labels",
+        why=f"{len(changed):,} of {len(after):,} images changed split or were left out; labels are unchanged",
         fix=on_folder("train", root=cfg["data"]["root"], manifest=str(table.absolute())),
     )
 
 
 def repaired(splits: np.ndarray, groups: np.ndarray, labels: np.ndarray, given: set[str]) -> np.ndarray:
-    """Splits, groups of copies and labels, (N,) each -> splits, (N,), "" for what is left out.
+    """The repaired split of each image, (N,) str; "" if it is left out.
 
     Args:
-        splits: Of each image.
-        groups: The same number for copies.
-        labels: Numbers of the classes, whose counts are kept in splits that are not given.
-        given: The splits that folders or a table name; others were drawn from train.
+        splits: (N,) str, split of each image.
+        groups: (N,) int, the same number for copies.
+        labels: (N,) int; splits that are not given keep their number of images per class.
+        given: Splits named by folders or a table; the others were drawn from train.
 
     >>> splits, groups = np.array(["train", "test", "train", "val"]), np.array([0, 0, 2, 2])
     >>> repaired(splits, groups, np.zeros(4, int), given={"train", "test"}).tolist()
@@ -85,7 +85,7 @@ def repaired(splits: np.ndarray, groups: np.ndarray, labels: np.ndarray, given: 
 def _give_back(
     now: np.ndarray, before: np.ndarray, group: np.ndarray, labels: np.ndarray, place: int
 ) -> None:
-    """Let whole groups go to train until each class of a split has as many images as it had, or few more."""
+    """Move whole groups to train until each class of a split has about as many images as before."""
     sizes = np.bincount(group)
     for label in np.unique(labels[now == place]).tolist():
         surplus = int((labels[now == place] == label).sum() - (labels[before == place] == label).sum())
@@ -99,7 +99,7 @@ def _give_back(
 
 
 def write_manifest(seen: Seen, splits: np.ndarray, table: Path) -> None:
-    """The table that `data.manifest` takes; files are named from where it lies."""
+    """Write the table for `data.manifest`, with paths relative to the table."""
     images = seen.images
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = Writer(file)

@@ -1,4 +1,4 @@
-"""Read every image once and keep its measures and two thumbnails, not its pixels."""
+"""Read every image once, and keep its measures and two thumbnails, not its pixels."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from imagelab.inspection.look import Look, look, short_digest
 from imagelab.inspection.measures import MEASURES, measure, shrunk
 from imagelab.problem import Problem
 
-TOGETHER = 256  # images of one size that are measured at once
+TOGETHER = 256  # images of one size to measure at once
 
 
 class Thumbnails:
-    """(N, 32, 32, 3) uint8 in a file that vanishes by itself: they would be most of the memory used."""
+    """(N, 32, 32, 3) uint8 in a temporary file: in memory, they would take up most of it."""
 
     def __init__(self, file: BinaryIO, count: int) -> None:
         self._file, self._count = file, count
@@ -31,12 +31,12 @@ class Thumbnails:
         return self._count
 
     def append(self, images: np.ndarray) -> None:
-        """Add some at the end."""
+        """Append thumbnails, (B, 32, 32, 3) uint8."""
         self._file.write(np.ascontiguousarray(images).tobytes())
         self._count += len(images)
 
     def take(self, index: np.ndarray) -> np.ndarray:
-        """Those at these places, (B, 32, 32, 3)."""
+        """The thumbnails at the given indices, (B, 32, 32, 3) uint8."""
         size = SIDE * SIDE * 3
         found = np.empty((len(index), size), dtype=np.uint8)
         for row, place in zip(found, index.tolist(), strict=True):
@@ -47,17 +47,17 @@ class Thumbnails:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What is known of N images after they were looked at; 0 where one cannot be read.
+    """The result of a scan of N images; values are 0 for unreadable ones.
 
     Args:
-        images: What was looked at; `images.pixels(index)` gives one again.
+        images: Images that were scanned.
         faults: Why images cannot be read, by index.
-        odd: What is unusual about others, by index.
-        kinds: (N,) str: the format of each file; empty where it is none.
+        odd: Unusual traits of readable images, by index.
+        kinds: (N,) str: format of each file; empty if unknown or not a file.
         sizes: (N, 2) int32: width and height in pixels, upright.
-        measures: (N,) float32 each, by the names of MEASURES.
+        measures: Name in MEASURES -> (N,) float32.
         digests: (N, 2) uint64: of the pixels, and of the bytes of the file.
-        small: (N, 8, 8, 3) uint8: thumbnails.
+        small: (N, 8, 8, 3) uint8: coarse thumbnails.
         thumbnails: (N, 32, 32, 3) uint8, on disk.
     """
 
@@ -73,14 +73,14 @@ class Seen:
 
     @property
     def readable(self) -> np.ndarray:
-        """(N,) bool."""
+        """(N,) bool: which images can be read."""
         found = np.ones(len(self.images), dtype=bool)
         found[list(self.faults)] = False
         return found
 
 
 def scan(images: Collection, folder: Path) -> Seen:
-    """Look at every image once; `folder`: where thumbnails may be kept meanwhile."""
+    """Scan every image once; `folder` takes a temporary file for the thumbnails."""
     count = len(images)
     seen = Seen(
         images=images,
@@ -111,7 +111,7 @@ def _inspect_image(images: Collection, index: int) -> Look:
 
 
 def _together(looks: Iterator[Look]) -> Iterator[tuple[int, list[Look]]]:
-    """Images of one shape that follow each other, and the place of the first."""
+    """Consecutive images of one shape, with the index of the first."""
     first = 0
     some = []
     for one in looks:
@@ -146,7 +146,7 @@ def _note(seen: Seen, first: int, looks: list[Look]) -> None:
 
 
 def _measure(seen: Seen, first: int, pixels: list[np.ndarray | None]) -> None:
-    """What numpy takes batch by batch."""
+    """Compute measures and thumbnails of a batch of one shape."""
     present = [one for one in pixels if one is not None]
     here = slice(first, first + len(pixels))
     if not present:

@@ -1,4 +1,4 @@
-"""Test whether labels follow what the images show."""
+"""Test whether labels depend on the content of the images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
-    """Whether labels follow what is to be seen on the images; nothing where there is one class."""
+    """Test whether labels depend on the images; with a single class, there is no finding."""
     readable = np.flatnonzero(seen.readable)
     some = np.sort(stream(cfg["seed"], "label signal images").permutation(readable)[:MOST])
     labels = seen.images.labels[some]

@@ -1,4 +1,4 @@
-"""Which labels are likely wrong? Images ranked by predictions that were made without them."""
+"""Which labels are likely wrong? Rank images by held-out predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,22 +28,22 @@ from imagelab.terminal.summary import near
 SUSPECTS, DECISIONS = "suspects.csv", "decisions.csv"
 SHOWN = 200  # suspects with a picture on the page
 SIDE = 96  # pixels
-BUDGET = 250_000  # bytes of the page for these pictures
-BLIND = 0.1  # share of what naming the most frequent class leaves: below, predictions say nothing
-CLEAR = 0.9  # share of labels that predictions must agree with for the number of errors to mean something
+BUDGET = 250_000  # bytes for these pictures on the page
+BLIND = 0.1  # least gain over always naming the most frequent class, as a share of what is left
+CLEAR = 0.9  # share of labels that predictions must agree with to make the number of errors meaningful
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
-    """What was predicted of N images without having seen them.
+class Predicted:
+    """Held-out predictions for N images.
 
     Args:
-        names: Of the images.
-        splits: Of each image, the split.
-        labels: (N,) int64, as given.
-        probabilities: (N, K).
-        fold: (N,) what each was held out of.
-        how: What the predictions rest on, in words.
+        names: Names of the images.
+        splits: Split of each image.
+        labels: (N,) int64, the given labels.
+        probabilities: (N, K) predictions.
+        fold: Fold that each image was held out of, N.
+        how: Description of how the predictions were made.
     """
 
     names: list[str]
@@ -55,36 +55,36 @@ class Looked:
 
 
 def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
-    """Suspects as findings, as a table with pictures, as suspects.csv, and as decisions.csv to edit.
+    """Rank suspect labels: findings, a table with pictures, suspects.csv, and decisions.csv to edit.
 
     Raises:
-        Problem: The predictions would be of images that the predictor has seen.
+        Problem: The predictor has seen the images.
     """
     data = readable_data(cfg)
-    looked = _looked(cfg, data, folder)
-    margin = margins(looked.probabilities, looked.labels)
+    predicted = _predict(cfg, data, folder)
+    margin = margins(predicted.probabilities, predicted.labels)
     order = np.argsort(margin, kind="stable")
     order = order[margin[order] < 0]
-    sure = confident_errors(looked.probabilities, looked.labels)
-    rows = _rows(looked, order, data.classes, margin, sure)
+    sure = confident_errors(predicted.probabilities, predicted.labels)
+    rows = _rows(predicted, order, data.classes, margin, sure)
     _write(folder / SUSPECTS, rows)
     _write(folder / DECISIONS, _template(rows, cfg["data"]["decisions"], data.classes))
-    agreed = float((looked.probabilities.argmax(axis=1) == looked.labels).mean())
+    agreed = float((predicted.probabilities.argmax(axis=1) == predicted.labels).mean())
     findings = [
-        _predictability(looked, agreed, len(data.classes)),
-        _estimate(looked, int(sure.sum()), agreed, folder),
+        _predictability(predicted, agreed, len(data.classes)),
+        _estimate(predicted, int(sure.sum()), agreed, folder),
     ]
-    return Answer(findings=findings, sections=[_section(rows, _pictures(data, looked, order), len(order))])
+    return Answer(findings=findings, sections=[_section(rows, _pictures(data, predicted, order), len(order))])
 
 
 def readable_data(cfg: Node) -> ImageData:
-    """The images of a config that can be read, whatever the size of its batches."""
+    """The readable images of a config, for any batch size."""
     data = cfg["data"] | {"batch_size": "full"}
     return build_data(cfg | {"data": data | ({"on_bad_image": "skip"} if "on_bad_image" in data else {})})
 
 
 def pixels(images: Images, place: int, least: int) -> np.ndarray:
-    """One image as it came, (H, W, 3) uint8; `least`: the smallest short side still needed, in pixels."""
+    """One original image, (H, W, 3) uint8; `least`: the smallest short side needed, in pixels."""
     if isinstance(images, Arrays):
         shown = images.images[place].permute(1, 2, 0).numpy()
         return np.ascontiguousarray(np.repeat(shown, 3 // shown.shape[2], axis=2))
@@ -92,7 +92,7 @@ def pixels(images: Images, place: int, least: int) -> np.ndarray:
     return images.photo(place, least)
 
 
-def _looked(cfg: Node, data: ImageData, folder: Path) -> Looked:
+def _predict(cfg: Node, data: ImageData, folder: Path) -> Predicted:
     names = [name for part in data.named.values() for name in part.names]
     splits = [split for split, count in data.counts.items() for _ in range(count)]
     labels = np.concatenate([part.labels for part in data.splits.values()])
@@ -111,11 +111,13 @@ def _looked(cfg: Node, data: ImageData, folder: Path) -> Looked:
         probabilities = found.probabilities
         fold = found.fold.tolist()
         how = f"logistic regression in {FOLDS} folds on {what}"
-    return Looked(names=names, splits=splits, labels=labels, probabilities=probabilities, fold=fold, how=how)
+    return Predicted(
+        names=names, splits=splits, labels=labels, probabilities=probabilities, fold=fold, how=how
+    )
 
 
 def _copies(features: np.ndarray, names: Sequence[str], found: Path) -> np.ndarray:
-    """(N,) int64, equal for images of equal features, and for copies that were found before."""
+    """(N,) int64, equal for images with equal features and for copies in duplicates.csv."""
     groups = np.unique([hash(row.tobytes()) for row in features], return_inverse=True)[1].astype(np.int64)
     if found.is_file():
         place = {name: k for k, name in enumerate(names)}
@@ -127,27 +129,27 @@ def _copies(features: np.ndarray, names: Sequence[str], found: Path) -> np.ndarr
 
 
 def _rows(
-    looked: Looked, order: np.ndarray, classes: Sequence[str], margin: np.ndarray, sure: np.ndarray
+    predicted: Predicted, order: np.ndarray, classes: Sequence[str], margin: np.ndarray, sure: np.ndarray
 ) -> list[Node]:
-    other = suggestions(looked.probabilities, looked.labels)
+    other = suggestions(predicted.probabilities, predicted.labels)
     return [
         {
-            "file": looked.names[k],
-            "split": looked.splits[k],
-            "given": classes[int(looked.labels[k])],
+            "file": predicted.names[k],
+            "split": predicted.splits[k],
+            "given": classes[int(predicted.labels[k])],
             "suggested": classes[int(other[k])],
             "margin": round(float(margin[k]), 4),
-            "probability_given": round(float(looked.probabilities[k, looked.labels[k]]), 4),
-            "probability_suggested": round(float(looked.probabilities[k, other[k]]), 4),
+            "probability_given": round(float(predicted.probabilities[k, predicted.labels[k]]), 4),
+            "probability_suggested": round(float(predicted.probabilities[k, other[k]]), 4),
             "confident": bool(sure[k]),
-            "fold": looked.fold[k],
+            "fold": predicted.fold[k],
         }
         for k in order.tolist()
     ]
 
 
 def _template(rows: Sequence[Node], before: str | None, classes: list[str]) -> list[Node]:
-    """A line for each suspect, to be edited; what was decided before stays decided."""
+    """A row per suspect, for the user to edit; earlier decisions are kept."""
     known = {one.file: one for one in read_decisions(Path(before).expanduser(), classes)} if before else {}
     old = [{"file": one.file, "decision": one.decision, "label": one.label} for one in known.values()]
     new = [row for row in rows if row["file"] not in known]
@@ -164,40 +166,40 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         write_rows(file, list(rows[0]) if rows else ["file", "decision", "label"], rows)
 
 
-def _pictures(data: ImageData, looked: Looked, order: np.ndarray) -> list[Picture]:
+def _pictures(data: ImageData, predicted: Predicted, order: np.ndarray) -> list[Picture]:
     place = {name: (part, k) for part in data.named.values() for k, name in enumerate(part.names)}
-    shown = (looked.names[k] for k in order[:SHOWN].tolist())
+    shown = (predicted.names[k] for k in order[:SHOWN].tolist())
     return [Picture(pixels(place[name][0].images, place[name][1], SIDE), "") for name in shown]
 
 
-def _predictability(looked: Looked, agreed: float, classes: int) -> Finding:
-    most = np.bincount(looked.labels, minlength=classes).max() / len(looked.labels)
+def _predictability(predicted: Predicted, agreed: float, classes: int) -> Finding:
+    most = np.bincount(predicted.labels, minlength=classes).max() / len(predicted.labels)
     blind = agreed < most + BLIND * (1 - most)
     return Finding(
         name="labels are predictable",
         status="WARN" if blind else "INFO",
         value=round(agreed, 4),
         expected=f"more than {most:.3f}, the share of the most frequent class",
-        why=f"share of {len(looked.labels):,} labels that {looked.how} names without having seen the image",
-        fix="the ranking of label errors says little: say model=timm, or model.weights=RUN of other images"
+        why=f"share of {len(predicted.labels):,} labels that {predicted.how} predicts for held-out images",
+        fix="the ranking of label errors says little: try model=timm, or model.weights=RUN on other images"
         if blind
         else "",
     )
 
 
-def _estimate(looked: Looked, count: int, agreed: float, folder: Path) -> Finding:
-    share = count / len(looked.labels)
+def _estimate(predicted: Predicted, count: int, agreed: float, folder: Path) -> Finding:
+    share = count / len(predicted.labels)
     vague = agreed < CLEAR
     path = near(folder / DECISIONS)
     doubt = (
-        f"; the predictions name {agreed:.0%} of all labels, so that many of these are right" if vague else ""
+        f"; predictions agree with only {agreed:.0%} of labels, so many of these are right" if vague else ""
     )
     return Finding(
         name="label errors",
         status="OK" if count == 0 else "INFO" if vague else "WARN",
         value=count,
         expected="none",
-        why=f"{count:,} of {len(looked.labels):,} labels ({share:.1%}) are likely wrong, by confident "
+        why=f"{count:,} of {len(predicted.labels):,} labels ({share:.1%}) are likely wrong, by confident "
         f"learning{doubt}",
         fix=f"look at the suspects, edit {path}, then train with data.decisions={path}" if count else "",
     )
@@ -210,9 +212,9 @@ def _section(rows: Sequence[Node], pictures: Sequence[Picture], count: int) -> S
         for row, picture in zip(rows, pictures, strict=False)
     ]
     about = (
-        "Images whose label a predictor that has not seen them finds less likely than another one, the most "
-        "suspect first (margin: the probability of the given label less that of the suggested one). "
-        f"`{DECISIONS}` has a line for each: write `drop` or `relabel` in place of `keep`, then say "
+        "Images whose label is less likely than another one by held-out predictions, most suspect first "
+        "(margin: the probability of the given label minus that of the suggested one). "
+        f"`{DECISIONS}` has a row for each: replace `keep` with `drop` or `relabel`, then train with "
         "`data.decisions=FILE`."
     )
     body = table(

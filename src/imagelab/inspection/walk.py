@@ -1,4 +1,4 @@
-"""Find the pictures of a folder as `data=folder` does, and everything that it would refuse or skip."""
+"""List the pictures of a folder as `data=folder` does, and all that it would refuse or skip."""
 
 import os
 from collections.abc import Callable
@@ -17,13 +17,13 @@ JUNK = ("__MACOSX",)
 
 @dataclass
 class Walk:
-    """What lies below a folder.
+    """The content of a folder.
 
     Args:
-        root: The folder.
-        listing: split -> class -> paths of files with a picture's ending; classes may be empty.
-        strays: Other files.
-        refusal: Why `data=folder` would stop before it looks into any file; empty where it would not.
+        root: Path of the folder.
+        listing: Split -> class -> paths of files with a picture's ending; classes may be empty.
+        strays: Paths of other files.
+        refusal: Why `data=folder` would refuse the folder without opening a file; empty if it would not.
     """
 
     root: Path
@@ -33,7 +33,7 @@ class Walk:
 
 
 def walk(root: str, manifest: str | None) -> Walk:
-    """Everything below a folder, or the files of its table of labels.
+    """List everything below a folder, or the files in its table of labels.
 
     Raises:
         Problem: There is no such folder, no picture in it, or its table cannot be read.
@@ -53,7 +53,7 @@ def walk(root: str, manifest: str | None) -> Walk:
 
 
 def _refusal(attempt: Callable[[], object]) -> str:
-    """What there is to say against something; empty where there is nothing."""
+    """The message of a Problem that an attempt raises; empty if it raises none."""
     try:
         attempt()
     except Problem as problem:

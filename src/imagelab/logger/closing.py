@@ -6,7 +6,7 @@ from lightning.pytorch.loggers import Logger
 
 
 def close_all(loggers: Iterable[Logger], *, failed: bool) -> None:
-    """Write what is pending and tell the servers how the run ended."""
+    """Write pending data and tell the servers how the run ended."""
     for logger in loggers:
         close = getattr(logger, "close", None)
         if close is not None:

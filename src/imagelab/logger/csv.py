@@ -1,4 +1,4 @@
-"""Write metrics.csv: one row per record, byte-identical whether or not the run was killed and resumed."""
+"""Write metrics.csv, one row per record, byte-identical even if the run is killed and resumed."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ LEADING = ["epoch", "step"]
 
 
 class CsvLogger(Logger):
-    """Append each record to `<folder>/metrics.csv` at once.
+    """Append each record to `<folder>/metrics.csv` immediately.
 
-    Columns: epoch, step, then the metrics in the order of their first appearance. Numbers are
-    written exactly. A run that goes on first calls `rewind` with the `rows` that its checkpoint remembers.
+    Columns: epoch, step, then the metrics in the order of their first appearance. Numbers are written
+    exactly. A resumed run first calls `rewind` with the number of rows in its checkpoint.
 
     Args:
-        folder: Folder of the run; an existing metrics.csv in it is continued.
+        folder: Folder of the run; rows are appended to an existing metrics.csv.
     """
 
     def __init__(self, *, folder: Path) -> None:
@@ -34,7 +34,7 @@ class CsvLogger(Logger):
 
     @property
     def rows(self) -> int:
-        """Records written so far; a row that a kill cut short does not count."""
+        """Number of records written so far, without a row that a kill cut short."""
         if self._rows is None:
             table = _read(self.path)
             self._columns = table[0]
@@ -53,30 +53,30 @@ class CsvLogger(Logger):
 
     @rank_zero_only
     def rewind(self, rows: int) -> None:
-        """Forget all records but the first `rows`, and the columns that only the others had."""
+        """Drop all records after the first `rows`, and columns that only those had."""
         table = _read(self.path)
         if len(table) - 1 < rows:
             warnings.warn(
-                f"{self.path} has {len(table) - 1} rows where the checkpoint remembers {rows}: "
-                "the missing ones are lost, training goes on",
+                f"{self.path} has {len(table) - 1} rows, but the checkpoint counts {rows}: the missing rows "
+                "are lost; training continues",
                 stacklevel=2,
             )
         self._replace(_narrow(table[: rows + 1]))
 
     @rank_zero_only
     def log_hyperparams(self, params: Any = None, *args: Any, **kwargs: Any) -> None:
-        """Nothing to do: config.yaml beside metrics.csv has them."""
+        """Do nothing: config.yaml beside metrics.csv has them."""
 
     @rank_zero_only
     def sync(self) -> None:
-        """Return when the rows are on the disk: for the moment before a checkpoint that counts them."""
+        """Flush the rows to disk: the next checkpoint counts them."""
         if self._file:
             self._file.flush()
             os.fsync(self._file.fileno())
 
     @rank_zero_only
     def close(self, *, failed: bool = False) -> None:
-        """Close the file; a later record opens it again."""
+        """Close the file; the next record reopens it."""
         if self._file:
             self._file.close()
         self._file = None
@@ -126,7 +126,7 @@ class CsvLogger(Logger):
 
 
 def _cell(value: Any) -> str:
-    """Exact and short: an int as it is, any other number as the float64 that reads back the same.
+    """A number as exact, short text: an int as it is, any other as the float64 that reads back the same.
 
     >>> _cell(3), _cell(0.1), _cell(float("nan")), _cell(None)
     ('3', '0.1', 'nan', '')
@@ -137,7 +137,7 @@ def _cell(value: Any) -> str:
 
 
 def _read(path: Path) -> list[list[str]]:
-    """The header and all complete rows; only the leading columns where there is no file yet."""
+    """The header and all complete rows; only the leading columns if there is no file yet."""
     if not path.exists():
         return [list(LEADING)]
     text = path.read_text(encoding="utf-8")
@@ -152,7 +152,7 @@ def _text(table: list[list[str]]) -> str:
 
 
 def _narrow(table: list[list[str]]) -> list[list[str]]:
-    """Without the columns that are empty in every row.
+    """The table without columns that are empty in every row.
 
     >>> _narrow([["epoch", "step", "a", "b"], ["0", "1", "", "2.5"]])
     [['epoch', 'step', 'b'], ['0', '1', '2.5']]

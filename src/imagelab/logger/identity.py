@@ -1,13 +1,13 @@
-"""Choose the ID of a run on a tracking server: drawn once, kept in the run's folder, found by resume."""
+"""Give a run its ID on tracking servers: drawn once and kept in the run's folder, for resume."""
 
 import secrets
 from pathlib import Path
 
 
 def run_id(folder: Path) -> str:
-    """The id kept in `folder`/run_id, drawn now where there is none.
+    """The ID in `folder`/run_id; if there is none, draw it.
 
-    Not a function of the folder's path: a run deleted and started again in the same place is another run.
+    It does not depend on the folder's path: a run deleted and started again in the same place is another run.
     """
     kept = folder / "run_id"
     if not kept.exists():

@@ -1,4 +1,4 @@
-"""MLflow: files in the run's folder, or a tracking server.
+"""Log to MLflow: to files in the run's folder, or to a tracking server.
 
 Source: https://lightning.ai/docs/pytorch/stable/extensions/generated/lightning.pytorch.loggers.MLFlowLogger.html
 """
@@ -19,11 +19,11 @@ PATIENCE = 5.0  # seconds for the server's first answer
 
 
 def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLogger:
-    """A run of MLflow under the name of the run's folder; a resumed run goes on in it.
+    """Make a logger for an MLflow run named after the run's folder; a resumed run continues it.
 
     Args:
         experiment: Name of the MLflow experiment.
-        uri: Address of the tracking server; null: MLFLOW_TRACKING_URI, or else files in `<folder>/mlflow`.
+        uri: Address of the tracking server; null: MLFLOW_TRACKING_URI, otherwise files in `<folder>/mlflow`.
         folder: Folder of the run.
     """
     if find_spec("mlflow") is None:
@@ -31,11 +31,11 @@ def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLo
             "logger=[mlflow] needs the package mlflow, which is not installed: "
             "uv pip install 'imagelab[mlflow]' (or: pip install mlflow-skinny)"
         )
-    # That an experiment is new is nothing to warn of.
+    # A new experiment is no reason to warn.
     logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or (folder.absolute() / "mlflow").as_uri()
     if uri.startswith("file:"):
-        # MLflow asks for this word where no database is wanted.
+        # MLflow requires this setting to use files instead of a database.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     elif uri.startswith("http") and not answers(uri, PATIENCE):
         raise Problem(
@@ -52,7 +52,7 @@ def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLo
 
 
 def _earlier(uri: str, experiment: str, mine: str) -> str | None:
-    """MLflow's own id of the run that carries our tag, where a stopped run made one."""
+    """MLflow's ID of the run with our tag, if an earlier attempt made one."""
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 

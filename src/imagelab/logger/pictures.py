@@ -1,4 +1,4 @@
-"""Log a few training images as the network sees them, after augmentation and mixing: look at them first."""
+"""Log the first training images as the network sees them, after augmentation and mixing."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +18,7 @@ KEY = "images/augmented"
 
 
 class AugmentedPictures(Callback):
-    """Save the first training images as `<folder>/images/augmented.png` and show them to the loggers.
+    """Saves the first training images as `<folder>/images/augmented.png` and logs them.
 
     Args:
         preprocess: Preprocessing that normalised the images.
@@ -43,7 +43,7 @@ class AugmentedPictures(Callback):
 def log_pictures(
     loggers: Iterable[object], key: str, images: np.ndarray, words: list[str], *, step: int
 ) -> None:
-    """Hand (N, H, W, 3) uint8 images to each logger that shows pictures; W&B takes a caption for each."""
+    """Send (N, H, W, 3) uint8 images to each logger that shows pictures, to W&B with captions."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.log_image(key, list(images), step=step, caption=words)
@@ -54,7 +54,7 @@ def log_pictures(
 
 
 def captions(targets: Tensor, classes: list[str]) -> list[str]:
-    """The class of each image, or the shares of its two largest where images are blended.
+    """The class of each image; if images are mixed, the shares of the two largest classes.
 
     >>> import torch
     >>> captions(torch.tensor([[0.25, 0.75], [1.0, 0.0]]), ["ant", "bee"])
@@ -81,7 +81,7 @@ def legible(images: Tensor) -> np.ndarray:
 
 
 def grid(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8 -> one picture of about as many rows as columns, with a white line around each.
+    """(N, H, W, 3) uint8 -> one picture, about as many rows as columns, a white line around each image.
 
     >>> grid(np.zeros((5, 8, 8, 3), np.uint8)).shape
     (20, 30, 3)
@@ -95,7 +95,7 @@ def grid(images: np.ndarray) -> np.ndarray:
 
 
 def save(path: Path, picture: np.ndarray) -> None:
-    """Write a (H, W, 3) uint8 picture as PNG."""
+    """Write an (H, W, 3) uint8 picture as PNG."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Check first whether a tracking server answers, because the libraries themselves retry for minutes."""
+"""Check whether a tracking server answers: the libraries themselves would retry for minutes."""
 
 import threading
 from http.client import HTTPException
@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 
 def answers(url: str, patience: float) -> bool:
-    """Ask a server for a sign of life, for at most `patience` seconds and one more to find its address."""
+    """Whether a server answers within `patience` seconds, plus one to look up its address."""
     said: list[bool] = []
 
     def ask() -> None:
@@ -19,7 +19,7 @@ def answers(url: str, patience: float) -> bool:
         except (OSError, ValueError, HTTPException):
             said.append(False)
 
-    # A thread, since looking up a name in a broken network can take longer than any timeout.
+    # In a thread: a name lookup in a broken network can exceed any timeout.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(patience + 1)

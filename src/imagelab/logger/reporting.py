@@ -9,11 +9,11 @@ WANDB = "imagelab.logger.wandb.wandb_logger"
 
 
 def loggers_of(cfg: dict[str, Any], folder: Path) -> list[Any]:
-    """The logger that shows reports, where the config has it, for commands that are no training run.
+    """The loggers of a config that can show reports, for commands that do not train.
 
     Args:
         cfg: Config of the run, with the key `logger`.
-        folder: Folder of the logger's files; in the folder of a run it continues that run.
+        folder: Folder of the logger's files; in the folder of a run, logging continues that run.
     """
     nodes = [node for node in cfg["logger"].values() if node["_target_"] == WANDB]
     if not (nodes and screen.speaks()):

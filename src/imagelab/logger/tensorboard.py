@@ -1,4 +1,4 @@
-"""TensorBoard: event files in the run's folder.
+"""Log to TensorBoard: event files in the run's folder.
 
 Source: https://lightning.ai/docs/pytorch/stable/extensions/generated/lightning.pytorch.loggers.TensorBoardLogger.html
 """
@@ -12,7 +12,7 @@ from imagelab.problem import Problem
 
 
 def tensorboard_logger(*, folder: Path) -> TensorBoardLogger:
-    """Event files in `<folder>/tensorboard`; look at them with `tensorboard --logdir logs`.
+    """Make a logger that writes event files to `<folder>/tensorboard`; view with `tensorboard --logdir logs`.
 
     Args:
         folder: Folder of the run; a resumed run adds a file, which TensorBoard joins to the others.

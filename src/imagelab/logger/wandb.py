@@ -1,4 +1,4 @@
-"""Weights & Biases: online when logged in and the server answers, otherwise kept on disk to sync later.
+"""Log to Weights & Biases: online if logged in and the server answers, otherwise to disk, to sync later.
 
 Source: https://docs.wandb.ai/models/ref/python/functions/init
 """
@@ -27,8 +27,8 @@ from imagelab.terminal import screen
 from imagelab.terminal.summary import near
 
 PATIENCE = 3.0  # seconds for the server's first answer
-START_PATIENCE = 15  # seconds for the server to take the run
-UPLOAD_PATIENCE = 60  # seconds for the last upload; what is left can be synced later
+START_PATIENCE = 15  # seconds for the server to accept the run
+UPLOAD_PATIENCE = 60  # seconds for the last upload; the rest can be synced later
 ASIDE = {"offline": "offline", "dryrun": "offline", "disabled": "disabled"}  # values of WANDB_MODE
 
 
@@ -42,7 +42,7 @@ def wandb_logger(
     mode: Literal["auto", "offline"],
     folder: Path,
 ) -> WandbLogger:
-    """A logger that never asks, never waits long and never stops the training.
+    """Make a logger that never prompts, never waits long and never stops training.
 
     Args:
         project: Name of the W&B project.
@@ -67,11 +67,11 @@ def wandb_logger(
 
 
 class _Wandb(WandbLogger):
-    """Lightning's logger that decides between online and offline when the run starts."""
+    """Lightning's logger, which here chooses between online and offline when the run starts."""
 
     def __init__(self, *, folder: Path, mode: str, **init: Any) -> None:
         super().__init__(save_dir=folder, **init)
-        del self._wandb_init["anonymous"]  # wandb warns of it
+        del self._wandb_init["anonymous"]  # wandb warns about it
         self._folder = folder
         self._mode = mode
         self._lost = False
@@ -94,19 +94,19 @@ class _Wandb(WandbLogger):
 
     @rank_zero_only
     def log_report(self, stem: str, findings: Sequence[Finding], page: str) -> None:
-        """Show what a command found: a table of the findings, and its page."""
+        """Log the result of a command: a table of its findings, and its page."""
         if not self._lost:
             self._mind(lambda: self._log_report(stem, findings, page))
 
     @rank_zero_only
     def close(self, *, failed: bool = False) -> None:
-        """End the run at the server; without it the next run of this process would be logged into it."""
+        """End the run on the server: otherwise the next run of this process would be logged into it."""
         if self._experiment is not None:
             self._mind(partial(self._experiment.finish, exit_code=int(failed)))
         self._experiment = None
 
     def _mind(self, call: Callable[[], object]) -> None:
-        """Nothing that goes wrong with W&B may end a training."""
+        """Call W&B; an error must not end training, so it is shown once and W&B is given up."""
         try:
             call()
         except Exception as error:
@@ -132,7 +132,7 @@ class _Wandb(WandbLogger):
             try:
                 run = self._init(mode)
             except Error as error:
-                wandb.teardown()  # or the id counts as in use
+                wandb.teardown()  # otherwise the ID counts as in use
                 mode = "offline"
                 why = " ".join(str(error).split())
             else:
@@ -146,7 +146,7 @@ class _Wandb(WandbLogger):
             raise Problem(f"logger.wandb: {' '.join(str(error).split())}") from error
 
     def _init(self, mode: str) -> Any:
-        # wandb's telemetry of itself would print errors, and hold up the exit, where the server is away.
+        # Without a server, wandb's own telemetry would print errors and delay the exit.
         os.environ.setdefault("OTEL_SDK_DISABLED", "true")
         settings = wandb.Settings(
             mode=mode,  # pyright: ignore[reportArgumentType] - one of its literals
@@ -161,7 +161,7 @@ class _Wandb(WandbLogger):
 
 
 def _mode(wanted: str) -> tuple[str, str]:
-    """`online`, `offline` or `disabled`, and why."""
+    """The mode, `online`, `offline` or `disabled`, and the reason for it."""
     asked = os.environ.get("WANDB_MODE", "").lower()
     if asked in ASIDE:
         return ASIDE[asked], f"WANDB_MODE={asked}"
@@ -180,5 +180,5 @@ def _logged_in(server: str) -> bool:
 
 
 def _git_root() -> str | None:
-    """The checkout that this code comes from: W&B records its commit and what is not committed."""
+    """The checkout of this code: W&B records its commit and uncommitted changes."""
     return next((str(folder) for folder in Path(__file__).parents if (folder / ".git").exists()), None)

@@ -255,7 +255,7 @@ def made(configured: int, **rest) -> dict:
 
 
 @pytest.mark.parametrize(("batch", "status"), [(8, "WARN"), (64, "OK"), (70, "WARN"), (72, "FAIL")])
-def test_the_configured_batch_is_judged(batch, status):
+def test_the_configured_batch_gets_a_status(batch, status):
     assert made(batch)["configured batch"].status == status
 
 

@@ -1,4 +1,4 @@
-"""A line search is left out of the checks that take steps, whoever wrote it."""
+"""Checks that take steps skip any optimizer with a line search."""
 
 import pytest
 
@@ -16,6 +16,6 @@ from imagelab.config.compose import compose, plain
         (["optimizer=sgd"], False),
     ],
 )
-def test_a_line_search_is_known_by_what_its_class_says(words, searches, tmp_path):
+def test_a_line_search_is_recognised_by_the_facts_of_its_class(words, searches, tmp_path):
     made = compose("train", ["trainer=cpu", *words, "data.batch_size=full", "data.limit=200"])
     assert line_search(prepare(plain(made.cfg or {}), tmp_path, seconds=1)) == searches

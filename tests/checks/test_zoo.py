@@ -1,4 +1,4 @@
-"""Each planted bug is found by the check that is meant to, and sound runs pass."""
+"""Each planted bug is found by the intended check, and sound runs pass."""
 
 import numpy as np
 import pytest
@@ -42,12 +42,12 @@ def test_a_planted_bug_is_found_by_its_check(kind, name):
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_nothing_fails_where_nothing_is_wrong(name):
+def test_nothing_fails_on_sound_runs(name):
     found = statuses(subject(SOUND[name]), fast=True)
     assert [check for check, status in found.items() if status == "FAIL"] == []
 
 
-def test_the_loss_at_init_is_compared_with_the_entropy_that_the_head_begins_at():
+def test_the_loss_at_init_is_compared_with_the_entropy_that_head_bias_starts_from():
     uniform, priors = (
         run(subject(words), fast=True, only=("loss at init",))[0]
         for words in (RARE, [*RARE, "trick=[head_bias]"])

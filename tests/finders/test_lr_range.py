@@ -1,4 +1,4 @@
-"""The range test: what it leaves behind, the rates it takes, where it stops, what it runs with."""
+"""The range test: it restores the run, tests the right rates and stops at divergence."""
 
 import random
 
@@ -67,7 +67,7 @@ def draws():
 
 
 @pytest.mark.parametrize("words", [[], ["model.norm=none", "trick=[l2,dropconnect]", "finetune=gradual"]])
-def test_nothing_is_changed_weights_buffers_gradients_groups_random_numbers_and_files(words, tmp_path):
+def test_weights_buffers_gradients_groups_random_state_and_files_are_restored(words, tmp_path):
     def before(tested):
         for parameter in tested.classifier.parameters():
             parameter.grad = torch.ones_like(parameter)
@@ -113,7 +113,7 @@ def test_rates_rise_in_equal_ratios_from_the_first_to_the_last():
     assert np.ptp(ratios) < 1e-12
 
 
-def test_rates_count_as_typed_whatever_is_made_of_them_for_the_batch(tmp_path):
+def test_rates_are_values_of_optimizer_lr_before_scaling_by_the_batch(tmp_path):
     plain = Trial([], tmp_path)
     scaled = Trial(["optimizer.lr_scaling=linear", "optimizer.lr_base_batch=16"], tmp_path)
     assert scaled.curve.rates == plain.curve.rates
@@ -121,7 +121,7 @@ def test_rates_count_as_typed_whatever_is_made_of_them_for_the_batch(tmp_path):
         assert {name: 4 * rate for name, rate in one.items()} == pytest.approx(other, rel=1e-12)
 
 
-def test_a_step_has_as_many_batches_as_in_the_run_also_at_the_end_of_an_epoch(tmp_path):
+def test_a_step_has_as_many_batches_as_in_the_run_even_at_the_end_of_an_epoch(tmp_path):
     tested = Trial(["trainer.accumulate_grad_batches=4"], tmp_path, steps=7)
     assert tested.data.steps(1) == 6
     assert (len(tested.curve.losses), tested.watch.batches) == (7, 28)
@@ -129,14 +129,14 @@ def test_a_step_has_as_many_batches_as_in_the_run_also_at_the_end_of_an_epoch(tm
     assert tested.curve.losses[0] == pytest.approx(np.mean(four), rel=1e-3)
 
 
-def test_several_devices_become_as_many_batches_a_step(tmp_path):
+def test_several_devices_become_as_many_batches_per_step(tmp_path):
     words = [*FEW, "trainer=ddp_cpu", "trainer.devices=2", "trainer.accumulate_grad_batches=3"]
     cfg = one_device(plain(compose("train", words).cfg), tmp_path)
     trainer = build_trainer(cfg, tmp_path, callbacks=[], logger=False, enable_checkpointing=False)
     assert (trainer.world_size, trainer.accumulate_grad_batches) == (1, 6)
 
 
-def test_stages_that_come_later_move_too_and_frozen_ones_do_not(tmp_path):
+def test_stages_that_train_later_train_too_and_frozen_ones_do_not(tmp_path):
     gradual = Trial(["finetune=gradual"], tmp_path, steps=3)
     names = [name for name, _ in gradual.classifier.net.named_parameters()]
     assert gradual.watch.moving == [names] * 3
@@ -153,7 +153,7 @@ def test_it_stops_soon_after_training_has_diverged(tmp_path):
     assert len(losses) - first <= 10
 
 
-def test_divergence_is_a_loss_that_is_no_number_or_stays_far_above_the_first_ones():
+def test_divergence_is_a_non_finite_loss_or_one_that_stays_far_above_the_first_ones():
     quiet = [2.0, 2.4] * 6
     assert has_diverged([float("nan")])
     assert has_diverged([*quiet, 9.7, 9.7, 9.7])
@@ -161,7 +161,7 @@ def test_divergence_is_a_loss_that_is_no_number_or_stays_far_above_the_first_one
     assert not has_diverged([*quiet, 9.7, 9.7])
 
 
-def test_nothing_is_suggested_where_nothing_can_be_learnt(tmp_path):
+def test_nothing_is_suggested_if_the_network_cannot_learn(tmp_path):
     def deaf(tested):
         tested.classifier.net.head.register_forward_hook(
             lambda _, inputs, output: output.detach() + 0 * output

@@ -1,4 +1,4 @@
-"""The rule of the range test on made curves, whose right answer is known."""
+"""The rule of the range test on synthetic curves with a known answer."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def made(middle=1e-2, back=1.0, *, fall=1.5, noise=0.02, width=0.25, seed=0, ste
     return Curve(rates=list(rates), losses=list(losses), steps=steps)
 
 
-def test_smoothing_delays_nothing_the_answer_to_a_peak_lies_around_it():
+def test_smoothing_does_not_delay_a_peak():
     peak = np.zeros(101)
     peak[50] = 1.0
     answer = smoothed(peak, 2.0)
@@ -40,7 +40,7 @@ def test_smoothing_delays_nothing_the_answer_to_a_peak_lies_around_it():
     assert spread == pytest.approx(2.0, rel=1e-3)
 
 
-def test_smoothing_keeps_what_is_level_up_to_the_ends():
+def test_smoothing_keeps_a_constant_up_to_the_ends():
     np.testing.assert_allclose(smoothed(np.full(20, 3.0), 2.0), 3.0)
 
 
@@ -65,20 +65,20 @@ def test_the_suggestion_stays_well_below_divergence():
     assert 0.2 < diverges(curve) < 0.8
 
 
-def test_noise_is_no_learning_and_a_clear_fall_is():
+def test_noise_does_not_count_as_learning_and_a_clear_fall_does():
     flat = [made(middle=1e9, back=1e9, noise=0.1, seed=seed) for seed in range(200)]
     assert sum(suggested(curve) is not None for curve in flat) <= 6
     falls = [made(noise=0.1, fall=0.4, seed=seed) for seed in range(50)]
     assert all(curve.seen >= SEEN and suggested(curve) for curve in falls)
 
 
-def test_a_loss_that_never_changes_is_no_learning():
+def test_a_constant_loss_does_not_count_as_learning():
     same = Curve(rates=RATES, losses=[2.0] * 100, steps=100)
     assert (suggested(same), diverges(same)) == (None, None)
 
 
 @pytest.mark.parametrize("end", [float("nan"), float("inf"), 1e30])
-def test_a_last_loss_that_is_no_number_hides_no_other(end):
+def test_a_non_finite_last_loss_does_not_hide_the_others(end):
     whole = made(back=1e9)
     cut = Curve(rates=whole.rates[:80], losses=[*whole.losses[:77], end, end, end], steps=100)
     assert suggested(cut) == pytest.approx(min(suggested(whole), diverges(cut) / MARGIN), rel=0.05)
@@ -86,7 +86,7 @@ def test_a_last_loss_that_is_no_number_hides_no_other(end):
     assert diverges(whole) is None
 
 
-def test_a_loss_that_comes_down_again_has_not_diverged():
+def test_a_loss_that_falls_again_has_not_diverged():
     curve = made(middle=1e-4, back=1.0, noise=0.02)
     losses = list(curve.losses)
     losses[60:66] = [2.6] * 6  # back above the start for a while, at 0.7e-2
@@ -94,7 +94,7 @@ def test_a_loss_that_comes_down_again_has_not_diverged():
     assert diverges(noisy) == diverges(curve) > 0.5
 
 
-def test_divergence_is_seen_without_learning_too():
+def test_divergence_is_detected_without_learning_too():
     rates = np.array(RATES)
     losses = 2.3 + 0.02 * np.random.default_rng(0).standard_normal(100) + np.minimum((rates / 0.1) ** 3, 50)
     curve = Curve(rates=RATES, losses=list(losses), steps=100)
@@ -102,7 +102,7 @@ def test_divergence_is_seen_without_learning_too():
     assert 0.03 < diverges(curve) < 0.2
 
 
-def test_the_other_rules_find_what_they_are_named_after():
+def test_the_other_rules_find_the_point_in_their_name():
     curve = made(middle=1e-2, back=1.0, noise=1e-4)
     assert np.log10(steepest(curve)) == pytest.approx(-2, abs=0.1)
     assert np.log10(minimum_tenth(curve)) == pytest.approx(np.log10(curve.rates[curve.lowest]) - 1)

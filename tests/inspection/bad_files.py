@@ -1,4 +1,4 @@
-"""A folder of pictures with everything wrong that files were seen to have, each kind once."""
+"""A folder of pictures with every known kind of fault, once each."""
 
 import io
 import os

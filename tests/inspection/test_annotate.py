@@ -73,7 +73,7 @@ def labels_of(begun: Annotation) -> list[int]:
     return [int(begun.labels[place]) for place in begun.places]
 
 
-def test_a_person_answers_all_and_the_result_is_kept(
+def test_a_person_answers_all_and_the_result_is_saved(
     begun: Annotation, browser: Browser, tmp_path: Path
 ) -> None:
     state = json.loads(browser.ask("GET", "/state")[1])
@@ -97,7 +97,7 @@ def test_the_page_gets_the_images_and_never_their_labels(begun: Annotation, brow
     assert browser.ask("GET", "/../annotation.csv")[0] == 404
 
 
-def test_an_answer_counts_once_and_nonsense_not_at_all(begun: Annotation, browser: Browser) -> None:
+def test_an_answer_counts_once_and_an_invalid_one_never(begun: Annotation, browser: Browser) -> None:
     browser.answer(0, 3)
     assert browser.answer(0, 4)["number"] == 1  # pressed twice
     assert browser.answer(5, 4)["number"] == 1
@@ -163,7 +163,7 @@ def spoken(port: int, request: bytes) -> bytes:
         return line.recv(1000)
 
 
-def test_it_goes_on_in_the_same_folder(begun: Annotation, browser: Browser, tmp_path: Path) -> None:
+def test_an_annotation_is_resumed_in_place(begun: Annotation, browser: Browser, tmp_path: Path) -> None:
     browser.answer(0, 0)
     again = annotation(config_of(str(tmp_path)), tmp_path / "unused")
     assert again.files == begun.files
@@ -173,7 +173,7 @@ def test_it_goes_on_in_the_same_folder(begun: Annotation, browser: Browser, tmp_
         annotation(config_of("nowhere"), tmp_path)
 
 
-def test_ctrl_c_ends_cleanly_with_the_result(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_ctrl_c_stops_cleanly_with_the_result(tmp_path: Path, monkeypatch, capsys) -> None:
     def stopped(self: Any, poll_interval: float) -> None:
         kept: Annotation = self.RequestHandlerClass.annotation
         kept.answers.add(Said(0, kept.files[0], "1", "1", 2.0))

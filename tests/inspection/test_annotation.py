@@ -13,7 +13,7 @@ def answer_of(number: int, file: str, given: str, answer: str) -> Said:
     return Said(number, file, given, answer, 1.0)
 
 
-def test_as_many_of_each_class_are_shown_and_a_fifth_of_them_twice() -> None:
+def test_equally_many_of_each_class_are_shown_and_a_fifth_twice() -> None:
     order = order_of(LABELS, 40, seed=0)
     places, times = np.unique(order, return_counts=True)
     assert np.bincount(LABELS[places]).tolist() == [10, 10, 10, 10]
@@ -29,7 +29,7 @@ def test_a_seed_shows_the_same_images_and_another_one_others() -> None:
     assert (np.diff(LABELS[order_of(LABELS, 40, seed=0)]) != 0).any()
 
 
-def test_no_more_images_are_shown_than_there_are() -> None:
+def test_at_most_all_images_are_shown() -> None:
     assert set(order_of(LABELS, 1000, seed=0)) == set(range(200))
     assert len(order_of(np.array([0, 1, 1]), 1, seed=0)) == 1
 
@@ -46,7 +46,7 @@ def test_accuracy_counts_first_answers_and_agreement_the_second() -> None:
     assert findings([], 12)[0].value is None
 
 
-def test_answers_are_there_again_also_where_a_kill_left_half_a_line(tmp_path: Path) -> None:
+def test_answers_are_read_back_even_if_a_kill_left_half_a_line(tmp_path: Path) -> None:
     path, files = tmp_path / "annotation.csv", ["a,b.png", "ä.png", "c.png"]
     Answers(path, files).add(answer_of(0, files[0], "cat", "dog"))
     Answers(path, files).add(answer_of(1, files[1], "cat", "cat"))

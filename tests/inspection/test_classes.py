@@ -45,12 +45,12 @@ def test_an_empty_class_folder_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("here", "there"), [("cat", "Cat"), ("chair", "chiar"), ("dog", "dog ")])
-def test_a_class_that_is_spelt_otherwise_in_val_is_recognised(here, there):
+def test_a_class_spelt_differently_in_val_is_recognised(here, there):
     counts = {"train": {here: 3, there: 0, "z": 1}, "val": {here: 0, there: 3, "z": 1}}
     assert lacking(counts)["val"] == [f"{here}; did you mean {there!r}?"]
 
 
-def test_a_class_ten_times_as_large_as_another_is_warned_of(tmp_path):
+def test_a_class_ten_times_as_large_as_another_gets_a_warning(tmp_path):
     found, _ = findings_of(tmp_path, pictures(("train/a", 33), ("train/b", 3)))
     assert found["class imbalance"].status == "WARN"
     assert "data.balance=true" in found["class imbalance"].fix

@@ -46,7 +46,7 @@ def photo_words(photos: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["small images", "photos"])
-def test_the_sheet_shows_what_the_training_steps_get_bit_for_bit(
+def test_the_sheet_shows_the_inputs_of_training_steps_bit_for_bit(
     kind: str, photos: Path, tmp_path: Path
 ) -> None:
     data, steps = trained_on(SMALL if kind == "small images" else photo_words(photos), tmp_path)
@@ -65,7 +65,7 @@ def three(pixels: Tensor) -> np.ndarray:
     return np.repeat(pixels.permute(0, 2, 3, 1).numpy(), 3 // pixels.shape[1], axis=3)
 
 
-def test_captions_tell_the_shares_of_mixed_labels(tmp_path: Path) -> None:
+def test_captions_show_the_shares_of_mixed_labels(tmp_path: Path) -> None:
     data, steps = trained_on(SMALL, tmp_path)
     first, by_class = sheets(data)
     share, label = steps[0].targets.topk(2, dim=1)
@@ -78,7 +78,7 @@ def test_captions_tell_the_shares_of_mixed_labels(tmp_path: Path) -> None:
     assert max(len(sheet.words) for sheet in by_class.values()) == EACH
 
 
-def test_the_page_and_a_picture_show_them(tmp_path: Path) -> None:
+def test_the_page_and_a_picture_show_the_inputs(tmp_path: Path) -> None:
     composed = compose("train", SMALL)
     assert composed.cfg is not None
     answer = net_inputs(None, plain(composed.cfg), tmp_path)
@@ -88,7 +88,7 @@ def test_the_page_and_a_picture_show_them(tmp_path: Path) -> None:
     assert "(1, 8, 8)" in answer.findings[0].value
 
 
-def test_data_that_cannot_be_trained_on_is_said_in_a_finding(tmp_path: Path) -> None:
+def test_data_that_cannot_be_trained_on_are_a_finding(tmp_path: Path) -> None:
     composed = compose("train", ["data.batch_size=5000"])
     assert composed.cfg is not None
     (finding,) = net_inputs(None, plain(composed.cfg), tmp_path).findings

@@ -1,4 +1,4 @@
-"""Copies of photos and of small images, made here, and those of CIFAR-10 that are known."""
+"""Copies of photos and small images made here, and the known ones of CIFAR-10."""
 
 import csv
 
@@ -53,7 +53,7 @@ def test_no_other_pair_is_found(found):
     assert len(found) == len(CHANGES)
 
 
-def test_coarse_pictures_of_one_length_correlate_with_themselves_only_in_whatever_light():
+def test_coarse_features_correlate_only_with_themselves_at_any_brightness():
     small = np.random.default_rng(0).integers(60, 190, (40, 8, 8, 3), dtype=np.uint8)
     lit = (small * 0.5 + 20).astype(np.uint8)
     alike = features(small) @ features(lit).T
@@ -61,7 +61,7 @@ def test_coarse_pictures_of_one_length_correlate_with_themselves_only_in_whateve
     assert alike[~np.eye(40, dtype=bool)].max() < 0.7
 
 
-def test_flat_images_are_like_nothing():
+def test_flat_images_resemble_nothing():
     flat = np.full((3, 8, 8, 3), 77, dtype=np.uint8)
     assert not features(flat).any()
 
@@ -74,7 +74,7 @@ def test_the_search_gives_each_pair_once_and_says_which_are_mirrored():
     assert pairs == {(1, 3, False), (0, 4, True)}
 
 
-def test_a_set_of_images_that_are_all_alike_raises_the_threshold():
+def test_a_set_of_similar_images_raises_the_threshold():
     rng = np.random.default_rng(0)
     alike = rng.integers(0, 256, (8, 8, 3)) + rng.normal(0, 20, (2000, 8, 8, 3))
     least, search = candidates(alike.clip(0, 255).astype(np.uint8), 0.9)

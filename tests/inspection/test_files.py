@@ -41,7 +41,7 @@ def test_a_jpeg_without_its_end_is_named(inspected, name):
 
 
 @pytest.mark.parametrize(("name", "why"), bad_files.STRAYS.items())
-def test_files_that_training_passes_over_are_named(inspected, name, why):
+def test_files_that_training_ignores_are_named(inspected, name, why):
     assert why in inspected[0]["files passed over"]["value"][f"train/bad/{name}"]
 
 
@@ -52,7 +52,7 @@ def test_nothing_else_is_called_bad_or_odd(inspected):
     assert {name.removeprefix("train/bad/") for name in named} <= known
 
 
-def test_names_of_files_cannot_become_part_of_the_page(inspected):
+def test_file_names_cannot_inject_html_into_the_page(inspected):
     page = (inspected[1] / "inspection.html").read_text(encoding="utf-8")
     assert "<b>&" not in page
     assert len(page) < 1_000_000

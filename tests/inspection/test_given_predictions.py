@@ -41,6 +41,6 @@ def test_held_out_images_need_one_fold_only(tmp_path) -> None:
         ([HEAD, "train/a.png,0,x,1", "val/c.png,1,1,0"], "a probability that is not a number"),
     ],
 )
-def test_what_was_not_held_out_or_is_no_prediction_is_refused(tmp_path, lines, sentence) -> None:
+def test_predictions_that_are_invalid_or_not_held_out_are_refused(tmp_path, lines, sentence) -> None:
     with pytest.raises(Problem, match=sentence):
         read(tmp_path, *lines)

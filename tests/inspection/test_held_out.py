@@ -30,7 +30,7 @@ def test_flipped_labels_of_digits_come_first(digits, seed: int) -> None:
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
 
 
-def test_no_image_is_predicted_by_what_has_seen_it_or_its_copy() -> None:
+def test_no_image_is_predicted_by_a_model_that_has_seen_it_or_its_copy() -> None:
     rng = np.random.default_rng(0)
     once = rng.normal(size=(200, 400)).astype(np.float32)
     features, groups = np.repeat(once, 2, axis=0), np.repeat(np.arange(200), 2)

@@ -16,7 +16,7 @@ def test_the_margin_is_that_of_the_given_label_over_the_best_other() -> None:
     assert suggestions(SHARES, labels).tolist() == [1, 1, 0, 0]
 
 
-def test_an_error_is_confident_where_another_class_is_likelier_than_for_its_own_images() -> None:
+def test_an_error_is_confident_if_another_class_is_likelier_than_for_its_own_images() -> None:
     # Thresholds: mean own probability of the images given as 0: 0.4, as 1: 0.3, as 2: 0.6.
     assert confident_errors(SHARES, np.array([0, 0, 1, 2])).tolist() == [False, True, True, False]
 

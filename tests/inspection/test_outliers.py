@@ -28,7 +28,7 @@ def test_measures_of_known_images():
     assert found["brightest"].tolist() == pytest.approx([0.2, 1], abs=0.005)
 
 
-def test_chroma_tells_grey_from_colour_and_blur_lowers_sharpness():
+def test_chroma_separates_grey_from_colour_and_blur_lowers_sharpness():
     image = np.asarray(scene(0))[None]
     blurred = np.asarray(scene(0).resize((8, 6)).resize((64, 48)))[None]
     assert measure(image)["chroma"][0] > 0.04
@@ -57,7 +57,7 @@ def test_images_far_from_all_others_are_named_and_no_others(looked_at):
     assert "train/a/small.jpg" in value["size"]
 
 
-def test_every_image_has_a_line_with_its_numbers(looked_at):
+def test_every_image_has_a_row_with_its_measures(looked_at):
     with (looked_at[2] / "images.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 64
@@ -67,14 +67,14 @@ def test_every_image_has_a_line_with_its_numbers(looked_at):
     assert (by_name["train/a/wide.jpg"]["width"], by_name["train/a/wide.jpg"]["height"]) == ("400", "40")
 
 
-def test_images_of_one_kind_have_no_outliers(tmp_path):
+def test_similar_images_have_no_outliers(tmp_path):
     written = {f"train/{'ab'[k % 2]}/{k}.jpg": encoded(scene(k, 100, 80)) for k in range(60)}
     seen = scan(collection(tmp_path, written), tmp_path)
     assert outliers(seen, config_of(tmp_path), tmp_path).findings[0].value == "none"
 
 
 @pytest.mark.data
-def test_what_is_known_of_hymenoptera_is_found(hymenoptera, tmp_path):
+def test_known_oddities_of_hymenoptera_are_found(hymenoptera, tmp_path):
     seen = scan(collection(hymenoptera, {}), tmp_path)
     names = seen.images.names.tolist()
     assert [(split, len(images)) for split, images in seen.images.parts.items()] == [

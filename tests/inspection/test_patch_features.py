@@ -31,13 +31,13 @@ def test_brightness_changes_nothing_and_the_seed_decides() -> None:
     assert not np.allclose(patch_features(images, seed=1), found, atol=0.1)
 
 
-def test_pictures_of_one_colour_are_no_trouble() -> None:
+def test_pictures_of_one_colour_have_finite_features() -> None:
     assert np.isfinite(patch_features(torch.full((5, 1, 8, 8), 255, dtype=torch.uint8), seed=0)).all()
 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_they_tell_pictures_apart_better_than_pixels(cifar10: Path) -> None:
+def test_features_separate_classes_better_than_pixels(cifar10: Path) -> None:
     files = Folder(root=str(cifar10), **FOLDER).splits["train"]
     places = np.random.default_rng(0).permutation(len(files))[:600]
     pixels = np.stack([decode(str(files.paths[place])) for place in places]).transpose(0, 3, 1, 2)

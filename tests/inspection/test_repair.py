@@ -17,7 +17,7 @@ from tests.inspection.bad_files import encoded, scene
 LABELS = np.zeros(6, dtype=int)
 
 
-def test_a_given_split_stays_as_it_was_and_copies_elsewhere_are_left_out():
+def test_a_given_split_does_not_change_and_copies_elsewhere_are_left_out():
     splits = np.array(["train", "train", "val", "val", "test", "test"])
     groups = np.array([0, 1, 2, 0, 0, 5])
     after = repaired(splits, groups, LABELS, given={"train", "val", "test"})
@@ -35,7 +35,7 @@ def test_a_split_drawn_from_train_takes_groups_whole_and_gives_as_many_back():
     assert counts == {"train": [40, 40], "val": [10, 10]}
 
 
-def test_films_cut_into_frames_are_split_by_film():
+def test_frames_of_films_are_split_by_film():
     films = np.repeat(np.arange(40), 10)
     labels = films % 2
     splits = np.where(np.random.default_rng(0).random(400) < 0.2, "test", "train")

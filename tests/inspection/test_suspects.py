@@ -41,7 +41,7 @@ def flips(folder: Path) -> tuple[str, set[str]]:
     return str(table), {names[k] for k in wrong}
 
 
-def test_flipped_digits_are_suspects_and_the_edited_table_mends_them(tmp_path: Path) -> None:
+def test_flipped_digits_are_suspects_and_the_edited_table_fixes_them(tmp_path: Path) -> None:
     table, wrong = flips(tmp_path)
     cfg = config_of([f"data.decisions={table}"])
     answer = label_errors(None, cfg, tmp_path)
@@ -60,7 +60,7 @@ def test_flipped_digits_are_suspects_and_the_edited_table_mends_them(tmp_path: P
     assert suspects[0]["file"] in answer.sections[0].body
 
 
-def test_the_template_leaves_everything_as_it_is_until_it_is_edited(tmp_path: Path) -> None:
+def test_the_template_changes_nothing_until_it_is_edited(tmp_path: Path) -> None:
     label_errors(None, config_of([]), tmp_path)
     plain_data = build_data(config_of([]))
     template = tmp_path / DECISIONS
@@ -74,7 +74,7 @@ def test_the_template_leaves_everything_as_it_is_until_it_is_edited(tmp_path: Pa
     assert changed.classes[int(changed.splits[split].labels[place])] == first["label"] != first["given"]
 
 
-def test_predictions_of_a_file_are_ranked_in_place_of_own_ones(tmp_path: Path) -> None:
+def test_predictions_from_a_file_are_ranked_instead_of_our_own(tmp_path: Path) -> None:
     cfg = config_of([])
     names, labels = (lambda part: (part.names, part.labels))(build_data(cfg).named["train"])
     table = tmp_path / "predictions.csv"
@@ -115,7 +115,7 @@ def test_weights_that_have_learnt_these_labels_are_refused(tmp_path: Path) -> No
         refuse_seen(config_of([f"model.weights={alone}"]), DIGITS)
 
 
-def test_the_number_of_errors_is_doubted_where_predictions_are_weak(tmp_path: Path) -> None:
+def test_the_number_of_errors_is_qualified_if_predictions_are_weak(tmp_path: Path) -> None:
     labels = np.zeros(900, dtype=np.int64)
     certain = np.ones((900, 1))
     predicted = Predicted(names=[], splits=[], labels=labels, probabilities=certain, fold=[], how="")
@@ -124,7 +124,7 @@ def test_the_number_of_errors_is_doubted_where_predictions_are_weak(tmp_path: Pa
     assert "agree with only 82% of labels, so many of these are right" in weak.why
 
 
-def test_a_folder_is_known_again_by_another_table_of_labels_and_by_a_part_of_it(tmp_path: Path) -> None:
+def test_a_folder_is_recognised_with_another_table_and_by_a_part_of_it(tmp_path: Path) -> None:
     folder = {"_target_": FOLDER, "root": str(tmp_path / "photos"), "manifest": None, "on_bad_image": "error"}
     assert _overlap(folder, folder | {"manifest": "split.csv", "on_bad_image": "skip"})
     assert _overlap(folder, folder | {"root": str(tmp_path / "photos" / "train")})

@@ -1,4 +1,4 @@
-"""What the loggers' tests share: a run with a network that is told its pictures."""
+"""Fixtures of the loggers' tests: a run with a network that logs its pictures."""
 
 import pytest
 import torch

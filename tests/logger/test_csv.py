@@ -32,7 +32,7 @@ def content(folder):
     return (folder / "metrics.csv").read_bytes()
 
 
-def test_rows_and_columns_come_in_the_order_of_their_appearance(tmp_path):
+def test_rows_and_columns_keep_the_order_of_their_appearance(tmp_path):
     write(tmp_path, RECORDS)
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -69,7 +69,7 @@ def test_a_row_is_in_the_file_as_soon_as_it_is_logged(tmp_path):
 
 
 @pytest.mark.parametrize("kept", range(len(RECORDS) + 1))
-def test_rewound_to_any_row_and_continued_the_file_is_as_if_undisturbed(tmp_path, kept):
+def test_a_file_rewound_to_any_row_and_continued_equals_an_undisturbed_one(tmp_path, kept):
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()
     write(tmp_path / "undisturbed", RECORDS[:kept])
@@ -101,7 +101,7 @@ def test_a_file_cut_at_any_byte_is_continued_to_the_same_bytes(tmp_path):
         assert content(tmp_path) == whole, cut
 
 
-def test_a_cut_row_is_dropped_when_logging_goes_on_without_rewinding(tmp_path):
+def test_a_cut_row_is_dropped_when_logging_continues_without_rewinding(tmp_path):
     write(tmp_path, RECORDS[:2])
     with (tmp_path / "metrics.csv").open("a") as file:
         file.write("1,3,0.33")
@@ -111,7 +111,7 @@ def test_a_cut_row_is_dropped_when_logging_goes_on_without_rewinding(tmp_path):
     assert lines[-1] == "1,3,0.3333333333333333,1e-300"
 
 
-def test_rows_that_are_gone_are_told(tmp_path):
+def test_missing_rows_are_reported(tmp_path):
     logger = write(tmp_path, RECORDS[:2])
     with pytest.warns(UserWarning, match=r"metrics\.csv has 2 rows, but the checkpoint counts 5"):
         logger.rewind(5)

@@ -63,7 +63,7 @@ def test_a_tracking_uri_that_cannot_work_is_one_sentence(tmp_path):
         make(tmp_path, "nonsense://x")
 
 
-def test_a_server_that_is_away_is_one_sentence_within_seconds(tmp_path):
+def test_an_unreachable_server_is_one_sentence_within_seconds(tmp_path):
     pytest.importorskip("mlflow", reason="needs imagelab[mlflow]")
     start = time.monotonic()
     with pytest.raises(Problem, match=r"logger\.mlflow\.uri: http://127\.0\.0\.1:9 does not answer"):
@@ -71,7 +71,7 @@ def test_a_server_that_is_away_is_one_sentence_within_seconds(tmp_path):
     assert time.monotonic() - start < 5
 
 
-def test_without_the_package_the_command_to_install_it_is_told(tmp_path, monkeypatch):
+def test_without_the_package_the_command_to_install_it_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(Problem, match=r"needs the package mlflow.*uv pip install 'imagelab\[mlflow\]'"):
         make(tmp_path)

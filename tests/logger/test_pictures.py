@@ -34,7 +34,7 @@ def test_only_the_first_batch_of_the_first_rank_is_shown(pictures, batch, tmp_pa
     assert not (tmp_path / "images").exists()
 
 
-def test_captions_tell_the_shares_of_blended_images(batch):
+def test_captions_show_the_shares_of_mixed_images(batch):
     assert captions(batch.targets, ["ant", "bee"]) == ["ant", "0.75 bee + 0.25 ant", "bee", "ant"]
     assert captions(batch.labels, ["ant", "bee"]) == ["ant", "bee", "bee", "ant"]
 

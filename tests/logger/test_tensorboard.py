@@ -35,7 +35,7 @@ def test_curves_and_pictures_of_a_resumed_run_are_read_back_from_its_folder(tmp_
     assert {path.name for path in tmp_path.iterdir()} == {"tensorboard", "images"}
 
 
-def test_without_the_package_the_command_to_install_it_is_told(tmp_path, monkeypatch):
+def test_without_the_package_the_command_to_install_it_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(Problem, match=r"package tensorboard.*uv pip install 'imagelab\[tensorboard\]'"):
         tensorboard_logger(folder=tmp_path)

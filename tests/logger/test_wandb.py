@@ -1,4 +1,4 @@
-"""W&B offline is read back from disk; a server that is away, slow or unwilling never stops a run."""
+"""W&B offline is read back from disk; an unreachable, slow or refusing server never stops a run."""
 
 import http.server
 import json
@@ -161,7 +161,7 @@ def test_not_logged_in_it_is_offline_with_one_line_that_says_how_to_sync(tmp_pat
     assert len(list(tmp_path.glob("run/wandb/*run-*"))) == 1
 
 
-def test_a_resumed_run_goes_on_under_the_same_id_and_another_folder_has_another(tmp_path, messages):
+def test_a_resumed_run_keeps_its_id_and_another_folder_has_another(tmp_path, messages):
     for folder in ("other", "run", "run"):
         logger = make(tmp_path / folder)
         logger.log_metrics({"loss": 1.0}, step=0)
@@ -185,7 +185,7 @@ def test_with_a_key_and_no_server_it_is_offline_within_seconds(tmp_path, message
     assert [row["loss"] for row in history(records(tmp_path / "run"))] == [1.0]
 
 
-def test_a_server_that_hangs_counts_as_away(tmp_path, messages, machine, server):
+def test_a_server_that_hangs_counts_as_unreachable(tmp_path, messages, machine, server):
     machine.setattr(module, "PATIENCE", 0.2)
     machine.setenv("WANDB_API_KEY", KEY)
     machine.setenv("WANDB_BASE_URL", server(pause=5))
@@ -218,7 +218,7 @@ def test_logged_in_with_a_server_that_answers_it_is_online(machine, server):
     assert module._mode("auto") == ("offline", "WANDB_MODE=offline")
 
 
-def test_a_failure_while_logging_is_told_once_and_training_goes_on(tmp_path, messages, machine):
+def test_an_error_while_logging_is_shown_once_and_training_continues(tmp_path, messages, machine):
     logger = make(tmp_path / "run")
     logger.log_metrics({"loss": 1.0}, step=0)
 

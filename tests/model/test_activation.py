@@ -52,7 +52,7 @@ def test_activations_inside_the_norms_of_timm_are_replaced():
 
 
 @pytest.mark.parametrize("name", ["googlenet", "densenet121"])
-def test_a_network_that_calls_a_function_is_refused(name):
+def test_a_network_that_calls_its_activation_as_a_function_is_refused(name):
     net = torchvision_model(name=name, pretrained=False, num_classes=2, in_channels=3, size=64)
     with pytest.raises(Problem, match=r"model.activation=gelu .* as a function; .*model.activation=default"):
         set_activation(net, "gelu")
@@ -63,7 +63,7 @@ def test_a_network_without_activations_is_refused():
         set_activation(nn.Sequential(nn.Linear(2, 2)), "gelu")
 
 
-def test_a_dropout_in_place_does_not_overwrite_what_the_new_activation_needs():
+def test_in_place_dropout_does_not_overwrite_what_the_new_activation_needs():
     net = nn.Sequential(nn.Linear(4, 8), nn.Hardswish(inplace=True), nn.Dropout(0.5, inplace=True))
     set_activation(net, "relu")
     net(torch.randn(3, 4)).sum().backward()

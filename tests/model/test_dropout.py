@@ -1,4 +1,4 @@
-"""Leaving features and channels out in training."""
+"""Dropout of features and channels."""
 
 from copy import deepcopy
 
@@ -43,7 +43,7 @@ WITHOUT = [
 
 
 @pytest.mark.parametrize(("library", "name"), WITHOUT)
-def test_a_share_of_the_features_is_left_out_before_the_last_layer(library, name):
+def test_a_share_of_the_features_is_dropped_before_the_last_layer(library, name):
     torch.manual_seed(0)
     net, images = network(library, name).train(), torch.randn(16, 3, 32, 32)
     keys = list(net.state_dict())
@@ -67,7 +67,7 @@ WITH = [  # how many layers of dropout the classifier has
 
 
 @pytest.mark.parametrize(("library", "name", "count"), WITH)
-def test_the_dropout_that_a_classifier_has_gets_the_rate_and_no_second_is_added(library, name, count):
+def test_dropout_of_the_heads_own_gets_the_rate_and_no_second_is_added(library, name, count):
     with torch.device("meta"):
         net = network(library, name)
     layers = list(net.modules())
@@ -77,7 +77,7 @@ def test_the_dropout_that_a_classifier_has_gets_the_rate_and_no_second_is_added(
     assert not last_layer(net)[1]._forward_pre_hooks
 
 
-def test_dropout_inside_the_body_stays_as_it_is():
+def test_dropout_inside_the_body_keeps_its_rate():
     with torch.device("meta"):
         net = network(torchvision_model, "vit_b_32")
     own = [layer for layer in net.modules() if isinstance(layer, nn.Dropout)]
@@ -109,7 +109,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_whole_channels_are_left_out_at_the_end_of_every_stage(name):
+def test_whole_channels_are_dropped_at_the_end_of_every_stage(name):
     torch.manual_seed(0)
     make, count = BODIES[name]
     net, images = make().train(), torch.randn(4, 3, 64, 64).contiguous(memory_format=torch.channels_last)
@@ -128,7 +128,7 @@ def test_whole_channels_are_left_out_at_the_end_of_every_stage(name):
     assert dropped / channels == pytest.approx(RATE, abs=4 * (RATE * (1 - RATE) / channels) ** 0.5)
 
 
-def test_no_channel_is_left_out_in_evaluation_nor_in_a_frozen_stage():
+def test_no_channel_is_dropped_in_evaluation_or_in_a_frozen_stage():
     net, images = resnet9().eval(), torch.randn(2, 3, 32, 32)
     expected = net(images)
     set_dropout2d(net, RATE)
@@ -146,7 +146,7 @@ def test_a_network_without_feature_maps_is_refused(library, name):
         set_dropout2d(network(library, name), RATE)
 
 
-def test_maps_in_another_shape_are_refused():
+def test_maps_of_another_shape_are_refused():
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(2))
     net = nn.Sequential(body, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 2))
     set_dropout2d(net, RATE)

@@ -1,4 +1,4 @@
-"""What every network takes besides its own arguments."""
+"""Options that every network takes besides its own arguments."""
 
 import pytest
 import torch
@@ -109,14 +109,14 @@ LEFT_OUT = [
 NINE = [*SHORT, "model=resnet9", "model.width=8", "data.size=32", "data.limit=64", *LEFT_OUT]
 
 
-def test_two_runs_that_leave_out_agree_in_every_bit_and_another_seed_differs(tmp_path):
+def test_two_runs_with_dropout_agree_in_every_bit_and_another_seed_differs(tmp_path):
     runs = [fitted([*NINE, f"seed={seed}"], tmp_path / f"{place}") for place, seed in enumerate((0, 0, 1))]
     one, other, third = (run.classifier.net.state_dict() for run in runs)
     assert all(torch.equal(weight, other[name]) for name, weight in one.items())
     assert not torch.equal(one["head.weight"], third["head.weight"])
 
 
-def test_a_loaded_network_pools_as_it_did_and_leaves_nothing_out(tmp_path):
+def test_a_loaded_network_pools_as_before_and_drops_nothing(tmp_path):
     parts = fitted(NINE, tmp_path)
     predictor = load(tmp_path)
     assert list(predictor.net.state_dict()) == list(parts.classifier.net.state_dict())
@@ -129,7 +129,7 @@ def test_a_loaded_network_pools_as_it_did_and_leaves_nothing_out(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["model.name=resnet18", "model.name=convnext_atto"])
-def test_networks_of_a_library_train_with_what_is_left_out(model, tmp_path):
+def test_networks_of_a_library_train_with_dropout(model, tmp_path):
     library = "timm" if "atto" in model else "torchvision"
     left_out = LEFT_OUT[1 if library == "timm" else 0 :]
     words = ["trainer.precision=bf16-mixed", "model.channels_last=true"]

@@ -1,4 +1,4 @@
-"""What stands at the end of a network: for other classes, or for another task."""
+"""Replacing the last layer, for other classes or for another task."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def network(library: str, name: str) -> nn.Module:
         ("timm", "test_efficientnet"),
     ],
 )
-def test_the_head_of_any_network_gives_way_and_all_else_stays(library, name):
+def test_the_head_of_any_network_is_replaced_and_all_else_stays(library, name):
     net = network(library, name)
     before, (place, old) = dict(net.named_parameters()), last_layer(net)
     set_head(net, make, in_channels=3, size=64)
@@ -44,14 +44,14 @@ def test_the_head_of_any_network_gives_way_and_all_else_stays(library, name):
     assert old not in set(net.modules())
 
 
-def test_a_task_that_wants_no_other_head_leaves_the_network_as_it_is():
+def test_a_task_without_a_head_of_its_own_does_not_change_the_network():
     net = SmallCNN(num_classes=3, in_channels=1, widths=[4])
     head = net.head
     set_head(net, lambda features: None, in_channels=1, size=8)
     assert net.head is head
 
 
-def test_dropout_of_the_features_goes_on():
+def test_dropout_of_the_features_is_kept():
     net = SmallCNN(num_classes=3, in_channels=1, widths=[400])
     set_dropout(net, 0.5)
     set_head(net, nn.Identity, in_channels=1, size=8)

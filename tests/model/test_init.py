@@ -74,12 +74,12 @@ def ratio(scheme, activation):
 
 
 @pytest.mark.parametrize("scheme", ["kaiming_uniform", "kaiming_normal", "lsuv"])
-def test_these_hold_the_variance_through_20_layers_of_relu(scheme):
+def test_these_schemes_keep_the_variance_through_20_layers_of_relu(scheme):
     assert 0.5 < ratio(scheme, nn.ReLU) < 2
 
 
 @pytest.mark.parametrize("scheme", ["xavier_uniform", "xavier_normal", "orthogonal"])
-def test_these_hold_the_variance_through_20_layers_that_let_it_pass(scheme):
+def test_these_schemes_keep_the_variance_through_20_linear_layers(scheme):
     assert 0.5 < ratio(scheme, nn.Identity) < 2
     # tanh itself takes some: a variance q becomes about q - 2 q**2, hence 1 / (2 * 20) in the end
     assert float(activations(scheme, nn.Tanh)[-1].var()) == pytest.approx(1 / 40, rel=0.2)
@@ -98,7 +98,7 @@ def test_large_weights_saturate_tanh_and_explode_with_relu():
     assert activations("large", nn.ReLU)[-1].std() > 1e20
 
 
-def test_the_projections_of_attention_are_drawn_too():
+def test_attention_projections_are_drawn_too():
     net = torchvision_model(name="vit_b_32", pretrained=False, num_classes=2, in_channels=3, size=32)
     init_weights(net, "small")
     spread = net.encoder.layers[0].self_attention.in_proj_weight.std().item()

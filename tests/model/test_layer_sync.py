@@ -1,4 +1,4 @@
-"""Lightning's switch for shared batch statistics: which layers are replaced, and put back."""
+"""Lightning's switch for shared batch statistics: which layers are replaced and restored."""
 
 from types import SimpleNamespace
 
@@ -29,7 +29,7 @@ def norms(net):
 
 
 @pytest.mark.parametrize(("device", "kind"), [("cpu", SyncNorm), ("cuda", nn.SyncBatchNorm)])
-def test_all_norms_are_replaced_with_their_activations_and_put_back(device, kind):
+def test_all_norms_are_replaced_with_their_activations_and_restored(device, kind):
     net = timm_model(name="mobilenetv3_small_050", pretrained=False, num_classes=2, in_channels=3, size=32)
     images, before, names = torch.randn(2, 3, 32, 32), norms(net), list(net.state_dict())
     expected = net.eval()(images)

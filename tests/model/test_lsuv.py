@@ -76,7 +76,7 @@ def variances(net):
         (timm_model, "convnext_atto", "default"),
     ],
 )
-def test_the_variance_is_1_at_each_layer(library, name, norm):
+def test_the_variance_is_1_after_each_layer(library, name, norm):
     net = network(library, name)
     if norm != "default":
         set_norm(net, norm)
@@ -107,7 +107,7 @@ def test_query_key_and_value_of_attention_have_variance_1_each():
     assert found == pytest.approx([1.0] * 3, abs=0.1)
 
 
-def test_the_net_is_left_as_it_was_but_for_its_weights():
+def test_only_the_weights_of_the_network_change():
     net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16])
     net.features[1].eval()
     modes = [layer.training for layer in net.modules()]

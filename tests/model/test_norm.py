@@ -48,7 +48,7 @@ DEEPER = [(torchvision_model, "resnet50"), (timm_model, "seresnet18")]
     [(norm, *choice) for norm in ("group", "none", "frozen") for choice in NETWORKS]
     + [("group", *choice) for choice in DEEPER],
 )
-def test_no_batch_norm_is_left(norm, library, name):
+def test_no_batch_norm_remains(norm, library, name):
     net = network(library, name)
     set_norm(net, norm)
     assert not batch_norms(net)
@@ -90,7 +90,7 @@ def test_group_leaves_no_batch_norm_in_any_resnet(place, library, name):
 
 
 @pytest.mark.parametrize("norm", ["group", "none", "frozen"])
-def test_an_image_is_then_treated_alone(norm):
+def test_without_batch_norm_an_image_does_not_depend_on_the_others(norm):
     """What else is in the batch changes the logits with BatchNorm and with nothing else."""
     net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16])
     first, others = torch.randn(1, 3, 16, 16), torch.randn(3, 3, 16, 16)
@@ -185,7 +185,7 @@ def test_scale_and_shift_are_taken_over():
     assert (net(torch.randn(2, 3, 4, 4)) == 2).all()
 
 
-def test_without_norms_convolutions_have_biases_to_learn():
+def test_without_norms_convolutions_have_biases():
     net = network(torchvision_model, "resnet18")
     set_norm(net, "none")
     convolutions = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
@@ -194,14 +194,14 @@ def test_without_norms_convolutions_have_biases_to_learn():
     assert any(layer.bias.grad.abs().sum() > 0 for layer in convolutions)
 
 
-def test_batch_in_place_of_group():
+def test_batch_norm_replaces_group_norm():
     net = network(timm_model, "resnet50_gn")
     set_norm(net, "batch")
     assert len(batch_norms(net)) == 53
     assert not any(isinstance(layer, nn.GroupNorm) for layer in net.modules())
 
 
-def test_batch_leaves_a_network_with_batch_norm_as_it_is():
+def test_batch_does_not_change_a_network_with_batch_norm():
     net = network(torchvision_model, "resnet18")
     before = batch_norms(net)
     set_norm(net, "batch")

@@ -25,7 +25,7 @@ POOLS = {
 @pytest.mark.parametrize("name", POOLS)
 @pytest.mark.parametrize("side", [4, 7, 13, 32])
 @pytest.mark.parametrize("training", [True, False])
-def test_the_maps_get_the_size_that_is_asked_for(name, side, training):
+def test_the_maps_get_the_size_of_the_replaced_pooling(name, side, training):
     maps = torch.randn(2, 3, side, side + 1)
     pool = FractionalMaxPool(asked=POOLS[name]).train(training)
     assert pool(maps).shape == POOLS[name](maps).shape
@@ -46,7 +46,7 @@ def test_the_values_are_those_of_torch_for_the_same_draws(before, side, monkeypa
     torch.testing.assert_close(own, torchs)
 
 
-def test_regions_cover_everything_and_step_by_one_or_two():
+def test_regions_cover_the_map_in_steps_of_one_or_two():
     """Graham 2014, section 2: increments of 1 and 2, for a ratio between them."""
     found = starts(torch.rand(200), before=32, after=16, side=3)
     steps = found.diff(dim=1)
@@ -56,7 +56,7 @@ def test_regions_cover_everything_and_step_by_one_or_two():
     assert len(found.unique(dim=0)) > 5
 
 
-def test_with_regions_of_the_stride_there_would_be_nothing_to_draw():
+def test_regions_as_large_as_the_stride_would_leave_nothing_to_draw():
     """Why the regions overlap: torch's own layer with 2 x 2 is plain max pooling where maps are halved."""
     maps = torch.randn(2, 3, 32, 32)
     assert torch.equal(nn.FractionalMaxPool2d(2, output_size=16)(maps), F.max_pool2d(maps, 2))
@@ -64,14 +64,14 @@ def test_with_regions_of_the_stride_there_would_be_nothing_to_draw():
     assert not torch.equal(pool(maps), pool(maps))
 
 
-def test_each_image_has_regions_of_its_own_and_all_its_channels_the_same():
+def test_each_image_has_its_own_regions_shared_by_its_channels():
     picture = torch.arange(1024.0).view(1, 1, 32, 32)
     pooled = FractionalMaxPool(asked=nn.MaxPool2d(2))(picture.expand(64, 3, 32, 32))
     assert len(pooled.unique(dim=0)) > 20
     assert torch.equal(pooled[:, 0], pooled[:, 2])
 
 
-def test_evaluation_is_the_same_each_time_whereas_torchs_own_layer_draws():
+def test_evaluation_is_deterministic_unlike_torchs_own_layer():
     maps = torch.randn(2, 3, 32, 32)
     own, torchs = FractionalMaxPool(asked=nn.MaxPool2d(2)).eval(), nn.FractionalMaxPool2d(3, output_size=16)
     state = torch.get_rng_state()
@@ -80,7 +80,7 @@ def test_evaluation_is_the_same_each_time_whereas_torchs_own_layer_draws():
     assert not torch.equal(torchs.eval()(maps), torchs(maps))
 
 
-def test_draws_follow_from_torchs_seed():
+def test_draws_depend_on_torchs_seed():
     maps, pool = torch.randn(4, 3, 16, 16), FractionalMaxPool(asked=nn.MaxPool2d(2))
     seeded = [torch.manual_seed(seed) and pool(maps) for seed in (1, 1, 2)]
     assert torch.equal(seeded[0], seeded[1])
@@ -88,7 +88,7 @@ def test_draws_follow_from_torchs_seed():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_and_channels_last_pool_the_same_places(dtype):
+def test_half_precision_and_channels_last_pool_the_same_regions(dtype):
     maps = torch.randn(4, 8, 64, 64).to(dtype)
     pool = FractionalMaxPool(asked=nn.MaxPool2d(2))
     torch.manual_seed(0)
@@ -119,7 +119,7 @@ def test_every_pooling_of_a_network_is_replaced_and_the_names_stay(library, name
     assert all(parameter.grad is not None for parameter in net.parameters())
 
 
-def test_the_mean_before_the_classifier_and_pools_without_a_stride_stay():
+def test_the_average_before_the_head_and_pooling_without_a_stride_stay():
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, stride=1), nn.MaxPool2d(2), nn.Conv2d(4, 4, 1))
     net = nn.Sequential(body, nn.AvgPool2d(7), nn.Flatten(), nn.Linear(4, 2))
     set_pool(net)

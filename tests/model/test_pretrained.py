@@ -16,13 +16,13 @@ def model(target, pretrained=True, **more):
 
 
 @pytest.mark.parametrize(("target", "resize"), [(TORCHVISION, 256), (TIMM, 235)])
-def test_pretrained_weights_bring_theirs(target, resize):
+def test_pretrained_weights_bring_their_preprocessing(target, resize):
     found = pretrained_preprocess(model(target), size=None)
     assert found is not None
     assert (found.size, found.resize) == (224, resize)
 
 
-def test_another_size_keeps_the_ratio_of_the_crop():
+def test_another_size_keeps_the_crop_ratio():
     found = pretrained_preprocess(model(TORCHVISION), size=112)
     assert found is not None
     assert (found.size, found.resize) == (112, 128)
@@ -37,11 +37,11 @@ def test_another_size_keeps_the_ratio_of_the_crop():
         model("my.own.Net"),
     ],
 )
-def test_without_weights_that_are_known_there_is_none(node):
+def test_without_pretrained_weights_there_is_no_preprocessing(node):
     assert pretrained_preprocess(node, size=None) is None
 
 
-def test_the_weights_of_a_run_bring_theirs(tmp_path):
+def test_weights_of_a_run_bring_its_preprocessing(tmp_path):
     own = Preprocess(size=16, channels=1, mean=[0.25], std=[0.5], resize=20, interpolation="bicubic")
     file = tmp_path / "run" / "checkpoints" / "best.ckpt"
     file.parent.mkdir(parents=True)

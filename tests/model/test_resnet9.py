@@ -19,14 +19,14 @@ def test_images_of_any_size_become_logits(size):
     assert resnet9()(torch.randn(2, 3, size, size)).shape == (2, 10)
 
 
-def test_the_scale_is_on_the_logits():
+def test_the_logits_are_scaled():
     net, images = resnet9(logit_scale=1.0).eval(), torch.randn(2, 3, 32, 32)
     scaled = resnet9(logit_scale=0.125).eval()
     scaled.load_state_dict(net.state_dict())
     torch.testing.assert_close(scaled(images), net(images) / 8)
 
 
-def test_a_residual_pair_of_zeros_passes_its_input_on():
+def test_a_residual_block_of_zeros_returns_its_input():
     residual = resnet9().layer3[2]
     for parameter in residual.parameters():
         torch.nn.init.zeros_(parameter)

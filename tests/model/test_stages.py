@@ -1,4 +1,4 @@
-"""Cutting a network into stages, from the stem to the head."""
+"""Cutting a network into stages, from stem to head."""
 
 import pytest
 import torch
@@ -84,7 +84,7 @@ def test_pooling_dropout_and_hidden_layers_of_a_classifier_are_in_the_head():
     assert stages(network(torchvision_model, "resnet18"))[-1].modules == ("avgpool", "fc")
 
 
-def test_our_own_networks_are_cut_too():
+def test_our_own_networks_are_cut_into_stages():
     small = stages(SmallCNN(num_classes=4, in_channels=1, widths=[8, 16, 16]))
     assert [stage.name for stage in small] == ["stem", "features.4", "features.8", "head"]
     assert small[0].modules == ("features.0", "features.1", "features.2", "features.3")
@@ -92,7 +92,7 @@ def test_our_own_networks_are_cut_too():
     assert [stage.name for stage in nine] == ["stem", "layer1", "layer2", "layer3", "head"]
 
 
-def test_any_other_network_is_cut_by_the_same_rule():
+def test_other_networks_are_cut_by_the_same_rule():
     first, second = (nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)) for _ in range(2))
     trunk = nn.Sequential(first, second, first, nn.Flatten())
     wrapped = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), trunk, nn.Linear(4, 2)))

@@ -22,7 +22,7 @@ def side_of_last_features(net: nn.Module) -> int:
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_a_resnet_sees_small_images_at_eight_times_less_reduction(maker):
+def test_a_resnet_reduces_small_images_four_times_less_per_side(maker):
     net = MAKERS[maker](name="resnet18", pretrained=False, num_classes=10, in_channels=3, size=32)
     names = list(net.state_dict())
     assert side_of_last_features(net) == 1
@@ -32,7 +32,7 @@ def test_a_resnet_sees_small_images_at_eight_times_less_reduction(maker):
     assert net.get_submodule("conv1").weight.shape == (64, 3, 3, 3)
 
 
-def test_a_deep_stem_loses_its_first_stride_and_its_pool():
+def test_a_deep_stem_loses_its_first_stride_and_its_pooling():
     net = timm_model(name="resnet26d", pretrained=False, num_classes=10, in_channels=3, size=32)
     small_stem(net)
     assert side_of_last_features(net) == 4

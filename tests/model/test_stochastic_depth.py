@@ -1,4 +1,4 @@
-"""Leaving whole residual branches out in training."""
+"""Dropping whole residual branches in training."""
 
 from copy import deepcopy
 
@@ -129,7 +129,7 @@ def test_branches_without_such_a_layer_are_dropped_at_the_same_rates(name):
         assert kept.max().item() == pytest.approx(1 / (1 - rate))
 
 
-def test_an_image_whose_branch_is_dropped_leaves_the_block_as_it_came():
+def test_an_image_whose_branch_is_dropped_passes_the_block_unchanged():
     torch.manual_seed(0)
     net = resnet9()
     set_stochastic_depth(net, RATE)

@@ -55,7 +55,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
         assert each["statistics"]["num_batches_tracked"] == STEPS
 
 
-def test_one_process_computes_what_a_plain_norm_does():
+def test_one_process_computes_the_same_as_a_plain_norm():
     torch.testing.assert_close(steps(SyncNorm(layer()), slice(None)), steps(layer(), slice(None)))
 
 

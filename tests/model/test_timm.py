@@ -28,7 +28,7 @@ def network(name, pretrained=False, num_classes=7, in_channels=3, size=64):
 
 
 @pytest.mark.parametrize(("name", "in_channels"), [(name, 1) for name in FAMILIES] + [("resnet10t", 4)])
-def test_classes_channels_and_size_are_fitted_in_every_family(name, in_channels):
+def test_every_family_fits_classes_channels_and_size(name, in_channels):
     net = network(name, in_channels=in_channels)
     check_logits(net, num_classes=7, in_channels=in_channels, size=64)
 
@@ -40,7 +40,7 @@ def test_classes_channels_and_size_are_fitted_in_every_family(name, in_channels)
         ("resnet18.a1_in2k", "timm has no weights by that tag; did you mean 'resnet18.a1_in1k'"),
     ],
 )
-def test_a_misspelt_name_is_named_with_the_nearest(name, sentence):
+def test_a_misspelt_name_is_refused_with_the_nearest(name, sentence):
     for ask in (network, timm_preprocess):
         with pytest.raises(Problem, match=f"model.name={name}: {sentence}"):
             ask(name)

@@ -52,7 +52,7 @@ def weights(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "in_channels"), [(name, 1) for name in FAMILIES] + [("resnet18", 4)])
-def test_classes_and_channels_are_fitted_in_every_family(name, in_channels):
+def test_every_family_fits_classes_and_channels(name, in_channels):
     net = network(name, in_channels=in_channels)
     check_logits(net, num_classes=7, in_channels=in_channels, size=64)
 
@@ -75,7 +75,7 @@ def test_pretrained_weights_get_a_new_head_and_nothing_else(name, weights):
     assert isinstance(net.train()(torch.randn(2, 3, 64, 64)), torch.Tensor)
 
 
-def test_a_pretrained_network_answers_to_grey_as_to_equal_red_green_and_blue(weights):
+def test_a_pretrained_network_treats_grey_like_equal_red_green_and_blue(weights):
     grey, colour = network("resnet18", True, 1000, 1).eval(), network("resnet18", True, 1000, 3).eval()
     colour.load_state_dict(weights["resnet18"])
     grey.fc.load_state_dict(colour.fc.state_dict())
@@ -83,21 +83,21 @@ def test_a_pretrained_network_answers_to_grey_as_to_equal_red_green_and_blue(wei
     torch.testing.assert_close(grey(images), colour(images.repeat(1, 3, 1, 1)), rtol=1e-4, atol=1e-4)
 
 
-def test_more_channels_repeat_the_kernels_scaled(weights):
+def test_more_channels_repeat_the_kernels_rescaled(weights):
     kernels = network("resnet18", pretrained=True, in_channels=5).conv1.weight
     given = weights["resnet18"]["conv1.weight"]
     torch.testing.assert_close(kernels[:, :3], given * 3 / 5)
     torch.testing.assert_close(kernels[:, 3:], given[:, :2] * 3 / 5)
 
 
-def test_the_positions_of_a_vision_transformer_are_interpolated(weights):
+def test_the_position_embedding_of_a_vision_transformer_is_interpolated(weights):
     net = network("vit_b_32", pretrained=True, size=64)
     assert net.encoder.pos_embedding.shape == (1, 1 + 4, 768)
     assert torch.equal(net.conv_proj.weight, weights["vit_b_32"]["conv_proj.weight"])
     check_logits(net, num_classes=7, in_channels=3, size=64)
 
 
-def test_a_misspelt_name_is_named_with_the_nearest():
+def test_a_misspelt_name_is_refused_with_the_nearest():
     with pytest.raises(Problem, match=r"model\.name=resnet81: .* did you mean 'resnet18'"):
         network("resnet81")
     with pytest.raises(Problem, match="did you mean 'resnet18'"):
@@ -137,7 +137,7 @@ def test_every_classification_network_says_how_to_preprocess():
         assert found.interpolation in ("bilinear", "bicubic")
 
 
-def test_the_head_is_fresh_and_linear(weights):
+def test_the_head_is_new_and_linear(weights):
     net = network("resnet18", pretrained=True)
     assert isinstance(net.fc, nn.Linear)
     assert net.fc.bias.abs().max() <= 1 / 512**0.5

@@ -44,7 +44,7 @@ def test_every_weight_and_statistic_is_copied_from_a_folder_or_a_file(run, insid
         assert torch.equal(state[name], tensor) or name.endswith("num_batches_tracked")
 
 
-def test_the_head_starts_anew_for_other_classes_and_says_so(run, caplog):
+def test_the_head_starts_from_scratch_for_other_classes_and_says_so(run, caplog):
     folder, trained = run
     net = small_cnn(num_classes=3)
     before = net.head.weight.clone()
@@ -55,7 +55,7 @@ def test_the_head_starts_anew_for_other_classes_and_says_so(run, caplog):
     assert "head.weight, head.bias start from scratch for 3 classes; the checkpoint has 10" in caplog.text
 
 
-def test_the_head_starts_anew_for_as_many_other_classes_and_stays_for_the_same(run, caplog):
+def test_the_head_starts_from_scratch_for_as_many_other_classes_and_stays_for_the_same(run, caplog):
     folder, trained = run
     file = folder / "checkpoints" / "best.ckpt"
     content, digits = torch.load(file, weights_only=True), [str(digit) for digit in range(10)]
@@ -91,7 +91,7 @@ def refusal(net, path):
     return sentence
 
 
-def test_other_widths_are_named_with_the_first_shapes(run):
+def test_other_widths_are_refused_with_the_first_shapes(run):
     sentence = refusal(small_cnn(widths=(4, 16)), run[0])
     assert "does not fit this SmallCNN" in sentence
     assert (
@@ -100,7 +100,7 @@ def test_other_widths_are_named_with_the_first_shapes(run):
     assert "here, and 3 more). Set the model.* keys as in that run." in sentence
 
 
-def test_layers_that_one_of_the_two_lacks_are_named_and_counted(run):
+def test_layers_that_either_network_lacks_are_named_and_counted(run):
     sentence = refusal(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), run[0])
     assert "2 are missing there (1.weight, 1.bias)" in sentence
     assert (
@@ -114,23 +114,23 @@ def test_another_norm_is_another_network(run):
     assert "4 are unknown here (features.1.running_mean" in refusal(net, run[0])
 
 
-def test_a_wrong_path_is_named_with_the_nearest(run):
+def test_a_wrong_path_is_refused_with_the_nearest(run):
     assert f"there is no {run[0]}s; did you mean '{run[0]}'?" in refusal(small_cnn(), f"{run[0]}s")
     wrong = run[0] / "checkpoint" / "best.ckpt"
     assert f"did you mean '{run[0] / 'checkpoints'}'?" in refusal(small_cnn(), wrong)
 
 
-def test_a_folder_that_is_no_run_is_named(tmp_path):
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
     assert "there is no checkpoints/best.ckpt in that folder" in refusal(small_cnn(), tmp_path)
 
 
-def test_a_truncated_checkpoint_is_named(run):
+def test_a_truncated_checkpoint_is_refused(run):
     file = run[0] / "checkpoints" / "best.ckpt"
     file.write_bytes(file.read_bytes()[:-200])
     assert str(file) in refusal(small_cnn(), run[0])
 
 
-def test_a_file_of_something_else_is_named(tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     torch.save({"weights": torch.ones(2)}, tmp_path / "other.ckpt")
     assert "is not a checkpoint of a run: it has no state_dict" in refusal(
         small_cnn(), tmp_path / "other.ckpt"

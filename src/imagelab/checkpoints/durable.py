@@ -119,7 +119,7 @@ def load_plain(path: Path, *, mmap: bool = False) -> dict[str, Any]:
 
 
 def damage_of(path: Path) -> str | None:
-    """What is wrong with a checkpoint file, as a sentence; None when every byte is as it was written."""
+    """What is wrong with a checkpoint file, as a sentence; None if every byte is as written."""
     if not path.is_file():
         return f"There is no checkpoint {path}."
     try:

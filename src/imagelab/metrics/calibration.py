@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 means right in 8 of 10 cases, how sure that is, what one temperature mends.
+"""Measure calibration: reliability, ECE with a confidence interval, and temperature scaling.
 
 Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 2 (the error) and 4.2 (temperature).
 """
@@ -25,7 +25,7 @@ LOWEST, HIGHEST = 0.05, 20.0  # temperatures to look between
 class Bin(NamedTuple):
     """Images whose highest probability lies in one interval.
 
-    images: How many. confidence: their mean highest probability. accuracy: the share that was right.
+    images: Number of images. confidence: Mean highest probability. accuracy: Share of correct predictions.
     """
 
     images: int
@@ -35,16 +35,16 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How well probabilities match what happens.
+    """How well probabilities match the accuracy.
 
     Args:
-        images: How many it was measured on.
-        bins: Of equal width, those that hold images.
+        images: Number of images it was measured on.
+        bins: Bins of equal width that hold images.
         ece: Expected calibration error, in [0, 1].
-        interval: Its 95% interval over resampled images.
-        temperature: What logits are best divided by, fitted on every second image; above 1: too sure.
-        before: The error of the other images, as they are.
-        after: The same, at that temperature.
+        interval: 95% interval of the error, by bootstrap over images.
+        temperature: Best divisor of the logits, fitted on every second image; above 1: overconfident.
+        before: Error on the other images without temperature scaling.
+        after: Error on the other images at that temperature.
     """
 
     images: int
@@ -62,12 +62,12 @@ class Calibration:
 
 
 def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibration:
-    """Of logits, or log probabilities, (N, K) and labels (N,); N >= 2.
+    """Measure the calibration of N >= 2 images.
 
     Args:
-        logits: One row an image.
-        labels: Their classes.
-        seed: Which images the bootstrap draws.
+        logits: (N, K) logits or log probabilities.
+        labels: (N,) classes.
+        seed: Seed of the bootstrap.
     """
     confidence, right = confidences(softmax(logits, axis=1), labels)
     fitted, rest = slice(0, None, 2), slice(1, None, 2)
@@ -85,12 +85,12 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
 
 
 def confidences(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The highest probability of each image, and whether its class is the right one."""
+    """The highest probability of each image, and whether its class is correct."""
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> list[Bin]:
-    """The bins that hold images, in rising confidence."""
+    """The bins that hold images, by rising confidence."""
     # As torchmetrics has it: a bin holds its lower end, and a certainty of 1 has a bin of its own.
     places = np.searchsorted(EDGES, confidence.astype(np.float32), side="right")
     return [
@@ -100,16 +100,16 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> list[Bin]:
 
 
 def expected_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """The metric `ece`: (N,) confidences in [0, 1] and whether each was right -> error in [0, 1]."""
+    """The metric `ece`: (N,) confidences in [0, 1] and whether each is correct -> error in [0, 1]."""
     sure = torch.from_numpy(np.ascontiguousarray(confidence, dtype=np.float32))
     return float(calibration_error(sure, torch.from_numpy(right)))
 
 
 def interval_of(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
-    """The 95% interval of the expected error: of resampled images, freed of what resampling adds to it.
+    """The 95% bootstrap interval of the expected error, corrected for bias.
 
-    The error of few images is too large, and that of a resample by as much again: the interval is reflected
-    at the value found.
+    The error of few images is too large, and that of a resample is too large by as much again. So the
+    interval is reflected at the measured value.
     """
     found = bootstrap(
         (confidence, right),
@@ -126,9 +126,9 @@ def interval_of(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[f
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """What to divide logits (N, K) by for the highest likelihood of the labels (N,).
+    """The divisor of logits (N, K) that maximises the likelihood of the labels (N,).
 
-    1 where no image is wrong: any lower temperature would be better still.
+    It is 1 if every prediction is correct: the likelihood would grow for ever lower temperatures.
     """
     if (logits.argmax(axis=1) == labels).all():
         return 1.0

@@ -11,24 +11,24 @@ Seen = tuple[Tensor, Tensor] | None  # outputs and labels of a split, on the CPU
 
 
 def keep(outputs: Tensor, labels: Tensor) -> Seen:
-    """Both for later, beside the training; None where they are too many."""
+    """Outputs and labels to keep after the epoch; None if they are too many."""
     return (outputs.cpu(), labels.cpu()) if outputs.numel() <= KEPT else None
 
 
 class Outputs:
-    """What is kept of the batches of a split, such as logits and labels, from all ranks."""
+    """Values kept per image of a split, such as logits and labels, from all ranks."""
 
     def __init__(self) -> None:
         self.logits: list[Tensor] = []
         self.labels: list[Tensor] = []
 
     def add(self, logits: Tensor, labels: Tensor) -> None:
-        """Take a batch: logits (B, K), labels (B,), or what another task keeps in their place."""
+        """Add a batch: logits (B, K) and labels (B,), or the values of another task."""
         self.logits.append(logits.detach().float())
         self.labels.append(labels)
 
     def take(self, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """All logits (N, width) and labels (N,) of all ranks, and begin anew."""
+        """Return all logits (N, width) and labels (N,) of all ranks, and start again."""
         logits = torch.cat(self.logits) if self.logits else torch.empty(0, width, device=device)
         labels = torch.cat(self.labels) if self.labels else torch.empty(0, dtype=torch.int64, device=device)
         self.logits, self.labels = [], []

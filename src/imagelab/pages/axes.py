@@ -1,6 +1,6 @@
-"""What all charts share: axes, colours, words, and the frame of an SVG picture.
+"""Draw what all charts share: axes, colours, text, and the frame of an SVG picture.
 
-Source: colours of Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, told apart by colour-blind eyes, too.
+Source: colours of Okabe & Ito 2008, https://jfly.uni-koeln.de/color/, distinct for colour-blind eyes, too.
 """
 
 import math
@@ -21,12 +21,12 @@ class Axis:
     """From values to pixels.
 
     Args:
-        low: The smallest value shown; above 0 where `log`.
-        high: The largest, > low.
-        start: The pixel of `low`.
-        end: The pixel of `high`.
-        log: Whether equal ratios are equally far apart.
-        whole: Whether only whole numbers are written at it: there is no epoch 2.5.
+        low: Smallest value shown; above 0 on a log scale.
+        high: Largest value shown, > low.
+        start: Pixel of `low`.
+        end: Pixel of `high`.
+        log: Whether the scale is logarithmic.
+        whole: Whether ticks are whole numbers only: there is no epoch 2.5.
     """
 
     low: float
@@ -79,7 +79,7 @@ class Axis:
 
 
 def drawing(title: str, width: float, height: float, shown: Iterable[str]) -> str:
-    """The text of an SVG file: its title, and what is shown below it."""
+    """The text of an SVG file with a title and a body."""
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
@@ -93,7 +93,7 @@ def drawing(title: str, width: float, height: float, shown: Iterable[str]) -> st
 
 
 def labels(title: str, x_label: str, y_label: str, x: Axis, y: Axis) -> list[str]:
-    """The title above two axes, and what is written at each."""
+    """The title above two axes, and the label of each."""
     return [
         words_at(title, x.middle, 20, size=14),
         words_at(x_label, x.middle, y.start + BOTTOM - 10),
@@ -102,13 +102,13 @@ def labels(title: str, x_label: str, y_label: str, x: Axis, y: Axis) -> list[str
 
 
 def words_at(words: str, x: float, y: float, *, size: int = 12, turned: bool = False) -> str:
-    """Words around a place; turned: upwards."""
+    """Text centred at a point; `turned`: upwards."""
     turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="middle"{turn}>{html(words)}</text>'
 
 
 def rows_of(y: Axis, x: Axis) -> list[str]:
-    """Lines across at the values of the y axis."""
+    """Horizontal grid lines at the ticks of the y axis."""
     return [
         f'<path d="M{x.start:.1f} {y.pixel(v):.1f}H{x.end:.1f}" stroke="#ddd"/>'
         f'<text x="{x.start - 7:.1f}" y="{y.pixel(v) + 4:.1f}" text-anchor="end">{y.written(v)}</text>'
@@ -117,7 +117,7 @@ def rows_of(y: Axis, x: Axis) -> list[str]:
 
 
 def marks_of(x: Axis, y: Axis) -> list[str]:
-    """Short lines at the values of the x axis."""
+    """Tick marks of the x axis."""
     return [
         f'<path d="M{x.pixel(v):.1f} {y.start:.1f}v5" stroke="#333"/>'
         f'<text x="{x.pixel(v):.1f}" y="{y.start + 18:.1f}" text-anchor="middle">{x.written(v)}</text>'
@@ -137,13 +137,13 @@ def grid(x: Axis, y: Axis) -> list[str]:
 
 
 def legend_width(names: Iterable[str]) -> float:
-    """Pixels right of the axes: for a legend, where there is more than one name."""
+    """Width of the legend right of the axes, in pixels; 0 for a single name."""
     names = list(names)
     return 52 + LETTER * max(map(len, names)) if len(names) > 1 else 16
 
 
 def legend(series: Sequence[str], left: float) -> list[str]:
-    """The colour of each series right of the axes, where there is more than one."""
+    """The legend right of the axes, if there is more than one series."""
     if len(series) < 2:
         return []
     return [
@@ -155,7 +155,7 @@ def legend(series: Sequence[str], left: float) -> list[str]:
 
 
 def round_step(length: float) -> float:
-    """The nearest of 1, 2, 5, 10 times a power of ten that is no shorter.
+    """The smallest of 1, 2, 5, 10 times a power of ten that is at least `length`.
 
     >>> [round_step(length) for length in (0.03, 1, 1.2, 70)]
     [0.05, 1.0, 2.0, 100.0]

@@ -1,4 +1,4 @@
-"""Bars of groups, and histograms, as SVG: static, with the values under the mouse."""
+"""Draw grouped bars and histograms as static SVG, with the values under the mouse."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ LONGEST = 22  # letters of a name below the axis
 
 @dataclass(frozen=True)
 class Box:
-    """A bar: the place of its series, what it says, its left edge and width in pixels, and its value."""
+    """A bar: index of its series, text, left edge and width in pixels, and value."""
 
     series: int
     words: str
@@ -49,14 +49,14 @@ def bars(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> str:
-    """A bar for each series of each group, side by side: classes, and the splits of each.
+    """Draw a bar for each series of each group, side by side, such as the splits of each class.
 
     Args:
         values: Group -> series -> value; a series may be missing in a group.
-        title: Above the axes.
-        y_label: What the values are, and their unit.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        title: Title above the axes.
+        y_label: Label of the values, with their unit.
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
 
     Raises:
         ValueError: There is nothing to draw.
@@ -90,16 +90,16 @@ def histogram(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> str:
-    """How often values occur; several series lie over each other, in the same bins.
+    """Draw a histogram; several series overlap, in the same bins.
 
     Args:
-        values: Series -> its values; those that are no finite numbers are left out.
-        title: Above the axes.
-        x_label: What the values are, and their unit.
-        bins: Into how many intervals of equal length they are sorted.
+        values: Series -> its values; non-finite ones are left out.
+        title: Title above the axes.
+        x_label: Label of the values, with their unit.
+        bins: Number of bins of equal width.
         share: Whether y is the share of a series, to compare series of different sizes, or a count.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
 
     Raises:
         ValueError: There is nothing to draw.
@@ -161,7 +161,7 @@ def _boxes(boxes: Sequence[Box], y: Axis) -> list[str]:
 
 
 def _names(names: Sequence[str], slot: float) -> tuple[list[str], float]:
-    """The names of groups below the axis, upwards where they are long, and the room that they take."""
+    """The names of groups below the axis, upwards if they are long, and the space they take."""
     short = [
         printable(name) if len(name) <= LONGEST else f"{printable(name[: LONGEST - 1])}…" for name in names
     ]

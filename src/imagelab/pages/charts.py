@@ -1,4 +1,4 @@
-"""The charts of reports but lines (`line_plot`): static SVG, with the values under the mouse."""
+"""Collect the charts of reports, except lines (`line_plot`): static SVG, with the values under the mouse."""
 
 from imagelab.pages.bars import bars, histogram
 from imagelab.pages.matrix import matrix

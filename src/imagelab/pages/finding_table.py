@@ -1,4 +1,4 @@
-"""Findings as a table: on a page, and in a terminal of any width."""
+"""Show findings as a table, on a page and in a terminal of any width."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ def finding_table(findings: Sequence[Finding]) -> str:
 
 
 def terminal_table(title: str, findings: Sequence[Finding]) -> "RenderableType":
-    """Findings as rich shows them: a finding a row, with what it means, and what to do, below its value."""
+    """The findings for rich, a row each: value, and below it the reason and the remedy."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -53,7 +53,7 @@ def terminal_table(title: str, findings: Sequence[Finding]) -> "RenderableType":
 
 
 def counts(findings: Sequence[Finding]) -> str:
-    """How many findings there are of each status.
+    """The number of findings of each status, in words.
 
     >>> counts([Finding(name="a", status="OK", value=1, expected="", why="", fix="")] * 2)
     '2 OK'

@@ -1,4 +1,4 @@
-"""A table of shares as an SVG picture: a row of cells for each name, the darker the higher."""
+"""Draw a table of shares as SVG: a row of cells per name, darker for higher values."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,14 +16,14 @@ COLOUR = "#0072b2"
 def heat_map(
     values: np.ndarray, *, rows: Sequence[str], columns: Sequence[int], title: str, x_label: str
 ) -> str:
-    """The text of an SVG file; under the mouse stands the name of a row and the value of its cell.
+    """The text of an SVG file; the mouse shows the row's name and the cell's value.
 
     Args:
-        values: (R, T), each in [0, 1]; at least one of each.
+        values: (R, T), each in [0, 1]; R and T >= 1.
         rows: R names.
         columns: T numbers, ascending, such as steps.
-        title: Above the rows.
-        x_label: What the columns are.
+        title: Title above the rows.
+        x_label: Label of the columns.
     """
     shown = np.unique(np.linspace(0, len(columns) - 1, min(COLUMNS, len(columns))).round().astype(int))
     width = LEFT + WIDTH + 20

@@ -1,4 +1,4 @@
-"""Lines in axes as an SVG picture: static, small, the same text for the same numbers."""
+"""Draw lines in axes as SVG: static, small, the same text for the same numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,19 +39,20 @@ def line_plot(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> str:
-    """The text of an SVG file, with a legend of several lines and, under the mouse, the values.
+    """The text of an SVG file, with a legend for several lines; the mouse shows the values.
 
     Args:
-        series: Of each line its name, and its x and y values; left out: infinite ones, up to 0 on log axes.
-        title: Above the axes.
-        x_label: What x is, and its unit.
-        y_label: What y is, and its unit.
+        series: Name of each line -> its x and y values; non-finite ones, and ones <= 0 on log axes, are left
+            out.
+        title: Title above the axes.
+        x_label: Label of x, with its unit.
+        y_label: Label of y, with its unit.
         log_x: Whether the x axis is logarithmic.
-        log_y: Whether the y axis is.
+        log_y: Whether the y axis is logarithmic.
         y_limits: Values of y that the axis covers in any case.
-        behind: Points to show pale behind the line of the same name, such as those that it is a mean of.
-        width: Of the picture, in pixels.
-        height: Of it, in pixels.
+        behind: Points shown pale behind the line of the same name, such as those it is a mean of.
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
 
     Raises:
         ValueError: There is nothing to draw.
@@ -71,10 +72,10 @@ def side_by_side(plots: Sequence[str], *, columns: int, width: int, height: int)
     """The text of an SVG file with several plots in rows.
 
     Args:
-        plots: Their texts, all of one size.
-        columns: Plots a row.
-        width: Of each, in pixels.
-        height: Of each, in pixels.
+        plots: Texts of the plots, all of one size.
+        columns: Plots per row.
+        width: Width of each plot, in pixels.
+        height: Height of each plot, in pixels.
     """
     rows = -(-len(plots) // columns)
     size = f'width="{columns * width}" height="{rows * height}"'
@@ -122,7 +123,7 @@ def _pale(points: list[tuple[float, float]], x: Axis, y: Axis, style: str) -> st
 
 
 def _thinned(points: list[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:
-    """Places in pixels; of very many, the first, lowest, highest and last in each column of pixels."""
+    """Points in pixels; if there are very many, the first, lowest, highest and last per pixel column."""
     places = [(x.pixel(one), y.pixel(other)) for one, other in points]
     if len(places) <= MANY:
         return places
@@ -135,7 +136,7 @@ def _thinned(points: list[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[
 
 
 def _entries(styles: dict[str, str], left: float) -> list[str]:
-    """A legend, of several lines."""
+    """The entries of a legend, if there are several lines."""
     return [
         f'<path d="M{left:.1f} {TOP + 8 + 17 * i}h24" {style}/>'
         f'<text x="{left + 30:.1f}" y="{TOP + 12 + 17 * i}">{html(name)}</text>'

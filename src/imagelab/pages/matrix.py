@@ -1,4 +1,4 @@
-"""A matrix of counts as SVG: confusion of classes, dark where a row has its most."""
+"""Draw a matrix of counts as SVG, such as a confusion matrix: darker for a larger share of the row."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,14 @@ def matrix(
     rows: str = "true",
     columns: str = "predicted",
 ) -> str:
-    """Cells as dark as their share of the row; the value and the share show under the mouse.
+    """Draw cells as dark as their share of the row; the mouse shows value and share.
 
     Args:
-        values: (N, N), not negative.
-        labels: Of the N rows and columns alike.
-        title: Above the matrix.
-        rows: What a row stands for.
-        columns: What a column stands for.
+        values: (N, N), >= 0.
+        labels: Names of the N rows, and of the columns.
+        title: Title above the matrix.
+        rows: Meaning of a row.
+        columns: Meaning of a column.
     """
     counts = np.asarray(values, dtype=float)
     cell = min(CELL, SIDE / max(1, len(labels)))

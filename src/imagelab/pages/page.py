@@ -1,6 +1,6 @@
-"""A page with what a command found: one file that needs no network and runs no script but its own.
+"""Make a page with the result of a command: one file that needs no network and runs only its own script.
 
-Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP (the script is let in by its hash)
+Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP (the script is allowed by its hash)
 """
 
 import base64
@@ -23,10 +23,10 @@ class Section:
     """A part of a page.
 
     Args:
-        title: Its heading, in a few words; the page begins with a list of them.
-        about: What is to be seen and how to read it; what stands in backticks is code.
+        title: Heading, in a few words; the page begins with a list of them.
+        about: Description of the content and how to read it; text in backticks is code.
         body: HTML of `table`, `gallery`, `thumbnail`, or SVG of a chart, in any number.
-        folded: Whether only the heading shows until a reader opens the part.
+        folded: Whether only the heading shows until a reader opens the section.
     """
 
     title: str
@@ -41,11 +41,11 @@ def page(
     """The text of an HTML file.
 
     Args:
-        title: What was looked at.
-        summary: What came out, in a sentence or two; what stands in backticks is code.
-        findings: The findings, which are its first table.
-        sections: What follows.
-        lead: HTML in place of the summary and the table of findings; empty: these are shown.
+        title: Title of the page.
+        summary: Result in a sentence or two; text in backticks is code.
+        findings: Findings, shown in the first table.
+        sections: Sections after the findings.
+        lead: HTML in place of summary and findings; empty: these are shown.
     """
     found = [Section("Findings", "", finding_table(findings))] if findings and not lead else []
     top = lead or f"<p>{prose(summary)}</p>{_counts(findings)}"
@@ -67,13 +67,13 @@ def page(
 
 
 def row(*parts: str) -> str:
-    """Charts or tables side by side, below each other where the window is narrow; empty ones are left out."""
+    """Charts or tables side by side, or below each other in a narrow window; empty ones are left out."""
     cells = "\n".join(f"<div>{part}</div>" for part in parts if part)
     return f'<div class="row">\n{cells}\n</div>'
 
 
 def fold(heading: str, body: str) -> str:
-    """What a reader opens with a click on its heading, both HTML."""
+    """A body that a click on its heading opens, both HTML."""
     return f"<details>\n<summary>{heading}</summary>\n{body}\n</details>"
 
 

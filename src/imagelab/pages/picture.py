@@ -1,6 +1,6 @@
-"""Pictures inside a page: small, in the page's own text, as good as their number allows.
+"""Embed small pictures in the text of a page, in a quality that their number allows.
 
-WebP, whose header is 600 bytes shorter than that of JPEG: as much as a small picture's content.
+Pictures are WebP: its header is 600 bytes shorter than that of JPEG, as much as a small picture's content.
 
 Source: https://developers.google.com/speed/webp/docs/riff_container
 """
@@ -32,8 +32,8 @@ class Picture:
     """A picture to show.
 
     Args:
-        pixels: (H, W, 3) or (H, W), uint8; more pixels than are shown are only held in memory.
-        caption: The words below it, such as the name of its file.
+        pixels: (H, W, 3) or (H, W), uint8; large ones are shrunk for the page.
+        caption: Caption, such as the name of the file.
     """
 
     pixels: np.ndarray
@@ -44,25 +44,25 @@ def thumbnail(picture: Picture, side: int = SIDE) -> str:
     """One picture as HTML.
 
     Args:
-        picture: What to show; one with fewer pixels is enlarged.
-        side: Of the square that it fits into, in pixels.
+        picture: Picture to show; a smaller one is enlarged.
+        side: Side of the square that it fits into, in pixels.
     """
     return figures([picture], side=side)[0]
 
 
 def gallery(pictures: Sequence[Picture], *, side: int = SIDE, budget: int = BUDGET) -> str:
-    """Pictures in rows, as many in each as the window is wide, as HTML.
+    """Pictures as HTML, in rows that fill the window.
 
     Args:
-        pictures: What to show.
-        side: Of the square that each fits into, in pixels.
-        budget: Bytes for all of them; many pictures are coarser.
+        pictures: Pictures to show.
+        side: Side of the square that each fits into, in pixels.
+        budget: Bytes for all pictures; the more there are, the coarser they get.
     """
     return f'<div class="gallery">{"".join(figures(pictures, side=side, budget=budget))}</div>'
 
 
 def figures(pictures: Sequence[Picture], *, side: int = SIDE, budget: int = BUDGET) -> list[str]:
-    """Each picture as HTML, all of one quality."""
+    """Each picture as HTML, all with the same quality."""
     return [
         _figure(picture, uri, side)
         for picture, uri in zip(pictures, _encoded(pictures, side, budget), strict=True)

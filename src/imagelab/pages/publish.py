@@ -1,4 +1,4 @@
-"""What a command found goes out: JSON, a page, the terminal, and the loggers that take reports."""
+"""Publish the result of a command: as JSON, as a page, on the terminal, and to loggers that take reports."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ class TakesReports(Protocol):
     """A logger that can show findings and a page."""
 
     def log_report(self, stem: str, findings: Sequence[Finding], page: str) -> None:
-        """Keep them under a name."""
+        """Log findings and page under a name."""
 
 
 def publish(
@@ -36,15 +36,15 @@ def publish(
     """Write `<stem>.json` and `<stem>.html`, show the findings, hand both to the loggers; return the path.
 
     Args:
-        folder: Where the files go.
-        stem: Their name, which is the command's.
-        title: What was looked at.
-        summary: What came out, in a sentence or two.
-        findings: The findings.
-        sections: The rest of the page.
-        lead: HTML in place of the summary and the table of findings on the page.
-        loggers: Of the run; those that take no reports are passed over.
-        quiet: Whether the terminal is spared the table.
+        folder: Folder of the files.
+        stem: Name of the files without ending, that of the command.
+        title: Title of the page.
+        summary: Result in a sentence or two.
+        findings: Findings of the command.
+        sections: Other sections of the page.
+        lead: HTML in place of summary and findings on the page.
+        loggers: Loggers of the run; those that take no reports are skipped.
+        quiet: Whether to keep the table off the terminal.
     """
     text = page(title=title, summary=summary, findings=findings, sections=sections, lead=lead)
     path = folder / f"{stem}.html"

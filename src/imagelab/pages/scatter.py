@@ -1,4 +1,4 @@
-"""Points as SVG: static, each with its name under the mouse."""
+"""Draw points as static SVG; the mouse shows each point's name."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,17 +34,17 @@ def scatter(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> str:
-    """Points, each with its name under the mouse; of those too near to tell apart, some are left out.
+    """Draw points whose names the mouse shows; some of those too close to distinguish are left out.
 
     Args:
-        points: x and y of each; those that are no finite numbers are left out.
-        title: Above the axes.
-        x_label: What x is, and its unit.
-        y_label: What y is, and its unit.
-        names: Of each point.
-        groups: Of each point, which gives it its colour; empty: all the same.
-        width: Of the picture, in pixels.
-        height: Of it, in pixels.
+        points: x and y of each point; non-finite ones are left out.
+        title: Title above the axes.
+        x_label: Label of x, with its unit.
+        y_label: Label of y, with its unit.
+        names: Name of each point.
+        groups: Group of each point, which sets its colour; empty: all have the same.
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
 
     Raises:
         ValueError: There is nothing to draw.
@@ -70,7 +70,7 @@ def _dot(place: tuple[float, float], words: str) -> str:
 
 
 def _apart(places: Mapping[int, tuple[float, float]]) -> list[int]:
-    """At most MANY_POINTS of them: the first in each cell of a raster, so that lonely ones stay."""
+    """At most MANY_POINTS points: the first in each cell of a grid, so that isolated ones stay."""
     kept, cell = list(places), 1.0
     while len(kept) > MANY_POINTS:
         first: dict[tuple[int, int], int] = {}

@@ -1,4 +1,4 @@
-"""Tables as HTML that the page's script sorts, filters and searches."""
+"""Make HTML tables that the page's script sorts, filters and searches."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ class Badge:
 
 @dataclass(frozen=True)
 class Prose:
-    """Sentences, in which what stands in backticks is code."""
+    """Sentences; text in backticks is code."""
 
     text: str
 
@@ -42,11 +42,11 @@ def table(
     """A table that a click on a header sorts; long ones have a search box.
 
     Args:
-        columns: The headers.
-        rows: The cells of each row, as many as columns; texts are escaped.
-        filters: The columns that get a drop-down with their values.
-        of: How many rows there are in all, where only the first are given.
-        side: Of pictures, in pixels.
+        columns: Headers of the columns.
+        rows: Cells of each row, one per column; texts are escaped.
+        filters: Columns that get a drop-down with their values.
+        of: Total number of rows, if only the first are given.
+        side: Side of pictures, in pixels.
         budget: Bytes for all pictures together.
 
     Raises:
@@ -96,7 +96,7 @@ def _bar(columns: Sequence[str], rows: Sequence[Sequence[Cell]], filters: Sequen
 
 
 def _numbers(cells: Sequence[Cell]) -> str:
-    """How a column of numbers is marked, which stand right."""
+    """The mark of a column of numbers, which are right-aligned."""
     there = [cell for cell in cells if cell is not None]
     return ' class="number"' if there and all(map(_is_number, there)) else ""
 
@@ -106,7 +106,7 @@ def _is_number(cell: Cell) -> TypeGuard[int | float]:
 
 
 def _order(cell: Cell, text: str) -> tuple[float, str]:
-    """Numbers by size, statuses by urgency, then words."""
+    """The sort key of a cell: numbers by size, statuses by urgency, then words."""
     if isinstance(cell, Badge):
         return STATUSES.index(cell.status), ""
     return (cell, "") if _is_number(cell) else (math.inf, text)

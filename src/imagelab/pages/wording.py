@@ -1,4 +1,4 @@
-"""Values and texts as reports show them: short, and harmless whatever a file is called."""
+"""Turn values and texts into short words for reports, harmless whatever a file is called."""
 
 import re
 from html import escape
@@ -8,7 +8,7 @@ SPACES = " \n\t"
 
 
 def words(value: Any, limit: int = 400) -> str:
-    """A value in words, cut where it is longer than `limit` letters.
+    """A value in words, cut after `limit` letters.
 
     >>> words(0.123456), words(60000), words([1, None, True]), words({"cat": 0.5})
     ('0.1235', '60,000', '1, none, yes', 'cat: 0.5')
@@ -18,7 +18,7 @@ def words(value: Any, limit: int = 400) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Text that can be encoded and that changes no terminal: what cannot be shown is escaped.
+    r"""Text that can be encoded and cannot control the terminal: unprintable characters are escaped.
 
     >>> printable("a\x1b[31m\udcff")
     'a\\x1b[31m\\udcff'
@@ -30,12 +30,12 @@ def printable(text: str) -> str:
 
 
 def html(text: str) -> str:
-    """Text as HTML or SVG shows it."""
+    """Text escaped for HTML or SVG."""
     return escape(printable(text))
 
 
 def prose(text: str) -> str:
-    """Sentences as HTML; what stands in backticks is code."""
+    """Sentences as HTML; text in backticks is code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html(text))
 
 

@@ -73,9 +73,9 @@ class LinearCosine(Schedule):
     linear_cosine_decay.
 
     Args:
-        periods: Of the cosine, > 0; at 0.5 it falls once.
-        alpha: Added to the linear term, >= 0.
-        beta: Added to the whole, >= 0: what is left at the end.
+        periods: Periods of the cosine, > 0; at 0.5 it falls once.
+        alpha: Constant added to the linear term, >= 0.
+        beta: Constant added to the whole, >= 0, which remains at the end.
     """
 
     periods: float
@@ -109,9 +109,9 @@ class NoisyLinearCosine(LinearCosine):
     noisy_linear_cosine_decay.
 
     Args:
-        variance: Of the noise at the first step, >= 0.
-        decay: How fast the variance falls, >= 0.
-        seed: The noise follows from it.
+        variance: Variance of the noise at the first step, >= 0.
+        decay: Exponent of the fall of the variance, >= 0.
+        seed: Seed of the noise.
     """
 
     variance: float

@@ -13,7 +13,7 @@ class Cyclic(Schedule):
     Source: Smith 2017, https://arxiv.org/abs/1506.01186, section 3.1; "triangular" of torch's CyclicLR.
 
     Args:
-        cycles: How many, equally long, fill the steps after warm-up, >= 1.
+        cycles: Number of equally long cycles in the steps after warm-up, >= 1.
         low: Factor at the ends of a cycle, in [0, high].
         high: Factor in the middle of a cycle, in (0, 1].
     """

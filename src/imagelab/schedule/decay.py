@@ -72,7 +72,7 @@ class Exponential(Schedule):
     Source: as torch's ExponentialLR, https://pytorch.org/docs/stable/optim.html, but smooth within an epoch.
 
     Args:
-        gamma: Factor an epoch, in (0, 1].
+        gamma: Factor per epoch, in (0, 1].
     """
 
     gamma: float
@@ -92,7 +92,7 @@ class InverseTime(Schedule):
     Source: Robbins & Monro 1951, https://doi.org/10.1214/aoms/1177729586; as Keras's InverseTimeDecay.
 
     Args:
-        decay: How fast it falls, >= 0: after 1 / decay epochs the rate is halved.
+        decay: Speed of the fall, >= 0: after 1 / decay epochs the rate is halved.
     """
 
     decay: float
@@ -123,7 +123,7 @@ class Polynomial(Schedule):
     Source: Liu et al. 2015, https://arxiv.org/abs/1506.04579, section 3.3; as torch's PolynomialLR.
 
     Args:
-        power: > 0; 1 is `linear`, more falls earlier.
+        power: Exponent, > 0; 1 is `linear`, larger ones fall earlier.
     """
 
     power: float
@@ -156,8 +156,8 @@ class Sigmoid(Schedule):
     2 (U - L) with its midpoint at -L / (U - L).
 
     Args:
-        steepness: Of the fall, > 0.
-        midpoint: Where half of the rate is left, as a share of the steps after warm-up.
+        steepness: Steepness of the fall, > 0.
+        midpoint: Point at which the rate is halved, as a share of the steps after warm-up.
     """
 
     steepness: float

@@ -14,16 +14,16 @@ from imagelab.schedule.curve import Progress, Schedule, expect
 class Plateau(Schedule):
     """factor^(number of times that the metric stalled), a pure function of the metric's values so far.
 
-    A value is an improvement where it beats the best one by more than `threshold` of that. The first epoch
-    after more than `patience` in a row without improvement drops the rate. Resuming counts again from the
-    values that the checkpoint holds, so that it cannot differ.
+    A value improves if it beats the best one by more than `threshold` of that. More than `patience` epochs in
+    a row without improvement drop the rate. A resumed run counts again from the values in its checkpoint, so
+    it cannot differ.
 
     Args:
-        monitor: The metric to watch, as in metrics.csv.
+        monitor: Metric to watch, as in metrics.csv.
         mode: Whether it should become smaller (min) or larger (max).
-        factor: On the rate at each drop, in (0, 1).
-        patience: Epochs without improvement that are endured, >= 0.
-        threshold: What counts as an improvement at least, as a share of the best value, in [0, 1).
+        factor: Factor on the rate at each drop, in (0, 1).
+        patience: Epochs without improvement that are tolerated, >= 0.
+        threshold: Least improvement that counts, as a share of the best value, in [0, 1).
         cooldown: Epochs after a drop that are not counted, >= 0.
     """
 

@@ -17,7 +17,7 @@ _files: list[Console] = []
 
 
 def say(*what: RenderableType) -> None:
-    """Show something on the terminal and keep it in console.log."""
+    """Show something on the terminal and write it to console.log."""
     for item in what:
         terminal.print(item, markup=False)
         _copy(item)

@@ -74,10 +74,10 @@ def _change(state: State, cfg: Node) -> tuple[str, list[str]]:
         return "Use a tenth of the learning rate, and clip the gradient.", [*_rate(cfg, 0.1), *clip]
     if state == "no validation":
         return "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
-    return _more_capacity(cfg) if state == "underfitting" else _less_by_heart(cfg)
+    return _more_capacity(cfg) if state == "underfitting" else _more_regularisation(cfg)
 
 
-def _less_by_heart(cfg: Node) -> tuple[str, list[str]]:
+def _more_regularisation(cfg: Node) -> tuple[str, list[str]]:
     augment = cfg["augment"]
     model = cfg["model"]
     decay = cfg["optimizer"].get("weight_decay")

@@ -59,7 +59,7 @@ def verify(path: str | Path, most: int = MOST_PIXELS) -> tuple[int, int]:
 
 
 def read_file(path: str | Path, count: int = -1) -> bytes:
-    """The first bytes of a regular file, or all; opening a named pipe or a device could wait forever.
+    """Read a regular file, or its first bytes; opening a named pipe or a device could block forever.
 
     Raises:
         OSError: It cannot be read, or is no regular file.
@@ -142,7 +142,7 @@ def _pillow(data: bytes, most: int) -> np.ndarray:
 
 
 def _refuse_huge(width: int, height: int, cost: int, most: int) -> None:
-    """Refuse what takes more memory than `most` pixels that Pillow decodes; `cost`: bytes per pixel."""
+    """Refuse a picture that takes more memory than `most` pixels in Pillow; `cost`: bytes per pixel."""
     need = width * height * cost
     if need > most * PILLOW:
         raise ValueError(

@@ -111,7 +111,7 @@ def _layouts() -> str:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is shown and no folder: a link that leads nowhere is reported, not skipped."""
+    """Whether an entry is visible and not a folder; a broken link counts, so it is reported."""
     return not entry.name.startswith(".") and not is_folder(entry)
 
 

@@ -1,4 +1,4 @@
-"""List all files below a folder, each folder once however links lead to it."""
+"""List all files below a folder, each folder once even if several links lead to it."""
 
 import os
 from typing import NamedTuple
@@ -7,20 +7,20 @@ from imagelab.problem import Problem
 
 
 class Tree(NamedTuple):
-    """What lies below a folder: paths of whatever is no folder, and of all folders, itself included."""
+    """The content of a folder: paths of all that is not a folder, and of all folders, itself included."""
 
     files: list[str]
     folders: list[str]
 
 
 def tree(folder: str, *, hidden: bool = False) -> Tree:
-    """List everything below a folder, in no order; hidden folders never, hidden files where `hidden` says so.
+    """List everything below a folder, in no order, without hidden folders; `hidden`: with hidden files.
 
-    Links to folders are followed, after all folders that lie there themselves; a folder that several paths
-    lead to is listed once, so a ring of links ends.
+    Links to folders are followed after all real folders. A folder that several paths lead to is listed once,
+    so a circle of links ends.
 
     Raises:
-        Problem: A folder may not be listed.
+        Problem: A folder cannot be listed.
     """
     files: list[str] = []
     folders: list[str] = []
@@ -41,7 +41,7 @@ def tree(folder: str, *, hidden: bool = False) -> Tree:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or leads to one; a link that leads nowhere or to itself does not."""
+    """Whether an entry is a folder or a link to one; a broken link, or one to itself, is not."""
     try:
         return entry.is_dir()
     except OSError:
@@ -49,7 +49,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _entries(folder: str, hidden: bool) -> tuple[list[str], list[str], list[str]]:
-    """Paths of files, of folders, and of links to folders, in a folder."""
+    """Paths of the files, the folders, and the links to folders in a folder."""
     files, below, linked = list[str](), list[str](), list[str]()
     try:
         with os.scandir(folder) as entries:

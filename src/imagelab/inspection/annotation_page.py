@@ -1,4 +1,4 @@
-"""Serve the page of an annotation, to this machine's browser and to its own page only."""
+"""Serve the page of an annotation, only to a browser on this machine and to the page itself."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("annotate.html")
-LINGER = 1.0  # seconds in which the last answer's page still gets its reply
+LINGER = 1.0  # seconds to finish the reply to the last answer
 LONGEST_BODY = 1000  # bytes; an answer takes 60
-PATIENCE = 10.0  # seconds for the next bytes of a request, and for all of it
+PATIENCE = 10.0  # seconds for the next bytes of a request, and for the whole request
 
 
 def serve(begun: Annotation, port: int) -> ThreadingHTTPServer:
-    """The server, listening on this machine's own address only; it stops when all is answered.
+    """Make the server, which listens on the local address only and stops after the last answer.
 
     Args:
-        begun: What is shown.
-        port: 0: any free one.
+        begun: Annotation to show.
+        port: Port to listen on; 0: any free one.
 
     Raises:
         Problem: The port is taken.
@@ -57,10 +57,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing on the screen if a browser hangs up, else a sentence."""
+        """Report an error in a sentence, unless the browser has just hung up."""
         error = sys.exception()
         if not isinstance(error, OSError):
-            screen.say(f"The page asked for what failed: {error}")
+            screen.say(f"A request of the page failed: {error}")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = PATIENCE
 
     def setup(self) -> None:
-        """End a connection whose request or reply takes too long, even if some bytes come all the time."""
+        """Close a connection whose request or reply takes too long, even if bytes keep arriving."""
         super().setup()
         self._deadline = threading.Timer(PATIENCE, self._hang_up)
         self._deadline.daemon = True
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             threading.Thread(target=self._stop, daemon=True).start()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the screen: the person looks at the page."""
+        """Log nothing: the person looks at the page, not at the terminal."""
 
     def _stop(self) -> None:
         time.sleep(LINGER)
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def _from_here(self) -> bool:
-        """Refuse what asks for another host or port, and pages of another origin that a browser asks for."""
+        """Refuse requests to another host or port, and those from pages of another origin."""
         port = self.connection.getsockname()[1]
         hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
         origins = {f"http://{host}" for host in hosts}

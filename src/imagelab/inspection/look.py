@@ -137,7 +137,7 @@ def _odd_other(data: bytes) -> list[str]:
         found += [f"{frames} frames: only the first is read"] if frames > 1 else []
         mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I") or mode == "F":
-        found.append("16 or more bits per pixel: other tools turn it white")
+        found.append("16 bits or more per pixel: other tools turn it white")
     words = {"1": "black and white", "L": "grey", "LA": "grey", "P": "palette", "CMYK": "CMYK"}
     found += [words[mode]] if mode in words else []
     return [*found, "transparent: shown on white"] if transparent else found

@@ -1,4 +1,4 @@
-"""Keep spreadsheets from running names as formulas: such cells get an apostrophe, and lose it when read.
+"""Keep spreadsheets from running cells as formulas: they get an apostrophe, which is removed on reading.
 
 Source: OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection.
 """
@@ -15,7 +15,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def guarded(value: Any) -> Any:
-    """A cell as it is written: a text that a spreadsheet would run as a formula begins with an apostrophe.
+    """A cell as written: text that a spreadsheet would run as a formula gets an apostrophe in front.
 
     >>> guarded("=1+1.jpg"), guarded("-0.5"), guarded(-0.5), guarded("a-b")
     ("'=1+1.jpg", '-0.5', -0.5, 'a-b')
@@ -57,19 +57,19 @@ class Writer:
 def write_rows(
     file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], lineterminator: str = "\r\n"
 ) -> None:
-    """Write a header, and a line for each row: the cells of these columns, empty where it has none."""
+    """Write a header and a line per row; cells that a row lacks are empty."""
     writer = Writer(file, lineterminator)
     writer.writerow(columns)
     writer.writerows([row.get(column, "") for column in columns] for row in rows)
 
 
 def read_rows(lines: Iterable[str]) -> list[dict[str, str]]:
-    """The rows of a table, by column; a cell that is missing is empty."""
+    """The rows of a table by column; missing cells are empty."""
     return read_table(lines)[1]
 
 
 def read_table(lines: Iterable[str]) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns of a table, and its rows."""
+    """The columns and the rows of a table."""
     reader = csv.DictReader(lines, restval="")
     columns = [restored(name) for name in reader.fieldnames or []]
     reader.fieldnames = columns

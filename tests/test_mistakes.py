@@ -98,7 +98,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "optimizer.betas=[0.9,1.5]": "AdamW rejects its arguments: Invalid beta parameter at index 1: 1.5",
     "optimizer._target_=torch.optim.AdmW": "torch.optim has no AdmW; did you mean 'AdamW'?",
     "schedule.warmup=5000": "schedule.warmup: wants fewer steps than the 200 of the whole run, got 5000",
-    "schedule.pct_start=2": "schedule.pct_start is in [0, 1], not 2",
+    "schedule.pct_start=2": "schedule.pct_start must be in [0, 1], got 2",
     "trick=[early_stopping] trick.early_stopping.monitor=val/los": "no metric 'val/los'; did you mean",
     "trick=[early_stopping] trick.early_stopping.monitor=val/accuracy": "wants max for val/accuracy, got min",
     "trick=[early_stopping] trick.early_stopping.patience=0": "patience: wants 1 epoch or more, got 0",

@@ -154,7 +154,7 @@ def test_it_is_known_which_lists_cut_photos_to_one_shape():
 
 
 def test_what_cannot_be_applied_is_told():
-    with pytest.raises(Problem, match="augment: it cannot be applied to a photo of 96 x 64"):
+    with pytest.raises(Problem, match="augment: cannot be applied to a photo of 96 x 64"):
         PhotoAugment([albumentations.RandomCrop(100, 100)], size=32).output_shape(32)
     with pytest.raises(Problem, match="must return uint8 pixels, got float32; remove"):
         PhotoAugment([albumentations.ToFloat()], size=32)(PHOTO, 0)

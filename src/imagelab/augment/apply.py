@@ -90,7 +90,7 @@ class PhotoAugment:
             raise
         except Exception as error:  # libraries have errors of their own
             raise Problem(
-                f"augment: it cannot be applied to a photo of {tried[0][1]} x {tried[0][0]}: {error}"
+                f"augment: cannot be applied to a photo of {tried[0][1]} x {tried[0][0]}: {error}"
             ) from error
         return shapes.pop() if len(shapes) == 1 else None
 

@@ -1,4 +1,4 @@
-"""Colour jitter: imitate other light and cameras, so that the network does not rely on exact colours.
+"""Colour jitter: imitate other lighting and cameras, so that the network does not rely on exact colours.
 
 Source: torchvision's ColorJitter, https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ColorJitter.html
 (each image gets its own four factors and its own order of the four changes).

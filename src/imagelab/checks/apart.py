@@ -32,7 +32,7 @@ def batch_leak(subject: Subject) -> Finding:
                 "FAIL",
                 f"in {mode}: {others:.3g} at others, {own:.3g} at its own" + "; NaN spreads" * spoilt,
                 expected=expected,
-                why="images of a batch are mixed up: predictions depend on the rest of the batch",
+                why="images of a batch are mixed: predictions depend on the rest of the batch",
                 fix="look for view, reshape or a mean over axis 0 in the network's forward; use permute",
             )
         if own == 0:

@@ -62,7 +62,7 @@ def read_file(path: str | Path, count: int = -1) -> bytes:
     """Read a regular file, or its first bytes; opening a named pipe or a device could block forever.
 
     Raises:
-        OSError: It cannot be read, or is no regular file.
+        OSError: It cannot be read, or is not a regular file.
     """
     if special := SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode)):  # noqa: PTH116 - for each of 10^6 files
         raise OSError(f"{special}, not a file")

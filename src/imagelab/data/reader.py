@@ -23,7 +23,7 @@ class Reader:
         least: Smallest short side that a file is decoded to, in pixels.
         shape: Height and width of the run's images in memory, in pixels; None: photos of any size, cropped
             to the size of the network's input.
-        max_pixels: Largest number of pixels of a picture; cards of before it was a choice do not have it.
+        max_pixels: Largest number of pixels of a picture; older cards do not have it.
     """
 
     least: int

@@ -117,7 +117,7 @@ def grouped(members: Sequence[Member], tta: Tta | None) -> list[Group]:
     """Group members by the form of their images, then by architecture.
 
     Raises:
-        Problem: If the views do not fit a network.
+        Problem: The views do not fit a network.
     """
     groups: list[Group] = []
     for place, member in enumerate(members):

@@ -128,7 +128,7 @@ def interval_of(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[f
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The divisor of logits (N, K) that maximises the likelihood of the labels (N,).
 
-    It is 1 if every prediction is correct: the likelihood would grow for ever lower temperatures.
+    It is 1 if every prediction is correct, since any smaller divisor would then be better still.
     """
     if (logits.argmax(axis=1) == labels).all():
         return 1.0

@@ -62,7 +62,7 @@ def param_groups(net: nn.Module, weight_decay: float | None, decay_norm_bias: bo
 
 
 def decaying(net: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights of a network by name: what is in the group `decay`, and trained at present."""
+    """The weights of the group `decay` that are currently trained, by name."""
     exempt = _exempt(net)
     return {name: p for name, p in net.named_parameters() if name not in exempt and p.requires_grad}
 

@@ -49,7 +49,7 @@ class Schedule(ABC):
     def __post_init__(self) -> None:
         if self.warmup < 0 or (self.warmup >= 1 and self.warmup != int(self.warmup)):
             raise Problem(
-                f"schedule.warmup is a share in [0, 1) or a whole number of steps, not {self.warmup}."
+                f"schedule.warmup must be a share in [0, 1) or a whole number of steps, got {self.warmup}."
             )
         expect("floor", self.floor, 0 <= self.floor <= 1, "in [0, 1]")
 
@@ -83,7 +83,7 @@ class Schedule(ABC):
 def expect(name: str, value: object, holds: bool, expected: str) -> None:
     """Raise a Problem that names the key if a value is not as expected."""
     if not holds:
-        raise Problem(f"schedule.{name} is {expected}, not {value}.")
+        raise Problem(f"schedule.{name} must be {expected}, got {value}.")
 
 
 def _progress(step: int, warmup: int, step_plan: StepPlan, history: History) -> Progress:

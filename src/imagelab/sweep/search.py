@@ -40,7 +40,7 @@ class Search:
             cfg: Config of the first trial, with the values of the command line.
 
         Raises:
-            Problem: If there is nothing to search.
+            Problem: There is nothing to search.
         """
         return flat(self.space)
 

@@ -75,7 +75,7 @@ class Autoencoder:
         return self._errors(forward, batch.images, noise)[:, None], batch.index
 
     def metrics(self, outputs: Tensor, places: Tensor) -> dict[str, Tensor]:
-        """Of the errors of all images of a split."""
+        """Metrics of a split, from the errors of all its images."""
         return {"loss": outputs.mean()}
 
     def _errors(self, forward: Forward, images: Tensor, noise: Tensor) -> Tensor:

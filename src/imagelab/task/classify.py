@@ -34,7 +34,7 @@ class Classify(nn.Module):
     def __init__(self, *, loss: Criterion, classes: list[str]) -> None:
         if len(classes) < 2:
             raise Problem(
-                f"data: at least 2 classes are needed to tell apart, found {len(classes)}: "
+                f"data: wants at least 2 classes, found {len(classes)}: "
                 f"{', '.join(classes)}; set task=autoencoder or task=simclr to learn without labels"
             )
         super().__init__()

@@ -22,13 +22,13 @@ AGENT = "TORCHELASTIC_USE_AGENT_STORE"  # "True": the store of an earlier attemp
 
 
 def meet(mine: Launched) -> Any:
-    """The group's store, empty at first; Lightning's process group will use the same address.
+    """Open the group's store, empty at first; Lightning's process group will use the same address.
 
     Args:
-        mine: The place of this process in its group.
+        mine: Place of this process in its group.
 
     Raises:
-        Problem: The others do not come.
+        Problem: The other processes do not join in time.
     """
     if mine.by == "srun":
         _address_of_srun()

@@ -1,4 +1,4 @@
-"""Detect the additional ranks that Lightning starts, clean up after them, and end with the process above."""
+"""Detect the additional ranks that Lightning starts, clean up after them, and end with the parent process."""
 
 import os
 import sys

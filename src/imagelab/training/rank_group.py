@@ -178,6 +178,6 @@ def rank_group() -> RankGroup | None:
 
 
 def building() -> Any:
-    """`RankGroup.building`, if there is a group."""
+    """A block like `RankGroup.building`; without a group, one that does nothing."""
     group = rank_group()
     return group.building() if group else nullcontext()

@@ -107,7 +107,7 @@ def summary(probabilities: Tensor, found: list[int], labels: Tensor, before: lis
 
     Args:
         probabilities: Class probabilities, (N, K).
-        found: Predicted classes, N of them.
+        found: Predicted classes, (N,).
         labels: True classes, (N,).
         before: Classes predicted at the previous record; empty at first.
 

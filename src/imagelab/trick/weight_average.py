@@ -14,7 +14,7 @@ from imagelab.training.step_plan import closes_step
 
 
 class WeightAverage(Callback):
-    """Keep the average in float32, or wider if training is.
+    """Keep the average in float32, or in the precision of training if that is higher.
 
     Before the first update no average is evaluated, saved or chosen. The first update copies the weights, so
     the initial weights are never part of an average.

@@ -1,4 +1,4 @@
-"""Find what cannot be combined with learning without labels."""
+"""Refuse options that need labels if the task trains without them."""
 
 from collections.abc import Callable, Iterator
 

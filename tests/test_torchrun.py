@@ -187,3 +187,23 @@ def test_srun_has_to_say_how_many_tasks_a_machine_has():
         launched({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"})
     assert launched({"SLURM_NTASKS": "1", "SLURM_PROCID": "0"}) is None
     assert launched({"SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "bash"}) is None
+
+
+def test_a_run_goes_on_with_another_number_of_processes_and_keeps_its_recipe(tmp_path, two):
+    folders, words = [tmp_path / "a", tmp_path / "b"], [*TWO, "hydra.run.dir=run"]
+    alone, run = [folders[0]], folders[0] / "run"
+    words[words.index("data.batch_size=16")] = "data.batch_size=32"
+    for places, first in ((alone, words), (folders, [f"resume={run}"])):
+        processes = start_ranks([*first, "save_every=0"] if first is words else first, places)
+        before = len((run / "metrics.csv").read_text().splitlines()) if run.exists() else 0
+        end = time.monotonic() + 90
+        while time.monotonic() < end and processes[0].poll() is None:
+            rows = (run / "metrics.csv").read_text() if (run / "metrics.csv").exists() else ""
+            if len(rows.splitlines()) > before + 3:
+                os.kill(processes[0].pid, signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        assert ended(processes)[0][0] == -signal.SIGKILL
+    said = finish_ranks([f"resume={run}"], alone)
+    assert "Processes: 2 before, 1 now, so data.batch_size is 32 instead of 16" in said
+    assert_equal_numbers(two / "a" / "run", run)

@@ -38,6 +38,7 @@ from imagelab.terminal.progress import ProgressBar
 from imagelab.training.devices import devices, environment
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.phase_timer import TimeSpent
+from imagelab.training.recipe import keep_batch, recipe, refuse_other_steps
 from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
 from imagelab.training.step_log import StepLog
@@ -87,7 +88,9 @@ def build(
     bar = ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])
     together = [TimeSpent(every=log.every), *called, log, pictures, bar, *callbacks, saver]
     trainer = build_trainer(cfg, folder, callbacks=together, logger=loggers)
+    keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
+    refuse_other_steps(known or {}, classifier.step_plan, trainer.world_size)
     classifier.card |= {"finetune": choice} if choice else {}
     classifier.card |= {"model": known["model"]} if known else {}  # where its first weights came from
     if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):
@@ -158,6 +161,7 @@ def build_classifier(
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
+    plan = build_step_plan(data, trainer, tricks)
     kind = classifier_class(cfg, trainer.max_epochs or 1)
     classifier = kind(
         net=net,
@@ -165,8 +169,8 @@ def build_classifier(
         optimizer=optimizer,
         groups=groups,
         schedule=make(cfg["schedule"], seed=cfg["seed"]),
-        step_plan=build_step_plan(data, trainer, tricks),
-        card=card_of_run(cfg, data),
+        step_plan=plan,
+        card=card_of_run(cfg, data) | {"recipe": recipe(plan, trainer.world_size)},
         seed=cfg["seed"],
         channels_last=cfg["model"]["channels_last"],
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,

@@ -24,6 +24,7 @@ from imagelab.terminal.summary import StageRow
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
+from imagelab.training.recipe import share_of_rank
 from imagelab.training.step_plan import StepPlan, opens_step
 
 Groups = list[dict[str, Any]]
@@ -163,10 +164,9 @@ class Classifier(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         losses, self.history = checkpoint["imagelab"]["losses"], checkpoint["imagelab"]["history"]
-        mine = {name: values[self.global_rank % len(values)] for name, values in losses.items()}
-        self.losses.load_state_dict(mine)
-        self.terms.load_state_dict(mine)
-        self.correct.load_state_dict(mine)
+        mine = share_of_rank(losses, self.global_rank, self.trainer.world_size)
+        for record in (self.losses, self.terms, self.correct):
+            record.load_state_dict(mine)
 
     def rate_share(self, group: dict[str, Any], batch_idx: int) -> float:
         """The factor on the scheduled rate of a parameter group at a batch of the current epoch."""

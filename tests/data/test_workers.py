@@ -36,6 +36,12 @@ def test_the_number_of_workers_fits_the_data_and_the_machine(wanted, one_by_one,
     assert worker_count(wanted, one_by_one=one_by_one, batches=batches) == count
 
 
+def test_the_ranks_of_a_machine_share_its_cores(monkeypatch):
+    monkeypatch.setattr("imagelab.data.workers.cores", lambda: 12)
+    counts = [worker_count("auto", one_by_one=True, batches=99, ranks=ranks) for ranks in (1, 2, 4, 16)]
+    assert counts == [MOST, 6, 3, 1]
+
+
 def test_workers_ignore_the_signals_that_stop_a_run():
     batches = iter(loader(2))
     next(batches), next(batches)  # one of each: both have started

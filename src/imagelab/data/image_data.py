@@ -238,7 +238,8 @@ class ImageData(lightning.LightningDataModule):
     def _loader(
         self, dataset: Dataset[Batch], sampler: TrainBatches | EvalBatches, one_by_one: bool
     ) -> Loader:
-        workers = worker_count(self.workers, one_by_one=one_by_one, batches=len(sampler))
+        ranks = self.trainer.num_devices if self.trainer else 1
+        workers = worker_count(self.workers, one_by_one=one_by_one, batches=len(sampler), ranks=ranks)
         on_cuda = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         return make_loader(dataset, sampler, workers=workers, pin_memory=on_cuda)
 

@@ -35,10 +35,17 @@ def make_loader(
     return loader
 
 
-def worker_count(wanted: int | Literal["auto"], *, one_by_one: bool, batches: int) -> int:
-    """The number of worker processes: none if batches are gathered at once, never more than batches."""
+def worker_count(wanted: int | Literal["auto"], *, one_by_one: bool, batches: int, ranks: int = 1) -> int:
+    """The number of worker processes: none if batches are gathered at once, never more than batches.
+
+    Args:
+        wanted: Number of processes; "auto": as many as this rank has cores.
+        one_by_one: Whether images are decoded one by one.
+        batches: Number of batches.
+        ranks: Number of ranks on this machine, which share its cores.
+    """
     if wanted == "auto":
-        wanted = min(cores(), MOST) if one_by_one else 0
+        wanted = max(1, min(cores() // ranks, MOST)) if one_by_one else 0
     return min(wanted, batches)
 
 

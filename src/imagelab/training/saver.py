@@ -18,6 +18,7 @@ from imagelab.logger.csv import CsvLogger
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Seen
 from imagelab.problem import Problem
+from imagelab.training.shared_decision import EVERY, SharedDecision
 from imagelab.training.step_plan import closes_epoch, closes_step
 from imagelab.training.stop import Stopped, StopRequest
 
@@ -36,6 +37,7 @@ class Saver(Checkpoint):
     def __init__(self, *, folder: Path, monitor: str, lower: bool, every: float, stop: StopRequest) -> None:
         self.folder, self.monitor, self.lower = folder, monitor, lower
         self.every, self.stop = every, stop
+        self.decision = SharedDecision(every=min(every, EVERY))
         self.best: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}  # val outputs of the best epoch, if it ran in this process
         self.seen_best = False  # whether the best epoch ran in this process, on every rank
@@ -52,6 +54,7 @@ class Saver(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop.listen()
         self.clock = self.saved = time.monotonic()
+        self.decision.begin(trainer.global_step)
         if trainer.ckpt_path is None:  # from now on there is something to resume from
             self.save(trainer)
 
@@ -60,7 +63,8 @@ class Saver(Checkpoint):
     ) -> None:
         if closes_epoch(trainer, batch_idx) or not closes_step(trainer, batch_idx):
             return
-        due, signum = self._agree_across_ranks(trainer, time.monotonic() - self.saved >= self.every)
+        due = time.monotonic() - self.saved >= self.every
+        due, signum = self.decision.at_step(trainer, due, self.stop.signum)
         if due or signum:
             pl_module.flush_losses()
             self.save(trainer)
@@ -73,7 +77,7 @@ class Saver(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.save(trainer, best=self._update_best(trainer))
-        signum = self._agree_across_ranks(trainer, False)[1]
+        signum = self.decision.now(trainer, False, self.stop.signum)[1]
         if signum:
             raise Stopped(signum)
 
@@ -147,17 +151,6 @@ class Saver(Checkpoint):
                 "metrics": metrics,
             }
         return better
-
-    def _agree_across_ranks(self, trainer: Trainer, due: bool) -> tuple[bool, int]:
-        # All ranks save and stop at the same step: on a signal to any rank, or by the clock of rank 0.
-        if trainer.world_size == 1:
-            return due, self.stop.signum
-        mine = torch.tensor(
-            [float(due and trainer.is_global_zero), float(self.stop.signum)],
-            device=trainer.strategy.root_device,
-        )
-        due_any, signum = trainer.strategy.reduce(mine, reduce_op="max").tolist()
-        return bool(due_any), int(signum)
 
 
 class StopTest(Callback):

@@ -74,10 +74,7 @@ def build(
         callbacks: Callbacks that a command adds to the run.
     """
     cfg, choice = resolve_finetune(cfg, known, build_data)
-    if known:
-        cfg = cfg | {"model": bare(cfg["model"])}
-    elif from_scratch(cfg):
-        cfg = cfg | {"model": without_weights(cfg["model"])}
+    cfg = cfg | {"model": model_to_start(cfg, known)}
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     saver = build_saver(cfg, folder, stop)
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
@@ -99,6 +96,13 @@ def build(
     warmup = classifier.schedule.warmup_steps(steps)
     refuse_impossible(cfg, classes=data.classes, warmup=warmup, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
+
+
+def model_to_start(cfg: Node, known: Node | None) -> Node:
+    """The config of the network, without weights that a resumed run, or one from scratch, does not load."""
+    if known:
+        return bare(cfg["model"])
+    return without_weights(cfg["model"]) if from_scratch(cfg) else cfg["model"]
 
 
 def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:

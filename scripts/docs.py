@@ -17,14 +17,14 @@ from imagelab.config import menu, schema
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "tricks.md"
 MEASURED = ROOT / "benchmarks" / "results" / "tricks.md"
-INTRODUCTION = """# Every choice, a card each
+INTRODUCTION = """# Every choice, one card each
 
 Written by `make docs` from `configs/` and the docstrings in `src/`; change those, not this page.
-A card says what a choice does and when it helps, the values it comes with, where it is from, and the command.
-Questions written with brackets take several answers, in order: `augment=[flip,crop]`. After the choices of a
-question come the keys that all of them share. *Measured*: the difference in test accuracy on a small budget,
-in points, with its standard error; [the table](../benchmarks/results/tricks.md) says on which. Ten epochs of
-few images leave nothing to overfit: most augmentations and regularisers, made for longer runs, lose there.
+A card says what a choice does and when it helps, its default values, its source, and an example command.
+Groups written with brackets take several choices, in order: `augment=[flip,crop]`. After the choices of a
+group come the keys that all of them share. *Measured*: the difference in test accuracy on a small budget,
+in points, with its standard error; [the table](../benchmarks/results/tricks.md) has the details. Ten epochs
+on few images cannot overfit, so most augmentations and regularisers, made for longer runs, lose there.
 
 ![The factor on the rate over a run, for each schedule](pictures/schedules.svg)
 

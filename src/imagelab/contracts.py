@@ -93,7 +93,7 @@ class Task(Protocol):
     `forward` maps images to outputs, with the requested weights. Nothing else interprets targets or outputs:
     a softmax, an argmax or a one-hot code belongs in a task, a loss or a metric.
 
-    predicts: What its network predicts once it is trained: "classes", or a word of your own such as "values",
+    predicts: Kind of its network's predictions: "classes", or a word of your own such as "values",
     and the task is a `Predicting` one; empty: nothing, its network is a start for others.
 
     labelled: Whether it takes labels. views: How often a batch shows each image, with different augmentation.

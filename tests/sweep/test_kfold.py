@@ -97,7 +97,9 @@ def test_mean_standard_deviation_and_interval_are_those_of_the_folds(digits):
     assert float(line["val/accuracy sd"]) == pytest.approx(found["val/accuracy"].value["sd"])
     said = " ".join((digits.parent / "said").read_text().split())
     assert f"val/accuracy {found['val/accuracy'].value['mean']:.4f} ± " in said
-    assert f"{right / 240:.4f} of 240 images, 95% {low:.4f} to {high:.4f}: here/out_of_fold.csv" in said
+    assert (
+        f"{right / 240:.4f} of 240 images, 95% interval {low:.4f} to {high:.4f}: here/out_of_fold.csv" in said
+    )
 
 
 def test_each_fold_normalises_with_its_own_training_images(digits):

@@ -26,7 +26,7 @@ class Likeness:
     """Accuracy of nearest neighbours on training images.
 
     features: With the pretrained network's features. pixels: With the images themselves.
-    chance: Of always predicting the most frequent class. images: Number of images used.
+    chance: When always predicting the most frequent class. images: Number of images used.
     gain: Fraction of the mistakes of pixels (or chance, if better) that features correct; <= 1.
     """
 

@@ -1,4 +1,4 @@
-"""Puts in place of `finetune=auto` what it chooses, once: a run that goes on keeps to it."""
+"""Resolve `finetune=auto` to a concrete strategy, once per run: a resumed run keeps it."""
 
 from collections.abc import Callable
 

@@ -81,7 +81,7 @@ def accuracy_finding(found: Predictions) -> Finding:
         status="INFO",
         value=round(hits / max(total, 1), 4),
         expected="",
-        why=f"{hits:,} of {total:,} are right; the 95% interval is [{low:.1%}, {high:.1%}].",
+        why=f"{hits:,} of {total:,} are correct; the 95% interval is [{low:.1%}, {high:.1%}].",
         fix="",
     )
 

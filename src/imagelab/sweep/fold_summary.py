@@ -181,7 +181,8 @@ def _in_short(one: Combination, folder: Path) -> str:
 def _pooled(one: Combination, folder: Path) -> str:
     low, high = wilson(one.right, one.images)
     where = f": {near(folder / one.file)}" if one.file else ""
-    return f"{number(one.right / one.images)} of {one.images:,} images, 95% {low:.4f} to {high:.4f}{where}"
+    interval = f"95% interval {low:.4f} to {high:.4f}"
+    return f"{number(one.right / one.images)} of {one.images:,} images, {interval}{where}"
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -28,7 +28,7 @@ class Values:
     words: tuple[str, ...]
 
     def text(self) -> str:
-        """In Hydra's words."""
+        """The range in Hydra's syntax."""
         return f"choice({','.join(self.words)})"
 
     def draw(self, share: float) -> str:
@@ -50,7 +50,7 @@ class Interval:
     whole: bool
 
     def text(self) -> str:
-        """In Hydra's words."""
+        """The range in Hydra's syntax."""
         ends = f"interval({self.shown(self.low)},{self.shown(self.high)})"
         inner = f"int({ends})" if self.whole else ends
         return f"tag(log,{inner})" if self.log else inner

@@ -51,7 +51,7 @@ class StepPlan:
         return self._done[epoch] + batch // self.window(epoch)
 
     def epoch(self, step: int) -> float:
-        """Epochs completed before this step, as a fraction."""
+        """Epochs completed before this step, a fractional number."""
         whole = bisect_right(self._done, step) - 1
         if whole >= len(self.windows):
             return float(len(self.windows))

@@ -7,7 +7,7 @@ from types import FrameType
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
+class Stopped(Exception):  # noqa: N818 - not an error
     """The run stopped on request.
 
     Args:
@@ -19,7 +19,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
         self.signum = signum
 
 
-class Pruned(Exception):  # noqa: N818 - it is no error
+class Pruned(Exception):  # noqa: N818 - not an error
     """The trial of a sweep was pruned, since it cannot become the best."""
 
 

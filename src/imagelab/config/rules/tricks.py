@@ -35,7 +35,7 @@ def _growing_batches_can_grow(cfg: Node) -> Iterator[str]:
                 "step, which does not work with accumulation; leave it out"
             )
         elif cfg["data"]["batch_size"] == "full":
-            yield f"trick.{name}: data.batch_size=full has all images and cannot grow; set a number"
+            yield f"trick.{name}: data.batch_size=full already holds all images; set a number"
 
 
 def _groups_are_made_here(cfg: Node) -> Iterator[str]:

@@ -57,7 +57,8 @@ def untouched() -> Iterator[None]:
     try:
         yield
     finally:
-        root.handlers, screen._files[:] = before[0], before[1]
+        root.handlers = before[0]
+        screen._files[:] = [kept for kept in before[1] if not kept.file.closed]  # the command may close them
         screen.terminal.quiet = screen.errors.quiet = False
         logging.captureWarnings(False)
         logging.disable(logging.NOTSET)

@@ -49,7 +49,7 @@ def test_a_card_holds_the_words_of_config_and_code() -> None:
 
 def test_an_argument_without_a_comment_is_explained_by_the_code() -> None:
     meaning = described("imagelab.trick.early_stopping.EarlyStopping").meaning
-    assert meaning["patience"] == "Epochs without improvement that are endured, >= 1"
+    assert meaning["patience"] == "Epochs without improvement before stopping, >= 1"
     assert set(meaning) == {"monitor", "mode", "patience", "min_delta"}
 
 

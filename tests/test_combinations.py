@@ -184,14 +184,14 @@ def test_clipping_limits_the_gradient_of_all_accumulated_batches_together(algori
 @pytest.mark.parametrize(
     ("file", "test"),
     [
-        ("test_classifier.py", "test_accumulated_batches_step_as_one_batch_also_in_the_short_last_window"),
-        ("test_classifier.py", "test_metrics_of_mixed_batches_are_of_hard_labels"),
+        ("test_classifier.py", "test_accumulated_batches_step_as_one_batch_even_in_the_short_last_window"),
+        ("test_classifier.py", "test_metrics_of_mixed_batches_use_hard_labels"),
         ("trick/test_batch_growth.py", "test_the_schedule_ends_with_the_run"),
         (
             "trick/test_batch_growth.py",
-            "test_a_grown_step_is_that_of_one_large_batch_also_the_short_last_one",
+            "test_a_grown_step_equals_that_of_one_large_batch_and_so_does_the_short_last_one",
         ),
-        ("trick/test_ema.py", "test_after_n_steps_it_is_the_sum_of_all_weights_by_their_shares"),
+        ("trick/test_ema.py", "test_after_n_steps_it_is_the_weighted_sum_of_all_weights"),
     ],
 )
 def test_the_other_combinations_are_shown_where_they_belong(file, test):

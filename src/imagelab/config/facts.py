@@ -56,7 +56,7 @@ class Facts(NamedTuple):
 
 
 class Said(NamedTuple):
-    """Facts that one class declares itself; `whole`: its source shows them all, and its bases."""
+    """Facts that a class declares itself; `whole`: whether its source shows all of them and its bases."""
 
     path: str
     facts: Mapping[str, Any]

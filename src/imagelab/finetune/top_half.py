@@ -10,7 +10,7 @@ from imagelab.finetune.strategy import HeadFirst
 
 @dataclass(frozen=True, kw_only=True)
 class TopHalf(HeadFirst):
-    """Train the upper half of the stages; of an odd number before the head, the middle one trains, too."""
+    """Train the upper half of the stages; if their number is odd (without the head), the middle one, too."""
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         below = (stages - 1) // 2

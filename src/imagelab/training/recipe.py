@@ -62,9 +62,9 @@ def refuse_other_steps(known: Node, plan: StepPlan, ranks: int) -> None:
 
 
 def share_of_rank(records: dict[str, Tensor], rank: int, ranks: int) -> dict[str, Tensor]:
-    """What a rank takes of the records that all ranks kept in a checkpoint, (ranks then, ...) each.
+    """The share that a rank takes of the records in a checkpoint, each (ranks at that time, ...).
 
-    Another number of ranks takes the mean of the losses; the first one takes the sum of the counts.
+    If the number of ranks has changed, each takes the mean of the losses, the first also the sum of counts.
     """
     return {name: _share(name, values, rank, ranks) for name, values in records.items()}
 

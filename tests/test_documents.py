@@ -60,6 +60,14 @@ def test_the_code_that_it_names_exists(page: Path) -> None:
     assert not [name for name in gone if not name.endswith(examples)]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tests_that_it_names_exist(page: Path) -> None:
+    named = re.findall(r"`(tests/\w[\w/]*\.py)::(\w+)`", page.read_text(encoding="utf-8"))
+    assert [
+        name for file, name in named if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")
+    ] == []
+
+
 def test_the_design_names_modules_that_exist_and_all_of_them() -> None:
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     package = ROOT / "src" / "imagelab"

@@ -1,0 +1,99 @@
+"""Compute a training batch in parts if memory runs out, each with its own forward and backward pass.
+
+The gradients of the parts add up to those of the batch, as in gradient accumulation.
+Source: Chen et al. 2016, https://arxiv.org/abs/1604.06174, on memory of activations, which grows with the batch.
+"""
+
+import gc
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imagelab.contracts import Inputs
+from imagelab.terminal import screen
+from imagelab.terminal.failure import out_of_memory
+
+Loss = Callable[[Inputs], Tensor]
+
+
+class SplitBatch:
+    """Halves the parts whenever memory runs out, and computes the same batch again; no step is lost.
+
+    Attributes:
+        parts: Number of parts of a batch at present.
+    """
+
+    def __init__(self) -> None:
+        self.parts = 1
+
+    def loss(self, compute: Loss, net: nn.Module, batch: Inputs, scale: float) -> Tensor:
+        """The mean loss of a batch, a scalar whose gradients are those of its parts.
+
+        Args:
+            compute: Mean loss of some images of a batch.
+            net: Network whose parameters are trained.
+            batch: A training batch.
+            scale: Factor on gradients of 16 bits, which would vanish otherwise; 1: none.
+
+        Raises:
+            torch.OutOfMemoryError: A single image does not fit.
+        """
+        weights = [weight for weight in net.parameters() if weight.requires_grad]
+        while True:
+            try:
+                return _given(*_in_parts(compute, weights, batch, self.parts, scale), weights)
+            except Exception as error:
+                if not out_of_memory(error) or self.parts >= len(batch.images):
+                    raise
+            self._halve(len(batch.images))
+
+    def _halve(self, images: int) -> None:
+        gc.collect()  # what the failed pass still holds
+        if torch.accelerator.is_available():
+            torch.accelerator.memory.empty_cache()
+        self.parts *= 2
+        most = -(-images // self.parts)
+        screen.say(f"Out of memory: from now on each batch is computed in parts of up to {most} images.")
+
+
+class _Given(torch.autograd.Function):
+    """A loss whose gradients are known."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, count: int, *tensors: Tensor) -> Tensor:
+        ctx.gradients = tensors[:count]
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> Any:
+        nothing = [None] * (2 + len(ctx.gradients))
+        return *nothing, *(outer[0] * gradient for gradient in ctx.gradients)
+
+
+def _in_parts(
+    compute: Loss, weights: list[Tensor], batch: Inputs, parts: int, scale: float
+) -> tuple[Tensor, list[Tensor]]:
+    """The mean loss of a batch, and its gradients by weight."""
+    images = len(batch.images)
+    loss = torch.zeros((), device=batch.images.device)
+    gradients = [torch.zeros_like(weight) for weight in weights]
+    for part in _cut(batch, parts):
+        share = len(part.images) / images
+        own = compute(part) * share
+        found = torch.autograd.grad(own * scale, weights, allow_unused=True)
+        loss += own.detach().float()
+        for total, gradient in zip(gradients, found, strict=True):
+            if gradient is not None:
+                total.add_(gradient, alpha=1 / scale)
+        torch.clear_autocast_cache()  # holds casts whose graph is used up
+    return loss, gradients
+
+
+def _cut(batch: Inputs, parts: int) -> Iterable[Inputs]:
+    return (Inputs(*pieces) for pieces in zip(*(tensor.tensor_split(parts) for tensor in batch), strict=True))
+
+
+def _given(loss: Tensor, gradients: list[Tensor], weights: list[Tensor]) -> Tensor:
+    return _Given.apply(loss, len(gradients), *gradients, *weights)  # pyright: ignore[reportReturnType]

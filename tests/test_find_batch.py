@@ -16,10 +16,11 @@ from imagelab.finders import device_memory
 from imagelab.finders.batch_feed import full, pooled
 from imagelab.finders.batch_findings import findings, summary
 from imagelab.finders.batch_search import BatchSearch, Found, Measured, Tried
-from imagelab.finders.batch_trial import Trials, alone, is_out_of_memory
+from imagelab.finders.batch_trial import Trials, alone
 from imagelab.finders.device_memory import Meter, free_memory, meter_of
 from imagelab.finding import read
 from imagelab.problem import Problem
+from imagelab.terminal.failure import out_of_memory
 from imagelab.training.preserve import preserve_training
 from tests.finders.test_lr_range import draws, state
 from tests.in_process import imagelab
@@ -121,7 +122,7 @@ def test_sizes_that_would_take_longer_than_patience_are_not_run():
     ],
 )
 def test_out_of_memory_is_distinguished_from_other_errors(error, out):
-    assert is_out_of_memory(error) is out
+    assert out_of_memory(error) is out
 
 
 class Trial:

@@ -41,6 +41,7 @@ from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.recipe import keep_batch, recipe, refuse_other_steps
 from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
+from imagelab.training.split_batch import SplitBatch
 from imagelab.training.step_log import StepLog
 from imagelab.training.step_plan import StepPlan
 from imagelab.training.stop import StopRequest
@@ -180,6 +181,7 @@ def build_classifier(
         window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
         penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
         rewires=rewires,
+        split=SplitBatch(halve=cfg["trainer"]["on_oom"] == "halve"),
     )
     for trick in rewires:
         trick.rewired(net)  # try it now, rather than at the first training step

@@ -25,6 +25,7 @@ from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
 from imagelab.training.recipe import share_of_rank
+from imagelab.training.split_batch import SplitBatch
 from imagelab.training.step_plan import StepPlan, opens_step
 
 Groups = list[dict[str, Any]]
@@ -46,6 +47,7 @@ class Classifier(lightning.LightningModule):
         window: Number of batches that the logged training loss is averaged over.
         penalties: Tricks that add a term to the loss, by name.
         rewires: Tricks that replace weights for a training step, in order.
+        split: What computes the loss of a batch, in parts if memory runs out.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Classifier(lightning.LightningModule):
         window: int,
         penalties: dict[str, Penalty],
         rewires: list[Rewire],
+        split: SplitBatch,
     ) -> None:
         super().__init__()
         self.net = net
@@ -76,7 +79,7 @@ class Classifier(lightning.LightningModule):
         self.losses = LossRecord(window=window)
         self.terms = LossTerms(penalties=penalties, window=window)
         self.correct = CorrectCount()
-        self.rewires = rewires
+        self.rewires, self.split = rewires, split
         self.outputs = Outputs()
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by a trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
@@ -111,13 +114,24 @@ class Classifier(lightning.LightningModule):
 
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
         # L-BFGS calls this several times per step: always the same function, and only the first is recorded.
-        seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
+        correct: list[Tensor | None] = []
+
+        def begin() -> None:
+            seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
+            correct.clear()
+
+        def compute(part: Inputs) -> Tensor:
+            outputs: list[Tensor] = []
+            loss = self.task.loss(self._keeping(outputs), part)
+            correct.append(self.task.correct(outputs[-1].detach(), part))
+            return loss
+
         self.evaluations += 1
-        outputs: list[Tensor] = []
-        loss = self.task.loss(self._keeping(outputs), batch)
+        loss = self.split.loss(begin, compute, self.net, batch, scale=self._gradient_scale())
         if self.evaluations == 1:
             self.losses.add(loss)
-            self.correct.add(self.task.correct(outputs[-1].detach(), batch))
+            for part in correct:
+                self.correct.add(part)
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
         return self._sync_loss(loss * self._window_scale(batch_idx))
@@ -216,6 +230,11 @@ class Classifier(lightning.LightningModule):
             return outputs[-1]
 
         return forward
+
+    def _gradient_scale(self) -> float:
+        # Only 16-mixed has a scaler.
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return 1.0 if scaler is None else float(scaler.get_scale())
 
     def _train_accuracy(self) -> dict[str, float]:
         correct, images = (self.across_ranks(count, "sum") for count in self.correct.end_epoch())

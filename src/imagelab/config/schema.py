@@ -100,6 +100,7 @@ class TrainerKnobs:
     """Keys of every trainer besides Lightning's arguments."""
 
     compile: bool
+    on_oom: Literal["stop", "halve"]
 
 
 KNOBS = {"data": DataKnobs, "model": ModelKnobs, "optimizer": OptimizerKnobs, "trainer": TrainerKnobs}

@@ -23,12 +23,12 @@ from imagelab.finders.batch_feed import FullBatches, pooled
 from imagelab.finders.batch_search import Measured
 from imagelab.finders.device_memory import Meter
 from imagelab.finders.lr_range import Ladder, prepare
+from imagelab.terminal.failure import out_of_memory
 from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
 
 MANY = 10**6  # batches per epoch: it never ends
 BLOCK = 0.05  # seconds between readings of the clock, each of which makes a GPU wait
-PHRASES = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "not enough memory")
 
 
 def alone(cfg: Node, folder: Path) -> tuple[Node, int]:
@@ -39,7 +39,7 @@ def alone(cfg: Node, folder: Path) -> tuple[Node, int]:
         folder: Folder for the trainer, which writes nothing.
     """
     ranks = build_trainer(cfg, folder, callbacks=[], logger=False, enable_checkpointing=False).world_size
-    one = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
+    one = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False, "on_oom": "stop"}
     return cfg | {"trainer": cfg["trainer"] | one}, ranks
 
 
@@ -84,7 +84,7 @@ class Trials:
         try:
             seconds = self._steps(batch)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             seconds = None
         self._let_go()
@@ -165,10 +165,3 @@ class StepTimer(Callback):
         self.left = self.block * self.window
         self.mark = now
         trainer.should_stop = trainer.should_stop or (len(self.each) > 1 and self.spent >= self.seconds)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says, in any library's words, that a device ran out of memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(phrase in str(error).lower() for phrase in PHRASES)

@@ -1,6 +1,12 @@
 """Explain a library's error in one sentence, for failures that no check could foresee."""
 
-MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "unable to allocate")
+MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "unable to allocate",
+    "cublas_status_alloc_failed",
+)
 LOST = ("connection closed by peer", "connection reset by peer", "remote process exited", "socket timeout")
 SMALLER = (
     "Try a smaller data.batch_size (with trainer.accumulate_grad_batches to make up for it) "

@@ -114,7 +114,7 @@ class Attempt:
         batch = self.parts.data.batch(self.parts.trainer.world_size)
         windows = 2 * self.cfg["trainer"]["accumulate_grad_batches"]
         half = f"data.batch_size={batch // 2} trainer.accumulate_grad_batches={windows}, or "
-        ways = f"{half if batch > 1 else ''}trainer.precision=bf16-mixed"
+        ways = f"{half if batch > 1 else ''}trainer.on_oom=halve, or trainer.precision=bf16-mixed"
         return f"The batch was {batch} images per device: try {ways}."
 
     def _fail_beside(self) -> NoReturn:

@@ -1,7 +1,7 @@
 """Compute a training batch in parts if memory runs out, each with its own forward and backward pass.
 
 The gradients of the parts add up to those of the batch, as in gradient accumulation.
-Source: Chen et al. 2016, https://arxiv.org/abs/1604.06174, on memory of activations, which grows with the batch.
+Source: https://docs.mosaicml.com/projects/composer/en/stable/trainer/automatic_microbatching.html
 """
 
 import gc
@@ -19,19 +19,27 @@ Loss = Callable[[Inputs], Tensor]
 
 
 class SplitBatch:
-    """Halves the parts whenever memory runs out, and computes the same batch again; no step is lost.
+    """Halves the parts whenever memory runs out, and computes the same batch again: no step is lost.
+
+    Statistics of BatchNorm are those of the parts, as with a smaller batch.
+
+    Args:
+        halve: Whether to do so; if not, the error ends the run.
 
     Attributes:
         parts: Number of parts of a batch at present.
     """
 
-    def __init__(self) -> None:
-        self.parts = 1
+    def __init__(self, *, halve: bool) -> None:
+        self.halve, self.parts = halve, 1
 
-    def loss(self, compute: Loss, net: nn.Module, batch: Inputs, scale: float) -> Tensor:
+    def loss(
+        self, begin: Callable[[], object], compute: Loss, net: nn.Module, batch: Inputs, *, scale: float
+    ) -> Tensor:
         """The mean loss of a batch, a scalar whose gradients are those of its parts.
 
         Args:
+            begin: Called before each attempt, for the random draws.
             compute: Mean loss of some images of a batch.
             net: Network whose parameters are trained.
             batch: A training batch.
@@ -40,19 +48,26 @@ class SplitBatch:
         Raises:
             torch.OutOfMemoryError: A single image does not fit.
         """
+        if not self.halve:
+            begin()
+            return compute(batch)
         weights = [weight for weight in net.parameters() if weight.requires_grad]
         while True:
+            kept = [buffer.clone() for buffer in net.buffers()]
+            begin()
             try:
                 return _given(*_in_parts(compute, weights, batch, self.parts, scale), weights)
             except Exception as error:
                 if not out_of_memory(error) or self.parts >= len(batch.images):
                     raise
+            for buffer, value in zip(net.buffers(), kept, strict=True):
+                buffer.copy_(value)  # what the failed pass has counted
             self._halve(len(batch.images))
 
     def _halve(self, images: int) -> None:
         gc.collect()  # what the failed pass still holds
         if torch.accelerator.is_available():
-            torch.accelerator.memory.empty_cache()
+            torch.accelerator.empty_cache()
         self.parts *= 2
         most = -(-images // self.parts)
         screen.say(f"Out of memory: from now on each batch is computed in parts of up to {most} images.")

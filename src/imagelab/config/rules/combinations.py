@@ -7,6 +7,7 @@ from imagelab.config.facts import says
 from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, lower_is_better_of
 from imagelab.config.rules.classes import CLASS_RULES, stating, target
 from imagelab.config.rules.finetune import FINETUNE_RULES
+from imagelab.config.rules.memory import MEMORY_RULES
 from imagelab.config.rules.processes import started
 from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
@@ -41,7 +42,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         sound: Whether it has passed the check of its signatures; if not, rules that raise are skipped.
     """
     found = []
-    for rule in [*CLASS_RULES, *RANGES, *RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
+    for rule in [*CLASS_RULES, *RANGES, *RULES, *MEMORY_RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)
     return found

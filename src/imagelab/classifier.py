@@ -25,8 +25,8 @@ from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
 from imagelab.training.recipe import share_of_rank
-from imagelab.training.split_batch import SplitBatch
-from imagelab.training.step_plan import StepPlan, opens_step
+from imagelab.training.split_batch import SplitBatch, gradient_scale
+from imagelab.training.step_plan import StepPlan, opens_step, window_scale
 
 Groups = list[dict[str, Any]]
 
@@ -114,27 +114,24 @@ class Classifier(lightning.LightningModule):
 
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
         # L-BFGS calls this several times per step: always the same function, and only the first is recorded.
+        begin = partial(seed_step, self.seed, self.current_epoch, batch_idx, self.global_rank)
         correct: list[Tensor | None] = []
-
-        def begin() -> None:
-            seed_step(self.seed, self.current_epoch, batch_idx, self.global_rank)
-            correct.clear()
 
         def compute(part: Inputs) -> Tensor:
             outputs: list[Tensor] = []
-            loss = self.task.loss(self._keeping(outputs), part)
+            loss = self.task.loss(lambda images: outputs.append(self(images)) or outputs[-1], part)
             correct.append(self.task.correct(outputs[-1].detach(), part))
             return loss
 
         self.evaluations += 1
-        loss = self.split.loss(begin, compute, self.net, batch, scale=self._gradient_scale())
+        loss = self.split.loss(begin, compute, self.net, batch, scale=gradient_scale(self.trainer))
         if self.evaluations == 1:
             self.losses.add(loss)
-            for part in correct:
+            for part in correct[-self.split.parts :]:  # those before are of an attempt that failed
                 self.correct.add(part)
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
-        return self._sync_loss(loss * self._window_scale(batch_idx))
+        return self._sync_loss(loss * window_scale(self.trainer, batch_idx))
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.batch_ended = time.perf_counter()
@@ -222,20 +219,6 @@ class Classifier(lightning.LightningModule):
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
         return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
 
-    def _keeping(self, outputs: list[Tensor]) -> Callable[[Tensor], Tensor]:
-        """A function that runs the network and appends its outputs to a list."""
-
-        def forward(images: Tensor) -> Tensor:
-            outputs.append(self(images))
-            return outputs[-1]
-
-        return forward
-
-    def _gradient_scale(self) -> float:
-        # Only 16-mixed has a scaler.
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        return 1.0 if scaler is None else float(scaler.get_scale())
-
     def _train_accuracy(self) -> dict[str, float]:
         correct, images = (self.across_ranks(count, "sum") for count in self.correct.end_epoch())
         return {f"train/{ACCURACY}": correct / images} if images else {}
@@ -253,13 +236,6 @@ class Classifier(lightning.LightningModule):
     def _gather(self, values: Tensor) -> Tensor:
         alone = self.trainer.world_size == 1
         return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
-
-    def _window_scale(self, batch_idx: int) -> float:
-        # Lightning divides by the full window, even if the last one of an epoch is shorter.
-        window = self.trainer.accumulate_grad_batches
-        batches = int(self.trainer.num_training_batches)
-        rest = batches % window
-        return window / rest if rest and batch_idx >= batches - rest else 1.0
 
     def _finish_split(self, split: str, outputs: Outputs) -> None:
         taken = outputs.take(self.task.kept, self.device)

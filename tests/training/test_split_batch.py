@@ -40,9 +40,9 @@ def test_parts_make_the_step_of_the_whole_batch(more, tmp_path):
     split = fit([*PLAIN, *more, HALVE], tmp_path / "split", room=20)
     assert split.classifier.split.parts == 4
     assert split.trainer.global_step == whole.trainer.global_step
-    close = {"rtol": 1e-2, "atol": 1e-3} if "precision" in str(more) else {"rtol": 1e-5, "atol": 1e-6}
+    rtol, atol = (1e-2, 1e-3) if "precision" in str(more) else (1e-5, 1e-6)
     for name, weight in state(whole).items():
-        torch.testing.assert_close(state(split)[name], weight, msg=name, **close)
+        torch.testing.assert_close(state(split)[name], weight, msg=name, rtol=rtol, atol=atol)
     then, now = whole.classifier.history[0], split.classifier.history[0]
     assert now["train/loss"] == pytest.approx(then["train/loss"], rel=1e-2 if more else 1e-5)
 

@@ -5,10 +5,11 @@ Source: https://docs.mosaicml.com/projects/composer/en/stable/trainer/automatic_
 """
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from lightning import Trainer
 from torch import Tensor, nn
 
 from imagelab.contracts import Inputs
@@ -73,6 +74,12 @@ class SplitBatch:
         screen.say(f"Out of memory: from now on each batch is computed in parts of up to {most} images.")
 
 
+def gradient_scale(trainer: Trainer) -> float:
+    """The factor by which a trainer scales gradients of 16 bits; 1 with any other precision."""
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    return 1.0 if scaler is None else float(scaler.get_scale())
+
+
 class _Given(torch.autograd.Function):
     """A loss whose gradients are known."""
 
@@ -88,7 +95,7 @@ class _Given(torch.autograd.Function):
 
 
 def _in_parts(
-    compute: Loss, weights: list[Tensor], batch: Inputs, parts: int, scale: float
+    compute: Loss, weights: Sequence[Tensor], batch: Inputs, parts: int, scale: float
 ) -> tuple[Tensor, list[Tensor]]:
     """The mean loss of a batch, and its gradients by weight."""
     images = len(batch.images)
@@ -110,5 +117,5 @@ def _cut(batch: Inputs, parts: int) -> Iterable[Inputs]:
     return (Inputs(*pieces) for pieces in zip(*(tensor.tensor_split(parts) for tensor in batch), strict=True))
 
 
-def _given(loss: Tensor, gradients: list[Tensor], weights: list[Tensor]) -> Tensor:
+def _given(loss: Tensor, gradients: list[Tensor], weights: Sequence[Tensor]) -> Tensor:
     return _Given.apply(loss, len(gradients), *gradients, *weights)  # pyright: ignore[reportReturnType]

@@ -63,6 +63,17 @@ class StepPlan:
         return [0, *accumulate(self.steps(epoch) for epoch in range(len(self.windows)))]
 
 
+def window_scale(trainer: "Trainer", batch_idx: int) -> float:
+    """The factor on the loss of a batch of the last window of an epoch, if that is shorter; else 1.
+
+    Lightning divides by the full window.
+    """
+    window = trainer.accumulate_grad_batches
+    batches = int(trainer.num_training_batches)
+    rest = batches % window
+    return window / rest if rest and batch_idx >= batches - rest else 1.0
+
+
 def opens_step(trainer: "Trainer", batch_idx: int) -> bool:
     """Whether a batch of an epoch is the first of an optimizer step."""
     return batch_idx % trainer.accumulate_grad_batches == 0

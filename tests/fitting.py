@@ -35,8 +35,7 @@ IMAGE_DATA: dict[str, Any] = {
     "fold": None,
     "decisions": None,
     "storage": "auto",
-    "views": 1,
-    "targets": Classify.targets,
+    "task": Classify,
 }
 
 

@@ -39,13 +39,17 @@ class Latest(WeightAverage):
 class Pairs:
     """Both views of an image shall have like features."""
 
-    labelled, views, kept = False, 2, 1
+    takes, views, kept = "", 2, 1
     predicts = ""
     compares_batch = True
 
     @staticmethod
     def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
         return labels
+
+    @staticmethod
+    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
+        return [""] * len(targets)
 
     def head(self, features: int) -> nn.Module:
         return nn.Linear(features, 2)
@@ -133,7 +137,7 @@ class Watch(Callback):
     """Looks at layers, labels and the noise of batches, at the end of each cycle."""
 
     watches_layers = needs_mean_loss = needs_noise = True
-    needs_labels = True
+    needs_classes = True
 
 
 class Harvest(Callback):

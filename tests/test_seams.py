@@ -43,7 +43,7 @@ RULES = {
     (*PAIRS, "augment=[crop,mixup]"): "augment: mixup blends images and their labels, and task=Pairs",
     (*PAIRS, "augment=[crop]", "loss.label_smoothing=0.1"): "loss: task=Pairs has its own loss",
     (*PAIRS, "augment=[crop]", "finetune=full", "model.weights=x"): "finetune: task=Pairs replaces the head",
-    (*PAIRS, "augment=[crop]", "trick=[head_bias]"): "trick.head_bias: needs labels, and task=Pairs learns",
+    (*PAIRS, "augment=[crop]", "trick=[head_bias]"): "trick.head_bias: needs a task that predicts classes",
     (*PAIRS, "augment=[crop]", "monitor=val/accuracy"): "monitor: there is no metric 'val/accuracy'",
     (
         *PAIRS,
@@ -72,7 +72,7 @@ RULES = {
         "trainer.gradient_clip_val=1.0",
     ): "trick.clip: trainer.gradient_cl",
     (f"++trick.grow._target_={HERE}.Grow", "data.batch_size=full"): "trick.grow: data.batch_size=full ",
-    (WATCH, "task=autoencoder"): "trick.watch: needs labels, and task=autoencoder",
+    (WATCH, "task=autoencoder"): "trick.watch: needs a task that predicts classes, and task=autoencoder",
     (WATCH, "data.batch_size=1"): "trick.watch: compares halves of a batch",
     (WATCH, "trainer.strategy=fsdp"): "trick.watch: reads whole layers, which fsdp shards",
     (

@@ -14,13 +14,16 @@ from lightning.pytorch.strategies import DDPStrategy
 from imagelab.checkpoints.durable import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.config import schema
+from imagelab.config.facts import said_by
 from imagelab.config.make import make, make_optimizer
 from imagelab.config.monitor import headline, lower_is_better_of, monitored
 from imagelab.config.rules.finetune import from_scratch, tuning
+from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
-from imagelab.contracts import GrowsBatches, Penalty, Rewire, Task
+from imagelab.contracts import GrowsBatches, Penalty, Rewire
 from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
+from imagelab.data.labels import refuse_all_but_classes, refuse_other_labels
 from imagelab.data.preprocess import Preprocess
 from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
@@ -33,6 +36,7 @@ from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import optimizer_groups
 from imagelab.problem import Problem
+from imagelab.task.contract import Task
 from imagelab.terminal import screen
 from imagelab.terminal.progress import ProgressBar
 from imagelab.training.devices import devices, environment
@@ -79,7 +83,8 @@ def build(
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     saver = build_saver(cfg, folder, stop)
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
-    pictures = AugmentedPictures(preprocess=data.preprocess, classes=data.classes, folder=folder)
+    captions = partial(data.task.captions, classes=data.classes)
+    pictures = AugmentedPictures(preprocess=data.preprocess, captions=captions, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
@@ -123,7 +128,11 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     own, knobs = schema.split("data", cfg["data"])
     task = get_object(cfg["task"]["_target_"])
     max_pixels = knobs.pop("max_pixels")
-    source = make(own, seed=cfg["seed"], labelled=task.labelled, max_pixels=max_pixels)
+    takes = said_by(task).takes
+    source = make(own, seed=cfg["seed"], labelled=bool(takes), max_pixels=max_pixels)
+    refuse_other_labels(source.splits, takes, task=task_name(cfg))
+    if knobs["balance"]:
+        refuse_all_but_classes(source.splits["train"].labels, "data.balance")
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
     data = ImageData(
@@ -131,8 +140,7 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
         augment=augment,
         seed=cfg["seed"],
         preprocess=preprocess,
-        views=task.views,
-        targets=task.targets,
+        task=task,
         **knobs,
     )
     if data.decided:

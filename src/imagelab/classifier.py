@@ -14,12 +14,13 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 
 from imagelab.config.facts import said_by
-from imagelab.contracts import Inputs, Penalty, Rewire, Task
+from imagelab.contracts import Inputs, Penalty, Rewire
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Outputs, Seen, keep
 from imagelab.metrics.table import ACCURACY
 from imagelab.randomness import seed_step
 from imagelab.schedule import Schedule
+from imagelab.task.contract import Task
 from imagelab.terminal.summary import StageRow
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
@@ -208,9 +209,8 @@ class Classifier(lightning.LightningModule):
 
     def write(self, metrics: dict[str, float]) -> None:
         """Pass metrics of this step to every logger."""
-        if self.trainer.is_global_zero:
-            for logger in self.trainer.loggers:
-                logger.log_metrics({"epoch": self.current_epoch} | metrics, step=self.trainer.global_step)
+        for logger in self.trainer.loggers if self.trainer.is_global_zero else []:
+            logger.log_metrics({"epoch": self.current_epoch} | metrics, step=self.trainer.global_step)
 
     def across_ranks(self, value: float, how: str = "mean") -> float:
         """The mean, or another reduction, of a number over all ranks."""

@@ -1,11 +1,14 @@
-"""Define what you implement to add a data set, an augmentation, a task or a trick.
+"""Define what you implement to add a data set, an augmentation or a trick; `task/contract.py`: a task.
 
-Shapes: B images of a batch, C channels, H x W pixels, K classes.
+Besides its methods, a class may state facts about itself, such as `mixes_labels = True`: the rules read them
+from its source before anything is imported. `config/facts.py` lists all facts.
+
+Shapes: B images of a batch, C channels, H x W pixels, K classes, V values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,8 +20,8 @@ if TYPE_CHECKING:  # torch takes 500 MB, and code that only reads files does not
 class Batch(NamedTuple):
     """What a loader delivers, before augmentation and normalisation on the device.
 
-    images: (B, C, H, W) uint8. labels: (B,) int64. keys: (B,) int64, the random key of each sample in this
-    epoch (see randomness.py). index: (B,) int64, the index of each sample in its split.
+    images: (B, C, H, W) uint8. labels: (B,) int64, or as in `Images`. keys: (B,) int64, the random key of
+    each sample in this epoch (see randomness.py). index: (B,) int64, the index of each sample in its split.
     epoch: Epoch that the draws belong to. step: Index of the batch in the epoch.
     """
 
@@ -33,8 +36,8 @@ class Batch(NamedTuple):
 class Inputs(NamedTuple):
     """What the classifier sees; with several views per image, the first views of all images come first.
 
-    images: (B, C, H, W) float, normalised. targets: (B,) int64, or (B, K) float after mixing.
-    labels: (B,) int64, never mixed. index: (B,) int64.
+    images: (B, C, H, W) float, normalised. targets: What the task makes of the labels, such as (B,) int64, or
+    (B, K) float after mixing. labels: Those of `Images`, never mixed. index: (B,) int64.
     """
 
     images: Tensor
@@ -49,7 +52,7 @@ class Images(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,) int64."""
+        """One class per image, (N,) int64; several classes, (N, K) bool; or values, (N, V) float32."""
         ...
 
     def __len__(self) -> int: ...
@@ -59,7 +62,7 @@ class Images(Protocol):
         ...
 
     def relabel(self, labels: np.ndarray) -> Images:
-        """The same images with other labels, (N,) int64."""
+        """The same images with other labels of the same kind."""
         ...
 
 
@@ -80,84 +83,12 @@ class Photos(Images, Protocol):
 class Source(Protocol):
     """A data set: `classes` in the order of the labels, and its splits.
 
+    If an image has several classes or values, `classes` names the K or V columns of its labels.
     `splits` has "train" and, if the data set provides them, "val" and "test".
     """
 
     classes: list[str]
     splits: Mapping[str, Images]
-
-
-class Task(Protocol):
-    """What is learnt from the images; it defines targets and loss, and what outputs mean.
-
-    `forward` maps images to outputs, with the requested weights. Nothing else interprets targets or outputs:
-    a softmax, an argmax or a one-hot code belongs in a task, a loss or a metric.
-
-    predicts: Kind of its network's predictions: "classes", or a word of your own such as "values",
-    and the task is a `Predicting` one; empty: nothing, its network is a start for others.
-
-    labelled: Whether it takes labels. views: How often a batch shows each image, with different augmentation.
-    kept: Number of values that `outputs` keeps per image (for example the number of classes).
-    """
-
-    predicts: str
-    labelled: bool
-    views: int
-    kept: int
-
-    def head(self, features: int) -> nn.Module | None:
-        """A layer that takes this many features and replaces the network's last one; None keeps that one."""
-        ...
-
-    @staticmethod
-    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
-        """Targets of the loss, (B, ...), from labels (B,) int64; float if they are to be mixed."""
-        ...
-
-    def loss(self, forward: Callable[[Tensor], Tensor], batch: Inputs) -> Tensor:
-        """The loss of a training batch, a scalar; all draws are torch's."""
-        ...
-
-    def correct(self, outputs: Tensor, batch: Inputs) -> Tensor | None:
-        """Which images of a training batch are classified correctly, (B,) bool; None: the task has no labels.
-
-        outputs: Outputs of `forward` for the batch, from the call in `loss`.
-        """
-        ...
-
-    def outputs(self, forward: Callable[[Tensor], Tensor], batch: Inputs) -> tuple[Tensor, Tensor]:
-        """What metrics need of a batch of val or test: (B, kept) float and (B,) int64; the same each time."""
-        ...
-
-    def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Metrics by name, from the outputs kept for a whole split; one of them is `loss`."""
-        ...
-
-
-@runtime_checkable
-class Predicting(Protocol):
-    """What a task also has if its network predicts something.
-
-    names: Names of the K numbers of a prediction, such as the classes.
-    """
-
-    names: list[str]
-
-    def predictions(self, outputs: Tensor) -> Tensor:
-        """Outputs (..., K) -> probabilities or values, (..., K) float32: what is shown and averaged."""
-        ...
-
-    def as_outputs(self, predictions: Tensor) -> Tensor:
-        """Outputs that stand for predictions (..., K), such as means: what `metrics` takes."""
-        ...
-
-    def decisions(self, predictions: Tensor) -> Tensor:
-        """Predictions (..., K) -> the predicted classes, (...) int64, or the values themselves."""
-        ...
-
-    def wording(self, decision: float) -> str:
-        """A label or a decision in words, such as the name of the class."""
-        ...
 
 
 @runtime_checkable

@@ -91,7 +91,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_predictions(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
-    card = card_of(content["imagelab"], cfg["weights"] or better(content))
+    card = card_of(content["imagelab"], cfg["weights"] or better(content), predictor.task.names)
     data = files.read_config(folder)["data"]
     pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -112,7 +112,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:
     if not apart <= cfg["tolerance"]:  # also if it is NaN
         raise Problem(
-            f"format={cfg['format']}: the exported file disagrees with the run: on {source} a probability "
+            f"format={cfg['format']}: the exported file disagrees with the run: on {source} an output "
             f"differs by {apart:.2g}, more than tolerance={cfg['tolerance']:g}. The file is removed"
         )
     return Finding(
@@ -120,7 +120,7 @@ def _agreement(apart: float, cfg: Node, source: str) -> Finding:
         status="OK",
         value=apart,
         expected=f"at most {cfg['tolerance']:g}",
-        why=f"The largest difference of a probability between the written file and the run, on {source}.",
+        why=f"The largest difference of an output between the written file and the run, on {source}.",
         fix="",
     )
 
@@ -136,7 +136,7 @@ def _meaning(card: Node) -> list[Finding]:
         Finding(name=name, status="INFO", value=card[name]["shape"], expected="", why=why, fix="")
         for name, why in (
             ("input", f"{card['input']['dtype']}, {card['input']['meaning']}; any number at a time."),
-            ("output", "The probability of each class, in the order of labels.json."),
+            ("output", f"{card['output']['name'].capitalize()}, by the names in labels.json."),
         )
     ]
 

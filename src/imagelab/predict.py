@@ -116,20 +116,15 @@ def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[
 
 
 def columns(task: Any) -> list[str]:
-    """The column names of a prediction; for classes, the first are the class and its probability."""
-    return [*(["class", "probability"] if task.predicts == "classes" else []), *task.names]
+    """The column names of a prediction: a summary, such as the class, and all its numbers."""
+    return [*task.columns, *task.names]
 
 
 def cells(task: Any, reading: Any) -> list[str]:
     """The cells of a prediction, (K,), in these columns."""
     import torch
 
-    decision, numbers = task.decisions(torch.from_numpy(reading)), [f"{value:.6f}" for value in reading]
-    return (
-        [task.wording(int(decision)), numbers[int(decision)], *numbers]
-        if task.predicts == "classes"
-        else numbers
-    )
+    return [*task.summary(torch.from_numpy(reading)), *(f"{value:.6f}" for value in reading)]
 
 
 def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:

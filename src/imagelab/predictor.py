@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagelab.contracts import Predicting
 from imagelab.data.decode import Unreadable
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.task.contract import Predicting
 
 Reading = np.ndarray | Unreadable  # a prediction, (K,) float32, or why a file could not be read
 

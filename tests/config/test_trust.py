@@ -65,7 +65,9 @@ def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path
         torch.save(content | {"imagelab": card | {"model": model}}, checkpoint)
 
         save_file(
-            {"a": torch.zeros(1)}, weights, metadata={KEY: written(card_of(card, "raw") | {"model": model})}
+            {"a": torch.zeros(1)},
+            weights,
+            metadata={KEY: written(card_of(card, "raw", card["classes"]) | {"model": model})},
         )
         (tmp_path / place).mkdir()
         (tmp_path / place / files.CONFIG).write_text(yaml.safe_dump(config | {"model": model}))

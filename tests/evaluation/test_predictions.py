@@ -1,7 +1,5 @@
 """Outputs of several ranks are sorted into the order of the split, with names, images and a table."""
 
-import csv
-import io
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +9,7 @@ import torch
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import EvalBatches
 from imagelab.data.named import named
-from imagelab.evaluation.predictions import COLUMNS, of_split
+from imagelab.evaluation.predictions import of_split
 from imagelab.task.classify import Classify
 
 COUNT = 23
@@ -47,15 +45,3 @@ def test_part_of_a_split_has_no_names_rather_than_wrong_ones():
     assert found.pixels(3, 96) is None
     assert found.name(3) == "val 3"
     assert len(found.predicted) == 9
-
-
-def test_the_table_has_one_row_per_image_the_highest_loss_first():
-    found = of_split(DATA, "val", "raw", gathered(1), task=TASK, ranks=1)
-    rows = list(csv.reader(io.StringIO(found.table())))
-    assert tuple(rows[0]) == COLUMNS
-    losses = [float(row[5]) for row in rows[1:]]
-    assert losses == sorted(losses, reverse=True)
-    second = next(row for row in rows if row[0] == "val/1")
-    assert second[1:3] == ["b", "a"]
-    assert float(second[5]) == pytest.approx(np.log(np.exp([1, -1, 0]).sum()) + 1, rel=1e-4)
-    assert sorted(row[0] for row in rows[1:]) == sorted(f"val/{i}" for i in range(COUNT))

@@ -1,15 +1,23 @@
 """Fixtures of the loggers' tests: a run with a network that logs its pictures."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from imagelab.contracts import Inputs
 from imagelab.data.preprocess import Preprocess
+from imagelab.task.classify import Classify
 
 
 @pytest.fixture
 def preprocess():
     return Preprocess(size=8, channels=1, mean=[0.5], std=[0.25], resize=8, interpolation="bilinear")
+
+
+@pytest.fixture
+def captions():
+    return partial(Classify.captions, classes=["ant", "bee"])
 
 
 @pytest.fixture

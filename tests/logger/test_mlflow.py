@@ -21,12 +21,12 @@ def make(folder, uri=None):
     return mlflow_logger(experiment="birds", uri=uri, folder=folder)
 
 
-def test_params_curves_and_pictures_are_read_back_from_the_folder(tmp_path, preprocess, batch):
+def test_params_curves_and_pictures_are_read_back_from_the_folder(tmp_path, preprocess, captions, batch):
     pytest.importorskip("mlflow", reason="needs imagelab[mlflow]")
     logger = make(tmp_path)
     logger.log_hyperparams({"optimizer": {"lr": 0.5}})
     trainer = Trainer(accelerator="cpu", logger=logger, enable_progress_bar=False, enable_checkpointing=False)
-    pictures = AugmentedPictures(preprocess=preprocess, classes=["ant", "bee"], folder=tmp_path)
+    pictures = AugmentedPictures(preprocess=preprocess, captions=captions, folder=tmp_path)
     pictures.on_train_batch_end(trainer, None, None, batch, 0)  # type: ignore[arg-type]
     logger.log_metrics({"epoch": 0, "lr/weights": 0.5}, step=1)
     logger.finalize("success")

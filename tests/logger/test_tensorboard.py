@@ -10,14 +10,16 @@ from imagelab.logger.tensorboard import tensorboard_logger
 from imagelab.problem import Problem
 
 
-def test_curves_and_pictures_of_a_resumed_run_are_read_back_from_its_folder(tmp_path, preprocess, batch):
+def test_curves_and_pictures_of_a_resumed_run_are_read_back_from_its_folder(
+    tmp_path, preprocess, captions, batch
+):
     pytest.importorskip("tensorboard", reason="needs imagelab[tensorboard]")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     logger = tensorboard_logger(folder=tmp_path)
     logger.log_hyperparams({"optimizer": {"lr": 0.5}})
     trainer = Trainer(accelerator="cpu", logger=logger, enable_progress_bar=False, enable_checkpointing=False)
-    pictures = AugmentedPictures(preprocess=preprocess, classes=["ant", "bee"], folder=tmp_path)
+    pictures = AugmentedPictures(preprocess=preprocess, captions=captions, folder=tmp_path)
     pictures.on_train_batch_end(trainer, None, None, batch, 0)  # type: ignore[arg-type]
     logger.log_metrics({"epoch": 0, "lr/weights": 0.5}, step=1)
     logger.finalize("success")

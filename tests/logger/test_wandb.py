@@ -109,12 +109,12 @@ def history(found):
 
 
 def test_an_offline_run_read_back_has_config_code_version_metrics_rates_and_pictures(
-    tmp_path, messages, preprocess, pixels, batch
+    tmp_path, messages, preprocess, captions, pixels, batch
 ):
     logger = make(tmp_path / "run")
     logger.log_hyperparams({"seed": 3, "optimizer": {"lr": 0.5}})
     trainer = Trainer(accelerator="cpu", logger=logger, enable_progress_bar=False, enable_checkpointing=False)
-    pictures = AugmentedPictures(preprocess=preprocess, classes=["ant", "bee"], folder=tmp_path / "run")
+    pictures = AugmentedPictures(preprocess=preprocess, captions=captions, folder=tmp_path / "run")
     pictures.on_train_batch_end(trainer, None, None, batch, 0)  # type: ignore[arg-type]
     for step, rate in enumerate([0.1, 0.5, 0.25], start=1):
         logger.log_metrics({"epoch": 0, "train/loss": 1 / step, "lr/weights": rate}, step=step)

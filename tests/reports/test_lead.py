@@ -2,7 +2,8 @@
 
 from imagelab.finding import Finding
 from imagelab.reports.advice import Advice
-from imagelab.reports.lead import Figure, lead
+from imagelab.reports.image_parts import Figure
+from imagelab.reports.lead import lead
 from imagelab.reports.verdict import Verdict
 
 JUDGED = Verdict(state="overfitting", numbers={"val_rise": 0.3}, why="It <rose>.")

@@ -179,7 +179,7 @@ def test_the_default_is_five_folds():
         (["data.fold=1"], "data.fold: sweep=kfold holds out each fold in turn"),
         (["data.folds=3,5"], "data.folds: wants a single number of folds, got a list"),
         (["data.folds=1"], "data.folds: wants 2 or more, got 1"),
-        (["task=autoencoder", "augment=[noise]"], "sweep: kfold needs a task that predicts labels"),
+        (["task=autoencoder", "augment=[noise]"], "sweep: kfold needs a task that predicts classes"),
         (["optimizer.lr=interval(0.1,1)"], "optimizer.lr: a grid needs a list of values"),
     ],
 )

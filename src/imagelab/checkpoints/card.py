@@ -5,24 +5,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
 
 Card = dict[str, Any]
 KEY = "imagelab"  # metadata key of the card in a file
-INPUT, OUTPUT = "images", "probabilities"
+INPUT = "images"
+PROBABILITIES = "probabilities"  # what the output of an exported file is called if it predicts classes
 BATCH = "batch"  # the name of the dimension that may be of any length
 
 
-def card_of(checkpoint: Card, weights: str) -> Card:
+def card_of(checkpoint: Card, weights: str, names: list[str]) -> Card:
     """The card of a network to export.
 
     Args:
         checkpoint: The card of the run's checkpoint.
         weights: raw, ema or swa.
+        names: Names of the numbers that the network predicts.
     """
     preprocess, reader = checkpoint["preprocess"], checkpoint["reader"]
     side = preprocess["size"]
     height, width = reader["shape"] or (side, side)
+    predicted = checkpoint.get("predicts", CLASSES)
     return {
         "classes": checkpoint["classes"],
         "input": {
@@ -31,7 +35,12 @@ def card_of(checkpoint: Card, weights: str) -> Card:
             "shape": [BATCH, 3, height, width],
             "meaning": "RGB from 0 to 255, the picture's shorter side resized to fit, its centre cut out",
         },
-        "output": {"name": OUTPUT, "dtype": "float32", "shape": [BATCH, len(checkpoint["classes"])]},
+        "output": {
+            "name": PROBABILITIES if predicted == CLASSES else predicted,
+            "dtype": "float32",
+            "shape": [BATCH, len(names)],
+            "names": names,
+        },
         "size": side,
         "preprocess": preprocess,
         "reader": reader,

@@ -5,10 +5,10 @@ from typing import Any
 
 from imagelab.checkpoints.durable import load_plain
 from imagelab.metrics.names import RAW
+from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
 
 SNAPSHOT = "snapshot_"  # followed by a number
-CLASSES = "classes"  # what most networks predict
 CLASSIFY = "classify"  # the task of checkpoints that do not say theirs
 
 

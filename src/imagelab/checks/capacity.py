@@ -6,7 +6,7 @@ Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit".
 import math
 from typing import Any
 
-from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import MOST, Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
@@ -72,7 +72,7 @@ def larger_network(subject: Subject) -> Finding:
 
 def _left_out(subject: Subject, steps: int, shortest: int = SHORTEST) -> Finding | None:
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     if steps < shortest:

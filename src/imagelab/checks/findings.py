@@ -16,4 +16,4 @@ def fact(value: Any, why: str) -> Finding:
 
 
 NAMED = 4  # names in a sentence
-NO_LABELS = "the task trains without labels"
+NO_CLASSES = "the task predicts no classes"

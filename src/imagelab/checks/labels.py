@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from imagelab.checks.findings import NAMED, NO_LABELS, fact, found
+from imagelab.checks.findings import NAMED, NO_CLASSES, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.data.label_signal import label_signal, signal_finding
 from imagelab.finding import Finding
@@ -17,7 +17,7 @@ FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labe
 def classes_and_labels(subject: Subject) -> Finding:
     """Every label names a class, and every class has images."""
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     names, expected = subject.data.classes, "labels from 0 to K - 1, and training images of every class"
     for split, images in subject.data.splits.items():
         low, high = int(images.labels.min()), int(images.labels.max())
@@ -59,7 +59,7 @@ def classes_and_labels(subject: Subject) -> Finding:
 def labels_follow_images(subject: Subject) -> Finding:
     """Similar images share their labels more often than by chance."""
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     pixels, labels, _ = subject.small["train"]
     return signal_finding(_signal(subject), min(len(labels), len(pixels)))
 
@@ -67,7 +67,7 @@ def labels_follow_images(subject: Subject) -> Finding:
 def val_labels(subject: Subject) -> Finding:
     """Images of val have the same labels as similar training images."""
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     z = _signal(subject)
     if z < CLEAR:
         return fact(round(z, 2), "similarity says too little about these labels to compare the splits")

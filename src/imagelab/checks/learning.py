@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from imagelab.checks import overfit
-from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.layers import first_update
 from imagelab.checks.loss import criterion_of
 from imagelab.checks.subject import Subject
@@ -95,7 +95,7 @@ def rate(subject: Subject) -> Finding:
 
 def _left_out(subject: Subject, steps: int) -> Finding | None:
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     if steps < SHORTEST:

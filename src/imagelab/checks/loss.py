@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import LEAST, MOST, Subject
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
@@ -24,7 +24,7 @@ FEW = 10  # classes
 def loss_function(subject: Subject) -> Finding:
     """A confident correct prediction has almost no loss, a wrong one more; the loss is a mean over images."""
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     classes = len(subject.data.classes)
     labels = torch.arange(classes).repeat(2)[: max(2, min(2 * classes, 64))] % classes
     sure = subject.task.targets(labels, classes=classes, mixed=True).float()
@@ -66,7 +66,7 @@ def _idle(criterion: Callable[[Tensor, Tensor], Tensor], sure: Tensor, labels: T
 def logits(subject: Subject) -> Finding:
     """The network returns logits, not probabilities."""
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     with torch.no_grad():
         outputs = subject.calm().train()(subject.some(subject.count).images).float()
     expected = "finite numbers of any sign, whose rows do not sum to 1"
@@ -94,7 +94,7 @@ def logits(subject: Subject) -> Finding:
 def loss_at_init(subject: Subject) -> Finding:
     """The loss of the untrained network is at chance level."""
     if subject.task is None:
-        return fact(None, NO_LABELS)
+        return fact(None, NO_CLASSES)
     value, spread, count = _loss(subject)
     classes = len(subject.data.classes)
     uniform = math.log(classes)

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.loss import floor_of
 from imagelab.checks.subject import Subject, cut
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
@@ -25,7 +25,7 @@ WARMUP = 20
 def one_batch(subject: Subject) -> Finding:
     """The loss on a few fixed images, without regularisation, falls to about 0."""
     if subject.task is None:
-        return fact(None, f"{NO_LABELS}: there is no loss of 0 to reach")
+        return fact(None, f"{NO_CLASSES}: there is no loss of 0 to reach")
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     count = _images(subject)

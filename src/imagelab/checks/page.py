@@ -6,7 +6,6 @@ from torch import Tensor
 
 from imagelab.checks.layers import first_weight
 from imagelab.checks.subject import Subject
-from imagelab.logger.pictures import captions
 from imagelab.pages.line_plot import line_plot
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture, gallery
@@ -27,8 +26,7 @@ def sections(subject: Subject) -> list[Section]:
 
 def _inputs(subject: Subject) -> list[Section]:
     batch = subject.training(SHOWN)
-    names = subject.data.classes
-    words = captions(batch.targets, names) if subject.task else [""] * len(batch.images)
+    words = subject.data.task.captions(batch.targets, classes=subject.data.classes)
     pixels = _pixels(subject, batch.images)
     pictures = [Picture(one, word) for one, word in zip(pixels, words, strict=True)]
     about = (

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor
 
-from imagelab.checks.findings import NO_LABELS, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
@@ -68,7 +68,7 @@ def mixed_batches(subject: Subject) -> Finding:
             fix="reshuffle training images in each epoch",
         )
     if subject.task is None:
-        return fact("a new order in each epoch", NO_LABELS)
+        return fact("a new order in each epoch", NO_CLASSES)
     shares = subject.label_shares
     rng = np.random.default_rng(0)
     wanted = np.mean(

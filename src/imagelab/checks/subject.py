@@ -15,15 +15,16 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor, nn
 
-from imagelab.checkpoints.content import CLASSES
 from imagelab.classifier import Classifier
 from imagelab.config.schema import Node
-from imagelab.contracts import Inputs, Photos, Task
+from imagelab.contracts import Inputs, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.data.resize import resized
+from imagelab.metrics.table import CLASSES
 from imagelab.randomness import sample_keys, stream
+from imagelab.task.contract import Task
 from imagelab.training.penalties import LossTerms
 from imagelab.transfer import TransferClassifier
 

@@ -7,7 +7,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from imagelab.config.library_facts import LIBRARY_FACTS
 from imagelab.config.schema import Node
@@ -23,7 +23,9 @@ class Facts(NamedTuple):
     mixes_labels: bool = False  # blends images and their labels (contracts.Mix)
 
     # Tasks.
-    labelled: bool = True  # learns from labels
+    takes: Literal["class", "multilabel", "values", ""] = "class"  # which labels it learns from; empty: none
+    predicts: str = ""  # what its network predicts: "classes", or a word of your own; empty: nothing
+    measures: dict[str, Literal["higher", "lower"]] = {}  # noqa: RUF012 - metrics of its own
     views: int = 1  # how often a batch shows each image, augmented differently each time
     compares_batch: bool = False  # its loss compares the images of a batch, so it is not a mean over them
 
@@ -45,7 +47,7 @@ class Facts(NamedTuple):
     clips_gradients: bool = False
     grows_batches: bool = False  # changes how many batches form a step (contracts.GrowsBatches)
     watches_layers: bool = False  # reads the weights or outputs of whole layers
-    needs_labels: bool = False
+    needs_classes: bool = False  # needs a task that predicts classes
     needs_mean_loss: bool = False  # needs a loss that is a mean over images
     needs_noise: bool = False  # needs batches of at least two images, but not of all images
     needs_cycles: bool = False  # needs a schedule with cycles

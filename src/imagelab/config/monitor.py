@@ -1,6 +1,6 @@
 """Tell which metrics a run has and which one selects its best epoch, without importing torch."""
 
-from imagelab.config.rules.tasks import without_labels
+from imagelab.config.facts import says
 from imagelab.config.schema import Node
 from imagelab.metrics.names import metric_of
 from imagelab.metrics.table import LOSS, Metric, lower_is_better, rows_of
@@ -11,7 +11,9 @@ TRAIN_LOSS = f"train/{LOSS}"
 
 def metrics_of(cfg: Node) -> tuple[Metric, ...]:
     """The rows of the task's metrics, the most informative one first."""
-    return rows_of("" if without_labels(cfg) else "classes")
+    said = says(cfg["task"])
+    own = [Metric(name=name, better=better) for name, better in said.measures.items()]
+    return rows_of(said.predicts, own)
 
 
 def headline(cfg: Node) -> str:

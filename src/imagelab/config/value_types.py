@@ -78,6 +78,8 @@ def _words(hint: Any) -> Iterator[str]:
         yield from map(show, get_args(hint))
     elif get_origin(hint) is list:
         yield f"a list of ({wanted(get_args(hint)[0])})"
+    elif get_origin(hint) is dict:
+        yield f"keys with ({wanted(get_args(hint)[1])})"
     elif get_origin(hint) is tuple and Ellipsis not in get_args(hint):
         yield f"[{', '.join(wanted(part) for part in get_args(hint))}]"
     elif hint is not Opaque and getattr(hint, "__name__", "") != "Tensor":

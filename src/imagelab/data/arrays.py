@@ -13,7 +13,8 @@ class Arrays:
 
     Args:
         images: (N, C, H, W) uint8.
-        labels: (N,) int64, index of each image's class in the source's `classes`.
+        labels: (N,) int64, index of each image's class in the source's `classes`; or as
+            in `contracts.Images`.
         store: Name of the cached file that holds just these images; empty: none.
 
     >>> three = Arrays(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), np.array([0, 1, 1]))
@@ -47,5 +48,5 @@ class Arrays:
         return Arrays(self.gather(index), self.labels[index])
 
     def relabel(self, labels: np.ndarray) -> "Arrays":
-        """The same images with other labels, (N,) int64."""
+        """The same images with other labels."""
         return replace(self, labels=labels)

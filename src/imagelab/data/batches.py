@@ -34,7 +34,7 @@ class TrainBatches(Sampler[Address]):
     ranks together see what one process with the doubled batch sees.
 
     Args:
-        labels: (N,) int64.
+        labels: (N, ...), of the samples.
         batch_size: Samples per rank and batch.
         balance: Whether to draw every class equally often; images of rare classes then appear several times
             per epoch, each time with different random draws.

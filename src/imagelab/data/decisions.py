@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagelab.data.labels import refuse_all_but_classes
 from imagelab.data.named import Named, folder_of
 from imagelab.problem import Problem, nearest, some_of
 from imagelab.runs.csv_cells import restored
@@ -61,7 +62,9 @@ def apply_decisions(
         stays = np.ones(len(images), dtype=bool)
         for place, one in mine.items():
             stays[place] = one.decision != DROP
-            labels[place] = classes.index(one.label) if one.decision == RELABEL else labels[place]
+            if one.decision == RELABEL:
+                refuse_all_but_classes(labels, f"data.decisions: {path} line {one.line}: {RELABEL}")
+                labels[place] = classes.index(one.label)
         changed = int((labels != images.labels).sum())
         out[split] = images.relabel(labels).select(np.flatnonzero(stays)) if mine else images
         dropped = int((~stays).sum())

@@ -15,7 +15,8 @@ class Files:
 
     Args:
         paths: Paths of the N files.
-        labels: (N,) int64, index of each picture's class in the source's `classes`.
+        labels: (N,) int64, index of each picture's class in the source's `classes`; or as in
+            `contracts.Images`.
         sizes: (N, 2) int32, width and height in pixels, upright; None if not known yet.
         max_pixels: Largest number of pixels of a picture; see `decode`.
         stamps: (N, 2) int64, bytes and time of the last change in ns of each file; None: looked up.
@@ -56,7 +57,7 @@ class Files:
         return Files(self.paths[index], self.labels[index], sizes, self.max_pixels, stamps)
 
     def relabel(self, labels: np.ndarray) -> "Files":
-        """The same pictures with other labels, (N,) int64."""
+        """The same pictures with other labels."""
         return Files(self.paths, labels, self.sizes, self.max_pixels, self.stamps)
 
     def key(self, *facts: object) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from imagelab.contracts import Images
 from imagelab.data.files import Files
+from imagelab.data.labels import strata
 from imagelab.data.named import Named
 from imagelab.data.paths import joined_paths
 from imagelab.problem import Problem
@@ -56,14 +57,14 @@ class Folds:
 
 
 def fold_numbers(labels: np.ndarray, count: int) -> np.ndarray:
-    """The fold of each of (N,) labels, the same each time; fold sizes differ by at most 1, per class too.
+    """The fold of each of N labels, the same each time; fold sizes differ by at most 1, per class too.
 
     >>> np.bincount(fold_numbers(np.repeat([0, 1], [7, 3]), 5)).tolist()
     [2, 2, 2, 2, 2]
     """
     order = stream(0, "fold").permutation(len(labels))  # the seed of a run must not change what is held out
     numbers = np.empty(len(labels), dtype=np.int64)
-    numbers[order[np.argsort(labels[order], kind="stable")]] = np.arange(len(labels)) % count
+    numbers[order[np.argsort(strata(labels)[order], kind="stable")]] = np.arange(len(labels)) % count
     return numbers
 
 

@@ -1,6 +1,6 @@
 """Provide the data of a run: split, stored for speed, loaded batch by batch, augmented and mixed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import lightning
@@ -16,6 +16,7 @@ from imagelab.augment.apply import (
     least_side,
     mix_batch,
 )
+from imagelab.config.facts import said_by
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position
@@ -52,8 +53,8 @@ class ImageData(lightning.LightningDataModule):
         fold: Fold that becomes "val", from 0.
         decisions: Table of images to drop or relabel, in whichever split they are.
         storage: Where pictures from files are kept.
-        views: Number of views of each image in a batch. Above 1, val and test are augmented too.
-        targets: Function that makes targets of labels (`contracts.Task.targets`).
+        task: Class of the task (`task/contract.py`). If it asks for several views of each image, val and
+            test are augmented too.
 
     Raises:
         Problem: The images cannot be trained on.
@@ -78,14 +79,13 @@ class ImageData(lightning.LightningDataModule):
         fold: int | None,
         decisions: str | None,
         storage: Storage,
-        views: int,
-        targets: Callable[..., Tensor],
+        task: Any,
     ) -> None:
         super().__init__()
         self.seed = seed
         self.balance = balance
-        self.views = views
-        self.targets = targets
+        self.views = said_by(task).views
+        self.task = task
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
@@ -217,8 +217,9 @@ class ImageData(lightning.LightningDataModule):
         augmented = train or self.views > 1
         images = augment_batch(batch.images, batch.keys, self.on_device) if augmented else batch.images
         images = self.preprocess(images)
-        targets = self.targets(batch.labels, classes=len(self.classes), mixed=train and bool(self.mixing))
-        if train and self.mixing:
+        mixed = train and bool(self.mixing)
+        targets = self.task.targets(batch.labels, classes=len(self.classes), mixed=mixed)
+        if mixed:
             rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
             images, targets = mix_batch(images, targets.to(images.dtype), self.mixing, rng)
         return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)

@@ -32,7 +32,7 @@ class Named:
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,) int64."""
+        """Those of `contracts.Images`."""
         return self.images.labels
 
     @property
@@ -48,7 +48,7 @@ class Named:
         return Named(self.images.select(index), self.origins[index], self.places[index], self.source)
 
     def relabel(self, labels: np.ndarray) -> "Named":
-        """The same images with other labels, (N,) int64."""
+        """The same images with other labels."""
         return Named(self.images.relabel(labels), self.origins, self.places, self.source)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from imagelab.contracts import Images, Source
 from imagelab.data.decisions import Decided, apply_decisions
 from imagelab.data.folds import Folds, pooled
+from imagelab.data.labels import kind_of, refuse_all_but_classes, strata
 from imagelab.data.named import Named, named
 from imagelab.problem import Problem, nearest, some_of
 from imagelab.randomness import stream
@@ -82,13 +83,14 @@ def pool(splits: Mapping[str, Named], test_fraction: float) -> dict[str, Named]:
 
 
 def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
-    """An order of (N,) labels, the same each time, in which every prefix is stratified.
+    """An order of N labels, the same each time, in which every prefix is stratified by class.
 
     >>> labels = np.repeat([0, 1], [75, 25])
     >>> np.bincount(labels[stratified_order(labels, "test")[:20]]).tolist()
     [15, 5]
     """
     order = stream(0, purpose).permutation(len(labels))  # the seed of a run must not change what is held out
+    labels = strata(labels)
     shuffled = labels[order]
     counts = np.bincount(labels)
     by_class = np.argsort(shuffled, kind="stable")
@@ -100,7 +102,7 @@ def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
 def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
     """Places of `limit` images, stratified, each class at least once; a larger limit only adds images."""
     order = stratified_order(labels, "limit")
-    _, firsts = np.unique(labels[order], return_index=True)
+    _, firsts = np.unique(strata(labels)[order], return_index=True)
     if len(firsts) <= limit:
         order = np.concatenate([order[firsts], np.delete(order, firsts)])
     return np.sort(order[:limit])
@@ -109,7 +111,13 @@ def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
 def choose_classes(
     names: list[str], splits: Mapping[str, Part], chosen: list[str]
 ) -> tuple[list[str], dict[str, Part]]:
-    """Keep only the images of the chosen classes; labels are renumbered in the order of the choice."""
+    """Keep only the images of the chosen classes; labels are renumbered in the order of the choice.
+
+    Raises:
+        Problem: There is no such class, or the images have no single one.
+    """
+    for images in splits.values():
+        refuse_all_but_classes(images.labels, "data.classes")
     for name in chosen:
         if name not in names:
             raise Problem(
@@ -127,6 +135,8 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
     for split, images in splits.items():
         if len(images) == 0:
             raise Problem(f"data: the {split} split has no images")
+    if kind_of(splits["train"].labels) != "class":
+        return
     missing = np.flatnonzero(np.bincount(splits["train"].labels, minlength=len(names)) == 0)
     if len(missing) == 0:
         return

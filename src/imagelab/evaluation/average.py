@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from imagelab.build import build_task
-from imagelab.checkpoints.content import CLASSES
 from imagelab.config.make import make
 from imagelab.config.monitor import headline
 from imagelab.config.schema import Node
-from imagelab.contracts import Predicting
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
 from imagelab.evaluation.members import Member, load_members, other_images, titles
@@ -26,6 +24,7 @@ from imagelab.evaluation.shown import (
     members_table,
     metrics_table,
 )
+from imagelab.task.contract import Predicting
 from imagelab.terminal import screen
 
 
@@ -89,9 +88,9 @@ def _compared(members: list[Member], said: Tensor, labels: Tensor, task: Any) ->
         | measured(mine, labels, task)
         for name, one, mine in zip(titles(members), members, said, strict=True)
     ]
-    if task.predicts != CLASSES:
-        return {"members": rows}
     predicted = task.decisions(said).numpy()
+    if predicted.dtype.kind == "f":  # values are never quite the same
+        return {"members": rows}
     return {
         "members": rows,
         "disagreement": {"share": disagreement(predicted), "pairs": pairwise(predicted).tolist()},

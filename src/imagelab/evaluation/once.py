@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from imagelab.config.schema import Node
-from imagelab.evaluation.measured import calibrated
 from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.outcome import Outcome, prediction_table
 from imagelab.evaluation.shown import calibration_sentence, metrics_table
@@ -29,7 +28,7 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
     table = None
     if found.seen is not None:
         outputs, labels = found.seen
-        content["calibration"] = calibrated(outputs, labels, found.task)
+        content["calibration"] = found.task.calibration(outputs, labels)
         shown += calibration_sentence(content["calibration"])
     if cfg["predictions"]:
         if found.seen is None:

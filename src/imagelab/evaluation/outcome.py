@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from imagelab.config.schema import Node
-from imagelab.contracts import Predicting
 from imagelab.runs.csv_cells import Writer
+from imagelab.task.contract import Predicting
 
 
 class Outcome(NamedTuple):
@@ -35,7 +35,8 @@ def prediction_table(data: Any, split: str, predictions: Tensor, task: Predictin
     writer = Writer(out, lineterminator="\n")
     writer.writerow(["file", "given", "predicted", *task.names])
     decisions = task.decisions(predictions).tolist()
-    for name, label, decision, row in zip(named.names, named.labels, decisions, predictions, strict=True):
+    labels = named.labels.tolist()
+    for name, label, decision, row in zip(named.names, labels, decisions, predictions, strict=True):
         values = [f"{value:.6f}" for value in row.tolist()]
         writer.writerow([name, task.wording(label), task.wording(decision), *values])
     return out.getvalue()

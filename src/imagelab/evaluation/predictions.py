@@ -1,6 +1,5 @@
-"""Hold the predictions for a split with names and images, and write them as a table."""
+"""Hold the predictions for a split with names and images."""
 
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,11 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from imagelab.evaluation.mistakes import losses
-from imagelab.runs.csv_cells import Writer
-
-COLUMNS = ("file", "given", "predicted", "probability", "probability_of_given", "loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +16,9 @@ class Predictions:
     Args:
         split: Name of the split.
         weights: Name of the weights: raw, ema or swa.
-        classes: Class names, in the order of the labels.
+        classes: Class names of the data, in the order of the labels.
         outputs: Outputs such as logits, (N, K) float.
-        labels: True labels, (N,); int64 if they are classes.
+        labels: True labels, (N, ...), as in `contracts.Images`.
         task: Task that defines the predictions.
         names: Names of the images, (N,); empty if unknown.
         images: Images in the same order; None if not available.
@@ -46,7 +40,7 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """Predicted classes, (N,) int64."""
+        """Predicted classes, (N,) int64, or the predicted values."""
         return self.task.decisions(torch.from_numpy(self.predictions)).numpy()
 
     def name(self, place: int) -> str:
@@ -66,19 +60,6 @@ class Predictions:
             return self.images.photo(place, side)
         pixels = self.images.images[place].permute(1, 2, 0).numpy()
         return pixels if pixels.shape[2] == 3 else np.repeat(pixels[:, :, :1], 3, axis=2)
-
-    def table(self) -> str:
-        """The content of a CSV file: one row per image, the highest loss first."""
-        out = io.StringIO()
-        writer = Writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        loss = losses(self.predictions, self.labels)
-        for place in np.argsort(-loss, kind="stable"):
-            given, predicted = self.labels[place], self.predicted[place]
-            row = self.predictions[place]
-            numbers = [f"{value:.6g}" for value in (row[predicted], row[given], loss[place])]
-            writer.writerow([self.name(place), self.classes[given], self.classes[predicted], *numbers])
-        return out.getvalue()
 
 
 def of_split(

@@ -29,7 +29,8 @@ def members_table(content: Node, headline: str) -> Table:
         content: Content of evaluation.json.
         headline: Name of the metric that members are judged by.
     """
-    figures = {headline: "metrics", LOSS: "metrics", "nll": "calibration", "ece": "calibration"}
+    figures = {headline: "metrics", LOSS: "metrics"}
+    figures |= {"nll": "calibration", "ece": "calibration"} if content["calibration"] else {}
     views = f", mean of {content['tta']['views']} views each" if content["tta"] else ""
     shown = _table(f"{len(content['members'])} members on {content['split']}{views}")
     for name in ("", *figures):

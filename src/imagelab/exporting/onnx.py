@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.checkpoints.card import BATCH, INPUT, KEY, OUTPUT, Card, read, written
+from imagelab.checkpoints.card import BATCH, INPUT, KEY, Card, read, written
 from imagelab.exporting.formats import need
 from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
 from imagelab.predictor import Predictor
@@ -44,7 +44,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
             dynamo=True,
             dynamic_shapes=dynamic(BATCH),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[card["output"]["name"]],
             opset_version=opset,
             verbose=False,
         )
@@ -65,7 +65,7 @@ def load_exported(path: Path) -> Exported:
         raise unreadable(path, error) from error
 
     def run(images: Tensor) -> np.ndarray:
-        found: Any = session.run([OUTPUT], {INPUT: images.numpy()})
+        found: Any = session.run(None, {INPUT: images.numpy()})
         return found[0]
 
     return Exported(card=read(session.get_modelmeta().custom_metadata_map, path), run=run)

@@ -18,7 +18,7 @@ SPLITS = ("test", "val", "train")  # in order of preference
 
 
 def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> float:
-    """The largest difference of any probability, with one image at a time and with all in one batch.
+    """The largest difference of any output, with one image at a time and with all in one batch.
 
     Args:
         path: Exported file.

@@ -16,6 +16,7 @@ from imagelab.contracts import Images, Photos
 from imagelab.data.decisions import apply_decisions
 from imagelab.data.files import Files
 from imagelab.data.folds import Folds
+from imagelab.data.labels import refuse_all_but_classes
 from imagelab.data.named import Named, named
 from imagelab.data.splits import carve, choose_classes, first_of_each, pool
 from imagelab.inspection.command import FOLDER
@@ -89,6 +90,8 @@ def collect(cfg: Node) -> Collection:
         from imagelab.config.make import make
 
         made = make(own, seed=cfg["seed"], labelled=True, max_pixels=knobs["max_pixels"])
+        for images in made.splits.values():
+            refuse_all_but_classes(images.labels, "imagelab inspect")
         found = None
         names = list(made.classes)
         source = dict(made.splits)

@@ -13,7 +13,7 @@ from imagelab.contracts import Inputs
 from imagelab.data.image_data import ImageData
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
-from imagelab.logger.pictures import captions, grid, legible, save
+from imagelab.logger.pictures import grid, legible, save
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture, gallery
 from imagelab.problem import Problem
@@ -95,7 +95,7 @@ def entering(data: ImageData) -> Iterator[Inputs]:
 def _sheet(data: ImageData, inputs: Inputs) -> Sheet:
     with torch.no_grad():
         pixels = legible(data.preprocess.denormalise(inputs.images))
-    return Sheet(pixels, captions(inputs.targets, data.classes))
+    return Sheet(pixels, data.task.captions(inputs.targets, classes=data.classes))
 
 
 def _readable(data: Node) -> Node:

@@ -1,6 +1,6 @@
 """Log the first training images as the network sees them, after augmentation and mixing."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ class AugmentedPictures(Callback):
 
     Args:
         preprocess: Preprocessing that normalised the images.
-        classes: Class names, in the order of the labels.
+        captions: Function from targets (B, ...) to a caption per image (`captions` of the task).
         folder: Folder of the run.
     """
 
-    def __init__(self, *, preprocess: Preprocess, classes: list[str], folder: Path) -> None:
-        self.preprocess, self.classes = preprocess, classes
+    def __init__(
+        self, *, preprocess: Preprocess, captions: Callable[[Tensor], list[str]], folder: Path
+    ) -> None:
+        self.preprocess, self.captions = preprocess, captions
         self.path = folder / f"{KEY}.png"
 
     def on_train_batch_end(
@@ -37,7 +39,7 @@ class AugmentedPictures(Callback):
             return
         images = legible(self.preprocess.denormalise(batch.images[:COUNT].detach()))
         save(self.path, grid(images))
-        log_pictures(trainer.loggers, KEY, images, captions(batch.targets[:COUNT], self.classes), step=0)
+        log_pictures(trainer.loggers, KEY, images, self.captions(batch.targets[:COUNT]), step=0)
 
 
 def log_pictures(
@@ -51,24 +53,6 @@ def log_pictures(
             logger.experiment.add_image(key, grid(images), step, dataformats="HWC")
         elif isinstance(logger, MLFlowLogger):
             logger.experiment.log_image(logger.run_id, grid(images), f"{key}.png")
-
-
-def captions(targets: Tensor, classes: list[str]) -> list[str]:
-    """The class of each image; if images are mixed, the shares of the two largest classes.
-
-    >>> import torch
-    >>> captions(torch.tensor([[0.25, 0.75], [1.0, 0.0]]), ["ant", "bee"])
-    ['0.75 bee + 0.25 ant', 'ant']
-    """
-    if targets.ndim == 1:
-        return [classes[label] for label in targets.tolist()]
-    shares, labels = targets.float().topk(min(2, len(classes)), dim=1)
-    return [
-        classes[label[0]]
-        if share[0] > 0.995
-        else " + ".join(f"{s:.2f} {classes[k]}" for s, k in zip(share, label, strict=True) if s > 0.005)
-        for share, label in zip(shares.tolist(), labels.tolist(), strict=True)
-    ]
 
 
 def legible(images: Tensor) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+CLASSES = "classes"  # what most networks predict (`predicts` of a task)
 LOSS = "loss"  # the metric that every task has, and computes itself
 ACCURACY = "accuracy"  # the one that training measures too, where the task says what is correct
 
@@ -33,14 +34,14 @@ class Metric:
 
 OF_CLASSES = "imagelab.metrics.classification"
 METRICS = (
-    Metric(name=ACCURACY, better="higher", of="classes", function=f"{OF_CLASSES}.accuracy"),
-    Metric(name="accuracy_macro", better="higher", of="classes", function=f"{OF_CLASSES}.accuracy_macro"),
-    Metric(name="f1_macro", better="higher", of="classes", function=f"{OF_CLASSES}.f1_macro"),
-    Metric(name="ece", better="lower", of="classes", function=f"{OF_CLASSES}.ece"),
+    Metric(name=ACCURACY, better="higher", of=CLASSES, function=f"{OF_CLASSES}.accuracy"),
+    Metric(name="accuracy_macro", better="higher", of=CLASSES, function=f"{OF_CLASSES}.accuracy_macro"),
+    Metric(name="f1_macro", better="higher", of=CLASSES, function=f"{OF_CLASSES}.f1_macro"),
+    Metric(name="ece", better="lower", of=CLASSES, function=f"{OF_CLASSES}.ece"),
     Metric(
         name="accuracy_top5",
         better="higher",
-        of="classes",
+        of=CLASSES,
         function=f"{OF_CLASSES}.accuracy_top5",
         above_classes=10,
     ),

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from imagelab.checkpoints.content import CLASSES, module_state, predicts, task_of
+from imagelab.checkpoints.content import module_state, predicts, task_of
 from imagelab.checkpoints.durable import BEST, read
+from imagelab.metrics.table import CLASSES
 from imagelab.model.head import last_layer
 from imagelab.problem import Problem, nearest, some_of
 

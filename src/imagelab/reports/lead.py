@@ -1,29 +1,21 @@
 """Put first what a reader wants to know of a run: verdict, next step, its key figures and warnings."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from imagelab.evaluation.per_class import wilson
-from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding
+from imagelab.metrics.table import ACCURACY
 from imagelab.pages.wording import html, prose, words
 from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
+from imagelab.reports.image_parts import Figure
 from imagelab.reports.run_findings import PREDICTIONS, RUN, STATUS, VERDICT
 from imagelab.reports.verdict import Verdict
 from imagelab.terminal.summary import spent
 
 Node = dict[str, Any]
-
-
-class Figure(NamedTuple):
-    """A key figure: name, value in words, and a note."""
-
-    name: str
-    value: str
-    note: str
 
 
 def lead(judged: Verdict, step: Advice, figures: Sequence[Figure], findings: Sequence[Finding]) -> str:
@@ -50,15 +42,16 @@ def lead(judged: Verdict, step: Advice, figures: Sequence[Figure], findings: Seq
     return "\n".join(filter(None, parts))
 
 
-def key_figures(results: Node, curves: Curves, found: Predictions | None) -> list[Figure]:
+def key_figures(results: Node, curves: Curves, images: Sequence[Figure], headline: str) -> list[Figure]:
     """The results and the cost of a run, as far as they are known.
 
     Args:
         results: Content of results.json; empty if there is none.
         curves: Curves of the run.
-        found: Predictions for a split; None if there are none.
+        images: Key figures on the images of a split.
+        headline: Name of the metric that the run is judged by.
     """
-    figures = [*_of_training(curves), *_of_split(found), *_of_test(results)]
+    figures = [*_of_training(curves), *images, *_of_test(results, headline)]
     best = results.get("best") or {}
     seconds = results.get("train_seconds")
     if best.get("epoch") is not None:
@@ -84,25 +77,16 @@ def _note(finding: Finding) -> str:
     return f"<li>{badge} {name}: {prose(f'{value}{finding.why} {finding.fix}'.strip())}</li>"
 
 
-def _of_split(found: Predictions | None) -> list[Figure]:
-    if found is None or not len(found.labels):
-        return []
-    right = int((found.predicted == found.labels).sum())
-    images = len(found.labels)
-    low, high = wilson(right, images)
-    note = f"{right:,} of {images:,} images; 95% interval {low:.1%} to {high:.1%}"
-    return [Figure(f"accuracy on {found.split}", f"{right / images:.1%}", note)]
-
-
 def _of_training(curves: Curves) -> list[Figure]:
     known = curves.train_accuracy[np.isfinite(curves.train_accuracy)]
     note = "last epoch, augmented images"
     return [Figure("accuracy on train", f"{known[-1]:.1%}", note)] if len(known) else []
 
 
-def _of_test(results: Node) -> list[Figure]:
+def _of_test(results: Node, headline: str) -> list[Figure]:
     test = results.get("test") or {}
     note = f"{results.get('weights', '')} weights of the best epoch"
-    if "accuracy" in test:
-        return [Figure("accuracy on test", f"{test['accuracy']:.1%}", note)]
-    return [Figure("loss on test", f"{test['loss']:.4g}", note)] if "loss" in test else []
+    if headline not in test:
+        return []
+    value = f"{test[headline]:.1%}" if headline == ACCURACY else f"{test[headline]:.4g}"
+    return [Figure(f"{headline} on test", value, note)]

@@ -4,35 +4,28 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from imagelab.checkpoints.durable import load_plain
 from imagelab.config.facts import says
+from imagelab.config.monitor import headline
 from imagelab.config.rules.classes import stating
-from imagelab.config.rules.tasks import without_labels
 from imagelab.config.schema import Node
-from imagelab.evaluation.confusion import confusion
 from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.predictions import Predictions, csv_path, of_split
 from imagelab.finding import Finding
-from imagelab.metrics.calibration import calibration
 from imagelab.metrics.names import RAW, metric_of
-from imagelab.pages.page import Section
+from imagelab.metrics.table import CLASSES
 from imagelab.pages.publish import publish
 from imagelab.problem import Problem
 from imagelab.reports import run_findings as of
 from imagelab.reports.advice import Advice, advice, typed
 from imagelab.reports.curves import Curves, from_history, read_curves
+from imagelab.reports.image_parts import ImageParts
 from imagelab.reports.lead import key_figures, lead
 from imagelab.reports.run_findings import failed_finding
-from imagelab.reports.run_sections import (
-    calibration_section,
-    class_sections,
-    curve_sections,
-    numbers_section,
-    picture_sections,
-    time_section,
-)
+from imagelab.reports.run_sections import curve_sections, numbers_section, time_section
 from imagelab.reports.time_shares import time_finding
 from imagelab.reports.verdict import Facts, Verdict, verdict
 from imagelab.runs import files
@@ -94,21 +87,18 @@ def write(
     """
     curves, seconds = curves_of(folder), seconds_of(folder, results)
     judged, step, findings = on_curves(folder, results, curves, seconds, classes_of(folder, found))
-    more, pictures = on_images(folder, found, why_not)
-    findings += more
+    images = on_images(folder, found, why_not)
+    findings += images.findings
+    judged_by = headline(files.read_config(folder))
+    numbers = numbers_section(judged, [one for one in findings if one.name != of.NUMBERS])
     publish(
         folder,
         STEM,
         title=f"Report on {folder.name}",
         summary="",
         findings=findings,
-        sections=[
-            *curve_sections(curves),
-            *pictures,
-            *time_section(seconds),
-            numbers_section(judged, [one for one in findings if one.name != of.NUMBERS]),
-        ],
-        lead=lead(judged, step, key_figures(results, curves, found), findings),
+        sections=[*curve_sections(curves, judged_by), *images.sections, *time_section(seconds), numbers],
+        lead=lead(judged, step, key_figures(results, curves, images.figures, judged_by), findings),
         loggers=loggers,
         quiet=quiet,
     )
@@ -127,20 +117,15 @@ def on_curves(
     return judged, step, findings
 
 
-def on_images(folder: Path, found: Predictions | None, why_not: str) -> tuple[list[Finding], list[Section]]:
-    """Findings and sections on the images of a split, or why there are none; also writes their table."""
-    if found is None or len(found.labels) < 2:
-        return [failed_finding(of.PREDICTIONS, why_not)] if why_not else [], []
-    counts = confusion(found.labels, found.predicted, len(found.classes))
-    calibrated = calibration(found.outputs, found.labels, seed=0)
-    files.write_text(csv_path(folder, found.split), found.table())
-    findings = [
-        of.accuracy_finding(found),
-        *of.class_findings(found, counts),
-        of.calibration_finding(calibrated),
-    ]
-    sections = [*class_sections(found, counts), *picture_sections(found), calibration_section(calibrated)]
-    return findings, sections
+def on_images(folder: Path, found: Predictions | None, why_not: str) -> ImageParts:
+    """The task's parts on the images of a split, or why there are none; also writes their table."""
+    if found is None or len(found.labels) < 2 or not found.task.report:
+        missing = [failed_finding(of.PREDICTIONS, why_not)] if why_not else []
+        return ImageParts(findings=missing, sections=[], figures=[], table="")
+    parts = resolve_name(found.task.report)(found)
+    if parts.table:
+        files.write_text(csv_path(folder, found.split), parts.table)
+    return parts
 
 
 def predictions(folder: Path, *, split: str, **asked: Any) -> Predictions:
@@ -188,7 +173,7 @@ def classes_of(folder: Path, found: Predictions | None) -> int:
 
 def facts(cfg: Node, classes: int, results: Node) -> Facts:
     """What the config tells about the scale of the losses."""
-    known = says(cfg["loss"]).cross_entropy and classes > 1 and not without_labels(cfg)
+    known = says(cfg["loss"]).cross_entropy and classes > 1 and says(cfg["task"]).predicts == CLASSES
     smoothing = float(cfg["loss"].get("label_smoothing", 0)) if known else 0.0
     off = smoothing / max(classes, 1)
     parts = [(1 - smoothing + off, 1), (off, classes - 1)] if smoothing else []

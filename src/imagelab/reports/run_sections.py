@@ -12,6 +12,7 @@ from imagelab.evaluation.per_class import ClassRow, per_class
 from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding
 from imagelab.metrics.calibration import Calibration
+from imagelab.metrics.table import ACCURACY, LOSS
 from imagelab.pages.charts import bars
 from imagelab.pages.finding_table import finding_table
 from imagelab.pages.line_plot import Points, line_plot
@@ -36,16 +37,24 @@ CLASS_COLUMNS = (
 LARGE, SMALL = (640, 360), (440, 280)  # pixels of a chart
 
 
-def curve_sections(curves: Curves) -> list[Section]:
-    """Sections on losses, accuracies, rates and gradient norms, as far as there are any."""
+def curve_sections(curves: Curves, headline: str) -> list[Section]:
+    """Sections on losses, the metric that judges the run, rates and gradient norms, as far as there are any.
+
+    Args:
+        curves: Curves of the run.
+        headline: Name of the metric that judges the run.
+    """
     loss = {name: part["loss"] for name, part in curves.val.items() if "loss" in part}
     loss = {"train": curves.train} | loss
-    right = {name: part["accuracy"] for name, part in curves.val.items() if "accuracy" in part}
-    right = ({"train": curves.train_accuracy} if len(curves.train_accuracy) else {}) | right
+    judged = {name: part[headline] for name, part in curves.val.items() if headline in part}
+    trained = headline == ACCURACY and len(curves.train_accuracy)
+    judged = ({"train": curves.train_accuracy} if trained else {}) | judged
+    title = headline.replace("_", " ").capitalize()
     drawn = [
         _plot(curves.epochs, loss, title="Loss", x_label="epoch", y_label="loss"),
-        _plot(curves.epochs, right, title="Accuracy", x_label="epoch", y_label="accuracy"),
     ]
+    if headline != LOSS:
+        drawn.append(_plot(curves.epochs, judged, title=title, x_label="epoch", y_label=headline))
     about = "Train: mean over the augmented batches of the epoch. Val: at the end of the epoch."
     if len(curves.epochs) > LONG:
         about += " Lines are moving averages over a twentieth of the run; single epochs are pale."

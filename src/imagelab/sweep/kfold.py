@@ -10,7 +10,8 @@ from typing import Any, Literal
 from rich.console import RenderableType
 from rich.text import Text
 
-from imagelab.config.rules.tasks import without_labels
+from imagelab.config.facts import says
+from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
 from imagelab.sweep.grid import Grid
 from imagelab.sweep.search import Node, Ranges
@@ -37,9 +38,9 @@ class KFold(Grid):
         return [f"{FOLDS}={self.folds}"]
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
-        if without_labels(cfg):
+        if says(cfg["task"]).predicts != CLASSES:
             raise Problem(
-                "sweep: kfold needs a task that predicts labels; set task=classify, or another sweep"
+                "sweep: kfold needs a task that predicts classes; set task=classify, or another sweep"
             )
         if FOLDS in typed:
             raise Problem(f"{FOLDS}: wants a single number of folds, got a list; choose one of them")

@@ -56,11 +56,11 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     import torch
 
     from imagelab.build import build_task
-    from imagelab.contracts import Predicting
     from imagelab.evaluation.measured import measured
     from imagelab.evaluation.members import load_members
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
+    from imagelab.task.contract import Predicting
 
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     member = load_members([(folder, checkpoint)], None)[0]

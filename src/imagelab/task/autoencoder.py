@@ -3,8 +3,6 @@
 Source: Vincent et al. 2010, https://jmlr.org/papers/v11/vincent10a.html, section 3, with Gaussian noise.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +10,8 @@ from imagelab.augment.noise import normal
 from imagelab.contracts import Inputs
 from imagelab.problem import Problem
 from imagelab.randomness import sample_keys, uniform
+from imagelab.task.contract import Forward
 
-Forward = Callable[[Tensor], Tensor]
 SMALLEST = 4  # pixels: side of the maps that the decoder begins with, at most
 THINNEST = 16  # channels of the largest maps
 
@@ -28,7 +26,7 @@ class Autoencoder:
         size: Their side in pixels.
     """
 
-    labelled = False
+    takes = ""
     views = 1
     kept = 1
     predicts = ""
@@ -59,6 +57,11 @@ class Autoencoder:
     def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
         """The targets are the images; nothing looks at these."""
         return labels
+
+    @staticmethod
+    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
+        """There is nothing to say of an image."""
+        return [""] * len(targets)
 
     def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """Mean squared error over all pixels; the noise is drawn anew in every step."""

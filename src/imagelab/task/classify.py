@@ -1,6 +1,7 @@
 """Tell classes apart: each image has a label, and the network learns to give it."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -8,8 +9,8 @@ from torch.nn import functional
 from imagelab.contracts import Inputs
 from imagelab.metrics.classification import split_metrics
 from imagelab.problem import Problem
+from imagelab.task.contract import Forward
 
-Forward = Callable[[Tensor], Tensor]
 Criterion = Callable[[Tensor, Tensor], Tensor]
 TINY = 1e-12  # a probability of 0 would have an infinite loss
 
@@ -27,9 +28,11 @@ class Classify(nn.Module):
         Problem: There is nothing to tell apart.
     """
 
-    labelled = True
+    takes = "class"
     views = 1
     predicts = "classes"
+    columns = ("class", "probability")
+    report = "imagelab.reports.of_classes.of_classes"  # room: reports
 
     def __init__(self, *, loss: Criterion, classes: list[str]) -> None:
         if len(classes) < 2:
@@ -49,6 +52,23 @@ class Classify(nn.Module):
     def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
         """The labels (B,) int64, or, to be mixed, the share of each class, (B, K) float."""
         return functional.one_hot(labels, classes).float() if mixed else labels
+
+    @staticmethod
+    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
+        """The class of each image, or the shares of its two largest where images are blended.
+
+        >>> Classify.captions(torch.tensor([[0.25, 0.75], [1.0, 0.0]]), classes=["ant", "bee"])
+        ['0.75 bee + 0.25 ant', 'ant']
+        """
+        if targets.ndim == 1:
+            return [classes[label] for label in targets.tolist()]
+        shares, labels = targets.float().topk(min(2, len(classes)), dim=1)
+        return [
+            classes[label[0]]
+            if share[0] > 0.995
+            else " + ".join(f"{s:.2f} {classes[k]}" for s, k in zip(share, label, strict=True) if s > 0.005)
+            for share, label in zip(shares.tolist(), labels.tolist(), strict=True)
+        ]
 
     def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """The mean loss of a training batch."""
@@ -79,6 +99,32 @@ class Classify(nn.Module):
         """Probabilities (..., K) -> the likeliest class, (...) int64."""
         return predictions.argmax(dim=-1)
 
-    def wording(self, decision: float) -> str:
+    def wording(self, decision: Any) -> str:
         """The name of a class."""
-        return self.names[int(decision)]
+        return self.names[decision]
+
+    def summary(self, prediction: Tensor) -> list[str]:
+        """The likeliest class and its probability."""
+        best = int(self.decisions(prediction))
+        return [self.names[best], f"{float(prediction[best]):.6f}"]
+
+    def calibration(self, outputs: Tensor, labels: Tensor) -> dict[str, Any] | None:
+        """How far probabilities can be trusted, and what one temperature changes; None of a single image.
+
+        nll: mean cross entropy. ece: expected calibration error; interval: its 95% interval. temperature:
+        what to divide logits by; before, after: the error of every second image, without and with it.
+        """
+        if len(labels) < 2:
+            return None
+        from imagelab.metrics.calibration import calibration  # scipy, which training does not need
+
+        found = calibration(outputs.numpy(), labels.numpy(), seed=0)
+        own = self.predictions(outputs).gather(1, labels[:, None]).clamp_min(TINY)
+        return {
+            "nll": float(-own.log().mean()),
+            "ece": found.ece,
+            "interval": list(found.interval),
+            "temperature": found.temperature,
+            "before": found.before,
+            "after": found.after,
+        }

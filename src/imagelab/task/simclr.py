@@ -3,8 +3,6 @@
 Source: Chen et al. 2020, https://arxiv.org/abs/2002.05709, algorithm 1, sections 2.1 and 4.2.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
@@ -12,8 +10,7 @@ from torch.nn import functional
 
 from imagelab.contracts import Inputs
 from imagelab.problem import Problem
-
-Forward = Callable[[Tensor], Tensor]
+from imagelab.task.contract import Forward
 
 
 class SimCLR:
@@ -26,7 +23,7 @@ class SimCLR:
             all losses are of as many other images.
     """
 
-    labelled = False
+    takes = ""
     views = 2
     compares_batch = True
     predicts = ""
@@ -49,6 +46,11 @@ class SimCLR:
     def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
         """The targets are the other views; nothing looks at these."""
         return labels
+
+    @staticmethod
+    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
+        """There is nothing to say of an image."""
+        return [""] * len(targets)
 
     def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """Over the images of all ranks, as one process with the whole batch would see them."""

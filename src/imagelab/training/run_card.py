@@ -2,8 +2,7 @@
 
 from zlib import crc32
 
-from hydra.utils import get_object
-
+from imagelab.config.facts import said_by
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
@@ -22,7 +21,7 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
         "seed": cfg["seed"],
         "task": task_name(cfg),
         "task_config": cfg["task"],
-        "predicts": get_object(cfg["task"]["_target_"]).predicts,
+        "predicts": said_by(data.task).predicts,
     }
 
 

@@ -26,7 +26,7 @@ class HeadBias(Callback):
     A resumed run then loads its own weights. The bias of a pretrained head is replaced too.
     """
 
-    needs_labels = True
+    needs_classes = True
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         if stage == "fit":

@@ -40,7 +40,7 @@ class PredictionDynamics(Callback):
     """
 
     watches_layers = True
-    needs_labels = True
+    needs_classes = True
 
     def __init__(self, *, images: int, every: int, folder: Path) -> None:
         refuse_less(f"trick.{NAME}.images", images, 1, 32)

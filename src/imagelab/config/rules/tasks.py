@@ -7,6 +7,7 @@ from imagelab.config.facts import says
 from imagelab.config.rules.classes import stating
 from imagelab.config.schema import Node
 from imagelab.config.signatures import from_source
+from imagelab.metrics.table import CLASSES
 
 OWN = "imagelab."
 
@@ -23,7 +24,7 @@ def task_name(cfg: Node) -> str:
 
 def without_labels(cfg: Node) -> bool:
     """Whether the task needs no labels."""
-    return not says(cfg["task"]).labelled
+    return not says(cfg["task"]).takes
 
 
 def _labels_are_not_mixed(cfg: Node) -> Iterator[str]:
@@ -66,9 +67,13 @@ def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
         )
 
 
-def _tricks_find_labels(cfg: Node) -> Iterator[str]:
-    for name in stating(cfg["trick"], "needs_labels") if without_labels(cfg) else ():
-        yield f"trick.{name}: needs labels, and task={task_name(cfg)} learns without labels; leave it out"
+def _tricks_find_classes(cfg: Node) -> Iterator[str]:
+    predicted = says(cfg["task"]).predicts
+    for name in stating(cfg["trick"], "needs_classes") if predicted != CLASSES else ():
+        yield (
+            f"trick.{name}: needs a task that predicts classes, and task={task_name(cfg)} predicts "
+            f"{predicted or 'nothing'}; leave it out"
+        )
 
 
 TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
@@ -76,5 +81,5 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _views_differ,
     _loss_is_used,
     _no_labels_to_fine_tune_by,
-    _tricks_find_labels,
+    _tricks_find_classes,
 ]

@@ -25,7 +25,7 @@ def curves_plot(
     Args:
         rows: Trials, the best first, which is drawn on top.
         curves: Curves of the trials by number.
-        metric: "loss" or "accuracy".
+        metric: Name of the metric, such as "loss".
         monitor: Metric that trials are compared by, shown in tooltips.
         colours: Colours of the trials by number.
     """

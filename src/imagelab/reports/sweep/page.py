@@ -7,6 +7,7 @@ import numpy as np
 
 from imagelab import finding
 from imagelab.finding import Finding
+from imagelab.metrics.table import ACCURACY, LOSS
 from imagelab.pages.bars import bars
 from imagelab.pages.page import Section
 from imagelab.pages.publish import publish
@@ -79,7 +80,8 @@ def sections(sweep: Sweep) -> list[Section]:
         found.append(Section("Parallel coordinates", about, picture))
     found += importance_section(sweep)
     curves = curves_of_trials(shown)
-    plots = [curves_plot(shown, curves, metric, sweep.monitor, colours) for metric in ("loss", "accuracy")]
+    metrics = dict.fromkeys((LOSS, ACCURACY, sweep.monitor.rpartition("/")[2]))  # those that there are
+    plots = [curves_plot(shown, curves, metric, sweep.monitor, colours) for metric in metrics]
     if any(plots):
         about = "All trials, coloured as above; point at a line to see which trial it is."
         found.append(Section("Curves", about, "\n".join(filter(None, plots))))

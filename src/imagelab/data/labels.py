@@ -1,0 +1,73 @@
+"""Tell the kinds of labels apart: one class per image, several, or values; refuse what does not fit."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from imagelab.contracts import Images
+from imagelab.problem import Problem
+
+Kind = Literal["class", "multilabel", "values"]
+WORDS = {"class": "one class per image", "multilabel": "several classes per image", "values": "values"}
+SHAPES = {"class": "(N,) int64", "multilabel": "(N, K) bool", "values": "(N, V) float32"}
+
+
+def kind_of(labels: np.ndarray) -> Kind:
+    """The kind of labels by their shape and type (`contracts.Images`).
+
+    >>> kind_of(np.array([0, 1])), kind_of(np.eye(2, dtype=bool)), kind_of(np.zeros((2, 1), np.float32))
+    ('class', 'multilabel', 'values')
+
+    Raises:
+        Problem: They are of no kind.
+    """
+    kinds: dict[tuple[int, str], Kind] = {
+        (1, "i"): "class",
+        (1, "u"): "class",
+        (2, "b"): "multilabel",
+        (2, "f"): "values",
+    }
+    kind = kinds.get((labels.ndim, labels.dtype.kind))
+    if kind is None:
+        wanted = " or ".join(SHAPES.values())
+        raise Problem(f"data: labels must be {wanted}, got {labels.shape} {labels.dtype}")
+    return kind
+
+
+def refuse_other_labels(splits: Mapping[str, Images], takes: str, *, task: str) -> None:
+    """Raise a Problem if a data set has other labels than a task takes.
+
+    Args:
+        splits: Splits of the data set.
+        takes: Kind of labels that the task takes; empty: none, so that any will do.
+        task: Name of the task, for the sentence.
+    """
+    for split, images in splits.items():
+        kind = kind_of(images.labels)
+        if takes not in ("", kind):
+            raise Problem(
+                f"data: task={task} takes {WORDS[takes]}, and the labels of {split} are {WORDS[kind]} "
+                f"({images.labels.dtype}, {images.labels.shape}); say another task or another data set"
+            )
+
+
+def refuse_all_but_classes(labels: np.ndarray, key: str) -> None:
+    """Raise a Problem if something needs one class per image, and these labels are of another kind.
+
+    Args:
+        labels: Labels of a split.
+        key: What needs classes: a key or a command, as the user types it.
+    """
+    kind = kind_of(labels)
+    if kind != "class":
+        raise Problem(f"{key}: needs one class per image, and these labels are {WORDS[kind]}; leave it out")
+
+
+def strata(labels: np.ndarray) -> np.ndarray:
+    """What splits are stratified by, (N,) int64: the classes; all images alike if they have no single one.
+
+    >>> strata(np.array([2, 0])).tolist(), strata(np.zeros((2, 3), np.float32)).tolist()
+    ([2, 0], [0, 0])
+    """
+    return labels if kind_of(labels) == "class" else np.zeros(len(labels), dtype=np.int64)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import test_structure
-from tests.documents import ROOT, files, typed, with_files
+from tests.documents import ROOT, files, rows, typed, with_files
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = [line for line in typed(TEXT) if line.startswith("imagelab ")]
@@ -63,12 +63,17 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert not (copy / name).exists(), f"{name} exists already: the example would overwrite it"
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(content, encoding="utf-8")
+    metrics = copy / "src" / "imagelab" / "metrics" / "table.py"
+    before, last, after = metrics.read_text(encoding="utf-8").partition("    Metric(name=LOSS")
+    metrics.write_text(f"{before}    {rows(TEXT)[0]},\n{last}{after}", encoding="utf-8")
     return copy
 
 
 def test_the_text_shows_all_kinds_of_additions() -> None:
     shown = files(TEXT)
-    for group in ("data", "model", "trick"):
+    assert any(name.startswith("src/imagelab/metrics/") for name in shown)
+    assert len(rows(TEXT)) == 1
+    for group in ("data", "model", "trick", "loss"):
         assert any(name.startswith(f"src/imagelab/{group}/") for name in shown)
         assert any(name.startswith(f"configs/{group}/") for name in shown)
         assert any(name.startswith(f"tests/{group}/") for name in shown)
@@ -97,7 +102,7 @@ def test_the_examples_keep_the_rules(followed: Path) -> None:
 
 def test_the_examples_pass_their_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     passed = []
-    with with_files(files(TEXT), tmp_path, monkeypatch):
+    with with_files(TEXT, tmp_path, monkeypatch):
         for file in sorted((tmp_path / "tests").rglob("test_*.py")):
             for name, test in runpy.run_path(str(file)).items():
                 if name.startswith("test_"):

@@ -29,9 +29,7 @@ SECTIONS = [(page, title) for page in PAGES for title in documents.sections(page
     ("page", "title"), SECTIONS, ids=[f"{page.name}-{title}" for page, title in SECTIONS]
 )
 def test_its_commands_pass_the_check(page, title, tmp_path, monkeypatch) -> None:
-    with documents.with_files(
-        documents.files(documents.sections(page)[title]), tmp_path / "project", monkeypatch
-    ):
+    with documents.with_files(documents.sections(page)[title], tmp_path / "project", monkeypatch):
         for line in shown(page, title):
             documents.check(line, tmp_path, monkeypatch)
 

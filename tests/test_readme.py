@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from tests import in_process
-from tests.documents import ROOT, check, commands, files, programs, sections, typed, with_files
+from tests.documents import ROOT, check, commands, programs, sections, typed, with_files
 from tests.runs_of_the_command import finish
 from tests.test_mistakes import BEFORE
 from tests.zoo_bugs import BUGS  # room: checks
@@ -290,7 +290,7 @@ def test_the_commands_do_what_they_say(title, place, monkeypatch):
     compiled = []
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.nn.Module.compile", lambda net: compiled.append(net))  # a minute, otherwise
-    with with_files(files(SECTIONS[title]), place / "project", monkeypatch):
+    with with_files(SECTIONS[title], place / "project", monkeypatch):
         for line in COMMANDS[title]:
             follow(line, place)
     assert len(compiled) == COMMANDS[title].count("imagelab train trainer.compile=true")

@@ -136,12 +136,7 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
     data = ImageData(
-        source=source,
-        augment=augment,
-        seed=cfg["seed"],
-        preprocess=preprocess,
-        task=task,
-        **knobs,
+        source=source, augment=augment, seed=cfg["seed"], preprocess=preprocess, task=task, **knobs
     )
     if data.decided:
         screen.say(f"data.decisions: {summarise(data.decided)} ({knobs['decisions']}).")

@@ -53,8 +53,7 @@ class ImageData(lightning.LightningDataModule):
         fold: Fold that becomes "val", from 0.
         decisions: Table of images to drop or relabel, in whichever split they are.
         storage: Where pictures from files are kept.
-        task: Class of the task (`task/contract.py`). If it asks for several views of each image, val and
-            test are augmented too.
+        task: Class of the task (`task/contract.py`). If it has several views, val and test are augmented too.
 
     Raises:
         Problem: The images cannot be trained on.

@@ -14,9 +14,11 @@ from imagelab.build import Parts, build
 from imagelab.config import menu, schema, validate
 from imagelab.config.compose import compose, plain
 from imagelab.data.arrays import Arrays
+from imagelab.data.folder import Folder
+from imagelab.pack import pack_split
 from imagelab.problem import Problem
 from imagelab.training.stop import StopRequest
-from tests.fitting import built, fitted
+from tests.fitting import FOLDER, built, fitted
 
 GROUPS = ("data", "task", "augment", "model", "loss", "optimizer", "schedule", "finetune", "trick", "logger")
 OPTIONS = [(group, choice) for group in GROUPS for choice in menu.choices(group)]
@@ -82,7 +84,18 @@ def words_for(group: str, choice: str, photos) -> list[str]:
     listed = group in ("augment", "trick", "logger")
     words = [f"{group}=[{choice}]" if listed else f"{group}={choice}", *NEEDS.get(choice, [])]
     words += [f"data.root={photos}", "data.size=32"] if choice == "folder" else []
+    words += [f"data.root={packed(photos)}", "data.size=32"] if choice == "arrow" else []
     return words + (["data.limit=200", "data.val_fraction=0.5"] if choice == "cifar100" else [])
+
+
+def packed(photos: Path) -> Path:
+    """The same photos in shards."""
+    target = photos.with_name("packed")
+    if not target.exists():
+        source = Folder(root=str(photos), **FOLDER)
+        for split, images in source.splits.items():
+            pack_split(target, split, images, source.classes, 10_000)
+    return target
 
 
 @pytest.mark.parametrize(("group", "choice"), OPTIONS, ids=["=".join(option) for option in OPTIONS])

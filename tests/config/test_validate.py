@@ -17,6 +17,7 @@ from imagelab.problem import Problem
 
 NEEDED = {
     "data=folder": ["data.root=somewhere"],
+    "data=arrow": ["data.root=somewhere"],
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
     "trick=[snapshots]": ["schedule=cosine_restarts"],

@@ -8,6 +8,8 @@ Source: EXIF 2.32, tag 0x0112; scaled decoding as in libjpeg-turbo, https://libj
 import os
 import stat
 import warnings
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -46,7 +48,7 @@ def decode(path: str | Path, least: int | None = None, most: int = MOST_PIXELS) 
     Raises:
         Unreadable: The file is missing, empty, truncated, damaged, too large, or not a picture.
     """
-    return _read(path, least, most)[0]
+    return _read(path, partial(read_file, path), least, most)[0]
 
 
 def verify(path: str | Path, most: int = MOST_PIXELS) -> tuple[int, int]:
@@ -55,7 +57,7 @@ def verify(path: str | Path, most: int = MOST_PIXELS) -> tuple[int, int]:
     Raises:
         Unreadable: As in `decode`, whatever its `least`.
     """
-    return _read(path, 1, most)[1]
+    return _read(path, partial(read_file, path), 1, most)[1]
 
 
 def read_file(path: str | Path, count: int = -1) -> bytes:
@@ -70,9 +72,20 @@ def read_file(path: str | Path, count: int = -1) -> bytes:
         return file.read(count)
 
 
-def _read(path: str | Path, least: int | None, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+def decode_bytes(data: bytes, name: str, least: int | None, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Decode the content of a picture file -> (H, W, 3) uint8 as `decode`, and its whole width and height.
+
+    Raises:
+        Unreadable: As in `decode`; the message begins with `name`.
+    """
+    return _read(name, lambda: data, least, most)
+
+
+def _read(
+    name: str | Path, content: Callable[[], bytes], least: int | None, most: int
+) -> tuple[np.ndarray, tuple[int, int]]:
     try:
-        data = read_file(path)
+        data = content()
         if not data:
             raise ValueError("the file is empty")
         if (shape := _plain_jpeg(data)) is not None:
@@ -80,7 +93,7 @@ def _read(path: str | Path, least: int | None, most: int) -> tuple[np.ndarray, t
         image = _pillow(data, most)
         return image, (image.shape[1], image.shape[0])
     except Exception as error:  # decoders of some 40 formats raise whatever they like on damaged files
-        raise Unreadable(f"{path}: {_reason(error)}") from error
+        raise Unreadable(f"{name}: {_reason(error)}") from error
 
 
 def _plain_jpeg(data: bytes) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
+from imagelab.data.packed import Packed
 from imagelab.data.preprocess import Preprocess, resize_of
 from imagelab.data.statistics import Statistics, array_statistics, photo_statistics
 
@@ -29,7 +30,7 @@ def fit_preprocess(given: Preprocess | None, size: int | None, train: Images, or
             f"training images must be Arrays, or Photos with a `photo` method; got {type(train).__name__}"
         )
     geometry = photo_geometry(given, size)
-    files = origin if isinstance(origin, Files) else None
+    files = origin if isinstance(origin, Files | Packed) else None
     return geometry if given else _normalising(geometry, photo_statistics(train, files, geometry))
 
 

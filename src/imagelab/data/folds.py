@@ -12,6 +12,7 @@ from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.labels import strata
 from imagelab.data.named import Named
+from imagelab.data.packed import Packed, joined_packed
 from imagelab.data.paths import joined_paths
 from imagelab.problem import Problem
 from imagelab.randomness import stream
@@ -102,6 +103,9 @@ def joined(parts: Sequence[Images]) -> Images:
     files = [part for part in parts if isinstance(part, Files)]
     if len(arrays) == len(parts) and len({part.images.shape[1:] for part in arrays}) == 1:
         return Arrays(torch.cat([part.images for part in arrays]), labels)
+    packed = [part for part in parts if isinstance(part, Packed)]
+    if len(packed) == len(parts):
+        return joined_packed(packed)
     if len(files) < len(parts):
         kinds = " and ".join(sorted({type(part).__name__ for part in parts}))
         raise Problem(

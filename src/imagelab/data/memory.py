@@ -11,6 +11,7 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.cache import cache_folder, intact, write_atomically
 from imagelab.data.decode import verify
 from imagelab.data.files import Files
+from imagelab.data.packed import Packed
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import covered
 from imagelab.problem import Problem
@@ -22,7 +23,7 @@ ROOM = 4 * 2**30  # bytes
 SPARE = 2  # decode at twice the stored size: this happens once, so quality matters more than speed
 
 
-def fits_in_memory(files: Files) -> bool:
+def fits_in_memory(files: Files | Packed) -> bool:
     """Whether all pictures have the same small size and take at most 4 GiB together."""
     sizes = read_sizes(files)
     return bool(
@@ -32,7 +33,7 @@ def fits_in_memory(files: Files) -> bool:
     )
 
 
-def decode_once(files: Files, *, size: int | None) -> Arrays:
+def decode_once(files: Files | Packed, *, size: int | None) -> Arrays:
     """Decode all pictures, once for all runs, to (N, 3, H, W).
 
     Args:
@@ -51,10 +52,11 @@ def decode_once(files: Files, *, size: int | None) -> Arrays:
     return Arrays(torch.from_numpy(np.load(store, mmap_mode="c")), files.labels, store.stem)
 
 
-def read_sizes(files: Files) -> np.ndarray:
+def read_sizes(files: Files | Packed) -> np.ndarray:
     """Width and height of each picture in pixels, upright: (N, 2) int32."""
     if files.sizes is not None:
         return files.sizes
+    assert isinstance(files, Files)
     look = partial(verify, most=files.max_pixels)
     return np.array(list(map_in_threads(look, files.paths)), dtype=np.int32).reshape(-1, 2)
 
@@ -73,7 +75,7 @@ def _shape(sizes: np.ndarray, size: int | None) -> tuple[int, int]:
     return size, size
 
 
-def _decode_all(files: Files, height: int, width: int, store: Path) -> None:
+def _decode_all(files: Files | Packed, height: int, width: int, store: Path) -> None:
     shape = (len(files), 3, height, width)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     logger.info("decoding %d pictures, once: %.1f GB in %s", len(files), np.prod(shape) / 1e9, store)
@@ -83,7 +85,7 @@ def _decode_all(files: Files, height: int, width: int, store: Path) -> None:
             file.write(pixels)
 
 
-def _pixels(files: Files, place: int, height: int, width: int) -> bytes:
+def _pixels(files: Files | Packed, place: int, height: int, width: int) -> bytes:
     photo = files.photo(place, SPARE * min(height, width))
     return covered(photo, height, width).transpose(2, 0, 1).tobytes()
 

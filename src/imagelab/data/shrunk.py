@@ -10,6 +10,7 @@ import numpy as np
 from imagelab.data.cache import cache_folder, intact, write_atomically
 from imagelab.data.files import Files
 from imagelab.data.memory import SPARE, read_sizes
+from imagelab.data.packed import Packed
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import resized, shrunk_size
 
@@ -58,7 +59,7 @@ class Shrunk:
         return {name: value for name, value in self.__dict__.items() if name != "_pixels"}
 
 
-def shrink_once(files: Files, *, short: int) -> Shrunk:
+def shrink_once(files: Files | Packed, *, short: int) -> Shrunk:
     """Shrink all photos, once for all runs.
 
     Args:
@@ -78,7 +79,7 @@ def shrink_once(files: Files, *, short: int) -> Shrunk:
     return Shrunk(store, sizes, np.cumsum(lengths) - lengths, files.labels)
 
 
-def _shrink_all(files: Files, sizes: np.ndarray, short: int, store: Path) -> None:
+def _shrink_all(files: Files | Packed, sizes: np.ndarray, short: int, store: Path) -> None:
     def pixels(place: int) -> bytes:
         width, height = (int(side) for side in sizes[place])
         return resized(files.photo(place, SPARE * short), height, width).tobytes()

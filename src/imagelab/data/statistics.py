@@ -11,6 +11,7 @@ from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.cache import cache_folder, read_record, write_record
 from imagelab.data.files import Files
+from imagelab.data.packed import Packed
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.shrunk import Shrunk
@@ -32,7 +33,7 @@ def array_statistics(images: Arrays) -> Statistics:
     return _remembered(images.store, lambda: _of_all(images)) if images.store else _of_all(images)
 
 
-def photo_statistics(photos: Photos, files: Files | None, geometry: Preprocess) -> Statistics:
+def photo_statistics(photos: Photos, files: Files | Packed | None, geometry: Preprocess) -> Statistics:
     """Statistics of the centres of at most 2,000 photos, as the network sees them.
 
     Args:

@@ -5,6 +5,7 @@ from typing import Literal
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.memory import decode_once, fits_in_memory
+from imagelab.data.packed import Packed
 from imagelab.data.shrunk import shrink_once
 from imagelab.data.splits import Splits
 
@@ -25,11 +26,13 @@ def store_splits(
         train_short: The same for training images, which augmentation may zoom into.
     """
     if storage == "auto":
-        small = all(isinstance(images, Files) and fits_in_memory(images) for images in splits.values())
+        small = all(
+            isinstance(images, Files | Packed) and fits_in_memory(images) for images in splits.values()
+        )
         storage = "memory" if small else "files"
 
     def put(images: Images, short: int) -> Images:
-        if not isinstance(images, Files) or storage == "files":
+        if not isinstance(images, Files | Packed) or storage == "files":
             return images
         return decode_once(images, size=size) if storage == "memory" else shrink_once(images, short=short)
 

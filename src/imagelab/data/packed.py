@@ -1,0 +1,97 @@
+"""Hold labelled pictures that lie one after another in a few files, read in place and verified when read."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from imagelab.data.decode import decode_bytes
+from imagelab.problem import Problem
+
+
+class Packed:
+    """Encoded pictures of any size and kind in shards.
+
+    Args:
+        shards: Paths of the files.
+        table: (N, 4) int64: the shard of each picture, its first byte, its length, and its CRC-32 or -1.
+        labels: (N,) int64, index of each picture's class in the source's `classes`.
+        sizes: (N, 2) int32, width and height in pixels, upright.
+        max_pixels: Largest number of pixels of a picture; see `decode`.
+    """
+
+    def __init__(
+        self, shards: Sequence[str], table: np.ndarray, labels: np.ndarray, sizes: np.ndarray, max_pixels: int
+    ) -> None:
+        self.shards = list(shards)
+        self.table = table
+        self.labels = labels
+        self.sizes = sizes
+        self.max_pixels = max_pixels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def encoded(self, place: int) -> bytes:
+        """The bytes of the picture at this place.
+
+        Raises:
+            Problem: The shard is damaged.
+        """
+        shard, first, length, check = self.table[place].tolist()
+        data = self._maps[shard][first : first + length].tobytes()
+        if len(data) != length or (check >= 0 and crc32(data) != check):
+            raise Problem(
+                f"{self.shards[shard]} is damaged: bytes {first} to {first + length} have changed; "
+                "make it again, or copy it again"
+            )
+        return data
+
+    def photo(self, place: int, least: int | None) -> np.ndarray:
+        """The picture at this place, (H, W, 3) uint8, upright; `least`: see `decode`.
+
+        Raises:
+            Problem: The shard is damaged, or the picture cannot be read.
+        """
+        return decode_bytes(self.encoded(place), self.name(place), least, self.max_pixels)[0]
+
+    def name(self, place: int) -> str:
+        """The name of a picture in messages: its shard, and its first byte there."""
+        shard, first, *_ = self.table[place].tolist()
+        return f"{self.shards[shard]} at byte {first}"
+
+    def select(self, index: np.ndarray) -> "Packed":
+        """The pictures at these places, in this order."""
+        return Packed(self.shards, self.table[index], self.labels[index], self.sizes[index], self.max_pixels)
+
+    def relabel(self, labels: np.ndarray) -> "Packed":
+        """The same pictures with other labels, (N,) int64."""
+        return Packed(self.shards, self.table, labels, self.sizes, self.max_pixels)
+
+    def key(self, *facts: object) -> str:
+        """A short hash of the pictures (shards, their sizes and times of last change) and of the facts."""
+        found = [(path, os.stat(path)) for path in self.shards]  # noqa: PTH116
+        stamps = [(path, one.st_size, one.st_mtime_ns) for path, one in found]
+        digest = hashlib.blake2b(repr((facts, stamps)).encode(errors="replace"), digest_size=16)
+        digest.update(np.ascontiguousarray(self.table).data)
+        return digest.hexdigest()
+
+    @cached_property
+    def _maps(self) -> list[np.ndarray]:
+        return [np.memmap(path, dtype=np.uint8, mode="r") for path in self.shards]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the memory maps, whose pickles would be copies: workers open the files themselves."""
+        return {name: value for name, value in self.__dict__.items() if name != "_maps"}
+
+
+def joined_packed(parts: Sequence[Packed]) -> Packed:
+    """The pictures of several splits of one source, which share their shards."""
+    table, labels, sizes = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("table", "labels", "sizes")
+    )
+    return Packed(parts[0].shards, table, labels, sizes, parts[0].max_pixels)

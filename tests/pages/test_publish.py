@@ -153,5 +153,5 @@ def test_nothing_that_goes_wrong_with_wandb_ends_a_command(tmp_path, messages, m
 
 
 def test_a_process_that_does_not_speak_for_the_run_has_no_loggers(tmp_path, monkeypatch):
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
     assert loggers_of({"logger": {"wandb": OFFLINE}}, tmp_path) == []

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from imagelab.sweep.refine import narrowed
+from imagelab.sweep.refine import configurations, narrowed
 from imagelab.sweep.space import Values, parsed
 from imagelab.sweep.trial import Row
 from tests.sweep.made import sweep
@@ -48,6 +48,44 @@ def test_integers_stay_integers_and_a_list_keeps_the_best_values():
     assert found["optimizer"] == Values(("adam", "sgd"))
 
 
+def test_rounding_does_not_leave_the_former_range():
+    ends = "interval(0.123456,0.567891)"
+    found = narrowed(ranges(x=ends), ranked(x=[0.123456, 0.567891, 0.3]), 0.25)["x"]
+    assert found.text() == ends
+    near = narrowed(ranges(x="interval(1000,1000.1)"), ranked(x=[1000.01, 1000.02, 1000.03, 1000.09]), 0.25)
+    assert (near["x"].low, near["x"].high) == (1000, 1000.03)
+
+
+def test_seeds_and_folds_are_not_narrowed_to_lucky_ones():
+    texts = {"seed": "0,1,2", "data.fold": "range(0,5)", "lr": "interval(0,1)"}
+    parts = {name: parsed(name, text, name) for name, text in texts.items()}
+    found = narrowed(
+        parts, ranked(**{"seed": [1] * 4, "data.fold": [3] * 4, "lr": [0.1, 0.2, 0.3, 0.9]}), 0.25
+    )
+    assert (found["seed"], found["data.fold"]) == (parts["seed"], parts["data.fold"])
+    assert found["lr"].high < 0.9
+
+
+def test_the_mean_over_seeds_says_which_configurations_are_best():
+    results = {
+        "0.1": [0.7, 0.7, 0.7],
+        "0.2": [0.9, 0.2, 0.2],
+        "0.3": [0.8, None, 0.8],
+        "0.4": [0.6, 0.6, 0.6],
+    }
+    rows = [
+        Row(
+            number=0,
+            status="diverged" if value is None else "finished",
+            overrides={"lr": lr, "seed": str(seed)},
+            value=value,
+        )
+        for lr, values in results.items()
+        for seed, value in enumerate(values)
+    ]
+    assert [row.overrides["lr"] for row in configurations(rows, lower=False)] == ["0.1", "0.4", "0.2"]
+
+
 def accuracy(cfg):
     """Best at a rate of 0.01."""
     return 1 - abs(math.log10(cfg["optimizer"]["lr"]) + 2) / 10
@@ -85,7 +123,7 @@ MISTAKES = {
     "sweep=refine": "from: sweep=refine continues another sweep; set from=FOLDER, or from=last",
     "sweep=refine from=nowhere": "from=nowhere is not the folder of a sweep (no sweep.yaml in it).",
     "sweep=refine from=last": "from=last: there is no sweep below logs/ yet; run `imagelab train",
-    "sweep=refine from=few": "from=few: 2 of its trials have finished, but a region needs 3; resume it with",
+    "sweep=refine from=few": "from=few: 2 configurations have finished, but a region needs 3; resume it with",
     "sweep=refine from=few sweep.best=2": "sweep.best: wants a fraction in (0, 1], got 2",
 }
 

@@ -31,6 +31,12 @@ def test_whole_numbers_are_drawn_equally_often_ends_included():
     assert {value: values.count(value) for value in values} == {"2": 500, "3": 500, "4": 500, "5": 500}
 
 
+def test_whole_numbers_from_0_are_whole():
+    values = drawn("int(interval(0,3))")
+    assert {value: values.count(value) for value in values} == {"0": 500, "1": 500, "2": 500, "3": 500}
+    assert parsed("key", "int(interval(-2,0))", "key").points(3) == ["-2", "-1", "0"]
+
+
 def test_log_uniform_integers_favour_small_ones():
     values = np.array(drawn("tag(log,int(interval(1,64)))"), int)
     assert (values.min(), values.max()) == (1, 64)
@@ -48,7 +54,14 @@ def test_a_glob_pattern_finds_choices():
 
 
 @pytest.mark.parametrize(
-    "text", ["interval(0,0.5)", "tag(log,interval(0.0001,0.1))", "int(interval(16,256))", "choice([],[flip])"]
+    "text",
+    [
+        "interval(0.12345678,1234567.5)",
+        "interval(0,0.5)",
+        "tag(log,interval(0.0001,0.1))",
+        "int(interval(0,256))",
+        "choice([],[flip])",
+    ],
 )
 def test_parsing_and_writing_a_range_are_inverse(text):
     assert parsed("key", text, "key").text() == text

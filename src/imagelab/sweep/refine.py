@@ -6,15 +6,17 @@ optimization", https://cs231n.github.io/neural-networks-3/
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from imagelab.problem import Problem
-from imagelab.sweep import started, table
+from imagelab.sweep import space, started, table
 from imagelab.sweep.random_search import Random
 from imagelab.sweep.search import Node, Ranges
-from imagelab.sweep.space import Interval, Range, Values, parsed
-from imagelab.sweep.trial import FINISHED, Row
+from imagelab.sweep.space import Interval, Range, parsed
+from imagelab.sweep.trial import DIVERGED, FINISHED, REPEATS, Row, Values, setup_of
 
 LEAST = 3  # trials that bound a region
 
@@ -45,15 +47,30 @@ class Refine(Random):
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
         content, (rows, _) = started.read(self.coarse), table.read(self.coarse)
-        finished = [row for row in rows if row.status == FINISHED]
-        good = table.ranked(finished, content["lower"])
+        good = configurations(rows, content["lower"])
         if len(good) < LEAST:
             raise Problem(
-                f"from={self.coarse}: {len(good)} of its trials have finished, but a region needs {LEAST}; "
+                f"from={self.coarse}: {len(good)} configurations have finished, but a region needs {LEAST}; "
                 f"resume it with imagelab train resume={self.coarse}"
             )
         ranges = {name: parsed(name, text, name) for name, text in content["space"].items()}
         return {name: found.text() for name, found in narrowed(ranges, good, self.best).items()}
+
+
+def configurations(rows: Sequence[Row], lower: bool) -> list[Row]:
+    """One row per configuration, with the mean of its repeats, the best first; none if a repeat diverged.
+
+    Args:
+        rows: Rows of a sweep.
+        lower: Whether lower values are better.
+    """
+    bad = {setup_of(row) for row in rows if row.status == DIVERGED}
+    found: dict[Values, list[Row]] = {}
+    for row in rows:
+        if row.status == FINISHED and row.value is not None and setup_of(row) not in bad:
+            found.setdefault(setup_of(row), []).append(row)
+    means = [replace(same[0], value=fmean(row.value or 0.0 for row in same)) for same in found.values()]
+    return table.ranked(means, lower)
 
 
 def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -> dict[str, Range]:
@@ -62,6 +79,7 @@ def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -
     A numeric range goes from their smallest to their largest value, widened at both ends by half a step, but
     not beyond the former range. A step is the spacing of all trials if they were spread evenly over the
     former range (in logarithms, if it was logarithmic). From a list, the values of the best trials are kept.
+    Seeds and folds stay: a lucky seed is no region.
 
     Args:
         ranges: Former ranges, by key.
@@ -69,13 +87,15 @@ def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -
         share: Fraction of them that count as the best.
     """
     best = ranked[: max(LEAST, math.ceil(share * len(ranked)))]
-    values = {name: [row.overrides[name] for row in best] for name in ranges}
-    return {name: _narrow(found, values[name], len(ranked)) for name, found in ranges.items()}
+    return {
+        name: found if name in REPEATS else _narrow(found, [row.overrides[name] for row in best], len(ranked))
+        for name, found in ranges.items()
+    }
 
 
 def _narrow(found: Range, best: Sequence[str], trials: int) -> Range:
-    if isinstance(found, Values):
-        return Values(tuple(word for word in found.words if word in best))
+    if isinstance(found, space.Values):
+        return space.Values(tuple(word for word in found.words if word in best))
     low, high = found.coordinate(found.low), found.coordinate(found.high)
     places = [found.coordinate(float(value)) for value in best]
     half = (high - low) / trials / 2
@@ -84,4 +104,8 @@ def _narrow(found: Range, best: Sequence[str], trials: int) -> Range:
     if found.whole:
         least, most = max(found.low, math.floor(least)), min(found.high, math.ceil(most))
         return Interval(least, most, log=found.log, whole=True)
-    return Interval(float(f"{least:.4g}"), float(f"{most:.4g}"), log=found.log, whole=False)
+    values = [float(value) for value in best]
+    # Rounded, but neither beyond the former range nor past a value that it is to hold.
+    least = max(found.low, min(float(f"{least:.4g}"), *values))
+    most = min(found.high, max(float(f"{most:.4g}"), *values))
+    return Interval(least, most if least < most else found.high, log=found.log, whole=False)

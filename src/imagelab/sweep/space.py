@@ -51,7 +51,7 @@ class Interval:
 
     def text(self) -> str:
         """The range in Hydra's syntax."""
-        ends = f"interval({self.shown(self.low)},{self.shown(self.high)})"
+        ends = f"interval({self._exact(self.low)},{self._exact(self.high)})"
         inner = f"int({ends})" if self.whole else ends
         return f"tag(log,{inner})" if self.log else inner
 
@@ -71,12 +71,19 @@ class Interval:
         >>> Interval(1e-4, 1e-1, log=True, whole=False).shown(0.00123456)
         '0.001235'
         """
-        inside = min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
-        return str(min(max(round(value), int(self.low)), int(self.high))) if self.whole else f"{inside:g}"
+        if self.whole:
+            return str(min(max(round(value), int(self.low)), int(self.high)))
+        return self._exact(min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high))
 
     def coordinate(self, value: float) -> float:
         """The position of a number on the scale on which draws are uniform."""
         return math.log(value) if self.log else value
+
+    def _exact(self, value: float) -> str:
+        short = f"{value:g}"
+        if self.whole:
+            return str(int(value))
+        return short if float(short) == value else repr(float(value))
 
     def _at(self, share: float, low: float, high: float) -> float:
         if self.log:
@@ -144,8 +151,8 @@ def range_of(override: Override, where: str) -> Range | None:
 
 
 def _interval(value: IntervalSweep, where: str) -> Interval:
-    low = value.start or 0.0
-    high = value.end or 0.0
+    low = 0.0 if value.start is None else value.start
+    high = 0.0 if value.end is None else value.end
     log = "log" in value.tags
     whole = isinstance(low, int) and isinstance(high, int)
     if value.tags - {"log"}:

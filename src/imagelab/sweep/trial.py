@@ -11,7 +11,10 @@ from imagelab.runs import files
 FINISHED, PRUNED, DIVERGED, STOPPED = "finished", "pruned", "diverged", "stopped"
 FAILED, KILLED = "failed", "killed"
 VARIABLE = "IMAGELAB_TRIAL"  # number, pruner, patience and file of the study, for the process of a trial
+REPEATS = ("seed", "data.fold")  # trials that differ only in these repeat a configuration
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM, which end the whole sweep
+
+Values = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,11 @@ class Row:
     seconds: float | None = None
     folder: Path = Path()
     error: str = ""
+
+
+def setup_of(row: Row) -> Values:
+    """The values that a trial shares with its repeats."""
+    return tuple(item for item in row.overrides.items() if item[0] not in REPEATS)
 
 
 def outcome(

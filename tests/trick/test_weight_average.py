@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from lightning import LightningModule, Trainer
+from torch import nn
 
 import imagelab
 from imagelab.checkpoints.durable import read
@@ -72,6 +74,24 @@ def test_the_average_is_kept_in_float32_or_wider_in_any_training_precision(preci
     kept = {value.dtype for value in average_of(parts).weights.values() if value.is_floating_point()}
     assert kept == {torch.float64 if precision == "64-true" else torch.float32}
     assert math.isfinite(parts.trainer.callback_metrics["val_ema/loss"])
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_several_processes_share_the_saved_buffers_of_the_first_and_no_others(name, monkeypatch, tmp_path):
+    average, module, sent = average_of(built([*SMALL, *TRICKS[name]], tmp_path)), LightningModule(), []
+    module.net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    module.net.register_buffer("index", torch.arange(4), persistent=False)  # as Swin's relative positions
+    trainer = Trainer(logger=False, accelerator="cpu", barebones=True)
+    average.setup(trainer, module, "fit")
+    average.on_fit_start(trainer, module)
+    average.on_train_start(trainer, module)
+    average.update()
+    monkeypatch.setattr(Trainer, "world_size", 2)
+    monkeypatch.setattr(torch.distributed, "broadcast", lambda tensor, src: sent.append((tensor, src)))
+    average.on_validation_start(trainer, module)
+    kept = [average.weights[f"1.{name}"] for name in ("running_mean", "running_var", "num_batches_tracked")]
+    assert [(id(tensor), src) for tensor, src in sent] == [(id(tensor), 0) for tensor in kept]
+    assert torch.equal(average.net.index, torch.arange(4))
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,8 @@ class WeightAverage(Callback):
         if self.updates:
             if trainer.world_size > 1:  # ranks have seen different batches: use the statistics of rank 0
                 for name, _ in self.net.named_buffers():
-                    torch.distributed.broadcast(self.weights[name], src=0)
+                    if name in self.weights:  # buffers that no checkpoint holds never change
+                        torch.distributed.broadcast(self.weights[name], src=0)
             self.net.load_state_dict(self.weights)
             if torch.stack([weight.norm() for weight in self.averaged]).sum().isfinite():
                 pl_module.averages = {self.averages_weights: self.net}

@@ -51,7 +51,7 @@ def test_hidden_weights_are_its_own_and_the_rest_has_the_rate_of_adamw(decay_nor
     names = {name: {known[parameter] for parameter in group["params"]} for name, group in groups.items()}
     assert next(iter(groups)) == "muon"
     assert names["muon"] == {"conv.weight", "hidden.weight"}
-    outer = {"table.weight", "stem.weight", "depthwise.weight", "head.weight"}
+    outer = {"stem.weight", "depthwise.weight", "head.weight"}
     assert outer <= names["decay"]
     assert (names["decay"] == outer) is not decay_norm_bias
     assert groups["muon"]["lr"] == 0.02

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from imagelab.checks.findings import NAMED, found
 from imagelab.checks.subject import Subject
 from imagelab.finding import Finding
+from imagelab.optimizer.weight_names import weight_names
 from imagelab.problem import some_of
 from imagelab.schedule import Plateau
 from imagelab.transfer import TransferClassifier
@@ -45,7 +46,7 @@ def holds_parameters(subject: Subject) -> Finding:
         (frozen, "frozen, but not by finetune", "set finetune=..., or call requires_grad_(True)"),
     ):
         if names:
-            weights = [name for name in names if _is_weight(net, name)]
+            weights = weight_names(net) & set(names)
             lost = sum(wanted[name].numel() for name in names) / whole
             return found(
                 "FAIL" if weights else "WARN",
@@ -127,9 +128,3 @@ def _unknown(subject: Subject) -> list[Tensor]:
 def _never_moving(subject: Subject) -> set[str]:
     moves = getattr(subject.classifier, "moves", [])
     return {name for move in moves if move.start is None for name in move.stage.parameters}
-
-
-def _is_weight(net: nn.Module, name: str) -> bool:
-    layer, _, own = name.rpartition(".")
-    parameter = net.get_parameter(name)
-    return own == "weight" and parameter.ndim > 1 and isinstance(net.get_submodule(layer), nn.Module)

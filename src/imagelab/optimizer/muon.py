@@ -9,10 +9,10 @@ from typing import Any
 from torch import nn
 from torch.nn import Parameter
 
+from imagelab.optimizer.weight_names import LAYERS, weight_names
 from imagelab.problem import Problem
 
 Groups = list[dict[str, Any]]
-LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Groups:
@@ -28,8 +28,9 @@ def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Gro
     Raises:
         Problem: There are no hidden weights.
     """
-    outer = _outer(net)
-    hidden = [p for group in groups if group["name"] == "decay" for p in group["params"] if _hidden(p, outer)]
+    weights = {id(net.get_parameter(name)) for name in weight_names(net)} - _outer(net)
+    decay = [parameter for group in groups if group["name"] == "decay" for parameter in group["params"]]
+    hidden = [parameter for parameter in decay if id(parameter) in weights and _mixes_channels(parameter)]
     if not hidden:
         raise Problem(
             "optimizer: Muon is for the weights between the first and the last layer, and this network "
@@ -53,13 +54,11 @@ def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Gro
 
 
 def _outer(net: nn.Module) -> set[int]:
-    """The weights of the first and the last layer, and of embeddings."""
+    """The weights of the first and the last layer."""
     layers = [layer for layer in net.modules() if isinstance(layer, LAYERS)]
-    embeddings = [layer for layer in net.modules() if isinstance(layer, nn.Embedding)]
-    return {id(layer.weight) for layer in [*layers[:1], *layers[-1:], *embeddings]}
+    return {id(layer.weight) for layer in [*layers[:1], *layers[-1:]]}
 
 
-def _hidden(parameter: Parameter, outer: set[int]) -> bool:
+def _mixes_channels(weight: Parameter) -> bool:
     # A depthwise convolution, (C, 1, k, k), is no matrix from channels to channels.
-    matrix = parameter.ndim >= 2 and parameter.shape[0] > 1 and parameter.shape[1] > 1
-    return matrix and id(parameter) not in outer
+    return weight.shape[0] > 1 and weight.shape[1] > 1

@@ -1,4 +1,4 @@
-"""Group parameters by weight decay: weights decay; biases and the scales and shifts of norms do not.
+"""Group parameters by weight decay: weights decay; biases, scales, embeddings and tables do not.
 
 Source: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.3; He et al. 2018,
 https://arxiv.org/abs/1812.01187, section 3.1, "no bias decay"; You et al. 2017,
@@ -10,15 +10,9 @@ from typing import Any
 from torch import nn
 
 from imagelab.optimizer.muon import muon_groups
+from imagelab.optimizer.weight_names import weight_names
 
 Groups = list[dict[str, Any]]
-NORMS = (
-    nn.modules.batchnorm._BatchNorm,
-    nn.modules.instancenorm._InstanceNorm,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.RMSNorm,
-)
 
 
 def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool) -> Groups:
@@ -29,7 +23,10 @@ def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool)
         own: Arguments of the optimizer.
         decay_norm_bias: See `param_groups`.
     """
-    groups = param_groups(net, own.get("weight_decay"), decay_norm_bias)
+    weight_decay = own.get("weight_decay")
+    if weight_decay is None and ("always_adapt" in own or "fallback_lr_scale" in own):
+        weight_decay = 0.0  # these treat weights in their own way, with and without decay
+    groups = param_groups(net, weight_decay, decay_norm_bias)
     groups = [group | {"lr": own["lr"]} for group in groups]
     if "always_adapt" in own:  # by default, timm adapts what decays: nothing if weight_decay is 0
         adapted = {"decay": True, "no_decay": own["always_adapt"]}
@@ -46,8 +43,8 @@ def param_groups(net: nn.Module, weight_decay: float | None, decay_norm_bias: bo
         net: Network; each of its parameters goes into exactly one group, frozen ones too.
         weight_decay: Weight decay of the group `decay`, >= 0; that of `no_decay` is 0. None: the optimizer
             has no weight decay, and all parameters are in one group, `all`.
-        decay_norm_bias: Whether all parameters decay. Otherwise `no_decay` takes norms, biases, everything
-            else below two dimensions, and what the network lists in `no_weight_decay()`.
+        decay_norm_bias: Whether all parameters decay. Otherwise `no_decay` takes what is no weight
+            (`weight_names`), and what the network lists in `no_weight_decay()`.
     """
     if weight_decay is None:
         return [{"name": "all", "params": list(net.parameters()), "weight_decay": 0.0}]
@@ -68,15 +65,6 @@ def decaying(net: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _exempt(net: nn.Module) -> set[str]:
-    small = {
-        name for name, parameter in net.named_parameters() if parameter.ndim < 2 or name.endswith("bias")
-    }
-    norms = {
-        f"{prefix}.{name}" if prefix else name
-        for prefix, layer in net.named_modules()
-        if isinstance(layer, NORMS)
-        for name, _ in layer.named_parameters(recurse=False)
-    }
-    # timm's convention: position embeddings, class tokens.
+    # timm's convention: a network may exempt more.
     named: set[str] = set(net.no_weight_decay()) if hasattr(net, "no_weight_decay") else set()  # type: ignore[operator]
-    return small | norms | named
+    return {name for name, _ in net.named_parameters()} - weight_names(net) | named

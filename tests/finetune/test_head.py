@@ -48,11 +48,11 @@ def features_of(net, layer, images):
         ("resnet9", None, "head", False),
         ("torchvision.resnet18", 0.4, "fc", True),
         ("torchvision.efficientnet_b0", None, "classifier.0", True),
-        ("torchvision.convnext_tiny", None, "classifier.0", False),
+        ("torchvision.convnext_tiny", None, "classifier.2", False),
         ("torchvision.swin_t", None, "head", False),
-        ("timm.test_convnext", 0.4, "head.norm", True),
+        ("timm.test_convnext", 0.4, "head.drop", True),
         ("timm.test_efficientnet", None, "classifier", False),
-        ("timm.mobilenetv3_small_050", None, "conv_head", False),
+        ("timm.mobilenetv3_small_050", None, "classifier", False),
     ],
 )
 @torch.no_grad()

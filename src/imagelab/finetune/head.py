@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from imagelab.model.stages import stages
+from imagelab.finetune.head_stage import tuned_stages
 
 
 class Head(nn.Module):
@@ -48,7 +48,7 @@ def head_layers(net: nn.Module, images: Tensor) -> list[str]:
         net: Network, left unchanged.
         images: A few preprocessed images, (B, C, H, W) float.
     """
-    net, head = deepcopy(net).eval(), stages(net)[-1]
+    net, head = deepcopy(net).eval(), tuned_stages(net)[-1]
     calls, logits = _calls(net, head.modules, images)
     for layers in _candidates(net, calls, logits, set(head.parameters)):
         if _agrees(net, head.modules, layers, images, calls, logits):

@@ -7,8 +7,9 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from imagelab.finetune.head_stage import tuned_stages
 from imagelab.finetune.strategy import Strategy
-from imagelab.model.stages import Stage, stages
+from imagelab.model.stages import Stage
 
 Groups = list[dict[str, Any]]
 ALL = "all"  # the name of the only parameter group of an optimizer without weight decay
@@ -32,7 +33,7 @@ class Move:
 
 def moves_of(net: nn.Module, strategy: Strategy, epochs: int) -> list[Move]:
     """Apply a strategy to each stage of a network, from the stem to the head, for a run of `epochs`."""
-    cut = stages(net)
+    cut = tuned_stages(net)
     starts = strategy.starts(len(cut), epochs)
     return [
         Move(stage=stage, start=start, factor=strategy.factor(len(cut) - 1 - place))

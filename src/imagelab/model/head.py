@@ -42,6 +42,7 @@ def set_head(net: nn.Module, make: Callable[[int], nn.Module | None], *, in_chan
         )
     for hook in old._forward_pre_hooks.values():
         head.register_forward_pre_hook(hook)
+    vars(head)["replaces_head"] = True  # all of it is new, see finetune/head_stage.py
     net.set_submodule(name, head)
     outputs = head(torch.zeros(1, old.in_features)).shape[1]
     check_logits(net, num_classes=outputs, in_channels=in_channels, size=size)

@@ -99,6 +99,12 @@ def test_float_images_are_refused(digits):
         imagelab.load(digits).images([np.zeros((8, 8, 3))])
 
 
+@pytest.mark.parametrize("path", ["x.jpg", Path("x.jpg")])
+def test_a_path_among_images_in_memory_is_sent_to_files(digits, path):
+    with pytest.raises(ValueError, match=r"'x\.jpg'; use files"):
+        imagelab.load(digits).images([path])
+
+
 def test_nothing_is_downloaded_for_a_run_that_started_from_pretrained_weights(digits, images, monkeypatch):
     content = torch.load(digits / "checkpoints" / "best.ckpt", weights_only=True)
     target = "imagelab.model.torchvision.torchvision_model"

@@ -3,7 +3,9 @@
 import os
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
+from platform import python_version
 
 from imagelab.problem import nearest
 from imagelab.terminal.refusal import plainly, refuse
@@ -26,11 +28,16 @@ COMMANDS = {
 def main() -> None:
     """`imagelab COMMAND ...`: import only the module of that command and run its `main`."""
     known = {name: entry for name, entry in COMMANDS.items() if find_spec(f"imagelab.{entry[0]}")}
+    if sys.argv[1:2] == ["help"] or sys.argv[2:3] == ["help"]:  # help train, or train help
+        sys.argv[1:] = [word for word in sys.argv[1:3] if word != "help"] + ["--help"]
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if run_to_join():  # Lightning starts the other ranks of a run with our words, minus the command
         name = "train"
     elif name in ("-h", "--help"):
         print(_overview(known))
+        return
+    elif "--version" in sys.argv[1:]:
+        print(f"imagelab {version('imagelab')}, Python {python_version()}")
         return
     elif name in ("-sc", "--shell-completion", "--shell_completion"):
         name = _completed(known)
@@ -56,6 +63,11 @@ def _completed(known: dict[str, tuple[str, str]]) -> str:
     line = os.environ.get("COMP_LINE", "")
     before, name, after = [*line.split(maxsplit=2), "", "", ""][:3]
     if name in known and (after or line.endswith(" ")):
+        from imagelab.config.meant import list_completions
+
+        if (words := list_completions(after, name)) is not None:
+            print("\n".join(words))
+            sys.exit(0)
         os.environ["COMP_LINE"] = f"{before} {after}"
         os.environ["COMP_POINT"] = str(len(before) + 1 + len(after))
     elif line:

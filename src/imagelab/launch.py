@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from imagelab.config import help_text, menu, schema, trust, validate
+from imagelab.config import help_text, meant, menu, schema, trust, validate
 from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
 from imagelab.config.hydra_internals import parse_flags, parse_word
@@ -108,8 +108,9 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
 
 def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
     """Return the words for Hydra; list all mistakes and exit with status 2 if any of their jobs has one."""
+    words, found = meant.corrected(words, command)
     composed = [compose(command, job) for job in (jobs(words) if sweep else [words])]
-    found = [sentence for job in composed for sentence in [*job.problems, *_seen_at_once(job, words, root)]]
+    found += [sentence for job in composed for sentence in [*job.problems, *_seen_at_once(job, words, root)]]
     if command == "train" and not sweep:  # room: sweep
         searching = any((job.cfg or {}).get("sweep") for job in composed)
         found += ["sweep: a search starts many runs and needs -m: imagelab train -m sweep=..."] * searching

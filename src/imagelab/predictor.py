@@ -38,6 +38,9 @@ class TakesPictures:
 
         Args:
             images: Arrays (H, W) or (H, W, 3) uint8 of any size, or RGB or grey images of Pillow.
+
+        Raises:
+            ValueError: If one is something else, such as a path.
         """
         return self._predictions([self.reader.image(_rgb(image), self.preprocess) for image in images])
 
@@ -96,6 +99,8 @@ class Predictor(TakesPictures, nn.Module):
 
 
 def _rgb(image: Any) -> np.ndarray:
+    if isinstance(image, str | Path):
+        raise ValueError(f"images() takes arrays or images of Pillow, got {str(image)!r}; use files([...])")
     pixels = np.asarray(image)
     if pixels.dtype == np.uint8 and pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)

@@ -17,6 +17,7 @@ FACTS = frozenset(
 )
 HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 MISSING = "???"
+CLASS_WEIGHTS = ("loss.weight", "loss.pos_weight")  # of losses of torch
 
 
 def mistakes(cfg: Node, lookup: Lookup, *, root: type, knobs: Mapping[str, type]) -> list[str]:
@@ -118,7 +119,9 @@ def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
     name = _name(node)
     owners = [choice for choice in menu.choices(group) if key in menu.keys(group, choice)]
     if owners:
-        return f"{path}.{key}: {name} has no such argument; it belongs to {group}={'|'.join(owners)}"
+        belongs = f"{path}.{key}: {name} has no such argument; it belongs to {group}={'|'.join(owners)}"
+        needing = [choice for choice in owners if menu.value(group, choice, key) == MISSING]
+        return belongs + "".join(f"; set {group}={choice} {path}.{key}={node[key]}" for choice in needing[:1])
     hint = nearest(key, [k for k in known if k in node or k not in FACTS])
     return f"{path}.{key}: {name} has no such argument{hint}"
 
@@ -145,6 +148,9 @@ def _has_target(value: Any) -> bool:
 def _value(path: str, value: Any, hint: Any) -> list[str]:
     if fits(value, hint):
         return []
+    if wanted(hint) == wanted(type(None)):
+        balance = "; data.balance=true draws every class equally often" if path in CLASS_WEIGHTS else ""
+        return [f"{path}: takes a tensor, which no config can hold, got {show(value)}; leave it out{balance}"]
     meant = nearest(value, options(hint)) if isinstance(value, str) else ""
     return [f"{path}: wants {wanted(hint)}, got {show(value)}{meant}"]
 

@@ -36,6 +36,11 @@ def keys(group: str, choice: str) -> set[str]:
     return set(node)
 
 
+def value(group: str, choice: str, key: str) -> Any:
+    """The value that a choice gives to one of its keys; None if it has no such key."""
+    return load(folder() / group / f"{choice}.yaml").get(key)
+
+
 def sets(key: str, chosen: Mapping[str, Any]) -> str | None:
     """The chosen file of `experiment` or `debug` that sets this key."""
     for group in GLOBAL:

@@ -26,6 +26,9 @@ LEAST = {
     "annotate": 1,
     "port": 0,
     "optimizer.weight_decay": 0,
+    "sweep.trials": 1,  # room: sweep
+    "sweep.points": 1,  # room: sweep
+    "sweep.epochs": 1,  # room: sweep
     "trainer.max_epochs": 1,
     "trainer.accumulate_grad_batches": 1,
     "trainer.log_every_n_steps": 1,
@@ -43,7 +46,7 @@ def _length_is_known(cfg: Node) -> Iterator[str]:
 def _numbers_are_large_enough(cfg: Node) -> Iterator[str]:
     for path, least in LEAST.items():
         group, _, key = path.rpartition(".")
-        value = (cfg[group] if group else cfg).get(key)
+        value = ((cfg[group] or {}) if group else cfg).get(key)
         if isinstance(value, int | float) and value < least:
             yield f"{path}: wants {'more than 0' if 0 < least < 1 else f'{least} or more'}, got {value}"
 

@@ -41,6 +41,8 @@ def start(cfg: Node, _: Path) -> None:
     if cfg["batch_size"] < 1:
         raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
     run, paths = find_network(cfg["run"]), pictures(cfg["source"])
+    if cfg["run"] == "last":
+        screen.say(f"run=last: {run}")
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
     unreadable = write(output, _predictor(run, cfg["tta"], cfg["batch_size"]), paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))

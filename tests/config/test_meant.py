@@ -12,7 +12,7 @@ MEANT = {
     "epochs=3": "epochs: no such key; set trainer.max_epochs=3",
     "batch_size=16": "batch_size: no such key; set data.batch_size=16",
     "dataset=cifar10": "dataset: no such key; set data=cifar10",
-    "data.root=/tmp": "data.root: Digits has no such argument; set data=folder data.root=/tmp",
+    "data.root=/tmp": "data.root: Digits has no such argument; data=folder data.root=/tmp",
     "loss.weight=[1,2]": "loss.weight: takes a tensor; got [1, 2]; data.balance=true",
     "lr=0.1,0.2": "lr: no such key; set optimizer.lr=0.1,0.2; add -m",
     "-m lr=0.1,0.2": "lr: no such key; set optimizer.lr=0.1,0.2",

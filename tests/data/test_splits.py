@@ -130,6 +130,16 @@ def test_classes_that_are_called_by_numbers_can_be_chosen():
         ),
         ({"train": (50, 30, 20)}, {"test_fraction": 0.0}, "data.test_fraction must .*got 0.0"),
         ({"train": (50, 30), "test": (5, 5, 5)}, {}, r"no training images of cat \(there are some in test\)"),
+        (
+            {"train": (50, 30, 2)},
+            {"val_fraction": 0.9, "test_fraction": 0.9},
+            r"data.test_fraction and data.val_fraction: 81 of 82 images .* all of .*cat; set smaller",
+        ),
+        (
+            {"train": (5, 3, 2)},
+            {"val_fraction": 0.9, "test_fraction": 0.9},
+            r"10 of 10 images are held out and none is left to train on; set smaller ones, such as 0.1",
+        ),
         ({"train": (50, 30)}, {}, "no training images of cat; add some"),
         ({"train": (50, 30, 20), "val": ()}, {}, "the val split has no images"),
     ],

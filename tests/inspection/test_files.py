@@ -31,6 +31,11 @@ def test_every_odd_file_is_named_with_what_is_odd(inspected, name, why):
     assert why in finding["value"][f"train/bad/{name}"]
 
 
+@pytest.mark.parametrize("name", ["16bit.png", "16bit.tif", "bilevel.png", "la.png", "l.jpg"])
+def test_a_file_of_one_channel_is_not_called_stored_as_colour(inspected, name):
+    assert "stored as colour" not in inspected[0]["files unlike the others"]["value"][f"train/bad/{name}"]
+
+
 @pytest.mark.parametrize("name", bad_files.CUT)
 def test_a_jpeg_without_its_end_is_named(inspected, name):
     faults, odd = (

@@ -59,6 +59,18 @@ def test_a_planted_temperature_is_found_again_and_mends_the_error_of_other_image
     assert planted == 1.0 or found.after < found.before / 3
 
 
+@pytest.mark.parametrize(("planted", "helps"), [(1.0, False), (1.05, False), (2.2, True)])
+def test_a_temperature_helps_only_beyond_the_interval_of_the_error_on_the_other_images(planted, helps):
+    logits, labels = drawn(1000, planted, seed=6)
+    found = calibration(logits, labels, seed=0)
+    low, _ = interval_of(*(one[1::2] for one in confidences(softmax(logits, axis=1), labels)), seed=0)
+    assert found.helps == (found.after < low) == helps
+
+
+def test_two_images_have_no_temperature_that_helps():
+    assert not calibration(*drawn(2, 3.0, seed=6), seed=0).helps
+
+
 def test_the_bins_account_for_every_image_and_few_images_are_not_judged():
     logits, labels = drawn(999, 1.0, seed=4)
     found = calibration(logits, labels, seed=0)

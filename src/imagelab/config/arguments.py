@@ -116,12 +116,13 @@ def _lets_through(key: str, signature: Signature) -> bool:
 
 def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
     group = path.split(".")[0]
-    name = _name(node)
+    name, value = _name(node), node[key]
     owners = [choice for choice in menu.choices(group) if key in menu.keys(group, choice)]
     if owners:
         belongs = f"{path}.{key}: {name} has no such argument; it belongs to {group}={'|'.join(owners)}"
         needing = [choice for choice in owners if menu.value(group, choice, key) == MISSING]
-        return belongs + "".join(f"; set {group}={choice} {path}.{key}={node[key]}" for choice in needing[:1])
+        remedies = " or ".join(f"{group}={choice} {path}.{key}={value}" for choice in needing)
+        return f"{belongs}; set {remedies}" if needing else belongs
     hint = nearest(key, [k for k in known if k in node or k not in FACTS])
     return f"{path}.{key}: {name} has no such argument{hint}"
 

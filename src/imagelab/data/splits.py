@@ -1,6 +1,6 @@
 """Split a data set into train, val and test, stratified and independent of the seed; choose classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -64,7 +64,7 @@ def prepare_splits(
         splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
     if parts is not None:
         splits |= parts.hold_out(splits["train"], fold or 0, refold=limit is not None)
-    refuse_empty(names, splits, limit)
+    refuse_empty(names, splits, limit, set() if folds else splits.keys() - source.splits.keys())
     return Prepared(names, {split: part.images for split, part in splits.items()}, splits, decided)
 
 
@@ -130,8 +130,20 @@ def choose_classes(
     return list(chosen), {split: _renumber(images, number) for split, images in splits.items()}
 
 
-def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | None) -> None:
-    """Raise a Problem if a split is empty or a class has no training image."""
+def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | None, carved: Set[str]) -> None:
+    """Raise a Problem if a split is empty or a class has no training image.
+
+    Args:
+        names: Names of the classes.
+        splits: Splits by name.
+        limit: Most images per split; None: all.
+        carved: Names of the splits that were carved out of the training images.
+    """
+    keys = " and ".join(f"data.{split}_fraction" for split in sorted(carved))
+    taken, left = sum(len(splits[split]) for split in carved), len(splits["train"])
+    fractions = f"{keys}: {taken:,} of {taken + left:,} images are held out"
+    if carved and left == 0:
+        raise Problem(f"{fractions} and none is left to train on; set smaller ones, such as 0.1")
     for split, images in splits.items():
         if len(images) == 0:
             raise Problem(f"data: the {split} split has no images")
@@ -145,6 +157,8 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
         raise Problem(
             f"data.limit: {limit} images cannot cover all {len(names)} classes; set {len(names)} or more"
         )
+    if any(np.isin(splits[split].labels, missing).any() for split in carved):
+        raise Problem(f"{fractions}, among them all of {gone}; set smaller ones, such as 0.1")
     elsewhere = [split for split, images in splits.items() if np.isin(images.labels, missing).any()]
     where = f" (there are some in {' and '.join(elsewhere)})" if elsewhere else ""
     raise Problem(

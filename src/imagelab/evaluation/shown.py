@@ -66,10 +66,13 @@ def calibration_sentence(found: Node | None) -> list[str]:
     if found is None:
         return []
     low, high = found["interval"]
-    return [
-        f"Calibration error {found['ece']:.4f} (95% interval: {low:.4f} to {high:.4f}); dividing logits by "
-        f"{found['temperature']:.3g} changes it from {found['before']:.4f} to {found['after']:.4f}."
-    ]
+    scaling = (
+        f"dividing logits by {found['temperature']:.3g} lowers it from {found['before']:.4f} to "
+        f"{found['after']:.4f} on images that it was not fitted on"
+        if found["helps"]
+        else "no temperature lowers it beyond this interval"
+    )
+    return [f"Calibration error {found['ece']:.4f} (95% interval: {low:.4f} to {high:.4f}); {scaling}."]
 
 
 def _table(title: str) -> Table:

@@ -20,6 +20,7 @@ SHOWN = 200  # rows on the page
 PICTURED = 40  # rows with a picture
 COMMON = 0.2  # share of files above which a trait is typical of the set, not odd
 FLAT = 0.004  # one grey level
+ONE_CHANNEL = {"grey", "black and white"}  # traits of files that store no colours
 PICTURES = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 
 
@@ -58,7 +59,8 @@ def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:
         kind = str(seen.kinds[index])
         words += [f"a {kind} among {kinds.most_common(1)[0][0]} files"] if kind in rare else []
         words += ["one colour only"] if seen.measures["contrast"][index] < FLAT else []
-        words += ["grey, stored as colour"] if index in grey and "grey" not in words else []
+        one_channel = ONE_CHANNEL & {*seen.odd.get(index, ())}
+        words += ["grey, stored as colour"] if index in grey and not one_channel else []
         if words:
             found[index] = tuple(words)
     times = Counter(word for words in found.values() for word in words)

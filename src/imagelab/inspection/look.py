@@ -138,6 +138,7 @@ def _odd_other(data: bytes) -> list[str]:
         mode, transparent = image.mode, image.has_transparency_data
     if mode.startswith("I") or mode == "F":
         found.append("16 bits or more per pixel: other tools turn it white")
+        mode = "L"  # one channel all the same
     words = {"1": "black and white", "L": "grey", "LA": "grey", "P": "palette", "CMYK": "CMYK"}
     found += [words[mode]] if mode in words else []
     return [*found, "transparent: shown on white"] if transparent else found

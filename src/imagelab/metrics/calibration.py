@@ -45,6 +45,7 @@ class Calibration:
         temperature: Best divisor of the logits, fitted on every second image; above 1: overconfident.
         before: Error on the other images without temperature scaling.
         after: Error on the other images at that temperature.
+        helps: Whether `after` lies below the interval of `before`.
     """
 
     images: int
@@ -54,6 +55,7 @@ class Calibration:
     temperature: float
     before: float
     after: float
+    helps: bool
 
     @property
     def resolved(self) -> bool:
@@ -72,15 +74,18 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
     confidence, right = confidences(softmax(logits, axis=1), labels)
     fitted, rest = slice(0, None, 2), slice(1, None, 2)
     found = fit_temperature(logits[fitted], labels[fitted])
-    cooled = confidences(softmax(logits[rest] / found, axis=1), labels[rest])
+    before = expected_error(confidence[rest], right[rest])
+    after = expected_error(*confidences(softmax(logits[rest] / found, axis=1), labels[rest]))
+    lower = after < before and len(labels) > 3  # the bootstrap needs two images of each half
     return Calibration(
         images=len(labels),
         bins=reliability(confidence, right),
         ece=expected_error(confidence, right),
         interval=interval_of(confidence, right, seed),
         temperature=found,
-        before=expected_error(confidence[rest], right[rest]),
-        after=expected_error(*cooled),
+        before=before,
+        after=after,
+        helps=lower and after < interval_of(confidence[rest], right[rest], seed)[0],
     )
 
 

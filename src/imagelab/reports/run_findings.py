@@ -124,16 +124,19 @@ def calibration_finding(found: Calibration) -> Finding:
     low, high = found.interval
     status: Status = "INFO" if not found.resolved else "WARN" if low > MISCALIBRATED else "OK"
     too_few = "" if found.resolved else f" {found.images:,} images are too few for a verdict."
-    mends = found.after < found.before and status == "WARN"
+    mends = found.helps and status == "WARN"
+    scaling = (
+        f"The temperature {found.temperature:.2f}, fitted on every second image, lowers that of the others "
+        f"from {found.before:.3f} to {found.after:.3f}."
+        if found.helps
+        else "No temperature lowers it beyond this interval."
+    )
     return Finding(
         name="calibration error",
         status=status,
         value=round(found.ece, 4),
         expected=f"lower end of its interval below {MISCALIBRATED}",
-        why=(
-            f"95% interval [{low:.3f}, {high:.3f}]. The temperature {found.temperature:.2f}, fitted on every "
-            f"second image, changes that of the others from {found.before:.3f} to {found.after:.3f}.{too_few}"
-        ),
+        why=f"95% interval [{low:.3f}, {high:.3f}]. {scaling}{too_few}",
         fix=f"Divide logits by {found.temperature:.2f} before softmax." if mends else "",
     )
 

@@ -12,9 +12,11 @@ from imagelab.config.hydra_internals import parse_word
 from imagelab.problem import Problem, nearest
 from imagelab.runs.files import CONFIG, RESULTS, read_config
 
+OF_SWEEPS = ("sweep.yaml", "multirun.yaml")  # plans of our sweeps and of Hydra's, in the folder above trials
+
 
 def existing(name: str, key: str = "run") -> Path:
-    """The folder of a run by its path; `last`: the newest one.
+    """The folder of a run by its path; `last`: the newest one that is no trial of a sweep and no fold.
 
     Args:
         name: Path of the folder, or `last`.
@@ -27,7 +29,13 @@ def existing(name: str, key: str = "run") -> Path:
         runs = all_runs()
         if not runs:
             raise Problem("run=last: there is no run below logs/ yet; `imagelab train` makes one.")
-        return runs[-1]
+        for folder in reversed(runs):
+            if not is_part(folder):
+                return folder
+        raise Problem(
+            f"run=last: wants a run by itself, got only trials of sweeps and folds; name one, such "
+            f"as run={runs[-1]}"
+        )
     folder = Path(name)
     if not (folder / CONFIG).is_file():
         others = [str(path) for path in all_runs()]
@@ -85,6 +93,13 @@ def named_folder(words: list[str]) -> Path | None:
 def all_runs() -> list[Path]:
     """The folders of all runs below logs/, oldest first."""
     return sorted((path.parent for path in Path("logs").rglob(CONFIG) if _counts(path)), key=_age)
+
+
+def is_part(folder: Path) -> bool:
+    """Whether a run is a trial of a sweep, or holds out a fold: one of several, which `last` cannot mean."""
+    if any((above / file).is_file() for above in folder.parents for file in OF_SWEEPS):
+        return True
+    return read_config(folder).get("data", {}).get("fold") is not None
 
 
 def status(folder: Path) -> str:

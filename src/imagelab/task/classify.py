@@ -112,7 +112,8 @@ class Classify(nn.Module):
         """How far probabilities can be trusted, and what one temperature changes; None of a single image.
 
         nll: mean cross entropy. ece: expected calibration error; interval: its 95% interval. temperature:
-        what to divide logits by; before, after: the error of every second image, without and with it.
+        what to divide logits by; before, after: the error of every second image, without and with it;
+        helps: whether that lies beyond its interval.
         """
         if len(labels) < 2:
             return None
@@ -127,4 +128,5 @@ class Classify(nn.Module):
             "temperature": found.temperature,
             "before": found.before,
             "after": found.after,
+            "helps": found.helps,
         }

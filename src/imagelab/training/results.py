@@ -63,7 +63,7 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     return opening(
         classes=data.classes,
         counts=data.counts,
-        model=type(classifier.net).__name__,
+        model=model_name(cfg["model"]),
         parameters=sum(p.numel() for p in classifier.net.parameters()),
         device=device if trainer.world_size == 1 else f"{trainer.world_size} x {device}",
         batch_sizes=[plan.batch_size(epoch) for epoch in range(trainer.max_epochs)],
@@ -73,6 +73,17 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
         lr_note=note if own["lr_scaling"] != "none" else "",
         folder=folder,
     )
+
+
+def model_name(model: Node) -> str:
+    """The name by which a model was chosen: that of the library, or of the class or function of its config.
+
+    >>> model_name({"_target_": "imagelab.model.timm.timm_model", "name": "resnet18"})
+    'resnet18'
+    >>> model_name({"_target_": "imagelab.model.linear.linear", "pixel_dropout": 0.0})  # a Sequential
+    'linear'
+    """
+    return str(model.get("name") or model["_target_"].rpartition(".")[2])
 
 
 def _time(trainer: Any, total: float) -> dict[str, float]:

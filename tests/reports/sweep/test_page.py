@@ -12,7 +12,7 @@ from imagelab import finding
 from imagelab.reports.sweep.edge import edges, wider
 from imagelab.reports.sweep.findings import pooled_deviation, sweep_findings
 from imagelab.reports.sweep.importance import explained, importances
-from imagelab.reports.sweep.page import on_sweep
+from imagelab.reports.sweep.page import importance_section, on_sweep
 from imagelab.reports.sweep.parallel import BEST, colours_of, parallel
 from imagelab.reports.sweep.rows import Sweep, place, read_sweep
 from imagelab.sweep.space import Interval, parsed
@@ -55,6 +55,13 @@ def test_an_optimum_inside_the_range_is_important_and_a_parameter_without_effect
     findings = by_name(drawn(tmp_path, inside))
     assert findings["importance of optimizer.lr"].value == found["optimizer.lr"].share
     assert findings["importance of model.dropout"].value == "not resolved"
+
+
+def test_only_an_importance_that_is_resolved_has_a_bar(tmp_path):
+    (section,) = importance_section(drawn(tmp_path, inside))
+    assert re.findall(r"<title>([^<:]*), share: ", section.body) == ["optimizer.lr"]
+    (section,) = importance_section(drawn(tmp_path / "few", inside, count=5))
+    assert "<svg" not in section.body
 
 
 def test_names_count_too(tmp_path):

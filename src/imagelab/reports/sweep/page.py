@@ -124,13 +124,13 @@ def importance_section(sweep: Sweep) -> list[Section]:
     found = importances(sweep)
     if not found:
         return []
-    chart = bars(
-        {one.name: {"share": one.share} for one in found}, title="Importance", y_label="share", height=300
-    )
+    shares = {one.name: {"share": one.share} if one.resolved else {} for one in found}
+    chart = bars(shares, title="Importance", y_label="share", height=300) if any(shares.values()) else ""
     rows = [(one.name, one.share, one.chance, "yes" if one.resolved else "not resolved") for one in found]
     about = (
         "The fraction of the variation in rank that each parameter explains by itself, beyond what shuffled "
-        "results give. Parameters that only matter in combination show no importance."
+        "results give. A parameter whose share could be luck has no bar. Parameters that only matter in "
+        "combination show no importance."
     )
     return [Section("Importance", about, chart + table(("parameter", "share", "chance", "resolved"), rows))]
 

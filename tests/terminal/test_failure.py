@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from imagelab.checkpoints import durable
 from imagelab.classifier import Classifier
+from imagelab.predictor import Predictor
 from imagelab.terminal.failure import sentence
 from tests.in_process import Said, imagelab
 
@@ -92,6 +94,19 @@ def test_memory_that_runs_out_is_a_sentence_with_what_to_try(tmp_path, monkeypat
     assert f"Resume with: imagelab train resume={run}" in said.out
     monkeypatch.undo()
     assert imagelab("train", f"resume={run}", folder=tmp_path).status == 0
+
+
+def test_memory_that_runs_out_in_a_prediction_is_a_sentence_too(digits, tmp_path, monkeypatch):
+    def greedy(self, *_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nSee the manual")
+
+    monkeypatch.setattr(Predictor, "predictions", greedy)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    said = imagelab("predict", f"run={digits}", f"source={tmp_path / 'a.png'}", folder=tmp_path)
+    assert said.status == 2
+    assert said.err.splitlines() == [
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 9 GiB. Try a smaller batch_size."
+    ]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -13,8 +13,9 @@ def mistakes(run: Any) -> list[str]:
     Args:
         run: Value of the key `run`: a folder, `last`, a list of folders, or None.
     """
+    names = run if isinstance(run, list) else [run]
     found = []
-    for name in run if isinstance(run, list) else [run] if run else []:
+    for name in filter(None, names):
         try:
             folder = find.existing(str(name))
             found += [

@@ -39,6 +39,7 @@ from imagelab.problem import Problem
 from imagelab.task.contract import Task
 from imagelab.terminal import screen
 from imagelab.terminal.progress import ProgressBar
+from imagelab.training.altering import clipping_last
 from imagelab.training.devices import devices, environment
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.phase_timer import TimeSpent
@@ -90,7 +91,7 @@ def build(
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
     bar = ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])
     together = [TimeSpent(every=log.every), *called, log, pictures, bar, *callbacks, saver]
-    trainer = build_trainer(cfg, folder, callbacks=together, logger=loggers)
+    trainer = build_trainer(cfg, folder, callbacks=clipping_last(together), logger=loggers)
     keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
     refuse_other_steps(known or {}, classifier.step_plan, trainer.world_size)

@@ -50,6 +50,7 @@ EXPECTED = [
     (timm_model, "mobilenetv3_small_050", [*BLOCKS[:7], "head"]),
     (timm_model, "vit_tiny_patch16_224", BLOCKS),
     (timm_model, "swin_tiny_patch4_window7_224", ["stem", *(f"layers.{i}" for i in range(4)), "head"]),
+    (timm_model, "rdnet_tiny", ["stem", *(f"dense_stages.{place}" for place in range(7)), "head"]),
     (timm_model, "selecsls42", ["stem", *(f"features.{place}" for place in range(6)), "neck", "head"]),
 ]  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from imagelab.optimizer.param_groups import param_groups
+from imagelab.optimizer.param_groups import optimizer_groups, param_groups
 
 
 class Odd(nn.Module):
@@ -73,3 +73,12 @@ def test_without_a_gradient_only_the_weights_shrink():
     for name, parameter in net.named_parameters():
         factor = 0.9 if name in ("conv.weight", "head.weight") else 1.0
         torch.testing.assert_close(parameter.detach(), factor * before[name])
+
+
+@pytest.mark.parametrize("own", [{"always_adapt": False}, {"always_adapt": False, "weight_decay": None}])
+def test_lars_adapts_weights_alone_also_without_a_decay(own):
+    groups = optimizer_groups(Odd(), own | {"lr": 1.0}, decay_norm_bias=False)
+    assert [(group["name"], group["always_adapt"]) for group in groups] == [
+        ("decay", True),
+        ("no_decay", False),
+    ]

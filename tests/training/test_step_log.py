@@ -38,6 +38,18 @@ def test_the_gradient_norm_of_each_logged_step_is_that_before_clipping(word, tmp
     assert max(norms.found) > 0.1
 
 
+def test_what_is_measured_of_gradients_does_not_depend_on_clipping_or_the_order_of_tricks(tmp_path):
+    found = {}
+    for tricks in ("activation_stats", "activation_stats,agc", "agc,activation_stats"):
+        words = [f"trick=[{tricks}]", "trick.activation_stats.every=1", "trainer.limit_train_batches=1"]
+        clip = ["trick.agc.clip_factor=1e-4"] if "agc" in tricks else []
+        fitted([*SHORT, *words, *clip], tmp_path / tricks)
+        names = ("grad_norm", "activation/head/gradient_norm")
+        found[tricks] = [column(tmp_path / tricks, name) for name in names]
+    assert found["activation_stats"] == found["activation_stats,agc"] == found["agc,activation_stats"]
+    assert all(norms[0] > 0.01 for norms in found["activation_stats"])
+
+
 def test_only_logged_steps_have_a_gradient_norm_and_training_does_not_change(tmp_path):
     words = [*SHORT, "trainer.max_epochs=3"]
     fitted(words, tmp_path / "each")

@@ -65,7 +65,10 @@ def _by_timm(net: nn.Module) -> dict[str, int]:
         return {}
     from timm.models import group_parameters
 
-    groups = group_parameters(net, cast(Callable[..., object], matcher)(coarse=True))
+    try:
+        groups = group_parameters(net, cast(Callable[..., object], matcher)(coarse=True))
+    except AssertionError:  # RDNet has no coarse groups
+        return {}
     places = {name: place for place, names in enumerate(groups.values()) for name in names}
     ordered = {name: places[name] for name, _ in net.named_parameters()}
     head = ordered.get(f"{last_layer(net)[0]}.weight")

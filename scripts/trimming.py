@@ -29,7 +29,7 @@ def mentions(gone: Iterable[str], said: Iterable[str], room: str) -> re.Pattern[
     names += [rf"(?<![\w-]){re.escape(name)}" for path in gone for name in _names(path)]
     if "/" in room:
         group, _, choice = room.partition("/")
-        names += [rf"\b{group}=\[?{choice}\b", rf"\b{group}\.{choice}\."]
+        names += [rf"\b{group}=[\w,[\]]*\b{choice}\b", rf"\b{group}\.{choice}\."]
     else:
         names += [rf"(?<!\w){room}/", rf"\b{room}="]
     return re.compile("|".join(names))

@@ -52,6 +52,7 @@ def test_a_run_stopped_in_any_phase_ends_like_an_uninterrupted_one(strategy, tmp
     parts.trainer.callbacks.append(Copies(steps))  # pyright: ignore[reportAttributeAccessIssue]
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert parts.trainer.global_step == 4 * STEPS
+    assert last(whole)["averages"]  # room: trick/ema
     for step in steps:
         resumed(words, tmp_path / "again", copy(whole, step))
         assert_same(last(whole), last(tmp_path / "again"), f"after step {step}")

@@ -46,6 +46,18 @@ def timed() -> Iterator[list[float]]:
         spent.append(time.perf_counter() - start)
 
 
+def grade(*, fail: object = False, warn: object = False, info: object = False) -> Status:
+    """The most urgent status whose reason is true; OK if none is.
+
+    >>> grade(fail=0.2 > 0.5, warn=0.2 > 0.1), grade(fail=0.2 > 0.5)
+    ('WARN', 'OK')
+    """
+    for status, reason in (("FAIL", fail), ("WARN", warn), ("INFO", info)):
+        if reason:
+            return status
+    return "OK"
+
+
 def taking(finding: Finding, seconds: float) -> Finding:
     """The same finding with its time."""
     return replace(finding, seconds=round(seconds, 3))

@@ -10,7 +10,6 @@ from imagelab.finders.lr_rule import (
     Curve,
     diverges,
     minimum_tenth,
-    smoothed,
     steepest,
     suggested,
     valley,
@@ -26,22 +25,6 @@ def made(middle=1e-2, back=1.0, *, fall=1.5, noise=0.02, width=0.25, seed=0, ste
     losses = 2.3 - falling + np.minimum((rates / back) ** 4, 1e9)
     losses += noise * np.random.default_rng(seed).standard_normal(steps)
     return Curve(rates=list(rates), losses=list(losses), steps=steps)
-
-
-def test_smoothing_does_not_delay_a_peak():
-    peak = np.zeros(101)
-    peak[50] = 1.0
-    answer = smoothed(peak, 2.0)
-    np.testing.assert_allclose(answer, answer[::-1], atol=1e-15)
-    assert (answer.argmax(), answer.sum()) == (50, pytest.approx(1.0))
-    step = smoothed((np.arange(101) >= 50).astype(float), 2.0)
-    assert (step[49] + step[50]) / 2 == pytest.approx(0.5)
-    spread = np.sqrt((answer * (np.arange(101) - 50) ** 2).sum())
-    assert spread == pytest.approx(2.0, rel=1e-3)
-
-
-def test_smoothing_keeps_a_constant_up_to_the_ends():
-    np.testing.assert_allclose(smoothed(np.full(20, 3.0), 2.0), 3.0)
 
 
 def test_the_standard_error_is_that_of_smoothed_noise():

@@ -45,7 +45,9 @@ def average_of(parts: Parts) -> WeightAverage:
 def last(folder: Path) -> dict:
     """What a run's last checkpoint holds, without what depends on the clock."""
     content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    kept = {key: content[key] for key in ("state_dict", "averages", "weights", "global_step")}
+    kept = {
+        key: content[key] for key in ("state_dict", "averages", "weights", "global_step") if key in content
+    }
     return kept | {"optimizer": content["optimizer_states"][0]}
 
 

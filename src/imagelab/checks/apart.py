@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from imagelab.checks.findings import found
 from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 IMAGES = 4
 ALONE = 1e-3  # allowed difference of an image alone, relative to the outputs: rounding of sums
@@ -53,7 +53,7 @@ def evaluation_by_image(subject: Subject) -> Finding:
         alone = torch.cat([copy(image[None]) for image in images]).float()
     size = float(first.abs().max()) or 1.0
     again, apart = (float((first - other).abs().max()) / size for other in (second, alone))
-    status = "FAIL" if again > 0 or not apart <= LOST else "WARN" if apart > ALONE else "OK"
+    status = grade(fail=again > 0 or not apart <= LOST, warn=apart > ALONE)
     why = {
         "OK": "evaluation is deterministic and uses no batch statistics",
         "WARN": "an image alone gets slightly different outputs: rounding, or batch statistics",

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject, cut
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 # Pixels in [0, 1] normalised by ImageNet's constants have means in [-2.2, 2.7] and deviations up to 2.3.
 FAR_MEAN, FAR_STD, NO_STD = 2.8, 2.5, 0.02
@@ -30,7 +30,7 @@ def statistics(subject: Subject) -> Finding:
     if far:
         why = "not normalised, normalised twice, or blank: training is slow or fails"
     return found(
-        "FAIL" if far else "OK" if near else "WARN",
+        grade(fail=far, warn=not near),
         f"mean {mean:.3g}, deviation {std:.3g}",
         expected=f"mean within {MEAN:g} of 0, deviation {LOW_STD:g} to {HIGH_STD:g}; "
         f"FAIL beyond {FAR_MEAN:g} or outside {NO_STD:g} to {FAR_STD:g}",
@@ -48,7 +48,7 @@ def shift(subject: Subject) -> Finding:
     far = away > FAR_SHIFT or ratio > FAR_RATIO
     near = away < SHIFT and ratio < RATIO
     return found(
-        "FAIL" if far else "OK" if near else "WARN",
+        grade(fail=far, warn=not near),
         f"means {away:.2f} deviations apart, deviations {math.exp(ratio):.2f} to 1",
         expected=f"< {SHIFT:g} apart, < {math.exp(RATIO):.2f} to 1; "
         f"FAIL beyond {FAR_SHIFT:g} or {math.exp(FAR_RATIO):.2f} to 1",
@@ -91,7 +91,7 @@ def neighbours(subject: Subject) -> Finding:
     interleaved = images.shape[1] == 3 and correlation(images, -1, 3) > across + CLOSER and across != high
     bad = low < NOISE or (high - low > UNEVEN and low < ORDERLY) or interleaved
     return found(
-        "FAIL" if bad else "OK" if low >= ORDERLY else "WARN",
+        grade(fail=bad, warn=not low >= ORDERLY),
         value,
         expected=expected,
         why="pixels are in order" if low >= ORDERLY else "pixels are out of order, or images are noise",

@@ -5,7 +5,7 @@ import numpy as np
 from imagelab.checks.findings import NAMED, NO_CLASSES, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.data.label_signal import label_signal, signal_finding
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.problem import some_of
 
 FEW = 10  # images per class: if data.limit leaves fewer, a class may go missing
@@ -85,7 +85,7 @@ def val_labels(subject: Subject) -> Finding:
             why="these classes of val are different classes in train",
             fix="compare class names and their order; use one list for both splits",
         )
-    status = "FAIL" if share < FIRST else "WARN" if share < SOME else "OK"
+    status = grade(fail=share < FIRST, warn=share < SOME)
     moved = "similar training images have other labels: the labels of val are shifted or shuffled"
     return found(
         status,

@@ -11,7 +11,7 @@ import torch
 from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.training.activation_health import (
     findings,
     gradient_norms,
@@ -57,7 +57,7 @@ def gradient_sizes(subject: Subject) -> Finding:
     bad = not all(map(math.isfinite, ratios.values())) or ratios[high] > FAR
     good = ratios[low] >= TINY and ratios[high] <= HUGE
     return found(
-        "FAIL" if bad else "OK" if good else "WARN",
+        grade(fail=bad, warn=not good),
         f"{ratios[low]:.2g} ({low}) to {ratios[high]:.2g} ({high})",
         expected=f"{TINY:g} to {HUGE:g} times the weights; FAIL above {FAR:g}",
         why="every layer gets a usable gradient" if good else "some layers would hardly learn, or jump",

@@ -11,7 +11,7 @@ from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject
 from imagelab.data.arrays import Arrays
 from imagelab.data.files import Files
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 FEW = 0.005  # share of a split that may be in train, too: some published sets have that many
 ALIKE = 0.25  # distance to the nearest training image, relative to the second nearest
@@ -35,7 +35,7 @@ def exact_copies(subject: Subject) -> Finding:
         words.append(f"{count:,} of {len(images):,} in {name}")
     share = max(shares)
     return found(
-        "FAIL" if share > FEW else "WARN" if share else "OK",
+        grade(fail=share > FEW, warn=share),
         ", ".join(words),
         expected=f"none; FAIL above {FEW:.1%} of a split",
         why="the same images are in train: metrics are too optimistic"
@@ -52,7 +52,7 @@ def near_copies(subject: Subject) -> Finding:
     share = float((away[:, 0] < ALIKE * away[:, 1]).float().mean())
     looked = f"{share:.1%} of {len(here):,} images of val, compared with {len(there):,} of train"
     return found(
-        "FAIL" if share > MANY else "WARN" if share > SOME else "OK",
+        grade(fail=share > MANY, warn=share > SOME),
         looked,
         expected=f"<= {SOME:.0%} far closer to one training image than to the next; FAIL above {MANY:.0%}",
         why="hardly any image of val is nearly the same as one of train"

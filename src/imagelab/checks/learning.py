@@ -15,7 +15,7 @@ from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 BATCH, STEPS, SHORTEST = 64, 80, 24
 HELD, DECODED = 1024, 192  # images to read: from memory, from files
@@ -46,17 +46,17 @@ def zeroed_input(subject: Subject) -> Finding:
         tried.append(1 - _short(subject, factor, steps).val / max(black.val, 1e-9))
         if tried[-1] >= GAP:
             break
-    gap, slow = max(tried), _slow(subject)
+    gap = max(tried)
+    learnt, slow = gap >= GAP, _slow(subject)
+    why = "images do not help: their labels are not theirs, or the network does not see them"
+    if slow:
+        why = "training is too slow to tell: a low rate, or frozen stages"
     return found(
-        "OK" if gap >= GAP else "WARN" if slow else "FAIL",
+        grade(fail=not learnt and not slow, warn=not learnt),
         f"{gap:.0%} lower than {black.val:.3g}",
         expected=f">= {GAP:.0%} lower than on black images, after {steps} steps",
-        why="the network learns from the images"
-        if gap >= GAP
-        else "training is too slow to tell: a low rate, or frozen stages"
-        if slow
-        else "images do not help: their labels are not theirs, or the network does not see them",
-        fix="" if gap >= GAP else "look at the inputs with their labels; go through the checks above",
+        why="the network learns from the images" if learnt else why,
+        fix="" if learnt else "look at the inputs with their labels; go through the checks above",
     )
 
 

@@ -14,7 +14,7 @@ from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import LEAST, MOST, Subject
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 RIGHT, SUM = 0.3, 0.05  # highest loss of confident correct predictions, over log K; error of the mean
 NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # share of the expected loss; nats for few classes; factor
@@ -108,12 +108,13 @@ def loss_at_init(subject: Subject) -> Finding:
     )
     trick = "trick=[head_bias] starts at that entropy" if prior < 0.9 * uniform and wanted != prior else ""
     trained = subject.cfg["model"]["weights"] is not None
+    odd = not near and not trained
     return found(
-        "OK" if near else "INFO" if trained else "FAIL" if far else "WARN",
+        grade(fail=odd and far, warn=odd, info=not near),
         round(value, 4),
         expected=f"{wanted:.4g} within {NEAR:.0%}; FAIL beyond a factor of {FAR:g}",
         why=f"log K is {uniform:.4g}, the entropy of the training labels {prior:.4g}; over {count} images",
-        fix=trick if near else "" if trained else fix,
+        fix=fix if odd else near * trick,
     )
 
 

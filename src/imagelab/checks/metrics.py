@@ -17,7 +17,7 @@ from imagelab.checks.subject import Subject
 from imagelab.checks.trial import Fixed, short_trainer
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.metrics.table import ACCURACY
 
 MOST, FEWEST = 200, 14  # images
@@ -61,7 +61,7 @@ def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: 
     good = apart[worst] <= NEAR * size and away <= ALONE
     bad = not (apart[worst] <= FAR * size and away <= LOST)
     return found(
-        "FAIL" if bad else "OK" if good else "WARN",
+        grade(fail=bad, warn=not good),
         f"{worst} differs by {apart[worst]:.2g}, outputs by {away:.2g} of their size",
         expected=f"metrics <= {NEAR:g} apart, FAIL above {FAR:g}; outputs {ALONE:g}, FAIL above {LOST:g}",
         why=f"{what}, compared with all outputs at once"

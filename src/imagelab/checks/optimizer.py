@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from imagelab.checks.findings import NAMED, found
 from imagelab.checks.subject import Subject
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.optimizer.weight_names import weight_names
 from imagelab.problem import some_of
 from imagelab.schedule import Plateau
@@ -94,7 +94,7 @@ def decay(subject: Subject) -> Finding:
     share, usual = max(shares), all(group.get("weight_decay", 0.0) <= USUAL for group in groups)
     remedy = "lower optimizer.lr" if usual else "set optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD"
     return found(
-        "FAIL" if share > ABSURD else "WARN" if share > STRONG else "OK",
+        grade(fail=share > ABSURD, warn=share > STRONG),
         f"{share:.2g} per step",
         expected=f"rate x decay at most {STRONG:g}; FAIL above {ABSURD:g}",
         why="weights shrink slowly"

@@ -9,7 +9,7 @@ from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 LOOKED_AT = 16  # images to read twice
 BATCHES = 8  # batches whose labels are looked at
@@ -77,7 +77,7 @@ def mixed_batches(subject: Subject) -> Finding:
     share = float(np.mean([_entropy(labels[one]) for one in batches]) / wanted) if wanted > 0.05 else 1.0
     good = share >= MIXED
     return found(
-        "OK" if good else "FAIL" if share < SORTED else "WARN",
+        grade(fail=share < SORTED, warn=not good),
         round(share, 3),
         expected=f">= {MIXED:g} of the label entropy of random batches; FAIL below {SORTED:g}",
         why="batches mix the classes like the whole split" if good else "each batch holds few classes",
@@ -122,16 +122,17 @@ def augmented_labels(subject: Subject) -> Finding:
     own = subject.read("train", batch.index.numpy())
     rank = min(_rank(describe(batch.images), describe(own.images)) for describe in (_places, _colours))
     others = rank > STRANGE or (subject.task is not None and not torch.equal(batch.labels, own.labels))
+    why = "augmented images match their labels"
+    if others:
+        why = "labels come with other images: the augmentation changes the order of the batch"
+    elif rank > DISTANT:
+        why = "augmented images are hardly recognisable"
     return found(
-        "FAIL" if others else "WARN" if rank > DISTANT else "OK",
+        grade(fail=others, warn=rank > DISTANT),
         f"{rank:.0%} of other images are closer",
         expected=f"at most {DISTANT:.0%} of other images closer to an augmented image than its original; "
         f"FAIL above {STRANGE:.0%}; 50% if the order has changed",
-        why="labels come with other images: the augmentation changes the order of the batch"
-        if others
-        else "augmented images match their labels"
-        if rank <= DISTANT
-        else "augmented images are hardly recognisable",
+        why=why,
         fix="keep the order of a batch; look at the picture of the inputs" if rank > DISTANT else "",
     )
 

@@ -5,7 +5,7 @@ import torch
 from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 
 STEPS = 3
 
@@ -19,16 +19,15 @@ def one_seed(subject: Subject) -> Finding:
         torch.equal(one, other) for one, other in zip(ends[0][1], ends[1][1], strict=True)
     )
     on_gpu = not same and torch.cuda.is_available() and not subject.cfg["trainer"]["deterministic"]
+    fix = "draw from torch in a training step, from the images' keys in augmentations, never from numpy"
+    if on_gpu:
+        fix = "set trainer.deterministic=true"
     return found(
-        "OK" if same else "WARN" if on_gpu else "FAIL",
+        grade(fail=not same and not on_gpu, warn=on_gpu),
         "the same" if same else f"losses {ends[0][0][-1]:.6g} and {ends[1][0][-1]:.6g}",
         expected=f"losses and weights equal to the last bit after {STEPS} steps",
         why="a run can be repeated" if same else "the same seed gives a different run each time",
-        fix=""
-        if same
-        else "set trainer.deterministic=true"
-        if on_gpu
-        else "draw from torch in a training step, from the images' keys in augmentations, never from numpy",
+        fix="" if same else fix,
     )
 
 

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, Gradients, line_search, train
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.problem import some_of
 from imagelab.transfer import TransferClassifier
 
@@ -47,7 +47,7 @@ def gradients(subject: Subject) -> Finding:
         fix = "try a lower rate, trainer.gradient_clip_val=1 or trainer.precision=32-true"
         return found("FAIL", "NaN or infinite", expected=expected, why=why, fix=fix)
     return found(
-        "FAIL" if share > SHARE else "WARN" if none else "OK",
+        grade(fail=share > SHARE, warn=none),
         f"{share:.0%} without a gradient",
         expected=expected,
         why=f"no gradient reaches {some_of(none, NAMED)}" if none else "the loss depends on every parameter",
@@ -68,7 +68,7 @@ def movement(subject: Subject) -> Finding:
         why = f"after {STEPS} steps, {some_of(broken, NAMED)} is non-finite"
         return found("FAIL", "NaN or infinite", expected=expected, why=why, fix="lower optimizer.lr")
     return found(
-        "FAIL" if share > SHARE else "WARN" if fixed else "OK",
+        grade(fail=share > SHARE, warn=fixed),
         f"{1 - share:.0%} change",
         expected=expected,
         why=f"{some_of(fixed, NAMED)} does not change" if fixed else "steps change the weights",
@@ -93,7 +93,7 @@ def batch_statistics(subject: Subject) -> Finding:
         return fact("frozen", "finetune or model.norm freezes all batch statistics")
     bad = [name for name in watched if torch.equal(*_means(taken, name)) or _slow(norms[name])]
     return found(
-        "FAIL" if len(bad) > len(watched) / 2 else "WARN" if bad else "OK",
+        grade(fail=len(bad) > len(watched) / 2, warn=bad),
         f"{len(watched) - len(bad)} of {len(watched)} change",
         expected="running statistics that change in every training step, with a momentum of about 0.1",
         why="evaluation will normalise with the statistics of the images"
@@ -142,7 +142,7 @@ def cleared(subject: Subject) -> Finding:
     ratio = lengths[3] / lengths[0]
     clipped = subject.cfg["trainer"].get("gradient_clip_val") is not None
     return found(
-        "FAIL" if ratio > KEPT else "OK" if ratio < CLEAN else "WARN",
+        grade(fail=ratio > KEPT, warn=not ratio < CLEAN),
         round(ratio, 3),
         expected=f"1, below {CLEAN:g}; 4 if gradients accumulate" + " before they are clipped" * clipped,
         why="each step uses the gradient of its own batch"

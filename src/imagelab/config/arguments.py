@@ -1,6 +1,6 @@
 """Check before anything is built that every key is an argument, every value fits and nothing is missing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from imagelab.config import menu
@@ -91,7 +91,7 @@ def _arguments(path: str, node: Node, lookup: Lookup, knobs: Node) -> list[str]:
     taken = signature.arguments if signature else {}
     found: list[str] = []
     for key, value in node.items():
-        hint = knobs[key] if key in knobs else taken[key].hint if key in taken else Any
+        hint = knobs.get(key, taken[key].hint if key in taken else Any)
         if key in HYDRAS:
             continue
         if value == MISSING:
@@ -133,17 +133,24 @@ def _needed(path: str, key: str, node: Node) -> str:
 
 
 def _nested(path: str, value: Any, lookup: Lookup) -> Iterator[str]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if isinstance(value, dict) and "_target_" in value:
         yield from _arguments(path, value, lookup, {})
         return
-    for key, item in items:
+    for key, item in _items(value):
         yield from _nested(f"{path}.{key}", item, lookup)
 
 
 def _has_target(value: Any) -> bool:
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return (isinstance(value, dict) and "_target_" in value) or any(_has_target(item) for item in items)
+    return (isinstance(value, dict) and "_target_" in value) or any(
+        _has_target(item) for _, item in _items(value)
+    )
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    """The entries of a dict or a list; of anything else, none."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 def _value(path: str, value: Any, hint: Any) -> list[str]:

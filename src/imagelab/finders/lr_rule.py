@@ -11,6 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from imagelab.metrics.smoothing import smooth
+
 Numbers = NDArray[np.float64]
 WIDTH = 0.02  # standard deviation of the smoothing, as a share of the steps: 2 of 100
 QUIET = 0.2  # share of the steps, from the first, whose rates are too small to change the loss
@@ -53,7 +55,7 @@ class Curve:
     @cached_property
     def smooth(self) -> Numbers:
         """The losses, smoothed over batches, at the same rates."""
-        return smoothed(capped(self.losses, 2 * float(self.quiet.max())), self.width)
+        return smooth(capped(self.losses, 2 * float(self.quiet.max())), self.width)
 
     @property
     def lowest(self) -> int:
@@ -74,18 +76,6 @@ class Curve:
     def seen(self) -> float:
         """The fall in standard errors, which says whether the network learnt."""
         return self.fall / max(self.error, 1e-12 * max(abs(self.start), 1e-300))
-
-
-def smoothed(values: Numbers, width: float) -> Numbers:
-    """Smooth values with a Gaussian, without delay; at the ends, over the values that exist.
-
-    Args:
-        values: Values to smooth, (N,).
-        width: Standard deviation of the Gaussian, in steps.
-    """
-    places = np.arange(len(values))
-    weights = np.exp(-0.5 * ((places[:, None] - places) / width) ** 2)
-    return weights @ values / weights.sum(axis=1)
 
 
 def capped(losses: Sequence[float], most: float) -> Numbers:

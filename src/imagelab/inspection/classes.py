@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
 from imagelab.pages.charts import bars
@@ -72,7 +72,7 @@ def _imbalance(counts: Counts) -> Finding:
     least = min(train, key=train.__getitem__) if train else ""
     return Finding(
         name="class imbalance",
-        status="WARN" if far else "OK" if train else "INFO",
+        status=grade(warn=far, info=not train),
         value=round(ratio, 2) if train else None,
         expected=f"largest class of train / smallest <= {IMBALANCED:g}",
         why=f"the smallest class of train is {least} with {train[least]:,}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
-from imagelab.finding import Finding, Status
+from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.command import FOLDER, on_folder
 from imagelab.inspection.duplicates import Duplicates, Pair, find_duplicates
@@ -64,7 +64,7 @@ def _labels(seen: Seen, pairs: list[Pair]) -> Finding:
     exact = any(pair.kind == "exact" for pair in differ)
     return Finding(
         name="copies with different labels",
-        status="FAIL" if exact else "WARN" if differ else "OK",
+        status=grade(fail=exact, warn=differ),
         value=_named(seen, differ) or "none",
         expected="copies have the same label",
         why=f"pairs: {len(differ):,}; in each, a label is wrong, or the image shows both classes"
@@ -79,7 +79,7 @@ def _leak(seen: Seen, pairs: list[Pair], found: Duplicates, cfg: Node) -> Findin
     kinds = Counter(f"{_between(seen, pair)} {pair.kind}" for pair in across)
     leaked = leaked_share(seen, found.groups)
     exact = any(pair.kind == "exact" for pair in across)
-    status: Status = "FAIL" if exact else "WARN" if across else "OK"
+    status = grade(fail=exact, warn=across)
     share = ", ".join(f"{100 * part:.2g}% of {split}" for split, part in leaked.items() if part)
     return Finding(
         name="copies across splits",
@@ -116,7 +116,7 @@ def _within(seen: Seen, pairs: list[Pair]) -> Finding:
     exact = any(pair.kind == "exact" for pair in inside)
     return Finding(
         name="copies within a split",
-        status="WARN" if exact else "INFO" if inside else "OK",
+        status=grade(warn=exact, info=inside),
         value=dict(kinds) if inside else "none",
         expected="each image once",
         why="copies count several times, in training and in the metrics" if inside else "",

@@ -79,7 +79,9 @@ def thresholds_of(seen: Seen) -> Thresholds | None:
     """The thresholds for the median size of the images; None if they are too small."""
     sides = seen.sizes[seen.readable].min(axis=1)
     short = float(np.median(sides)) if len(sides) else 0.0
-    return None if short < TINY else FOR_SMALL if short <= SMALL else FOR_PHOTOS
+    if short < TINY:
+        return None
+    return FOR_SMALL if short <= SMALL else FOR_PHOTOS
 
 
 def _exact(seen: Seen) -> list[Pair]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from imagelab.config.schema import Node
 from imagelab.data.decode import read_file
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.look import kind_of
 from imagelab.inspection.scan import Seen
@@ -131,7 +131,7 @@ def _strays(found: Walk) -> Finding:
     hidden = [name for name, what in told.items() if what.startswith("a picture")]
     return Finding(
         name="files passed over",
-        status="WARN" if hidden else "INFO" if told else "OK",
+        status=grade(warn=hidden, info=told),
         value=_first(told) if told else "none",
         expected="pictures only",
         why=f"{len(hidden)} of them are pictures without the file ending of a picture" if hidden else "",

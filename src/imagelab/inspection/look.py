@@ -115,7 +115,7 @@ def _odd_jpeg(data: bytes) -> list[str]:
     except ValueError:
         colours = "an unusual kind of JPEG"
     if colours not in ("YCbCr", "RGB"):
-        found.append("grey" if colours == "Gray" else "CMYK" if colours in ("CMYK", "YCCK") else colours)
+        found.append({"Gray": "grey", "YCCK": "CMYK"}.get(colours, colours))
     if b"Exif\0\0" in header or b"tiff:Orientation" in header or b"MPF\0" in header:
         with Image.open(BytesIO(data)) as image:
             found += _turned(image)

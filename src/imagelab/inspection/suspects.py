@@ -13,7 +13,7 @@ from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.decisions import KEEP, read_decisions
 from imagelab.data.image_data import ImageData
-from imagelab.finding import Finding
+from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.features import features_of
 from imagelab.inspection.given_predictions import given_predictions
@@ -196,7 +196,7 @@ def _estimate(predicted: Predicted, count: int, agreed: float, folder: Path) -> 
     )
     return Finding(
         name="label errors",
-        status="OK" if count == 0 else "INFO" if vague else "WARN",
+        status=grade(warn=count and not vague, info=count),
         value=count,
         expected="none",
         why=f"{count:,} of {len(predicted.labels):,} labels ({share:.1%}) are likely wrong, by confident "

@@ -53,7 +53,11 @@ def _stage(
     modules = tuple(name for name, where in roots if where == place)
     weighty = [name for name in modules if weight_layers(net.get_submodule(name))]
     own = [*weighty, *modules, str(place)][0]
-    name = "head" if place == count - 1 else "stem" if place == 0 else "neck" if own == "head" else own
+    name = "neck" if own == "head" else own
+    if place == count - 1:
+        name = "head"
+    elif place == 0:
+        name = "stem"
     parameters = tuple(parameter for parameter, where in places.items() if where == place)
     return Stage(name=name, parameters=parameters, modules=modules)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagelab.metrics.smoothing import smooth
 from imagelab.metrics.table import ACCURACY
 
 TRAINED = f"train/{ACCURACY}"
@@ -74,22 +75,10 @@ def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
     )
 
 
-def smoothed(values: np.ndarray, width: float | None = None) -> np.ndarray:
-    """A centred Gaussian moving average without lag; NaN are ignored.
-
-    Args:
-        values: Values to smooth, (n,).
-        width: Standard deviation of the Gaussian, in samples; None: a twentieth of n.
-    """
-    width = len(values) / SMOOTH if width is None else width
-    if width < 0.5 or len(values) < 3:
-        return values
-    reach = np.arange(-int(4 * width), int(4 * width) + 1)
-    bell = np.exp(-0.5 * (reach / width) ** 2)
-    known = np.isfinite(values)
-    total = np.convolve(np.where(known, values, 0), bell)[len(reach) // 2 :][: len(values)]
-    weight = np.convolve(known.astype(float), bell)[len(reach) // 2 :][: len(values)]
-    return np.where(known, total / np.maximum(weight, 1e-300), np.nan)
+def smoothed(values: np.ndarray) -> np.ndarray:
+    """A centred Gaussian moving average over a twentieth of the run, (n,); short curves stay as they are."""
+    width = len(values) / SMOOTH
+    return values if width < 0.5 or len(values) < 3 else smooth(values, width)
 
 
 def _by_split(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

@@ -8,7 +8,7 @@ import numpy as np
 from imagelab.evaluation.confusion import most_confused
 from imagelab.evaluation.per_class import per_class, wilson
 from imagelab.evaluation.predictions import Predictions
-from imagelab.finding import Finding, Status
+from imagelab.finding import Finding, Status, grade
 from imagelab.metrics.calibration import Calibration
 from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
@@ -122,7 +122,7 @@ def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
 def calibration_finding(found: Calibration) -> Finding:
     """The finding on calibration; without a verdict if there are few images."""
     low, high = found.interval
-    status: Status = "INFO" if not found.resolved else "WARN" if low > MISCALIBRATED else "OK"
+    status = grade(warn=found.resolved and low > MISCALIBRATED, info=not found.resolved)
     too_few = "" if found.resolved else f" {found.images:,} images are too few for a verdict."
     mends = found.helps and status == "WARN"
     scaling = (

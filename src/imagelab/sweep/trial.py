@@ -109,4 +109,8 @@ def _status(written: str | None, error: str, code: int | None) -> str:
         return DIVERGED
     if code and code not in INTERRUPTED:
         return FAILED
-    return written or (FINISHED if code == 0 else STOPPED if code else KILLED)
+    if written:
+        return written
+    if code is None:
+        return KILLED
+    return STOPPED if code else FINISHED

@@ -100,9 +100,9 @@ def ours(
     """The training loader with the device's part of the work, as a run uses it."""
     composed = compose("train", [f"data.batch_size={batch_size}", f"data.storage={storage}"]).cfg
     assert composed is not None
-    shared = schema.split("data", composed["data"])[1] | {
-        "workers": "auto" if fits_in_memory(files) else WORKERS
-    }
+    shared = schema.split("data", composed["data"])[1]
+    del shared["max_pixels"]  # it is for the source
+    shared["workers"] = "auto" if fits_in_memory(files) else WORKERS
     data = ImageData(
         source=Pictures(files, classes),
         augment=augment,

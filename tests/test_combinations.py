@@ -73,7 +73,8 @@ def test_combinations_that_fail_silently_are_refused(words, beginning, instead):
     [
         ("BackboneFinetuning", "after a resume", "leave it out"),
         ("LearningRateFinder", "on a linear scale", "set optimizer.lr=LR"),
-        ("BatchSizeFinder", "run imagelab find_batch with the same words", "set data.batch_size=N"),
+        ("BatchSizeFinder", "no memory to spare", "set data.batch_size=N"),
+        ("BatchSizeFinder", "run imagelab find_batch", "set data.batch_size=N"),  # room: finders
         ("StochasticWeightAveraging", "all parameter groups one rate", "set trick=[swa]"),
         ("EMAWeightAveraging", "neither validated nor saved", "set trick=[ema]"),
         ("EarlyStopping", "if a stopped run is resumed", "set trick=[early_stopping]"),

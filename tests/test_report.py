@@ -107,7 +107,7 @@ return frames.map(({contentDocument: page}) => ({
 """
 
 
-def test_a_browser_shows_the_pages_of_report_and_check_without_an_error(digits, tmp_path):
+def test_a_browser_shows_the_pages_of_report_and_check_without_an_error(digits, tmp_path):  # room: checks
     words = ["fast=true", "trainer=cpu", "data.limit=300", "hydra.run.dir=out"]
     assert in_process.imagelab("check", *words, folder=tmp_path).status == 0
     pages = [digits / "report.html", tmp_path / "out" / "check.html"]

@@ -48,12 +48,12 @@ OWNERS = ("task", "loss", "metrics")  # which know what outputs and targets mean
 NO_OUTPUTS = {
     "augment/random_erasing.py": "looks for the first rectangle that fits",
     "evaluation/shown.py": "looks for the pairs of networks that disagree the most",
-    "finders/lr_rule.py": "looks for a place on a curve",
+    "finders/lr_rule.py": "looks for a place on a curve",  # room: finders
     "finetune/neighbours.py": "lets neighbours vote; there is no network",
-    "reports/curve_numbers.py": "looks for the best epoch",
-    "inspection/label_errors.py": "reads probabilities of a logistic regression, or of a file",
-    "inspection/measures.py": "looks for the grey value that divides a histogram",
-    "inspection/suspects.py": "reads probabilities of a logistic regression, or of a file",
+    "reports/curve_numbers.py": "looks for the best epoch",  # room: reports
+    "inspection/label_errors.py": "reads probabilities of a regression or a file",  # room: inspection
+    "inspection/measures.py": "looks for the grey value that divides a histogram",  # room: inspection
+    "inspection/suspects.py": "reads probabilities of a regression or a file",  # room: inspection
 }
 
 Findings = Iterator[str]

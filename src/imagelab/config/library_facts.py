@@ -25,8 +25,9 @@ REFUSED = {
         "set trick=[batch_growth]"
     ),
     "BatchSizeFinder": (
-        "it would replace the configured batch size by one that leaves no memory to spare"
-        "; run imagelab find_batch with the same words, then set data.batch_size=N"  # room: finders
+        "it would replace the configured batch size by one that leaves no memory to spare; "
+        "run imagelab find_batch with the same words, then "  # room: finders
+        "set data.batch_size=N"
     ),
     "StochasticWeightAveraging": "it gives all parameter groups one rate; set trick=[swa]",
     "WeightAveraging": NO_AVERAGE,

@@ -52,6 +52,7 @@ class Choice(NamedTuple):
         return shorter != texts and any(re.search(word, text) for text in shorter)
 
 
+NONE = Choice("no", "\0")  # where a room goes, which no words of the command line name
 Place = tuple[int, int]  # line, column in bytes
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from scripts.ingredients import Choice, untested
+from scripts.ingredients import NONE, Choice, untested
 from scripts.markers import cut
 from scripts.trimming import mentions, page, trimmed
 
@@ -45,8 +45,9 @@ def without(files: Files, room: str) -> Files:
     }
     left["pyproject.toml"] = layered(left["pyproject.toml"], set(modules(left)))
     left["Makefile"] = re.sub(r"(?m)^\.PHONY: .*$", f".PHONY: {' '.join(targets(left))}", left["Makefile"])
-    if "/" in room:
-        left = unchosen(left, modules(files).keys() - modules(left).keys(), *room.split("/"))
+    gone_modules = modules(files).keys() - modules(left).keys()
+    choice = Choice(*room.split("/")) if "/" in room else NONE
+    left = unchosen(left, gone_modules, choice)
     said = [f"imagelab {word}" for word in words]
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys(), said, room)
@@ -64,13 +65,12 @@ def belongs(path: str, room: str) -> bool:
     return path.startswith(PLACES) and room in path.split("/")[:-1]
 
 
-def unchosen(files: Files, gone: Iterable[str], group: str, choice: str) -> Files:
-    """The files without the recipes and the tests that need a choice, and without it in lists of several."""
-    kept = {path: text for path, text in files.items() if not _recipe(path, text, group, choice)}
-    unlisted = Choice(group, choice).unlisted
+def unchosen(files: Files, gone: Iterable[str], choice: Choice) -> Files:
+    """The files without recipes and tests that need what has gone; a choice leaves lists of several."""
+    kept = {path: text for path, text in files.items() if not _recipe(path, text, *choice)}
     return {
-        path: unlisted(text) if path.endswith((".py", ".md")) else text
-        for path, text in untested(kept, gone, Choice(group, choice)).items()
+        path: choice.unlisted(text) if path.endswith((".py", ".md")) else text
+        for path, text in untested(kept, gone, choice).items()
     }
 
 

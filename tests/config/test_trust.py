@@ -112,7 +112,16 @@ def test_the_hostile_targets_would_run_code_elsewhere(canary):
     assert len(RUNS_CODE) >= 78
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict source=a.png", "report", "export", "train resume"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate",
+        "predict source=a.png",
+        "report",  # room: reports
+        "export",  # room: exporting
+        "train resume",
+    ],
+)
 def test_no_command_runs_what_a_run_folder_names(command, canary, tmp_path, run):
     folder = tmp_path / "stranger"
     shutil.copytree(run, folder)

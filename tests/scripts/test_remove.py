@@ -52,13 +52,18 @@ def imported(text: str) -> set[str]:
     return found
 
 
+def dangling(files: Files, left: Files) -> dict[str, set[str]]:
+    """The imports of what has gone, by file."""
+    gone = names(files) - names(left)
+    lost = {path: imported(text) & gone for path, text in left.items() if path.endswith(".py")}
+    return {path: found for path, found in lost.items() if found}
+
+
 @pytest.mark.parametrize("room", [*THERE, "augment/mixup"])
 def test_no_import_of_what_is_left_leads_into_what_has_gone(room: str, files: Files) -> None:
     left = without(files, room)
-    gone = names(files) - names(left)
-    assert gone
-    lost = {path: imported(text) & gone for path, text in left.items() if path.endswith(".py")}
-    assert not {path: found for path, found in lost.items() if found}
+    assert names(files) - names(left)
+    assert not dangling(files, left)
 
 
 def test_the_room_takes_its_command_config_tests_pages_and_layer(files: Files) -> None:  # room: inspection
@@ -87,6 +92,7 @@ def test_pages_that_nothing_else_draws_with_go_with_the_last_room_that_does(file
     left = files
     for room in ("checks", "finders", "inspection", "exporting", "sweep", "reports"):
         left = without(left, room)
+    assert not dangling(files, left)
     kept = {path for path in left if path.startswith("src/imagelab/pages/")}
     assert "src/imagelab/pages/matrix.py" not in kept
     assert "src/imagelab/pages/line_plot.py" in kept  # tricks that watch a run draw with it

@@ -57,7 +57,7 @@ def test_every_image_is_predicted_once_by_the_run_that_held_it_out(digits):
     assert len(found) == 240
 
 
-def test_the_predictions_are_those_of_each_run_s_own_report(digits):
+def test_the_predictions_are_those_of_each_run_s_own_report(digits):  # room: reports
     for fold in range(3):
         own = {row["file"]: row for row in rows(digits / str(fold) / "val_predictions.csv")}
         for row in rows(digits / "out_of_fold.csv"):

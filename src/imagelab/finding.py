@@ -52,10 +52,11 @@ def grade(*, fail: object = False, warn: object = False, info: object = False) -
     >>> grade(fail=0.2 > 0.5, warn=0.2 > 0.1), grade(fail=0.2 > 0.5)
     ('WARN', 'OK')
     """
-    for status, reason in (("FAIL", fail), ("WARN", warn), ("INFO", info)):
-        if reason:
-            return status
-    return "OK"
+    if fail:
+        return "FAIL"
+    if warn:
+        return "WARN"
+    return "INFO" if info else "OK"
 
 
 def taking(finding: Finding, seconds: float) -> Finding:

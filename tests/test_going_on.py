@@ -98,7 +98,7 @@ def test_a_damaged_config_is_named(killed, tmp_path):
     assert f"{killed / 'config.yaml'} cannot be read" in said.err
 
 
-def test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume(digits, tmp_path):
+def test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume(digits, tmp_path):  # room: reports
     run = tmp_path / "killed"
     shutil.copytree(digits, run)
     results = json.loads((digits / "results.json").read_text())
@@ -116,7 +116,7 @@ def test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume(digits, t
     }
 
 
-def test_results_call_a_run_finished_only_when_its_report_is_written(tmp_path, monkeypatch):
+def test_results_call_a_run_finished_only_when_its_report_is_written(tmp_path, monkeypatch):  # room: reports
     from imagelab.reports import of_run
 
     found = []

@@ -159,6 +159,17 @@ def test_many_files_prints_what_files_cost(script, tmp_path, monkeypatch, capsys
     assert 16 < float(memory) <= 200
 
 
+def test_packed_compares_both_sides(script, tmp_path, monkeypatch, capsys):
+    packed = script("packed")
+    monkeypatch.setattr(packed, "CLASSES", 2)
+    monkeypatch.setattr(packed, "DROP", tmp_path / "none" / "drop_caches")  # which would slow all others down
+    assert run(packed, monkeypatch, "--count=100", f"--folder={tmp_path}") == 0
+    said = capsys.readouterr().out
+    assert "full: it may not be emptied here" in said
+    assert [cells[0] for cells in rows(said)] == ["a file each", "packed"]
+    assert all(float(number) > 0 for cells in rows(said) for number in cells[1:])
+
+
 def test_check_zoo_writes_its_table_into_the_page(script, tmp_path, monkeypatch):  # room: checks
     zoo = script("check_zoo")
     from tests import zoo_bugs

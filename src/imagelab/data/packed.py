@@ -1,6 +1,7 @@
 """Hold labelled pictures that lie one after another in a few files, read in place and verified when read."""
 
 import hashlib
+import mmap
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -43,7 +44,7 @@ class Packed:
             Problem: The shard is damaged.
         """
         shard, first, length, check = self.table[place].tolist()
-        data = self._maps[shard][first : first + length].tobytes()
+        data = self._maps[shard][first : first + length]
         if len(data) != length or (check >= 0 and crc32(data) != check):
             raise Problem(
                 f"{self.shards[shard]} is damaged: bytes {first} to {first + length} have changed; "
@@ -81,8 +82,12 @@ class Packed:
         return digest.hexdigest()
 
     @cached_property
-    def _maps(self) -> list[np.ndarray]:
-        return [np.memmap(path, dtype=np.uint8, mode="r") for path in self.shards]
+    def _maps(self) -> list[mmap.mmap]:
+        maps = []
+        for path in self.shards:
+            with open(path, "rb") as file:  # noqa: PTH123
+                maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return maps
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the memory maps, whose pickles would be copies: workers open the files themselves."""

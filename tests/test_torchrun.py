@@ -67,6 +67,19 @@ def finish_ranks(words: list[str], folders: list[Path], environment=torchrun_env
     return found[0][1]
 
 
+def kill_after_rows(processes: list[Process], run: Path, more: int) -> None:
+    """Kill the first process once the run has written this many further rows of metrics."""
+    file = run / "metrics.csv"
+    goal = (file.read_text().count("\n") if file.exists() else 0) + more
+    end = time.monotonic() + 90
+    while time.monotonic() < end and processes[0].poll() is None:
+        if file.exists() and file.read_text().count("\n") > goal:
+            os.kill(processes[0].pid, signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    assert ended(processes)[0][0] == -signal.SIGKILL
+
+
 def assert_equal_numbers(one: Path, two: Path, within: float = 1e-6) -> None:
     """Two runs have the same records and metrics."""
     rows = [list(csv.DictReader((run / "metrics.csv").open())) for run in (one, two)]
@@ -195,15 +208,19 @@ def test_a_run_goes_on_with_another_number_of_processes_and_keeps_its_recipe(tmp
     words[words.index("data.batch_size=16")] = "data.batch_size=32"
     for places, first in ((alone, words), (folders, [f"resume={run}"])):
         processes = start_ranks([*first, "save_every=0"] if first is words else first, places)
-        before = len((run / "metrics.csv").read_text().splitlines()) if run.exists() else 0
-        end = time.monotonic() + 90
-        while time.monotonic() < end and processes[0].poll() is None:
-            rows = (run / "metrics.csv").read_text() if (run / "metrics.csv").exists() else ""
-            if len(rows.splitlines()) > before + 3:
-                os.kill(processes[0].pid, signal.SIGKILL)
-                break
-            time.sleep(0.005)
-        assert ended(processes)[0][0] == -signal.SIGKILL
+        kill_after_rows(processes, run, 3)
     said = finish_ranks([f"resume={run}"], alone)
     assert "Processes: 2 before, 1 now, so data.batch_size is 32 instead of 16" in said
     assert_equal_numbers(two / "a" / "run", run)
+
+
+def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):
+    folders, run = [tmp_path / "a", tmp_path / "b"], tmp_path / "killed"
+    words = [word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO]
+    words += ["trainer.gradient_clip_val=1", "save_every=0.1"]
+    finish([*ONE, "trainer.gradient_clip_val=1", "hydra.run.dir=one"], tmp_path)
+    finish_ranks([*words, f"hydra.run.dir={tmp_path / 'whole'}"], folders)
+    assert_equal_numbers(tmp_path / "one", tmp_path / "whole", within=1e-4)
+    kill_after_rows(start_ranks([*words, f"hydra.run.dir={run}"], folders), run, 3)
+    finish_ranks([f"resume={run}"], folders)
+    assert_same(outcome(tmp_path / "whole"), outcome(run))

@@ -42,6 +42,7 @@ from imagelab.terminal.progress import ProgressBar
 from imagelab.training.altering import clipping_last
 from imagelab.training.devices import devices, environment
 from imagelab.training.feasibility import refuse_impossible
+from imagelab.training.fsdp import shard_when_started
 from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.recipe import keep_batch, recipe, refuse_other_steps
 from imagelab.training.run_card import card_of_run
@@ -171,8 +172,7 @@ def build_classifier(
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
     plan = build_step_plan(data, trainer, tricks)
-    kind = classifier_class(cfg, trainer.max_epochs or 1)
-    classifier = kind(
+    classifier = classifier_class(cfg, trainer.max_epochs or 1)(
         net=net,
         task=task,
         optimizer=optimizer,
@@ -187,6 +187,7 @@ def build_classifier(
         rewires=rewires,
         split=SplitBatch(halve=cfg["trainer"]["on_oom"] == "halve"),
     )
+    shard_when_started(classifier, trainer.strategy)
     for trick in rewires:
         trick.rewired(net)  # try it now, rather than at the first training step
     if isinstance(classifier, TransferClassifier) and isinstance(trainer.strategy, DDPStrategy):

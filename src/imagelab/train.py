@@ -198,6 +198,7 @@ def test_best(attempt: Any) -> dict[str, float]:
     from imagelab.checkpoints.content import module_state
     from imagelab.checkpoints.durable import BEST, read
     from imagelab.metrics.names import metric_of
+    from imagelab.training.fsdp import load_weights
     from imagelab.training.saver import StopTest
 
     parts = attempt.parts
@@ -214,7 +215,7 @@ def test_best(attempt: Any) -> dict[str, float]:
         tester.validate(parts.classifier, datamodule=parts.data, verbose=False)
         parts.saver.seen = {metric_of("val", better): parts.classifier.seen.get("val")}
     for weights in chosen if parts.data.has_test else ():
-        parts.classifier.load_state_dict(states[weights])
+        load_weights(parts.classifier, states[weights])
         tester.test(parts.classifier, datamodule=parts.data, verbose=False)
         metrics |= {metric_of(key, weights): float(v) for key, v in tester.callback_metrics.items()}
     row = {"epoch": parts.trainer.current_epoch} | metrics

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
@@ -18,6 +17,7 @@ from imagelab.logger.csv import CsvLogger
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Seen
 from imagelab.problem import Problem
+from imagelab.training.fsdp import all_finite
 from imagelab.training.shared_decision import EVERY, SharedDecision
 from imagelab.training.step_plan import closes_epoch, closes_step
 from imagelab.training.stop import Stopped, StopRequest
@@ -47,12 +47,12 @@ class Saver(Checkpoint):
         self.clock = self.saved = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, CsvLogger) and self.rows is not None:
-                logger.rewind(self.rows)
+        self._rewind(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop.listen()
+        if trainer.strategy.restore_checkpoint_after_setup:  # only now it is known how many rows there were
+            self._rewind(trainer)
         self.clock = self.saved = time.monotonic()
         self.decision.begin(trainer.global_step)
         if trainer.ckpt_path is None:  # from now on there is something to resume from
@@ -96,7 +96,7 @@ class Saver(Checkpoint):
                 logger.sync()  # the rows must be on disk before the checkpoint counts them
                 self.rows = logger.rows
         weights = [p.detach() for p in trainer.lightning_module.parameters() if p.is_floating_point()]
-        if torch.stack([weight.norm() for weight in weights]).sum().isfinite():
+        if all_finite(weights):
             if best:
                 trainer.save_checkpoint(self.folder / BEST)
             if trainer.is_global_zero:
@@ -121,6 +121,11 @@ class Saver(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["weights"] = self.weights
+
+    def _rewind(self, trainer: Trainer) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLogger) and self.rows is not None:
+                logger.rewind(self.rows)
 
     def _update_best(self, trainer: Trainer) -> bool:
         # Only use averages that were just validated: Lightning keeps the metrics of earlier epochs.

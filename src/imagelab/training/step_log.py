@@ -6,6 +6,7 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.strategies import FSDPStrategy
 
+from imagelab.training.fsdp import whole
 from imagelab.training.step_plan import closes_step
 
 
@@ -42,7 +43,7 @@ class StepLog(Callback):
     def _norm(self, pl_module: Any) -> dict[str, float]:
         if self.norm is None:
             return {}
-        norm = float(self.norm)
+        norm = float(whole(self.norm))
         self.norm = None
         if isinstance(pl_module.trainer.strategy, FSDPStrategy):  # each rank holds a shard of the gradient
             norm = pl_module.across_ranks(norm**2, "sum") ** 0.5

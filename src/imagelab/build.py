@@ -11,7 +11,6 @@ import torch
 from hydra.utils import get_object
 from lightning.pytorch.strategies import DDPStrategy
 
-from imagelab.checkpoints.durable import DurableCheckpoints
 from imagelab.classifier import Classifier
 from imagelab.config import schema
 from imagelab.config.facts import said_by
@@ -30,7 +29,6 @@ from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.head import set_head
-from imagelab.model.layer_sync import LayerSync
 from imagelab.model.network import bare, build_net, without_weights
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
@@ -40,7 +38,7 @@ from imagelab.task.contract import Task
 from imagelab.terminal import screen
 from imagelab.terminal.progress import ProgressBar
 from imagelab.training.altering import clipping_last
-from imagelab.training.devices import devices, environment
+from imagelab.training.devices import devices, plugins
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.fsdp import shard_when_started
 from imagelab.training.phase_timer import TimeSpent
@@ -246,6 +244,5 @@ def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
     """Build Lightning's trainer, with our checkpoints and samplers instead of its own."""
     own, _ = schema.split("trainer", cfg["trainer"])
     own |= devices(own)
-    plugins = [DurableCheckpoints(), *([LayerSync()] if own.get("sync_batchnorm") else []), *environment()]
-    ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins}
+    ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins(own)}
     return make(own, default_root_dir=folder, **ours, **parts)

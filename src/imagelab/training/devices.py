@@ -1,10 +1,14 @@
-"""Give Lightning's trainer the devices and machines that torchrun or srun started processes for."""
+"""Give Lightning's trainer its plugins, and the devices that torchrun or srun started processes for."""
 
 from typing import Any
 
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+from imagelab.checkpoints.durable import DurableCheckpoints
 from imagelab.config.launched import launched
 from imagelab.config.rules.processes import LAUNCHERS
 from imagelab.config.schema import Node
+from imagelab.model.layer_sync import LayerSync
 
 
 def devices(trainer: Node) -> Node:
@@ -23,9 +27,14 @@ def devices(trainer: Node) -> Node:
     return {"devices": chosen if fits else mine.local_world, "num_nodes": mine.nodes}
 
 
-def environment() -> list[Any]:
-    """Lightning's plugin for srun; it would requeue jobs by itself, and take signals that stop a run."""
-    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+def plugins(trainer: Node) -> list[Any]:
+    """Lightning's plugins: durable checkpoints, BatchNorm over all processes, srun without its requeueing.
 
+    Args:
+        trainer: The trainer's own config.
+    """
     mine = launched()
-    return [SLURMEnvironment(auto_requeue=False)] if mine and mine.by == "srun" else []
+    found: list[Any] = [DurableCheckpoints()]
+    found += [LayerSync()] if trainer.get("sync_batchnorm") else []
+    # By default, Lightning takes the signals that stop a run.
+    return [*found, SLURMEnvironment(auto_requeue=False)] if mine and mine.by == "srun" else found

@@ -18,13 +18,14 @@ def made(
     search: str = "imagelab.sweep.random_search.Random",
     typed: tuple[str, ...] = (),
     monitor: str = "val/accuracy",
+    fixed: tuple[str, ...] = ("data=cifar10",),
 ) -> Path:
     """A sweep whose trials have these values, and these results: a number, or how they ended without one."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "typed": list(typed),
         "choice": {"_target_": search} if search else None,
-        "fixed": ["data=cifar10"],
+        "fixed": list(fixed),
         "space": dict(space),
         "monitor": monitor,
     }

@@ -10,8 +10,9 @@ import pytest
 
 from imagelab import finding
 from imagelab.reports.sweep.edge import edges, wider
-from imagelab.reports.sweep.findings import pooled_deviation, sweep_findings
+from imagelab.reports.sweep.findings import sweep_findings
 from imagelab.reports.sweep.importance import explained, importances
+from imagelab.reports.sweep.luck import pooled_deviation
 from imagelab.reports.sweep.page import importance_section, on_sweep
 from imagelab.reports.sweep.parallel import BEST, colours_of, parallel
 from imagelab.reports.sweep.rows import Sweep, place, read_sweep
@@ -124,14 +125,23 @@ def test_a_best_trial_inside_or_at_the_edge_by_luck_does_not_widen_the_range(tmp
 @pytest.mark.parametrize(
     ("text", "upper", "wanted"),
     [
-        ("choice(0.001,0.003,0.01)", True, "0.001,0.003,0.01,0.03333"),
+        ("choice(0.001,0.003,0.01)", True, "0.001,0.003,0.01,0.033"),
         ("choice(16,32,64)", False, "8,16,32,64"),
-        ("interval(0.1,0.5)", False, "interval(0,0.5)"),
+        ("interval(0.1,0.5)", False, "interval(0.05,0.5)"),
         ("int(interval(16,256))", True, "int(interval(16,376))"),
+        ("int(interval(0,256))", True, "int(interval(0,384))"),
+        ("int(interval(0,256))", False, None),
+        ("int(interval(8,256))", False, "int(interval(4,256))"),
+        ("choice(1,2,4)", False, None),
+        ("choice(0,1,2)", False, None),
+        ("choice(0.9,0.99,0.999)", True, "0.9,0.99,0.999,0.9999"),
+        ("interval(0.5,0.9)", True, "interval(0.5,0.95)"),
+        ("interval(100,101)", True, "interval(100,101.5)"),
+        ("tag(log,int(interval(1,64)))", False, None),
     ],
 )
 def test_wider_ranges_keep_their_step(text, upper, wanted):
-    assert wider(parsed("a", text, "a"), upper=upper) == wanted
+    assert wider(parsed("a", text, "a"), upper=upper, fits=lambda _: True) == wanted
 
 
 def repeated(folder, gap) -> Sweep:

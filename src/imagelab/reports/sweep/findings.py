@@ -1,19 +1,18 @@
 """Make the findings on a sweep: how it went, what is best, whether that is luck, and what to do next."""
 
-import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from imagelab.finding import Finding
-from imagelab.reports.sweep.edge import Edge, edges
+from imagelab.reports.sweep.edge import Edge, edges, words_of
 from imagelab.reports.sweep.importance import Importance, importances
-from imagelab.reports.sweep.rows import Sweep, Values, setup_of
-from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, Row
-from imagelab.terminal.summary import near, number
+from imagelab.reports.sweep.luck import pooled_deviation, said, spread
+from imagelab.reports.sweep.rows import Sweep
+from imagelab.sweep.trial import DIVERGED, FAILED, FINISHED, KILLED, STOPPED, setup_of
+from imagelab.terminal.summary import near
 
-CLEAR = 2.0  # standard errors above which a difference counts
 FEW = 10  # trials below which little can be resolved
 
 
@@ -21,8 +20,8 @@ def sweep_findings(sweep: Sweep) -> list[Finding]:
     """The findings of a sweep, in reading order."""
     found = [how_it_went(sweep)]
     if sweep.best is not None:
-        at_edge, noise = edges(sweep), spread(sweep)
-        found += [best(sweep, sweep.best), *[at_the_edge(one) for one in at_edge], noise]
+        at_edge, noise = edges(sweep), spread(sweep, repeat(sweep))
+        found += [best(sweep), *[at_the_edge(one) for one in at_edge], noise]
         found += importance_findings(sweep, importances(sweep))
     return [*found, next_step(sweep)]
 
@@ -45,18 +44,21 @@ def how_it_went(sweep: Sweep) -> Finding:
     )
 
 
-def best(sweep: Sweep, row: Row) -> Finding:
+def best(sweep: Sweep) -> Finding:
     """The finding on the best trial or, with repeats, on the best mean."""
     values, results = next(iter(sweep.setups.items()))
-    if len(results) > 1:
+    lost = sweep.diverged.get(values, 0)
+    if len(results) + lost > 1:
         found = {"trials": len(results), sweep.monitor: float(np.mean(results))}
-        told = _said(values)
-        told += f": the mean of {len(results)} trials."
+        told = f"{said(values)}: the mean of {len(results)} trial{'s' * (len(results) > 1)}."
+        told += f" {lost} more diverged." if lost else ""
     else:
+        row = next(row for row in sweep.rows if row.value in results and setup_of(row) == values)
         tested = row.test.get(sweep.monitor.replace("val/", "test/"))
         found = {"trial": row.number, sweep.monitor: row.value} | ({} if tested is None else {"test": tested})
-        told = f"{_said(values)}. The best of many is partly luck: judge it by the test metric."
-    return Finding(name="best", status="INFO", value=found, expected="", why=told, fix="")
+        told = f"{said(values)}. The best of many is partly luck: judge it by the test metric."
+    status = "WARN" if lost else "INFO"
+    return Finding(name="best", status=status, value=found, expected="", why=told, fix="")
 
 
 def at_the_edge(edge: Edge) -> Finding:
@@ -68,43 +70,6 @@ def at_the_edge(edge: Edge) -> Finding:
         expected="the best trials within the range",
         why=f"Best trials cluster at its {'upper' if edge.upper else 'lower'} end; better may lie beyond.",
         fix=f"Widen it, if that makes sense: `{shlex.quote(f'{edge.name}={edge.wider}')}`",
-    )
-
-
-def spread(sweep: Sweep) -> Finding:
-    """The finding on the spread of repeated trials, and whether the lead of the best exceeds it."""
-    setups = sweep.setups
-    deviation = pooled_deviation(sweep.setups)
-    if deviation is None:
-        return Finding(
-            name="luck",
-            status="INFO",
-            value="not known",
-            expected="",
-            why="No configuration was run with several seeds: small differences between trials may be luck.",
-            fix=f"Repeat the best one: `{repeat(sweep)}`" if sweep.best else "",
-        )
-    value = {"sd over seeds or folds": deviation}
-    if len(setups) < 2:
-        only = next(iter(setups.values()))
-        why = f"{len(only)} repeats: {number(float(np.mean(only)))} ± {number(deviation)}."
-        return Finding(name="luck", status="INFO", value=value, expected="", why=why, fix="")
-    (first, one), (second, other) = list(setups.items())[:2]
-    gap = abs(float(np.mean(one)) - float(np.mean(other)))
-    error = deviation * math.sqrt(1 / len(one) + 1 / len(other))
-    clear = gap > CLEAR * error
-    return Finding(
-        name="luck",
-        status="OK" if clear else "WARN",
-        value=value | {"lead": gap, "error of the lead": error},
-        expected=f"a lead of more than {CLEAR:g} errors",
-        why=f"{_said(first)} leads {_said(second)} by {number(gap)} ± {number(error)}: "
-        + (
-            "more than the spread of repeats."
-            if clear
-            else "not more than the spread of repeats; take either."
-        ),
-        fix="" if clear else "Add seeds if it matters, or take the cheaper one.",
     )
 
 
@@ -131,18 +96,9 @@ def next_step(sweep: Sweep) -> Finding:
     return Finding(name="next", status="INFO", value=command, expected="", why=sentence, fix="")
 
 
-def pooled_deviation(setups: dict[Values, list[float]]) -> float | None:
-    """The pooled standard deviation within configurations that were repeated; None if none was."""
-    several = [np.asarray(values) for values in setups.values() if len(values) > 1]
-    if not several:
-        return None
-    squares = sum(float(np.square(values - values.mean()).sum()) for values in several)
-    return math.sqrt(squares / sum(len(values) - 1 for values in several))
-
-
 def repeat(sweep: Sweep) -> str:
     """The command that runs the best configuration with several seeds."""
-    words = [word for word in _words_of_best(sweep) if not word.startswith("seed=")]
+    words = [word for word in _words_of_best(sweep) if not word.startswith(("seed=", "data.folds="))]
     return f"imagelab train -m {shlex.join([*words, 'seed=0,1,2,3,4'])}"
 
 
@@ -179,7 +135,7 @@ def _after_folds(sweep: Sweep, folder: str) -> tuple[str, str]:
 
 
 def _words_of_best(sweep: Sweep) -> list[str]:
-    return [*sweep.fixed, *(f"{name}={value}" for name, value in next(iter(sweep.setups)))]
+    return words_of(sweep, next(iter(sweep.setups)))
 
 
 def _resume(sweep: Sweep) -> str:
@@ -189,7 +145,3 @@ def _resume(sweep: Sweep) -> str:
 def _statuses(sweep: Sweep) -> list[str]:
     names = list(dict.fromkeys(row.status for row in sweep.rows))
     return sorted(names, key=lambda name: name != FINISHED)
-
-
-def _said(values: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values) or "the configuration"

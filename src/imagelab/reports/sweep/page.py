@@ -17,10 +17,10 @@ from imagelab.reports.sweep.curves import curves_of_trials, curves_plot
 from imagelab.reports.sweep.findings import sweep_findings
 from imagelab.reports.sweep.importance import importances
 from imagelab.reports.sweep.parallel import colours_of, parallel
-from imagelab.reports.sweep.rows import REPEATS, Sweep, as_number, read_sweep
+from imagelab.reports.sweep.rows import Sweep, as_number, read_sweep
 from imagelab.sweep import started
 from imagelab.sweep.fold_summary import FINDINGS as FOLD_FINDINGS
-from imagelab.sweep.trial import Row
+from imagelab.sweep.trial import REPEATS, Row
 from imagelab.terminal import screen
 
 MOST = 500  # most trials in the table and the charts
@@ -99,7 +99,10 @@ def leaderboard(sweep: Sweep) -> str:
 
 def repeats(sweep: Sweep) -> list[Section]:
     """The section on configurations that were run with several seeds or folds."""
-    setups = {values: results for values, results in sweep.setups.items() if len(results) > 1}
+    lost = sweep.diverged
+    setups = {
+        values: results for values, results in sweep.setups.items() if len(results) + lost.get(values, 0) > 1
+    }
     if not setups:
         return []
     keys = list(sweep.parameters)
@@ -107,8 +110,9 @@ def repeats(sweep: Sweep) -> list[Section]:
         (
             *(_cell(dict(values).get(key)) for key in keys),
             len(results),
+            lost.get(values, 0),
             float(np.mean(results)),
-            float(np.std(results, ddof=1)),
+            float(np.std(results, ddof=1)) if len(results) > 1 else None,
             min(results),
             max(results),
         )
@@ -116,7 +120,11 @@ def repeats(sweep: Sweep) -> list[Section]:
     ]
     only = " or ".join(key for key in REPEATS if key in sweep.ranges)
     about = f"{sweep.monitor} of trials that differ only in {only}."
-    return [Section("Repeats", about, table((*keys, "trials", "mean", "sd", "lowest", "highest"), rows))]
+    return [
+        Section(
+            "Repeats", about, table((*keys, "trials", "diverged", "mean", "sd", "lowest", "highest"), rows)
+        )
+    ]
 
 
 def importance_section(sweep: Sweep) -> list[Section]:

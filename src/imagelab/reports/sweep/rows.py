@@ -1,8 +1,10 @@
 """Read the trials of a sweep, with the order and the scales that a report shows."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,7 @@ from scipy.stats import rankdata
 
 from imagelab.sweep import started, table
 from imagelab.sweep.space import Interval, Range, parsed
-from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, Row
-
-REPEATS = ("seed", "data.fold")  # trials that differ only in these repeat a configuration
-Values = tuple[tuple[str, str], ...]
+from imagelab.sweep.trial import DIVERGED, FINISHED, PRUNED, REPEATS, Row, Values, setup_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +49,29 @@ class Sweep:
         """The searched ranges, without seeds and folds."""
         return {key: found for key, found in self.ranges.items() if key not in REPEATS}
 
-    @property
+    @cached_property
     def setups(self) -> dict[Values, list[float]]:
-        """The results of each configuration, one per seed and fold, the best mean first."""
+        """The results of each configuration, one per seed and fold, the best mean first.
+
+        A configuration comes after those of whose repeats fewer diverged: a mean without them is no result.
+        """
         found: dict[Values, list[float]] = {}
         for row in self.rows:
             if row.status == FINISHED and row.value is not None:
                 found.setdefault(setup_of(row), []).append(row.value)
-        sign = 1 if self.lower else -1
-        return dict(sorted(found.items(), key=lambda item: sign * float(np.mean(item[1]))))
+        sign, lost = (1 if self.lower else -1), self.diverged
+
+        def order(values: Values) -> tuple[float, float]:
+            results = found[values]
+            share = lost.get(values, 0) / (lost.get(values, 0) + len(results))
+            return share, sign * float(np.mean(results))
+
+        return {values: found[values] for values in sorted(found, key=order)}
+
+    @cached_property
+    def diverged(self) -> dict[Values, int]:
+        """The number of repeats that diverged, of each configuration that has any."""
+        return Counter(setup_of(row) for row in self.rows if row.status == DIVERGED)
 
     def judged(self) -> tuple[list[dict[str, str]], np.ndarray]:
         """The values of each configuration with a result, and its rank: 0 is best, diverged ones are last."""
@@ -70,11 +83,6 @@ class Sweep:
                 found.setdefault(setup_of(row), []).append(float(value or 0.0))
         means = np.array([np.mean(values) for values in found.values()]) * (1 if self.lower else -1)
         return [dict(values) for values in found], rankdata(means) - 1
-
-
-def setup_of(row: Row) -> Values:
-    """The values that a trial shares with its repeats."""
-    return tuple(item for item in row.overrides.items() if item[0] not in REPEATS)
 
 
 def read_sweep(folder: Path) -> Sweep:

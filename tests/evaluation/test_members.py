@@ -100,6 +100,16 @@ def test_images_that_another_member_may_have_trained_on_cause_a_note():
     ]
 
 
+def test_the_same_classes_in_another_order_are_the_same_images():
+    first, turned = some_run("a", classes=["cat", "dog"]), some_run("b", classes=["dog", "cat"])
+    assert other_images([first, turned], "test") == []
+    assert len(other_images([first, some_run("c", classes=["dog", "ant"])], "test")) == 1
+    few = [some_run(name, classes=names, limit=9) for name, names in (("a", ["x", "y"]), ("b", ["y", "x"]))]
+    assert (
+        len(other_images(few, "test")) == 1
+    )  # a limit keeps other images if the labels are numbered otherwise
+
+
 def test_titles_show_what_distinguishes_members():
     a, b, elsewhere = (some_run(name) for name in ("logs/a", "logs/b", "other/a"))
     last = replace(a, checkpoint="last")

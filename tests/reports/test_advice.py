@@ -39,6 +39,38 @@ def test_every_command_is_valid_and_keeps_the_overrides_of_the_run(state):
     assert not any(word.startswith("hydra") for word in words)
 
 
+RUNS = [
+    ["trick=[agc]"],
+    ["optimizer=lbfgs", "data.batch_size=full"],
+    ["trainer.precision=16-mixed", "optimizer.fused=true"],
+    ["data.folds=5", "data.fold=1"],
+    ["task=autoencoder"],
+    ["task=simclr", "augment=[crop,flip]"],
+    ["finetune=linear_probe", "model=torchvision", "model.pretrained=true"],
+    ["finetune=scratch", "model=timm"],
+    ["trick=[ema,agc,early_stopping]", "augment=[mixup]"],
+    ["trainer.gradient_clip_val=0.5"],
+    ["model.dropout=0.2", "optimizer.weight_decay=0.2"],
+    ["seed=3", "augment=[flip]"],
+]
+
+
+@pytest.mark.parametrize("words", RUNS, ids=" ".join)
+def test_the_advice_of_every_verdict_passes_the_check_of_its_run(words):
+    assert validate.quick_problems(cfg_of(words)) == []
+    for state in get_args(State):
+        found = command(state, words)
+        if found[1] == "train" and found[2] != "-m":
+            assert validate.quick_problems(cfg_of(found[2:])) == [], state
+
+
+def test_what_clips_already_is_not_told_to_clip():
+    assert command("diverged", ["trick=[agc]"])[-1] == "optimizer.lr=0.0003"
+    assert advice(
+        "diverged", cfg_of(["trick=[agc]"]), ["trick=[agc]"], Path("x"), finished=True
+    ).sentence == ("Use a tenth of the learning rate.")
+
+
 def test_the_change_fits_the_state():
     assert command("train longer", ["trainer.max_epochs=7"]) == ["imagelab", "train", "trainer.max_epochs=14"]
     assert command("LR too high", ["optimizer.lr=0.3"])[-1] == "optimizer.lr=0.1"

@@ -45,6 +45,19 @@ def test_the_numbers_are_those_of_the_curves_and_appear_in_the_sentence():
     assert "lowest (1) in epoch 3 of 8 and rose to 1.5, while the training loss fell to 0.01" in found.why
 
 
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+@pytest.mark.parametrize("first", [1, 7, 10])
+def test_a_validation_loss_that_is_no_number_in_the_end_is_not_healthy(broken, first):
+    train = [2.0 * 0.5**epoch + 0.1 for epoch in range(10)]
+    val = [loss + 0.05 for loss in train]
+    assert state(train, val) == "healthy"
+    found = verdict(curves(train, val[: first - 1] + [broken] * (11 - first)), Facts(entropy=CHANCE))
+    assert found.state == "diverged"
+    assert found.why.startswith(f"The validation loss became NaN or infinite in epoch {first} of 10;")
+    once = [*val[:4], broken, *val[5:]]
+    assert state(train, once) == "healthy"
+
+
 def test_every_number_of_a_verdict_has_a_meaning():
     val = {"loss": np.array([2.0, 1.0]), "accuracy": np.array([0.1, 0.2])}
     made = Curves(

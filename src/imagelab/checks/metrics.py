@@ -43,10 +43,19 @@ def same_metrics(subject: Subject) -> Finding:
     away = 0.0
     for batches in [first, *[second] * (subject.data.views == 1)]:
         metrics, given = _validated(subject, copy, batches)
-        apart = {name: max(value, abs(metrics[f"val/{name}"] - own[name])) for name, value in apart.items()}
+        apart = {name: farther(value, metrics[f"val/{name}"] - own[name]) for name, value in apart.items()}
         if given is not None:
-            away = max(away, float((given - outputs).abs().max() / outputs.abs().max().clamp(min=1e-9)))
-    return _verdict(apart, away, own, f"{count} images of val in batches of {sizes[0]} and of {sizes[1]}")
+            away = farther(away, float((given - outputs).abs().max() / outputs.abs().max().clamp(min=1e-9)))
+    return comparison(apart, away, own, f"{count} images of val in batches of {sizes[0]} and of {sizes[1]}")
+
+
+def farther(most: float, difference: float) -> float:
+    """The larger of two distances; NaN if one is NaN, which `max` may drop.
+
+    >>> farther(0.0, math.nan), farther(1.0, -2.0)
+    (nan, 2.0)
+    """
+    return float(np.maximum(most, abs(difference)))
 
 
 def _right(copy: Classifier, outputs: Tensor, labels: Tensor) -> Tensor | None:
@@ -55,10 +64,19 @@ def _right(copy: Classifier, outputs: Tensor, labels: Tensor) -> Tensor | None:
     return copy.task.correct(outputs, batch)
 
 
-def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: str) -> Finding:
+def comparison(apart: dict[str, float], away: float, own: dict[str, float], what: str) -> Finding:
+    """The finding on how far the metrics of validation are from those of all outputs at once.
+
+    Args:
+        apart: Largest distance by name of the metric.
+        away: Largest distance of outputs, relative to their size.
+        own: Metrics of all outputs at once, by name.
+        what: Images and batches that were compared.
+    """
     worst = max(apart, key=lambda name: apart[name] if np.isfinite(apart[name]) else np.inf)
     size = max(1.0, abs(own[worst]))
     good = apart[worst] <= NEAR * size and away <= ALONE
+    finite = np.isfinite([*apart.values(), away]).all()
     bad = not (apart[worst] <= FAR * size and away <= LOST)
     return found(
         grade(fail=bad, warn=not good),
@@ -66,8 +84,14 @@ def _verdict(apart: dict[str, float], away: float, own: dict[str, float], what: 
         expected=f"metrics <= {NEAR:g} apart, FAIL above {FAR:g}; outputs {ALONE:g}, FAIL above {LOST:g}",
         why=f"{what}, compared with all outputs at once"
         if good
-        else "the metrics of validation depend on the batches, or on chance",
-        fix="" if good else "compute metrics once from all outputs, in eval mode",
+        else "the metrics of validation depend on the batches, or on chance"
+        if finite
+        else "the outputs or metrics of validation are NaN or infinite",
+        fix=""
+        if good
+        else "look for a division by 0 or a logarithm of 0"
+        if not finite
+        else "compute metrics once from all outputs, in eval mode",
     )
 
 

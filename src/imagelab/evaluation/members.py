@@ -122,7 +122,7 @@ def other_images(members: list[Member], split: str) -> list[str]:
     first = members[0]
     found = {}
     for member in members[1:]:
-        mine, theirs = first.cfg["data"], member.cfg["data"]
+        mine, theirs = _in_one_order(first.cfg["data"]), _in_one_order(member.cfg["data"])
         keys = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
         if keys := [f"data.{key.replace('_target_', 'source')}" for key in keys if key not in free]:
             found[member.folder] = (
@@ -130,6 +130,13 @@ def other_images(members: list[Member], split: str) -> list[str]:
                 f"those of {first.folder}, and the other may have trained on some of them."
             )
     return list(found.values())
+
+
+def _in_one_order(data: Node) -> Node:
+    """The keys of data with the classes sorted: their order only matters to what a limit keeps."""
+    if not data.get("classes") or data.get("limit") is not None:
+        return data
+    return data | {"classes": sorted(map(str, data["classes"]))}
 
 
 def titles(members: list[Member]) -> list[str]:

@@ -1,5 +1,7 @@
 """Present the result of a range test: findings, an override to paste, a picture."""
 
+import math
+
 from imagelab.config.schema import Node
 from imagelab.finders.lr_rule import SEEN, SHARE, Curve, diverges, minimum_tenth, steepest, suggested, valley
 from imagelab.finding import Finding
@@ -21,6 +23,8 @@ def override(curve: Curve) -> str | None:
 def summary(curve: Curve) -> str:
     """The result in a sentence or two."""
     words = override(curve)
+    if not curve.usable:
+        return f"No suggestion: {_few(curve)} {NOTHING}"
     if words is None:
         return f"No suggestion: the loss fell by only {curve.seen:.1f} standard errors. {NOTHING}"
     return f"Set `{words}`: the peak rate, for any schedule."
@@ -53,8 +57,7 @@ def picture(curve: Curve, configured: float) -> str:
     lines = {
         f"{name} {rate:.2g}": ([rate, rate], [low, high]) for name, rate in marks.items() if rate is not None
     }
-    most = 2 * float(curve.quiet.max())
-    raw = [(rate, loss) for rate, loss in zip(curve.rates, curve.losses, strict=True) if loss <= most]
+    raw = [(rate, loss) for rate, loss in zip(curve.rates, curve.losses, strict=True) if loss <= curve.most]
     return line_plot(
         {"loss": ([r for r, _ in raw], [loss for _, loss in raw]), "smoothed": (curve.rates, smooth)} | lines,
         title="Loss at each learning rate",
@@ -72,7 +75,9 @@ def _learning(curve: Curve) -> Finding:
         status="OK" if seen else "WARN",
         value=round(curve.seen, 1),
         expected=f"at least {SEEN:g} standard errors",
-        why=(
+        why=_few(curve)
+        if not curve.usable
+        else (
             f"The loss fell from {curve.start:.3g} to {curve.start - curve.fall:.3g}; the smoothed loss has "
             f"a standard error of {curve.error:.2g}."
         ),
@@ -132,7 +137,7 @@ def _divergence(curve: Curve) -> Finding:
 
 def _configured(curve: Curve, cfg: Node) -> Finding:
     configured = cfg["optimizer"]["lr"]
-    limit = diverges(curve)
+    limit = diverges(curve) if curve.usable else None
     rate = suggested(curve)
     status, why = "OK", f"Within a factor of {APART} of the suggested rate."
     if limit is not None and configured >= limit:
@@ -155,6 +160,12 @@ def _configured(curve: Curve, cfg: Node) -> Finding:
         why=why,
         fix=f"`{instead}`" if status in ("FAIL", "WARN") else "",
     )
+
+
+def _few(curve: Curve) -> str:
+    """Say why nothing can be seen in a curve."""
+    finite = sum(map(math.isfinite, curve.losses))
+    return f"Only {finite} of {len(curve.losses)} losses are finite, too few to see a trend."
 
 
 def _rules(curve: Curve) -> Finding:

@@ -4,6 +4,7 @@ Source: minimum/10, steepest and valley as in fastai,
 https://github.com/fastai/fastai/blob/main/fastai/callback/schedule.py
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ SHARE = 0.8  # share of its fall that the loss has made at the suggested rate
 MARGIN = 4.0  # least factor between the suggested rate and the one where training diverges
 SEEN = 4.0  # standard errors that the loss must fall by
 BACK = 0.9  # share of its fall that the loss has lost again where training diverges
+LEAST = 6  # fewest finite losses in which a trend can be seen
 ABOVE = 1.5  # factor on the initial loss where training diverges, if the network did not learn
 
 
@@ -44,18 +46,29 @@ class Curve:
 
     @property
     def quiet(self) -> Numbers:
-        """The losses at rates too small to change them: they differ only by their batches."""
-        return np.asarray(self.losses[: max(2, round(QUIET * self.steps))], dtype=float)
+        """The finite losses at rates too small to change them: they differ only by their batches."""
+        losses = np.asarray(self.losses[: max(2, round(QUIET * self.steps))], dtype=float)
+        return losses[np.isfinite(losses)]
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are enough finite losses to judge by, among them the first ones."""
+        return len(self.quiet) > 1 and int(np.isfinite(self.losses).sum()) >= LEAST
+
+    @property
+    def most(self) -> float:
+        """The largest loss that is shown, and that larger ones count as."""
+        return 2 * float(self.quiet.max()) if len(self.quiet) else 0.0
 
     @property
     def start(self) -> float:
-        """The loss before the network has learnt anything."""
-        return float(self.quiet.mean())
+        """The loss before the network has learnt anything; NaN if none of the first is finite."""
+        return float(self.quiet.mean()) if len(self.quiet) else math.nan
 
     @cached_property
     def smooth(self) -> Numbers:
         """The losses, smoothed over batches, at the same rates."""
-        return smooth(capped(self.losses, 2 * float(self.quiet.max())), self.width)
+        return smooth(capped(self.losses, self.most), self.width)
 
     @property
     def lowest(self) -> int:
@@ -70,11 +83,15 @@ class Curve:
     @property
     def error(self) -> float:
         """Standard error of a smoothed loss: the smoothing averages over 2 sqrt(pi) widths."""
+        if len(self.quiet) < 2:
+            return math.inf
         return float(self.quiet.std(ddof=1)) / np.sqrt(2 * np.sqrt(np.pi) * self.width)
 
     @property
     def seen(self) -> float:
-        """The fall in standard errors, which says whether the network learnt."""
+        """The fall in standard errors, which says whether the network learnt; 0 if too few are finite."""
+        if not self.usable:
+            return 0.0
         return self.fall / max(self.error, 1e-12 * max(abs(self.start), 1e-300))
 
 
@@ -115,6 +132,8 @@ def diverges(curve: Curve) -> float | None:
 
 def steepest(curve: Curve) -> float:
     """The rate at which the smoothed loss falls fastest per log rate, before its lowest point."""
+    if len(curve.rates) < 2:
+        return float(curve.rates[0])
     slopes = np.gradient(curve.smooth)[: curve.lowest + 1]
     return float(curve.rates[int(slopes.argmin())])
 
@@ -127,8 +146,10 @@ def minimum_tenth(curve: Curve) -> float:
 def valley(curve: Curve) -> float:
     """The rate halfway along the longest falling sequence of smoothed losses, gaps allowed.
 
-    As in fastai, the first tenth of the rates and the last five do not count.
+    As in fastai, the first tenth of the rates and the last five do not count, unless there are no others.
     """
+    if len(curve.rates) < LEAST:
+        return float(curve.rates[curve.lowest])
     first = len(curve.rates) // 10
     losses, rates = curve.smooth[first:-5], curve.rates[first:-5]
     length = np.ones(len(losses), dtype=int)

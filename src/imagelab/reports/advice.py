@@ -1,17 +1,19 @@
 """Suggest what to try next after a verdict, as a command to paste: the run's own overrides with a change."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
-from imagelab.config.compose import plainest
+from imagelab.config.compose import compose, plainest
 from imagelab.config.schema import Node
+from imagelab.config.validate import quick_problems
 from imagelab.reports.verdict import State
 from imagelab.terminal.summary import near
 
+CLIP = "trainer.gradient_clip_val=1"
 NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # overrides that name a folder in use
 
 
@@ -49,8 +51,16 @@ def advice(state: State, cfg: Node, words: list[str], folder: Path, *, finished:
             "More images would help most; check that labels and splits of these are in order.",
             _command("inspect", words, []),
         )
-    sentence, changes = _change(state, cfg)
-    return Advice(sentence, _command("train", words, changes))
+    for sentence, changes in _changes(state, cfg):
+        if changes and accepted(words, changes):
+            return Advice(sentence, _command("train", words, changes))
+    return Advice("Let `imagelab check` find what is wrong.", _command("check", words, []))
+
+
+def accepted(words: list[str], changes: list[str]) -> bool:
+    """Whether the config of a run accepts changes of its overrides."""
+    composed = compose("train", _changed(words, changes))
+    return composed.cfg is not None and not composed.problems and not quick_problems(composed.cfg)
 
 
 def typed(folder: Path) -> list[str]:
@@ -60,48 +70,53 @@ def typed(folder: Path) -> list[str]:
     return [plainest(str(word)) for word in words or []]
 
 
-def _change(state: State, cfg: Node) -> tuple[str, list[str]]:
+def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
+    """What to try, the first choice first: a sentence, and overrides."""
     if state in ("train longer", "too early to say"):
         epochs = int(cfg["trainer"]["max_epochs"] or 10)
         more = 2 * epochs if state == "train longer" else max(2 * epochs, 10)
-        return f"Train for {more} epochs.", [f"trainer.max_epochs={more}"]
-    if state == "LR too high":
-        return "Use a third of the learning rate.", _rate(cfg, 1 / 3)
-    if state == "LR too low":
-        return "Use ten times the learning rate, or run `imagelab find_lr`.", _rate(cfg, 10)
-    if state == "diverged":
-        clip = [] if cfg["trainer"].get("gradient_clip_val") else ["trainer.gradient_clip_val=1"]
-        return "Use a tenth of the learning rate, and clip the gradient.", [*_rate(cfg, 0.1), *clip]
-    if state == "no validation":
-        return "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
-    return _more_capacity(cfg) if state == "underfitting" else _more_regularisation(cfg)
+        yield f"Train for {more} epochs.", [f"trainer.max_epochs={more}"]
+    elif state == "LR too high":
+        yield "Use a third of the learning rate.", _rate(cfg, 1 / 3)
+    elif state == "LR too low":
+        yield "Use ten times the learning rate, or run `imagelab find_lr`.", _rate(cfg, 10)
+    elif state == "diverged":
+        slower = _rate(cfg, 0.1)
+        if slower and not cfg["trainer"].get("gradient_clip_val"):
+            yield "Use a tenth of the learning rate, and clip the gradient.", [*slower, CLIP]
+        yield "Use a tenth of the learning rate.", slower
+        yield "Clip the gradient.", [CLIP]
+    elif state == "no validation":
+        yield "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
+    else:
+        yield from _more_capacity(cfg) if state == "underfitting" else _more_regularisation(cfg)
 
 
-def _more_regularisation(cfg: Node) -> tuple[str, list[str]]:
+def _more_regularisation(cfg: Node) -> Iterator[tuple[str, list[str]]]:
     augment = cfg["augment"]
     model = cfg["model"]
     decay = cfg["optimizer"].get("weight_decay")
     if "crop" not in augment:
         names = ",".join([*augment, "crop"])
-        return "Augment the images, or get more of them.", [f"augment=[{names}]"]
+        yield "Augment the images, or get more of them.", [f"augment=[{names}]"]
     if model["dropout"] is None:
-        return "Add dropout before the last layer.", ["model.dropout=0.3"]
+        yield "Add dropout before the last layer.", ["model.dropout=0.3"]
     if decay is not None and decay < 0.05:
-        return "Use more weight decay.", [f"optimizer.weight_decay={max(0.05, 5 * decay):g}"]
+        yield "Use more weight decay.", [f"optimizer.weight_decay={max(0.05, 5 * decay):g}"]
     names = ",".join([*cfg["trick"], "early_stopping"])
-    return "Stop when validation is best; more images would help most.", [f"trick=[{names}]"]
+    yield "Stop when validation is best; more images would help most.", [f"trick=[{names}]"]
 
 
-def _more_capacity(cfg: Node) -> tuple[str, list[str]]:
+def _more_capacity(cfg: Node) -> Iterator[tuple[str, list[str]]]:
     model = cfg["model"]
     if model["dropout"] is not None:
-        return "Turn dropout off: nothing is memorised yet.", ["model.dropout=null"]
+        yield "Turn dropout off: nothing is memorised yet.", ["model.dropout=null"]
     if isinstance(model.get("widths"), list):
         wider = ",".join(str(2 * width) for width in model["widths"])
-        return "Take a network of twice the width.", [f"model.widths=[{wider}]"]
+        yield "Take a network of twice the width.", [f"model.widths=[{wider}]"]
     if isinstance(model.get("width"), int):
-        return "Take a network of twice the width.", [f"model.width={2 * model['width']}"]
-    return "Use three times the learning rate, then a larger network.", _rate(cfg, 3)
+        yield "Take a network of twice the width.", [f"model.width={2 * model['width']}"]
+    yield "Use three times the learning rate, then a larger network.", _rate(cfg, 3)
 
 
 def _rate(cfg: Node, factor: float) -> list[str]:
@@ -114,9 +129,12 @@ def _command(command: str, words: Iterable[str], changes: list[str]) -> str:
     >>> _command("train", ["seed=1", "augment=[flip]"], ["seed=2"])
     "imagelab train 'augment=[flip]' seed=2"
     """
+    return f"imagelab {command} {shlex.join(_changed(words, changes))}".strip()
+
+
+def _changed(words: Iterable[str], changes: list[str]) -> list[str]:
     new = {_key(change) for change in changes}
-    kept = [word for word in words if _key(word) not in (*new, *NEVER_AGAIN)]
-    return f"imagelab {command} {shlex.join([*kept, *changes])}".strip()
+    return [*(word for word in words if _key(word) not in (*new, *NEVER_AGAIN)), *changes]
 
 
 def _key(word: str) -> str:

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
-from imagelab.metrics.table import ACCURACY
+from imagelab.metrics.table import ACCURACY, LOSS
 from imagelab.reports.curves import Curves, smoothed
 
 MEANINGS = {
     "epochs": "epochs that have ended",
     "chance": "loss of a model that gives every class the same probability",
     "bad": "logged losses that are NaN or infinite",
+    "val_bad": "last epochs in a row whose validation loss is NaN or infinite",
     "train_first": "training loss of the first epoch",
     "train_end": "training loss of the last epoch",
     "train_gain": "fraction of the total decrease of the training loss made in the last fifth of the run",
@@ -50,6 +51,7 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
     chance = entropy - floor if entropy else max(first, default=math.nan)
     numbers = {"epochs": float(len(train)), "chance": chance}
     numbers["bad"] = float((~np.isfinite(curves.losses)).sum() + (~np.isfinite(train)).sum())
+    numbers["val_bad"] = float(np.logical_and.accumulate(~known[::-1]).sum()) if _validated(curves) else 0.0
     if len(train):
         numbers |= _of_train(train, chance)
     if known.any():
@@ -57,6 +59,10 @@ def numbers_of(curves: Curves, entropy: float | None, floor: float) -> dict[str,
     if len(curves.train_accuracy):
         numbers |= _of_accuracy(curves.train_accuracy, curves.of_val(ACCURACY), curves.epochs)
     return numbers
+
+
+def _validated(curves: Curves) -> bool:
+    return LOSS in curves.val.get("val", {})
 
 
 def _of_train(train: np.ndarray, chance: float) -> dict[str, float]:

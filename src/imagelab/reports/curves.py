@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.metrics.smoothing import smooth
-from imagelab.metrics.table import ACCURACY
+from imagelab.metrics.table import ACCURACY, LOSS
 
 TRAINED = f"train/{ACCURACY}"
 SMOOTH = 20  # curves are smoothed over one twentieth of the run
@@ -55,7 +55,7 @@ def read_curves(path: Path) -> Curves:
         epochs=_column(ends, "epoch") + 1,
         train=_column(ends, "train/loss_epoch"),
         train_accuracy=_column(ends, TRAINED) if TRAINED in names else np.empty(0),
-        val=_by_split({name: _column(ends, name) for name in names}),
+        val=_by_split({name: _column(ends, name) for name in names if any(row.get(name) for row in ends)}),
         steps=_column(logged, "step"),
         losses=_column(logged, "train/loss"),
         rates={name[3:]: _column(logged, name) for name in names if name.startswith("lr/")},
@@ -85,7 +85,8 @@ def _by_split(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarr
     found: dict[str, dict[str, np.ndarray]] = {}
     for name, values in columns.items():
         split, _, metric = name.partition("/")
-        if split.startswith("val") and np.isfinite(values).any():
+        # A loss that is always NaN is kept: without it, the run would pass for one without validation.
+        if split.startswith("val") and (np.isfinite(values).any() or metric == LOSS):
             found.setdefault(split, {})[metric] = values
     return found
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -20,7 +21,7 @@ from imagelab.metrics.table import CLASSES
 from imagelab.pages.publish import publish
 from imagelab.problem import Problem
 from imagelab.reports import run_findings as of
-from imagelab.reports.advice import Advice, advice, typed
+from imagelab.reports.advice import Advice, accepted, advice, typed
 from imagelab.reports.curves import Curves, from_history, read_curves
 from imagelab.reports.image_parts import ImageParts
 from imagelab.reports.lead import key_figures, lead
@@ -111,9 +112,12 @@ def on_curves(
     """The verdict on a run's curves, the suggested next step, and findings on both and on the time."""
     cfg = files.read_config(folder)
     judged = verdict(curves, facts(cfg, classes, results))
-    step = advice(judged.state, cfg, typed(folder), folder, finished=results.get("status") == "finished")
+    words = typed(folder)
+    step = advice(judged.state, cfg, words, folder, finished=results.get("status") == "finished")
     findings = [of.verdict_finding(judged, step), of.facts_of(results), of.numbers_finding(judged)]
-    findings += of.gradient_finding(curves) + ([time_finding(dict(seconds), cfg)] if seconds else [])
+    findings += of.gradient_finding(curves, partial(accepted, words)) + (
+        [time_finding(dict(seconds), cfg)] if seconds else []
+    )
     return judged, step, findings
 
 

@@ -1,6 +1,7 @@
 """Make the findings of a report, from the curves and the predictions of a run."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,14 +52,20 @@ def numbers_finding(found: Verdict) -> Finding:
     )
 
 
-def gradient_finding(curves: Curves) -> list[Finding]:
-    """The finding on gradient norms; none if they were not logged."""
+def gradient_finding(curves: Curves, may: Callable[[list[str]], bool]) -> list[Finding]:
+    """The finding on gradient norms; none if they were not logged.
+
+    Args:
+        curves: Curves of the run.
+        may: Whether the config of the run accepts other overrides.
+    """
     norms = curves.norms[np.isfinite(curves.norms)]
     if not len(norms):
         return []
     middle = float(np.median(norms))
     most = float(norms.max())
     spiky = most > SPIKE * middle and len(norms) >= 10
+    clip = f"trainer.gradient_clip_val={2 * middle:.2g}"
     return [
         Finding(
             name="gradient norm",
@@ -66,7 +73,7 @@ def gradient_finding(curves: Curves) -> list[Finding]:
             value={"median": round(middle, 4), "highest": round(most, 4), "last": round(float(norms[-1]), 4)},
             expected=f"highest below {SPIKE:.0f} times the median",
             why="A few steps had much larger gradients than the others." if spiky else "",
-            fix=f"Clip them: `trainer.gradient_clip_val={2 * middle:.2g}`." if spiky else "",
+            fix=f"Clip them: `{clip}`." if spiky and middle > 0 and may([clip]) else "",
         )
     ]
 

@@ -103,6 +103,11 @@ def _broken(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
         return "diverged", "The training loss became NaN or infinite."
     if not e["epochs"]:
         return "too early to say", "No epoch has ended yet."
+    if e["val_bad"]:
+        return "diverged", (
+            f"The validation loss became NaN or infinite in epoch {e['epochs'] - e['val_bad'] + 1:.0f} of "
+            f"{e['epochs']:.0f}; the training loss ends at {e['train_end']:.3g}."
+        )
     chance, end = e["chance"], e["train_end"]
     if end > EXPLODED * chance:
         return "diverged", (

@@ -64,7 +64,11 @@ def spread(sweep: Sweep, repeat: str) -> Finding:
     if lost > sweep.diverged.get(first, 0):
         why = f"{lost} of {lost + len(setups[second])} repeats of {said(second)} diverged."
         return Finding(name="luck", status="OK", value=value, expected="", why=why, fix="")
-    lead = lead_of(sweep, first, second)
+    return lead_finding(value, first, second, lead_of(sweep, first, second))
+
+
+def lead_finding(value: dict[str, float], first: Values, second: Values, lead: Lead) -> Finding:
+    """The finding on the lead of one configuration over the next; `value` holds what is known already."""
     return Finding(
         name="luck",
         status="OK" if lead.clear else "WARN",

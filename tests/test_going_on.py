@@ -70,6 +70,11 @@ def test_a_run_whose_decisions_were_edited_does_not_resume_and_its_evaluation_sa
     table.write_text("\n".join(["file,decision,label", *lines[:-25], "train/60,drop,"]))
     said = imagelab("evaluate", f"run={run}", folder=tmp_path)
     assert "The images of test or their labels have changed since the run began." in said.out
+    shutil.copytree(run, tmp_path / "copy")
+    for words in (["tta=flip", f"run={run}"], [f"run=[{run},copy]"]):
+        said = imagelab("evaluate", *words, folder=tmp_path)
+        assert "The images of test or their labels have changed since the run began." in said.out
+    assert "copy: the images of test or their labels have changed since the run began." in said.out
 
 
 def test_without_an_intact_checkpoint_a_run_does_not_resume(killed, tmp_path):

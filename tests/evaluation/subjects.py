@@ -49,7 +49,13 @@ def member(
     whole = {"model": {"widths": [8, 12]}, "trainer": {"precision": precision}}
     order = list(range(len(CLASSES)))
     return Member(
-        folder=Path("run"), checkpoint="best", weights="raw", cfg=whole, predictor=predictor, order=order
+        folder=Path("run"),
+        checkpoint="best",
+        weights="raw",
+        cfg=whole,
+        predictor=predictor,
+        order=order,
+        card={"classes": CLASSES, "preprocess": form.to_dict()},
     )
 
 

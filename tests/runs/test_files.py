@@ -3,7 +3,7 @@ from pathlib import Path
 import yaml
 
 from imagelab.config.compose import compose, plain
-from imagelab.runs.files import read_config, write_config
+from imagelab.runs.files import read_config, write_config, write_text
 
 
 def test_a_config_of_before_a_shared_key_was_added_gets_its_value_of_today(tmp_path: Path) -> None:
@@ -14,3 +14,8 @@ def test_a_config_of_before_a_shared_key_was_added_gets_its_value_of_today(tmp_p
     write_config(old, tmp_path)
     assert "max_pixels" not in yaml.safe_load((tmp_path / "config.yaml").read_text())["data"]
     assert read_config(tmp_path) == cfg
+
+
+def test_the_bytes_of_a_file_name_that_is_not_utf8_are_kept(tmp_path: Path) -> None:
+    write_text(tmp_path / "table.csv", "file\nno\udcfftext.png\n")
+    assert (tmp_path / "table.csv").read_bytes() == b"file\nno\xfftext.png\n"

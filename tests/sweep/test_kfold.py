@@ -43,6 +43,16 @@ def results(run: Path) -> dict:
     return json.loads((run / "results.json").read_text())
 
 
+def test_if_no_run_finishes_a_sentence_says_that_nothing_is_predicted(tmp_path):
+    def failed(_cfg):
+        return {"status": "failed", "error": "OSError: disk full"}
+
+    said = sweep(failed, *KFOLD, "data.folds=3", folder=tmp_path)
+    assert said.status == 2
+    assert "There are no out-of-fold predictions: no run has finished." in said.out
+    assert "Traceback" not in said.out + said.err
+
+
 def test_every_image_is_predicted_once_by_the_run_that_held_it_out(digits):
     from imagelab.build import build_data
 

@@ -14,7 +14,7 @@ from imagelab.config.monitor import headline
 from imagelab.config.schema import Node
 from imagelab.evaluation.disagreement import disagreement, pairwise
 from imagelab.evaluation.measured import measured
-from imagelab.evaluation.members import Member, load_members, other_images, titles
+from imagelab.evaluation.members import Member, changed_images, load_members, other_images, titles
 from imagelab.evaluation.one_pass import form_of, probabilities
 from imagelab.evaluation.one_run import data_of, device_of, here
 from imagelab.evaluation.outcome import Outcome, prediction_table
@@ -44,16 +44,16 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     members = load_members(pairs, cfg["weights"])
     first = members[0]
     run = here(first.cfg, cfg["root"])
-    predictor = first.predictor
-    card = {"preprocess": predictor.preprocess.to_dict(), "classes": predictor.classes}
-    data = data_of(run, card, split)
+    data = data_of(run, first.card, split)
     tta = make(cfg["tta"]) if cfg["tta"] else None
     size = cfg["batch_size"] or min(data.batch_size, data.counts[split])
     device = device_of(run["trainer"])
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
     labels = torch.from_numpy(data.splits[split].labels)
     task = cast(Predicting, build_task(run, data, ranks=1))  # `load_members` refuses other tasks
-    content: Node = _head(cfg, members) | {"notes": other_images(members, split)}
+    content: Node = _head(cfg, members) | {
+        "notes": [*other_images(members, split), *changed_images(members, data, split)]
+    }
     content |= measured(said.mean(0), labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]
     if len(members) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagelab.checkpoints.content import SNAPSHOT, better, expect_predictions
 from imagelab.config.schema import Node
-from imagelab.evaluation.one_run import checkpoint_of
+from imagelab.evaluation.one_run import checkpoint_of, have_changed
 from imagelab.loading import from_checkpoint
 from imagelab.problem import Problem
 from imagelab.runs import find
@@ -35,6 +35,7 @@ class Member:
         cfg: Config of its run.
         predictor: Predictor with these weights.
         order: Index of each of the first member's classes among this member's classes.
+        card: Classes, preprocessing and, from newer runs, checksums of the labels, as in its checkpoint.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Member:
     cfg: Node
     predictor: Any
     order: list[int]
+    card: Node
 
 
 def asked(cfg: Node) -> list[tuple[Path, str]]:
@@ -93,6 +95,7 @@ def load_members(pairs: list[tuple[Path, str]], weights: str | None) -> list[Mem
                 cfg=read_config(folder),
                 predictor=predictor,
                 order=aligned(known, names, first.folder if first else folder, folder),
+                card=content["imagelab"],
             )
         )
     return members
@@ -129,6 +132,24 @@ def other_images(members: list[Member], split: str) -> list[str]:
                 f"{member.folder} differs from {first.folder} in {', '.join(keys)}: the {split} images are "
                 f"those of {first.folder}, and the other may have trained on some of them."
             )
+    return list(found.values())
+
+
+def changed_images(members: list[Member], data: Any, split: str) -> list[str]:
+    """One sentence for each run after the first whose images of a split, or their labels, have changed since.
+
+    Args:
+        members: Members; those with other images or another order of the classes are left out.
+        data: Data of the first member.
+        split: Split to evaluate.
+    """
+    first = members[0].folder
+    found = {
+        one.folder: f"{one.folder}: the images of {split} or their labels have changed since the run began."
+        for one in members[1:]
+        if one.folder != first and one.card["classes"] == data.classes and have_changed(data, one.card, split)
+        if not other_images([members[0], one], split)
+    }
     return list(found.values())
 
 

@@ -95,9 +95,14 @@ def data_of(cfg: Node, card: Node, split: str) -> Any:
             f"the images have other classes ({', '.join(data.classes)}) than the run was trained on "
             f"({', '.join(card['classes'])}); set root=DIR if they have moved"
         )
-    if "labels" in card and label_marks(data)[split] != card["labels"].get(split):
+    if have_changed(data, card, split):
         screen.say(f"The images of {split} or their labels have changed since the run began.")
     return data
+
+
+def have_changed(data: Any, card: Node, split: str) -> bool:
+    """Whether the images of a split or their labels differ from those in the card of a checkpoint."""
+    return "labels" in card and label_marks(data)[split] != card["labels"].get(split)
 
 
 def here(cfg: Node, root: str | None) -> Node:

@@ -59,9 +59,9 @@ def write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> No
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; names of files that are not UTF-8 keep their bytes."""
     beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_text(text, encoding="utf-8", errors="surrogateescape")
     beside.replace(path)
 
 

@@ -54,8 +54,11 @@ class KFold(Grid):
         """Collect the out-of-fold predictions, and summarise them."""
         from imagelab.sweep.fold_summary import summary
 
+        found = self.combinations(rows)
+        if not found:
+            return [Text("There are no out-of-fold predictions: no run has finished.\n")]
         try:
-            return summary(self.folder, self.combinations(rows), self.folds, self.checkpoint)
+            return summary(self.folder, found, self.folds, self.checkpoint)
         except Problem as problem:
             return [Text(f"There are no out-of-fold predictions: {problem}\n")]
 

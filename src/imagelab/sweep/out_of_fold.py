@@ -65,8 +65,7 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     member = load_members([(folder, checkpoint)], None)[0]
     cfg = here(files.read_config(folder), None)
-    known = member.predictor
-    data = data_of(cfg, {"preprocess": known.preprocess.to_dict(), "classes": known.classes}, "val")
+    data = data_of(cfg, member.card, "val")
     size = min(data.batch_size, data.counts["val"])
     device = device_of(cfg["trainer"])
     found = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]

@@ -13,6 +13,7 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config import validate
+from imagelab.config.hydra_internals import plain_value
 from imagelab.config.launched import launched
 from imagelab.config.schema import Node
 from imagelab.config.trust import take_words
@@ -50,7 +51,7 @@ def lead() -> None:
     words = sys.argv[1:]
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     if resumed and not {"-h", "--help"} & set(words):
-        name = resumed[-1].partition("=")[2]
+        name = plain_value(resumed[-1])
         others = [word for word in words if word not in resumed]
         with refusal.plainly():
             if name != "auto":

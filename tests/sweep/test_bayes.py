@@ -70,6 +70,17 @@ def test_the_sampler_avoids_diverged_trials_and_ignores_failed_ones(tmp_path):
     assert states == [TrialState.COMPLETE, *[TrialState.PRUNED] * 2, *[TrialState.FAIL] * 2]
 
 
+def test_a_resumed_study_draws_a_new_trial_for_each_that_failed(tmp_path):
+    found = search(tmp_path, trials=5)
+    for number, status in enumerate(["finished", "failed", "finished", "killed", "diverged"]):
+        found.tell(row(number, found.overrides(number), status))
+    assert found.overrides(5) is None
+    resumed = search(tmp_path, trials=5)
+    new = [resumed.overrides(number) for number in (5, 6)]
+    assert new[0] != found.overrides(1)
+    assert resumed.overrides(7) is None
+
+
 def test_concurrent_trials_have_different_values(tmp_path):
     found = search(tmp_path)
     for number in range(10):

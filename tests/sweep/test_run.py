@@ -4,8 +4,10 @@ import csv
 import re
 
 import pytest
+import yaml
 
 from imagelab.sweep import started, table
+from tests import in_process
 from tests.sweep.made import diverged, finished, sweep
 
 DIR = "hydra.sweep.dir=here"
@@ -57,6 +59,37 @@ def test_a_resumed_sweep_skips_finished_trials(tmp_path):
     said = sweep(objective, "resume=here", folder=tmp_path)
     assert (said.status, seen) == (0, [0, 1, 1, 2])
     assert [row["status"] for row in rows(tmp_path)] == ["diverged", "finished", "finished"]
+
+
+def test_a_sweep_in_a_folder_with_any_name_is_resumed_and_reported(tmp_path):
+    seen, name = [], "a (1), b"
+
+    def objective(cfg):
+        seen.append(cfg["seed"])
+        if len(seen) == 2:
+            raise SystemExit(130)
+        return 0.5
+
+    assert sweep(objective, "-m", "seed=0,1", f'hydra.sweep.dir="{name}"', folder=tmp_path).status == 130
+    said = sweep(objective, f'resume="{name}"', folder=tmp_path)
+    assert (said.status, seen) == (0, [0, 1, 1]), said
+    said = in_process.imagelab("report", f'sweep="{name}"', folder=tmp_path)
+    assert said.status == 0, said
+    assert (tmp_path / name / "report.html").is_file()
+
+
+def test_a_sweep_resumes_with_another_launcher_without_the_keys_of_the_former(tmp_path):
+    def objective(_cfg):
+        raise SystemExit(130)
+
+    sweep(objective, "-m", "seed=0,1", DIR, folder=tmp_path)
+    file = tmp_path / "here" / "sweep.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["typed"] += ["launcher=joblib", "launcher.jobs=3"]
+    file.write_text(yaml.safe_dump(content))
+    said = sweep(lambda _: 0.5, "resume=here", "launcher=local", folder=tmp_path)
+    assert said.status == 0, said
+    assert [row["status"] for row in rows(tmp_path)] == ["finished", "finished"]
 
 
 @pytest.mark.slow

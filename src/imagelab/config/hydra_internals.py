@@ -1,5 +1,6 @@
 """Wrap everything that Hydra does not document: its grammar, its flags and one job of a sweep."""
 
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +9,20 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.core.utils import run_job, setup_globals
+from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-__all__ = ["Glob", "IntervalSweep", "Override", "parse_flags", "parse_word", "run_trial"]
+__all__ = [
+    "Glob",
+    "IntervalSweep",
+    "Override",
+    "parse_flags",
+    "parse_word",
+    "plain_value",
+    "quoted",
+    "run_trial",
+]
 
 
 def parse_flags() -> tuple[Namespace, list[str]]:
@@ -26,6 +37,32 @@ def parse_word(word: str) -> Override:
         HydraException: If the word breaks the grammar.
     """
     return OverridesParser.create().parse_override(word)
+
+
+def quoted(value: object) -> str:
+    r"""A value as Hydra reads it: in double quotes if it has other than plain characters.
+
+    >>> print(quoted("logs/a-1"), quoted("a (1), b"))
+    logs/a-1 "a (1), b"
+    """
+    text = str(value)
+    if re.fullmatch(r"[\w/.+-]+", text, re.ASCII):
+        return text
+    return '"' + re.sub(r'(\\*)"', r"\1\1\"", text) + '"'
+
+
+def plain_value(word: str) -> str:
+    """The value of an override without Hydra's quotes; as it is if it breaks the grammar.
+
+    >>> plain_value('resume="a (1), b"'), plain_value("resume=a (1), b")
+    ('a (1), b', 'a (1), b')
+    """
+    text = word.partition("=")[2]
+    try:
+        value = parse_word(word).value() if text[:1] in ("'", '"') else text
+    except HydraException:
+        return text
+    return str(value)
 
 
 def run_trial(

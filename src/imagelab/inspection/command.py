@@ -3,8 +3,9 @@
 Source: https://hydra.cc/docs/advanced/override_grammar/basic/#quoted-values
 """
 
-import re
 import shlex
+
+from imagelab.config.hydra_internals import quoted
 
 FOLDER = "imagelab.data.folder.Folder"  # `_target_` of data=folder
 
@@ -16,12 +17,5 @@ def on_folder(command: str, *, root: str, manifest: str | None) -> str:
     imagelab train data=folder 'data.root="my photos"'
     """
     paths = {"data.root": root} | ({"data.manifest": manifest} if manifest else {})
-    words = [f"{key}={_quoted(value)}" for key, value in paths.items()]
+    words = [f"{key}={quoted(value)}" for key, value in paths.items()]
     return shlex.join(["imagelab", command, "data=folder", *words])
-
-
-def _quoted(value: str) -> str:
-    """A value as Hydra reads it, in quotes if it has other than plain characters."""
-    if re.fullmatch(r"[\w/.+-]+", value, re.ASCII):
-        return value
-    return '"' + value.replace('"', r"\"") + '"'

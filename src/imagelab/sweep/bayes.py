@@ -31,7 +31,7 @@ class Bayes(Random):
         space: Ranges by key, in Hydra's syntax, besides those of the command line.
     """
 
-    # A failed trial stays in the study: others are drawn instead of it.
+    # A failed trial stays in the study: when the sweep resumes, others are drawn instead of it.
     final = (FINISHED, PRUNED, DIVERGED, FAILED, KILLED)
 
     def __init__(
@@ -49,12 +49,15 @@ class Bayes(Random):
         self.prune = prune
         self.patience = patience
         self.study: Any = None
+        self.planned = trials
 
     def begin(self, folder: Path, ranges: Ranges, lower: bool) -> None:
         super().begin(folder, ranges, lower)
         from imagelab.sweep.study import open_study
 
         self.study = open_study(folder / FILE, lower)
+        states = [trial.state.name for trial in self.study.get_trials(deepcopy=False)]
+        self.planned = self.trials + states.count("FAIL")
 
     def overrides(self, number: int) -> dict[str, str] | None:
         """The values of a trial; a trial interrupted by a kill gets the same ones again."""
@@ -62,7 +65,7 @@ class Bayes(Random):
 
         from imagelab.sweep.study import known_trial
 
-        if number >= self.trials:
+        if number >= self.planned:
             return None
         self.study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=self.startup,

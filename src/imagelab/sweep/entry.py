@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from imagelab.config.hydra_internals import plain_value
 from imagelab.config.monitor import lower_is_better_of, monitored
 from imagelab.problem import Problem
 from imagelab.sweep import started
@@ -44,7 +45,7 @@ def resuming(words: list[str]) -> list[str]:
         Problem: If the sweep was killed before it began.
     """
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
-    name = resumed[-1].partition("=")[2] if resumed else ""
+    name = plain_value(resumed[-1]) if resumed else ""
     if name == "auto" and {"-m", "--multirun"} & set(words):
         return _own(words, resumed)
     if {"-h", "--help"} & set(words) or not (name and started.is_sweep(name)):
@@ -54,7 +55,7 @@ def resuming(words: list[str]) -> list[str]:
 
 def _own(words: list[str], resumed: list[str]) -> list[str]:
     """The words of `resume=auto` with -m: the sweep in the folder that is named, from where it is."""
-    folder = [word.partition("=")[2] for word in words if word.startswith("hydra.sweep.dir=")]
+    folder = [plain_value(word) for word in words if word.startswith("hydra.sweep.dir=")]
     if not folder:
         raise Problem("resume=auto: name the folder of the sweep by hydra.sweep.dir=DIR.")
     if started.is_sweep(folder[-1]):

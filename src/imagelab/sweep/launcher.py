@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from imagelab.config.hydra_internals import quoted
 from imagelab.runs import files
 from imagelab.sweep.trial import Trial
 
@@ -38,9 +39,8 @@ class Launcher(Protocol):
 
 def command(trial: Trial) -> list[str]:
     """The command of a trial: with `resume=` if it has begun and can be resumed."""
-    words = (
-        [f"resume={trial.folder}"] if begun(trial.folder) else [*trial.words, f"hydra.run.dir={trial.folder}"]
-    )
+    new = [*trial.words, f"hydra.run.dir={quoted(trial.folder)}"]
+    words = [f"resume={trial.folder}"] if begun(trial.folder) else new
     return [sys.executable, "-m", "imagelab.train", *words]
 
 

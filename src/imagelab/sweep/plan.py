@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagelab.config.compose import compose, jobs, key
-from imagelab.config.hydra_internals import parse_word
+from imagelab.config.hydra_internals import parse_word, plain_value, quoted
 from imagelab.config.make import make
 from imagelab.config.monitor import lower_is_better_of, monitored
 from imagelab.sweep import space, started
@@ -50,7 +50,7 @@ def named(words: list[str]) -> list[str]:
     """
     words = [word.lstrip("+").removeprefix("sweep.space.") for word in words]
     words = [f"{COARSE}={word.partition('=')[2]}" if key(word) in NAMES else word for word in words]
-    coarse = [word.partition("=")[2] for word in words if key(word) == COARSE]
+    coarse = [plain_value(word) for word in words if key(word) == COARSE]
     if not coarse:
         return words
     folder = started.existing(coarse[-1], "from")
@@ -58,7 +58,7 @@ def named(words: list[str]) -> list[str]:
     new = {*map(key, words), *coarser["space"], LENGTH}  # typed now, narrowed, or set by `epochs`
     before = [word for word in coarser["typed"] if key(word) not in new]
     kept = [word for word in before if key(word).partition(".")[0] not in ("sweep", "hydra")]
-    return [*kept, *(word for word in words if key(word) != COARSE), f"{COARSE}={folder}"]
+    return [*kept, *(word for word in words if key(word) != COARSE), f"{COARSE}={quoted(folder)}"]
 
 
 def make_plan(words: list[str]) -> Plan:

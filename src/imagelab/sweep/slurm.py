@@ -6,6 +6,7 @@ Source: https://github.com/facebookincubator/submitit/blob/main/docs/checkpointi
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -68,7 +69,9 @@ class Slurm:
         try:
             import submitit
 
-            executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
+            # Without a limit: a trial that needs more jobs than submitit's three would be given up.
+            endless = {"slurm_max_num_timeout": sys.maxsize}
+            executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster, **endless)
         except ImportError as error:
             raise Problem("launcher=slurm: needs submitit; run pip install 'imagelab[slurm]'") from error
         except RuntimeError as error:  # no sbatch here

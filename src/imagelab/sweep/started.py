@@ -5,12 +5,13 @@ from typing import Any
 
 import yaml
 
+from imagelab.config.hydra_internals import quoted
 from imagelab.config.trust import refuse_untrusted, refuse_untrusted_words
 from imagelab.metrics.table import lower_is_better
 from imagelab.problem import Problem, nearest
 from imagelab.runs import files
 
-FILE = "sweep.yaml"
+FILE, LAUNCHER = "sweep.yaml", "launcher"
 MORE = ("trials", "points")  # keys of a search that may grow when a sweep is resumed
 
 
@@ -85,9 +86,11 @@ def again(folder: Path, changes: list[str]) -> list[str]:
         changes: Overrides to add, such as another launcher or more trials.
     """
     changes = [word for word in changes if word not in ("-m", "--multirun")]
-    changed = {word.partition("=")[0] for word in [*changes, "hydra.sweep.dir="]}
+    changed = {word.partition("=")[0].lstrip("+") for word in [*changes, "hydra.sweep.dir="]}
     words = [word for word in read(folder)["typed"] if word.partition("=")[0] not in changed]
-    return ["-m", *words, *changes, f"hydra.sweep.dir={folder}"]
+    if LAUNCHER in changed:  # the keys of one launcher mean nothing to another
+        words = [word for word in words if not word.startswith(f"{LAUNCHER}.")]
+    return ["-m", *words, *changes, f"hydra.sweep.dir={quoted(folder)}"]
 
 
 def _same(content: dict[str, Any]) -> Any:

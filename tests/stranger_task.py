@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.contracts import Inputs
-from imagelab.finding import Finding
-from imagelab.pages.page import Section
-from imagelab.pages.table import table
+from imagelab.finding import Finding  # room: reports
+from imagelab.pages.page import Section  # room: reports
+from imagelab.pages.table import table  # room: reports
 from imagelab.reports.image_parts import Figure, ImageParts  # room: reports
 
 FEWEST, MOST = 2.0, 20.0

@@ -108,7 +108,7 @@ def test_views_and_members_are_averaged_as_values(run, tmp_path):
     assert both["metrics"]["mae"] == pytest.approx(np.abs(mean[:, 0] - truth(run, "test")).mean(), abs=1e-4)
 
 
-def test_its_report_has_its_own_section_and_table_and_no_confusion(run):
+def test_its_report_has_its_own_section_and_table_and_no_confusion(run):  # room: reports
     page = (run / "report.html").read_text()
     findings = {one["name"]: one for one in json.loads((run / "report.json").read_text())}
     best = json.loads((run / "results.json").read_text())["best"]["value"]
@@ -123,7 +123,7 @@ def test_its_report_has_its_own_section_and_table_and_no_confusion(run):
     assert sorted(float(row["true"]) for row in table) == sorted(truth(run, "val").tolist())
 
 
-def test_a_report_asked_for_later_says_the_same(run, tmp_path):
+def test_a_report_asked_for_later_says_the_same(run, tmp_path):  # room: reports
     before = (run / "val_predictions.csv").read_text()
     said("report", f"run={run}", folder=tmp_path)
     assert (run / "val_predictions.csv").read_text().splitlines()[0] == before.splitlines()[0]
@@ -165,7 +165,7 @@ def test_an_exported_file_gives_the_values_of_the_run(run, tmp_path, kind):
 
 
 # end
-def test_a_sweep_compares_by_its_metric_and_its_direction(tmp_path):
+def test_a_sweep_compares_by_its_metric_and_its_direction(tmp_path):  # room: sweep
     words = [*SHORT, *LEGS, "monitor=val/within_four", "optimizer.lr=1e-9,0.01", "trainer.max_epochs=3"]
     said("train", "-m", *words, "hydra.sweep.dir=sweep", folder=tmp_path)
     table = rows(tmp_path / "sweep" / "sweep.csv")

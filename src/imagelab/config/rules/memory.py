@@ -9,7 +9,7 @@ from imagelab.config.schema import Node
 
 def _parts_make_the_same_step(cfg: Node) -> Iterator[str]:
     trainer = cfg["trainer"]
-    if trainer["on_oom"] != "halve":
+    if trainer.get("on_oom") != "halve":
         return
     if says(cfg["task"]).compares_batch:
         why = f"task={task_name(cfg)} compares the images of a whole batch"

@@ -46,7 +46,8 @@ def _length_is_known(cfg: Node) -> Iterator[str]:
 def _numbers_are_large_enough(cfg: Node) -> Iterator[str]:
     for path, least in LEAST.items():
         group, _, key = path.rpartition(".")
-        value = ((cfg.get(group) or {}) if group else cfg).get(key)
+        node = {"": cfg} | cfg
+        value = (node[group] or {}).get(key) if group in node else None
         if isinstance(value, int | float) and value < least:
             yield f"{path}: wants {'more than 0' if 0 < least < 1 else f'{least} or more'}, got {value}"
 

@@ -32,6 +32,7 @@ def test_params_curves_and_pictures_are_read_back_from_the_folder(tmp_path, prep
     logger.finalize("success")
 
     resumed = make(tmp_path)
+    resumed.log_metrics({"epoch": 0, "lr/weights": 0.5}, step=1)  # repeated since the checkpoint was older
     resumed.log_metrics({"epoch": 0, "lr/weights": 0.25}, step=2)
     assert resumed.run_id == logger.run_id
     resumed.log_metrics({"test/accuracy": 0.75}, step=2)

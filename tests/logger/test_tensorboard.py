@@ -24,12 +24,13 @@ def test_curves_and_pictures_of_a_resumed_run_are_read_back_from_its_folder(
     logger.log_metrics({"epoch": 0, "lr/weights": 0.5}, step=1)
     logger.finalize("success")
     resumed = tensorboard_logger(folder=tmp_path)
+    resumed.log_metrics({"epoch": 0, "lr/weights": 0.5}, step=1)  # repeated since the checkpoint was older
     resumed.log_metrics({"epoch": 0, "lr/weights": 0.25}, step=2)
     resumed.finalize("success")  # as Lightning does when the training ends
     resumed.log_metrics({"test/accuracy": 0.75}, step=2)
     close_all([resumed], failed=False)
 
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events = EventAccumulator(str(tmp_path / "tensorboard"), purge_orphaned_data=False)
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("lr/weights")] == [(1, 0.5), (2, 0.25)]
     assert [event.value for event in events.Scalars("test/accuracy")] == [0.75]

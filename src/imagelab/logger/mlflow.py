@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import MLFlowLogger
 
 from imagelab.logger.identity import run_id
 from imagelab.logger.reach import answers
+from imagelab.logger.written_once import MLFlowOnce, Records
 from imagelab.problem import Problem
 
 TAG = "imagelab.run"
@@ -42,13 +43,24 @@ def mlflow_logger(*, experiment: str, uri: str | None, folder: Path) -> MLFlowLo
             f"logger.mlflow.uri: {uri} does not answer; start the server, or log to files with uri=null"
         )
     mine = run_id(folder / "mlflow")
-    return MLFlowLogger(
+    earlier = _earlier(uri, experiment, mine)
+    return MLFlowOnce(
+        written=_written(uri, earlier) if earlier else set(),
         experiment_name=experiment,
         tracking_uri=uri,
         run_name=folder.name,
-        run_id=_earlier(uri, experiment, mine),
+        run_id=earlier,
         tags={TAG: mine},
     )
+
+
+def _written(uri: str, run: str) -> Records:
+    """The records of an MLflow run."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(uri)
+    names = client.get_run(run).data.metrics
+    return {(name, point.step) for name in names for point in client.get_metric_history(run, name)}
 
 
 def _earlier(uri: str, experiment: str, mine: str) -> str | None:

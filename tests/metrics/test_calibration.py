@@ -71,6 +71,17 @@ def test_two_images_have_no_temperature_that_helps():
     assert not calibration(*drawn(2, 3.0, seed=6), seed=0).helps
 
 
+def test_the_temperature_of_classes_that_alternate_is_fitted_on_both():
+    logits, labels = drawn(6000, 1.0, seed=3, classes=2)
+    order = np.stack([np.flatnonzero(labels == k)[:2000] for k in (0, 1)], axis=1).ravel()
+    logits, labels = logits[order] * np.where(labels[order] == 0, 3.0, 1.0)[:, None], labels[order]
+    assert (labels[:4] == [0, 1, 0, 1]).all()
+    both = fit_temperature(logits, labels)
+    assert calibration(logits, labels, seed=0).temperature == pytest.approx(both, rel=0.1)
+    one = fit_temperature(logits[::2], labels[::2])
+    assert one != pytest.approx(both, rel=0.2)
+
+
 def test_the_bins_account_for_every_image_and_few_images_are_not_judged():
     logits, labels = drawn(999, 1.0, seed=4)
     found = calibration(logits, labels, seed=0)

@@ -16,6 +16,7 @@ click(2);
 seen.cats = say(select, "cat");
 seen.both = say(search, "IMG10");
 seen.searched = say(select, "");
+seen.across = say(search, "jpgcat");
 seen.none = say(search, "no such");
 seen.all = say(search, "");
 

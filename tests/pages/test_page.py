@@ -96,6 +96,10 @@ def test_search_and_drop_downs_narrow_the_rows_together_and_their_number_is_said
     assert seen["cats"] == [["1,234", "60,000"], "2 of 5 rows, the first of 60,000"]
     assert seen["both"] == [["1,234"], "1 of 5 rows, the first of 60,000"]
     assert seen["searched"] == seen["both"]
+    assert seen["across"] == [
+        [],
+        "0 of 5 rows, the first of 60,000",
+    ]  # the end of one cell, the start of the next
     assert seen["none"] == [[], "0 of 5 rows, the first of 60,000"]
     assert seen["all"] == [["7", "7", "99", "1,234", "60,000"], "5 rows, the first of 60,000"]
 

@@ -2,11 +2,15 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import optuna
+import torch
 
 from imagelab.sweep.bayes import FILE
+from imagelab.sweep.prune import Prune
 from imagelab.sweep.study import open_study
+from imagelab.sweep.trial import VARIABLE
 from tests.in_process import imagelab
 from tests.sweep.test_bayes import RANGES, row, search
 
@@ -39,6 +43,20 @@ def test_a_trial_worse_than_earlier_ones_is_pruned_and_recorded(tmp_path):
     found = open_study(folder / FILE, lower=False).trials[5]
     assert found.state == optuna.trial.TrialState.PRUNED
     assert sorted(found.intermediate_values) == [0, 1]
+
+
+def test_the_pruner_hears_of_the_better_of_raw_and_averaged_weights_as_the_study_does(tmp_path):
+    found = search(tmp_path, prune="median")
+    found.overrides(0)
+    callback = Prune(trial=found.environment(0)[VARIABLE], monitor="val/accuracy", lower=False, epochs=3)
+    trainer = SimpleNamespace(
+        callback_metrics={"val/accuracy": torch.tensor(0.5), "val_ema/accuracy": torch.tensor(0.75)},
+        is_global_zero=True,
+        current_epoch=0,
+        strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
+    )
+    callback.on_train_epoch_end(trainer, SimpleNamespace(averages=["ema"]))
+    assert open_study(tmp_path / FILE, lower=False).trials[0].intermediate_values == {0: 0.75}
 
 
 def test_a_trial_knows_its_study_only_if_it_may_be_pruned(tmp_path):

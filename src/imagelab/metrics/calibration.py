@@ -13,6 +13,7 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import bootstrap
 
 from imagelab.metrics.classification import BINS, calibration_error
+from imagelab.randomness import stream
 
 RESAMPLES = 500  # of the bootstrap; fewer where there are many images, whose interval is narrow anyway
 DRAWS = 5_000_000  # images drawn in all resamples together, at most
@@ -41,8 +42,8 @@ class Calibration:
         images: Number of images it was measured on.
         bins: Bins of equal width that hold images.
         ece: Expected calibration error, in [0, 1].
-        interval: 95% interval of the error, by bootstrap over images.
-        temperature: Best divisor of the logits, fitted on every second image; above 1: overconfident.
+        interval: Interval of the error, by bootstrap over images; see `interval_of` for what it covers.
+        temperature: Best divisor of the logits, fitted on a half of the images; above 1: overconfident.
         before: Error on the other images without temperature scaling.
         after: Error on the other images at that temperature.
         helps: Whether `after` lies below the interval of `before`.
@@ -72,7 +73,8 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
         seed: Seed of the bootstrap.
     """
     confidence, right = confidences(softmax(logits, axis=1), labels)
-    fitted, rest = slice(0, None, 2), slice(1, None, 2)
+    order = stream(seed, "calibration").permutation(len(labels))  # classes may alternate
+    fitted, rest = np.sort(order[::2]), np.sort(order[1::2])
     found = fit_temperature(logits[fitted], labels[fitted])
     before = expected_error(confidence[rest], right[rest])
     after = expected_error(*confidences(softmax(logits[rest] / found, axis=1), labels[rest]))
@@ -111,7 +113,10 @@ def expected_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 
 def interval_of(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
-    """The 95% bootstrap interval of the expected error, corrected for bias.
+    """The bootstrap interval of the expected error at a nominal 95%, corrected for bias.
+
+    It covers a small error less often: in 50% of simulated samples of 2,000 images if the true error is 0, in
+    91% if it is 0.024. So it is never called a 95% interval.
 
     The error of few images is too large, and that of a resample is too large by as much again. So the
     interval is reflected at the measured value.
@@ -138,8 +143,11 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     if (logits.argmax(axis=1) == labels).all():
         return 1.0
     step = max(1, logits.size // FITTED)
-    some = logits[::step].astype(np.float64)
-    true = labels[::step]
+    some, true = logits, labels
+    if step > 1:
+        places = stream(0, "temperature").permutation(len(labels))[: len(labels) // step]
+        some, true = logits[places], labels[places]
+    some = some.astype(np.float64)
     own = some[np.arange(len(true)), true].mean()
 
     def loss(log_temperature: float) -> float:

@@ -31,7 +31,7 @@ function sift(block) {
   const rows = [...block.querySelector("table").tBodies[0].rows];
   let shown = 0;
   for (const row of rows) {
-    const text = row.textContent.toLowerCase();
+    const text = [...row.cells].map((cell) => cell.textContent).join("\n").toLowerCase();
     const fits = chosen.every((one) => row.cells[one.dataset.column].textContent.trim() === one.value.trim());
     row.hidden = !(fits && wanted.every((word) => text.includes(word)));
     shown += !row.hidden;

@@ -133,7 +133,7 @@ def calibration_finding(found: Calibration) -> Finding:
     too_few = "" if found.resolved else f" {found.images:,} images are too few for a verdict."
     mends = found.helps and status == "WARN"
     scaling = (
-        f"The temperature {found.temperature:.2f}, fitted on every second image, lowers that of the others "
+        f"The temperature {found.temperature:.2f}, fitted on a half of the images, lowers that of the others "
         f"from {found.before:.3f} to {found.after:.3f}."
         if found.helps
         else "No temperature lowers it beyond this interval."
@@ -143,7 +143,7 @@ def calibration_finding(found: Calibration) -> Finding:
         status=status,
         value=round(found.ece, 4),
         expected=f"lower end of its interval below {MISCALIBRATED}",
-        why=f"95% interval [{low:.3f}, {high:.3f}]. {scaling}{too_few}",
+        why=f"Bootstrap interval [{low:.3f}, {high:.3f}]. {scaling}{too_few}",
         fix=f"Divide logits by {found.temperature:.2f} before softmax." if mends else "",
     )
 

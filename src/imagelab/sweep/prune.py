@@ -4,6 +4,8 @@ Source: https://optuna.readthedocs.io/en/stable/reference/pruners.html; for hype
 https://jmlr.org/papers/v18/16-558.html
 """
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import optuna
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from imagelab.metrics.names import RAW, metric_of
 from imagelab.sweep.study import known_trial, open_study
 from imagelab.terminal import screen
 from imagelab.training.stop import Pruned
@@ -28,7 +31,7 @@ class Prune(Callback):
 
     def __init__(self, *, trial: str, monitor: str, lower: bool, epochs: int) -> None:
         number, name, patience, file = trial.split(":", 3)
-        self.monitor = monitor
+        self.monitor, self.lower = monitor, lower
         self.hopeless = False
         pruner = pruner_of(name, int(patience), epochs)
         self.trial: Any = None
@@ -36,9 +39,11 @@ class Prune(Callback):
             self.trial = known_trial(open_study(Path(file), lower, pruner), int(number))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        value = trainer.callback_metrics.get(self.monitor)
-        if trainer.is_global_zero and value is not None and value.isfinite():
-            self.trial.report(float(value), trainer.current_epoch)
+        averages = getattr(pl_module, "averages", ())
+        names = [metric_of(self.monitor, weights) for weights in (RAW, *averages)]
+        value = better_of([trainer.callback_metrics.get(name) for name in names], self.lower)
+        if trainer.is_global_zero and value is not None:
+            self.trial.report(value, trainer.current_epoch)
             self.hopeless = self.trial.should_prune()
         self.hopeless = trainer.strategy.reduce_boolean_decision(self.hopeless, all=False)
 
@@ -48,6 +53,16 @@ class Prune(Callback):
                 f"Ended after epoch {trainer.current_epoch}: earlier trials were better at this point."
             )
             raise Pruned
+
+
+def better_of(values: Iterable[Any], lower: bool) -> float | None:
+    """The better of the values of raw and averaged weights, which the study is told at the end; None without.
+
+    >>> better_of([0.5, 0.7, None, float("nan")], lower=False)
+    0.7
+    """
+    numbers = [float(value) for value in values if value is not None and math.isfinite(value)]
+    return (min if lower else max)(numbers, default=None)
 
 
 def pruner_of(name: str, patience: int, epochs: int) -> Any:

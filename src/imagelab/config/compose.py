@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from imagelab.config import menu
-from imagelab.config.hydra_internals import Glob, IntervalSweep, Override, parse_word
+from imagelab.config.hydra_internals import Glob, IntervalSweep, Override, beside_hydra, parse_word
 from imagelab.problem import nearest
 
 ABSENT = object()
@@ -97,7 +97,7 @@ def plainest(word: str) -> str:
 @lru_cache
 def _choose(folder: Path, command: str, choices: tuple[str, ...]) -> DictConfig:
     """Compose only the choices, which most jobs of a sweep share. Copy the result before changing it."""
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with beside_hydra(), initialize_config_dir(str(folder), version_base="1.3"):
         return hydra_compose(command, overrides=list(choices), return_hydra_config=True)
 
 

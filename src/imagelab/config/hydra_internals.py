@@ -2,10 +2,12 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.core.utils import run_job, setup_globals
@@ -17,12 +19,24 @@ __all__ = [
     "Glob",
     "IntervalSweep",
     "Override",
+    "beside_hydra",
     "parse_flags",
     "parse_word",
     "plain_value",
     "quoted",
     "run_trial",
 ]
+
+
+@contextmanager
+def beside_hydra() -> Iterator[None]:
+    """Let another config be composed while Hydra runs a command, as a report does to check its advice."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def parse_flags() -> tuple[Namespace, list[str]]:

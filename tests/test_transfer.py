@@ -158,8 +158,9 @@ def test_frozen_stages_are_still_frozen_after_validation(weights, tmp_path):
             trains = {name for name, layer in pl_module.net.named_modules() if layer.training}
             seen.append((trainer.current_epoch, "features.1" in trains, "features.9" in trains))
 
-    words = ["finetune=gradual", "trainer.max_epochs=2", weights, "trainer.val_check_interval=2"]
+    words = ["finetune=gradual", "trainer.max_epochs=2", weights]
     parts, _ = with_callback(words, tmp_path, Look())
+    parts.trainer.val_check_interval = 2
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert len(seen) == 2 * parts.classifier.step_plan.steps(0)
     assert all(stem is False and top == (epoch == 1) for epoch, stem, top in seen)

@@ -125,7 +125,7 @@ def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> l
         )
     for job in composed:
         trust.trust_typed(job.cfg)
-    return for_hydra(words, {key for job in composed for key in job.new_keys})
+    return for_hydra(words, {key for job in composed for key in job.new_keys}, command)
 
 
 def _seen_at_once(job: Composed, words: list[str], root: type) -> list[str]:

@@ -166,14 +166,14 @@ def test_a_resumed_run_refuses_other_changes(words):
 
 
 def test_a_new_key_needs_no_plus():
-    words = ["+trainer.detect_anomaly=true", "optimizer.lr=0.1", "++seed=3", "trainer.max_time=null"]
+    words = ["+trainer.detect_anomaly=true", "optimizer.lr=0.1", "++seed=3", "trainer.benchmark=null"]
     composed = compose("train", words)
     assert composed.problems == []
-    assert for_hydra(words, composed.new_keys) == [
+    assert for_hydra(words, composed.new_keys, "train") == [
         "++trainer.detect_anomaly=true",
         "optimizer.lr=0.1",
         "seed=3",
-        "++trainer.max_time=null",
+        "++trainer.benchmark=null",
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from imagelab.config import menu
 from imagelab.config.schema import Node
 from imagelab.config.signatures import Signature
-from imagelab.config.value_types import fits, options, show, wanted
+from imagelab.config.value_types import fits, non_finite, options, show, wanted
 from imagelab.problem import nearest
 
 Lookup = Callable[[str], Signature | None]
@@ -16,6 +16,7 @@ FACTS = frozenset(
     {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch", "labelled"}
 )
 HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
+MAY_BE_INFINITE = frozenset({"save_every"})
 MISSING = "???"
 CLASS_WEIGHTS = ("loss.weight", "loss.pos_weight")  # of losses of torch
 
@@ -154,6 +155,9 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _value(path: str, value: Any, hint: Any) -> list[str]:
+    bad = non_finite(value)
+    if bad is not None and not (path in MAY_BE_INFINITE and bad > 0):
+        return [f"{path}: wants a finite number, got {bad}"]
     if fits(value, hint):
         return []
     if wanted(hint) == wanted(type(None)):

@@ -40,7 +40,7 @@ def compose(command: str, words: list[str]) -> Composed:
         if override is None or sentences:
             continue
         if _is_choice(override, command) or override.is_delete() or override.is_hydra_override():
-            for_hydra.append(plainest(word))
+            for_hydra.append(_plain_choice(word, command))
         else:
             values.append(override)
     try:
@@ -69,9 +69,11 @@ def jobs(words: list[str]) -> list[list[str]]:
     return [first, *others]
 
 
-def for_hydra(words: list[str], new_keys: set[str]) -> list[str]:
-    """The overrides in Hydra's form: `++` before a key that is in no file."""
-    return [f"++{plainest(word)}" if key(word) in new_keys else plainest(word) for word in words]
+def for_hydra(words: list[str], new_keys: set[str], command: str) -> list[str]:
+    """The overrides in Hydra's form: `++` before a key that is in no file, `~finetune` for finetune=null."""
+    return [
+        f"++{plainest(word)}" if key(word) in new_keys else _plain_choice(word, command) for word in words
+    ]
 
 
 def plain(cfg: Any) -> dict[str, Any]:
@@ -112,18 +114,24 @@ def _parse(word: str, command: str) -> tuple[Override | None, list[str]]:
     if override.is_sweep_override():
         values = word.partition("=")[2]
         return None, [f"{word}: several values are a sweep, add -m; for one list, set {key(word)}=[{values}]"]
-    return override, _wrong_choices(override) if _is_choice(override, command) else []
+    return override, _wrong_choices(override, command) if _is_choice(override, command) else []
 
 
 def _is_choice(override: Override, command: str) -> bool:
     return override.key_or_group in menu.questions(command)
 
 
-def _wrong_choices(override: Override) -> list[str]:
+def _plain_choice(word: str, command: str) -> str:
+    """Hydra does not take null for a group; leaving the group out is the same."""
+    null = word.partition("=")[2] == "null" and menu.questions(command).get(key(word), ABSENT) is None
+    return f"~{key(word)}" if null else plainest(word)
+
+
+def _wrong_choices(override: Override, command: str) -> list[str]:
     group = override.key_or_group
     value = override.value()
-    if override.is_delete():
-        return []
+    if override.is_delete() or (value is None and menu.questions(command)[group] is None):
+        return []  # null leaves a group unanswered that need not be answered
     names = value if isinstance(value, list) else ["null" if value is None else value]
     found = menu.unknown(group, [str(name) for name in names])
     if "none" in names and len(names) > 1:

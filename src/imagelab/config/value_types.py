@@ -1,6 +1,7 @@
 """Check YAML values against Python type hints, and describe those types in plain words."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import cache
@@ -29,6 +30,18 @@ def fits(value: Any, hint: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def non_finite(value: Any) -> float | None:
+    """The first nan or infinity in a YAML value, at any depth.
+
+    >>> non_finite([0.9, float("nan")]), non_finite({"a": 1e300})
+    (nan, None)
+    """
+    if isinstance(value, float):
+        return None if math.isfinite(value) else value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((found for one in inner if (found := non_finite(one)) is not None), None)
 
 
 def show(value: Any) -> str:

@@ -36,6 +36,7 @@ GOOD = {
         "accumulate_grad_batches": 1,
         "precision": "32-true",
         "accelerator": "cpu",
+        "on_oom": "stop",
     },
 }
 MIXUP = {"mixup": {"_target_": "imagelab.augment.mixup.Mixup", "alpha": 0.2}}

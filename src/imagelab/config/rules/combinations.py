@@ -11,7 +11,7 @@ from imagelab.config.rules.memory import MEMORY_RULES
 from imagelab.config.rules.processes import started
 from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
-from imagelab.config.rules.values import RANGES
+from imagelab.config.rules.values import VALUE_RULES
 from imagelab.config.schema import Node
 from imagelab.metrics.names import RAW
 from imagelab.problem import nearest
@@ -31,6 +31,10 @@ FILLED_IN = {
     "overfit_batches": "set data.limit=N",
     "check_val_every_n_epoch": "every epoch is validated, to find the best one",
     "max_steps": "set trainer.max_epochs=N",
+    "min_steps": "a run has as many epochs as trainer.max_epochs says",
+    "min_epochs": "a run has as many epochs as trainer.max_epochs says",
+    "max_time": "it would end within an epoch; Ctrl-C stops a run that can be resumed",
+    "val_check_interval": "the best weights are those at the end of an epoch",
 }
 
 
@@ -42,7 +46,15 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         sound: Whether it has passed the check of its signatures; if not, rules that raise are skipped.
     """
     found = []
-    for rule in [*CLASS_RULES, *RANGES, *RULES, *MEMORY_RULES, *TRICK_RULES, *FINETUNE_RULES, *TASK_RULES]:
+    for rule in [
+        *CLASS_RULES,
+        *VALUE_RULES,
+        *RULES,
+        *MEMORY_RULES,
+        *TRICK_RULES,
+        *FINETUNE_RULES,
+        *TASK_RULES,
+    ]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)
     return found

@@ -104,10 +104,13 @@ def line(*, epoch: int, epochs: int, metrics: dict[str, float], rate: float, lef
 
     >>> line(epoch=3, epochs=20, metrics={"loss": 0.12345, "val/accuracy": 0.9912}, rate=12345.6, left=67.2)
     'epoch  3/20  loss 0.1235  val/accuracy 0.9912  12,346 images/s  eta 0:01:07'
+    >>> line(epoch=1, epochs=2, metrics={}, rate=0.0625, left=None)
+    'epoch 1/2  0.062 images/s  eta -:--:--'
     """
     shown = "".join(f"  {name} {value:.4f}" for name, value in metrics.items())
     eta = "-:--:--" if left is None else timedelta(seconds=round(left))
-    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}{shown}  {rate:,.0f} images/s  eta {eta}"
+    pace = f"{rate:,.0f}" if rate >= 10 or rate == 0 else f"{rate:.2g}"
+    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}{shown}  {pace} images/s  eta {eta}"
 
 
 def bar(share: float, width: int) -> Text:

@@ -108,8 +108,7 @@ def ours(
         augment=augment,
         seed=0,
         preprocess=None,
-        views=1,
-        targets=Classify.targets,
+        task=Classify,
         **shared,
     )
     loader = data.train_loader(epoch=0, start=0, rank=0, ranks=1)

@@ -69,7 +69,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "data.size=0": "data.size: wants 1 or more, got 0",
     "data.batch_size=-3": "data.batch_size: wants 1 or more, got -3",
     "data.batch_size=5000": "data.batch_size: 5000 is more than the 1294 training images",
-    "data.val_fraction=0.999": "data: no training images of 0, 1, 2",
+    "data.val_fraction=0.999": "data.test_fraction and data.val_fraction: 1,796 of 1,797 images are held out",
     # augmentations
     "augment=[crop] augment.crop.size=40": "augment.crop.size=40 is larger than the image: 8 pixels",
     "augment=[crop] augment.crop.pad=8": "augment.crop.pad=8 mirrors 8 pixels of an image of 8",

@@ -42,7 +42,7 @@ from imagelab.training.devices import devices, plugins
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.fsdp import shard_when_started
 from imagelab.training.phase_timer import TimeSpent
-from imagelab.training.recipe import keep_batch, recipe, refuse_other_steps
+from imagelab.training.recipe import keep_batch, recipe
 from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
 from imagelab.training.split_batch import SplitBatch
@@ -93,7 +93,6 @@ def build(
     trainer = build_trainer(cfg, folder, callbacks=clipping_last(together), logger=loggers)
     keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
-    refuse_other_steps(known or {}, classifier.step_plan, trainer.world_size)
     classifier.card |= {"finetune": choice} if choice else {}
     classifier.card |= {"model": known["model"]} if known else {}  # where its first weights came from
     if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):

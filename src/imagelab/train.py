@@ -150,6 +150,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
     from imagelab.terminal.summary import closing_table, stage_table
     from imagelab.training.attempt import Attempt
     from imagelab.training.feasibility import refuse_other_data
+    from imagelab.training.recipe import refuse_other_steps
     from imagelab.training.results import opening_of
 
     attempt = Attempt(cfg, folder, checkpoint)
@@ -164,6 +165,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
             attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=watchers)
         if known:
             refuse_other_data(known, parts.classifier.card, attempt.folder)
+            refuse_other_steps(known, parts.classifier.step_plan, parts.trainer.world_size)
         stages = parts.classifier.stage_rows()
         screen.say(opening_of(cfg, parts, attempt.folder), *([stage_table(stages)] if stages else []))
         for logger in parts.trainer.loggers if checkpoint is None else []:

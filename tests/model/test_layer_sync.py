@@ -57,6 +57,6 @@ def test_one_process_keeps_its_norms(tmp_path):
 def test_a_network_without_batch_statistics_is_refused(norm):
     cfg = compose("train", ["trainer.sync_batchnorm=true", f"model.norm={norm}"]).cfg
     assert combinations.problems(plain(cfg)) == [
-        f"trainer.sync_batchnorm: model.norm={norm} has no batch statistics to synchronise;  "
+        f"trainer.sync_batchnorm: model.norm={norm} has no batch statistics to synchronise; "
         "leave one of the two out"
     ]

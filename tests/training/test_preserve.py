@@ -118,7 +118,7 @@ def test_two_processes_watch_without_waiting_for_each_other(tmp_path):
     [
         (
             ["task=autoencoder", "trick=[prediction_dynamics]"],
-            "trick.prediction_dynamics: needs labels, and task=autoencoder",
+            "trick.prediction_dynamics: needs a task that predicts classes, and task=autoencoder",
         ),
         (
             ["task=simclr", "augment=[crop]", "trick=[gradient_noise_scale]"],

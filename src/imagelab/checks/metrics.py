@@ -52,6 +52,7 @@ def same_metrics(subject: Subject) -> Finding:
 def farther(most: float, difference: float) -> float:
     """The larger of two distances; NaN if one is NaN, which `max` may drop.
 
+    >>> import math
     >>> farther(0.0, math.nan), farther(1.0, -2.0)
     (nan, 2.0)
     """

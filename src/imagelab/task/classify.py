@@ -57,6 +57,7 @@ class Classify(nn.Module):
     def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
         """The class of each image, or the shares of its two largest where images are blended.
 
+        >>> import torch
         >>> Classify.captions(torch.tensor([[0.25, 0.75], [1.0, 0.0]]), classes=["ant", "bee"])
         ['0.75 bee + 0.25 ant', 'ant']
         """

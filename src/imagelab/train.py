@@ -149,8 +149,6 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
     from imagelab.reports.of_run import lines_after_training  # room: reports
     from imagelab.terminal.summary import closing_table, stage_table
     from imagelab.training.attempt import Attempt
-    from imagelab.training.feasibility import refuse_other_data
-    from imagelab.training.recipe import refuse_other_steps
     from imagelab.training.results import opening_of
 
     attempt = Attempt(cfg, folder, checkpoint)
@@ -164,8 +162,7 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
         with building():
             attempt.parts = parts = build(cfg, attempt.folder, attempt.stop, known, callbacks=watchers)
         if known:
-            refuse_other_data(known, parts.classifier.card, attempt.folder)
-            refuse_other_steps(known, parts.classifier.step_plan, parts.trainer.world_size)
+            refuse_changes(known, parts, attempt.folder)
         stages = parts.classifier.stage_rows()
         screen.say(opening_of(cfg, parts, attempt.folder), *([stage_table(stages)] if stages else []))
         for logger in parts.trainer.loggers if checkpoint is None else []:
@@ -177,6 +174,15 @@ def run(cfg: Node, folder: Path, checkpoint: Path | None, known: Node | None = N
         screen.say(closing_table(results, attempt.folder, attempt.messages))
         return parts.saver.best.get("value")
     return None
+
+
+def refuse_changes(known: Node, parts: Any, folder: Path) -> None:
+    """Raise a Problem if a run would resume with other data, or with another number of steps."""
+    from imagelab.training.feasibility import refuse_other_data
+    from imagelab.training.recipe import refuse_other_steps
+
+    refuse_other_data(known, parts.classifier.card, folder)
+    refuse_other_steps(known, parts.classifier.step_plan, parts.trainer.world_size)
 
 
 def call_others(cfg: Node, folder: Path, checkpoint: Path | None) -> Node | None:

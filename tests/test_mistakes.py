@@ -95,7 +95,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     "model.weights=PLACE/run model.init=small": "model.init: model.weights loads trained weights",
     "model=timm model.pretrained=true model.norm=group": "model.norm: model.pretrained=true was trained with",
     # training
-    "optimizer.betas=[0.9,1.5]": "AdamW rejects its arguments: Invalid beta parameter at index 1: 1.5",
+    "optimizer.betas=[0.9,1.5]": "optimizer.betas: wants a number in [0, 1) for each, got [0.9, 1.5]",
     "optimizer._target_=torch.optim.AdmW": "torch.optim has no AdmW; did you mean 'AdamW'?",
     "schedule.warmup=5000": "schedule.warmup: wants fewer steps than the 200 of the whole run, got 5000",
     "schedule.pct_start=2": "schedule.pct_start must be in [0, 1], got 2",

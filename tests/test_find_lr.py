@@ -57,7 +57,7 @@ def test_it_writes_findings_a_page_and_a_chart_and_shows_what_to_paste(tmp_path)
     ("words", "sentence"),
     [
         (["start=1", "end=0.1"], "start: wants a rate above 0 and below a finite end, got start=1"),
-        (["end=inf"], "below a finite end, got start=1e-07 and end=inf"),
+        (["end=inf"], "end: wants a finite number, got inf"),
         (["steps=20"], "steps: wants 50 or more"),
         (["optimizer=lbfgs", "data.batch_size=full"], "LBFGS sets its step size by a line search"),
         (["model.widths=[0]"], "model.widths: wants 1 or more"),

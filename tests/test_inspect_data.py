@@ -97,7 +97,7 @@ def test_the_page_works_in_a_browser_whatever_files_are_called(tmp_path):
         (["data=folder", "data.root=PHOTOS", "data.classes=[a]", "labels=true"], "too few"),
         (["data=folder", "data.root=BROKEN", "split=repaired"], "split=repaired: no picture can be read"),
         (["annotate=5", "labels=true", "split=repaired"], "leave out split=repaired and labels"),
-        (["annotate=5", "port=65536"], "port=65536: bind(): port must be 0-65535"),
+        (["annotate=5", "port=65536"], "port: wants 0 to 65535, got 65536"),
         (["split=repaired"], "split=repaired: needs image files, got Digits; set data=folder data.root=DIR"),
         (["split=repair"], "did you mean 'repaired'"),
         (["spilt=repaired"], "spilt: no such key; did you mean 'split'"),

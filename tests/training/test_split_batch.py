@@ -58,7 +58,7 @@ def test_what_the_failed_pass_drew_and_counted_leaves_no_trace(tmp_path):
 
 def test_a_single_image_that_does_not_fit_ends_the_run(tmp_path):
     with pytest.raises(torch.OutOfMemoryError):
-        fit([*PLAIN, HALVE], tmp_path, room=-1)
+        fit([*PLAIN, HALVE, "data.batch_size=4"], tmp_path, room=-1)
 
 
 def test_without_halve_the_error_passes(tmp_path):

@@ -18,9 +18,7 @@ from imagelab.config.compose import key as key_of
 from imagelab.config.hydra_internals import parse_flags, parse_word
 from imagelab.problem import Problem
 from imagelab.runs import claim, edited
-from imagelab.terminal import refusal
-from imagelab.terminal.failure import SMALLER, out_of_memory
-from imagelab.terminal.failure import sentence as sentence_of
+from imagelab.terminal import failure, refusal
 
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
 Task = Callable[[schema.Node, Path], float | None]
@@ -204,11 +202,10 @@ def _job(app: Application, cfg: DictConfig) -> float | None:
             claim.discard_empty()
             raise
         except Exception as error:
-            found = edited.mistakes(node.get("run"))
-            if out_of_memory(error):
-                smaller = "Try a smaller batch_size." if "batch_size" in node else SMALLER
-                found = [sentence_of(error, smaller)]
-            if found:
+            if failure.out_of_memory(error):
+                smaller = "Try a smaller batch_size." if "batch_size" in node else failure.SMALLER
+                raise Problem(failure.sentence(error, smaller)) from error
+            if found := edited.mistakes(node.get("run")):
                 raise Problem("\n".join(found)) from error
             raise
 

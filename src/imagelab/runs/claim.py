@@ -91,20 +91,10 @@ def lock(folder: Path, patience: float = 0) -> None:
         return
     file = (folder / ".lock").open("w")
     end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.lockf(
-                file, fcntl.LOCK_EX | fcntl.LOCK_NB
-            )  # unlike flock, not kept by workers that outlive us
-        except (BlockingIOError, PermissionError) as error:
-            if time.monotonic() > end:
-                raise Problem(f"{folder} is in use: another process trains in it.") from error
-            time.sleep(0.2)
-            continue
-        except OSError:  # a file system without locks
-            return
-        _locks.append(file)
-        return
+    while not _locked(file):
+        if time.monotonic() > end:
+            raise Problem(f"{folder} is in use: another process trains in it.")
+        time.sleep(0.2)
 
 
 def forget_unbegun(folder: Path) -> None:
@@ -140,6 +130,19 @@ def discard_empty() -> None:
     for made in reversed(_made):
         with suppress(OSError):  # not empty, or gone
             made.rmdir()
+
+
+def _locked(file: TextIO) -> bool:
+    """Try to lock an open file; False if another process has locked it."""
+    assert fcntl is not None
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not kept by workers that outlive us
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    _locks.append(file)
+    return True
 
 
 def _make(folder: Path) -> bool:

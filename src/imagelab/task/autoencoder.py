@@ -11,12 +11,13 @@ from imagelab.contracts import Inputs
 from imagelab.problem import Problem
 from imagelab.randomness import sample_keys, uniform
 from imagelab.task.contract import Forward
+from imagelab.task.unlabelled import Unlabelled
 
 SMALLEST = 4  # pixels: side of the maps that the decoder begins with, at most
 THINNEST = 16  # channels of the largest maps
 
 
-class Autoencoder:
+class Autoencoder(Unlabelled):
     """The network encodes; a small decoder, which takes the place of its last layer, rebuilds the pixels.
 
     Args:
@@ -26,10 +27,8 @@ class Autoencoder:
         size: Their side in pixels.
     """
 
-    takes = ""
     views = 1
     kept = 1
-    predicts = ""
 
     def __init__(self, *, noise: float, width: int, in_channels: int, size: int) -> None:
         if noise < 0:
@@ -53,22 +52,9 @@ class Autoencoder:
             width = thinner
         return nn.Sequential(*layers, nn.Conv2d(width, self.in_channels, 3, padding=1), nn.Flatten())
 
-    @staticmethod
-    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
-        """The targets are the images; nothing looks at these."""
-        return labels
-
-    @staticmethod
-    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
-        """There is nothing to say of an image."""
-        return [""] * len(targets)
-
     def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """Mean squared error over all pixels; the noise is drawn anew in every step."""
         return self._errors(forward, batch.images, torch.randn_like(batch.images)).mean()
-
-    def correct(self, outputs: Tensor, batch: Inputs) -> None:
-        """There are no labels."""
 
     def outputs(self, forward: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """The error of each image, (B, 1), and its place in the split; its noise is always the same."""

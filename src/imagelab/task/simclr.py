@@ -11,9 +11,10 @@ from torch.nn import functional
 from imagelab.contracts import Inputs
 from imagelab.problem import Problem
 from imagelab.task.contract import Forward
+from imagelab.task.unlabelled import Unlabelled
 
 
-class SimCLR:
+class SimCLR(Unlabelled):
     """A perceptron with one hidden layer projects the features; it takes the place of the last layer.
 
     Args:
@@ -23,10 +24,8 @@ class SimCLR:
             all losses are of as many other images.
     """
 
-    takes = ""
     views = 2
     compares_batch = True
-    predicts = ""
 
     def __init__(self, *, temperature: float, dim: int, batch: int) -> None:
         if temperature <= 0:
@@ -42,25 +41,12 @@ class SimCLR:
         """(B, features) -> (B, dim), as in section 4.2."""
         return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, self.dim))
 
-    @staticmethod
-    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
-        """The targets are the other views; nothing looks at these."""
-        return labels
-
-    @staticmethod
-    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
-        """There is nothing to say of an image."""
-        return [""] * len(targets)
-
     def loss(self, forward: Forward, batch: Inputs) -> Tensor:
         """Over the images of all ranks, as one process with the whole batch would see them."""
         first, second = forward(batch.images).float().chunk(2)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             first, second = torch.cat(all_gather(first)), torch.cat(all_gather(second))
         return nt_xent(first, second, self.temperature)
-
-    def correct(self, outputs: Tensor, batch: Inputs) -> None:
-        """There are no labels."""
 
     def outputs(self, forward: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
         """The projections of both views, (B, 2 * dim), and the images' places in the split, (B,)."""

@@ -214,9 +214,11 @@ def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:
 
 def build_step_plan(data: ImageData, trainer: lightning.Trainer, tricks: dict[str, Any]) -> StepPlan:
     """Plan the steps of the run, epoch by epoch."""
-    batches, limit = data.steps(trainer.world_size), trainer.limit_train_batches
+    batches = data.steps(trainer.world_size)
+    limit = trainer.limit_train_batches
     batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
-    window, epochs = trainer.accumulate_grad_batches, trainer.max_epochs or 1
+    window = trainer.accumulate_grad_batches
+    epochs = trainer.max_epochs or 1
     growth = next((trick for trick in tricks.values() if isinstance(trick, GrowsBatches)), None)
     return StepPlan(
         batches=batches,

@@ -94,7 +94,8 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
         else:
             words = check_words(words, command, root, sweep=args.multirun)
     takes_run = issubclass(root, schema.Run)
-    wanted, shown = None, args.cfg or args.info or args.hydra_help or args.shell_completion
+    wanted = None
+    shown = args.cfg or args.info or args.hydra_help or args.shell_completion
     if takes_run and not args.multirun:
         wanted, words = _wanted_folder(words)
     elif takes_run and not (foreign or shown or SWEEP_DIR in map(key_of, words)):

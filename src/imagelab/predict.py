@@ -40,7 +40,8 @@ def start(cfg: Node, _: Path) -> None:
     """Write a CSV file with one line per image, and report those that could not be read."""
     if cfg["batch_size"] < 1:
         raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
-    run, paths = find_network(cfg["run"]), pictures(cfg["source"])
+    run = find_network(cfg["run"])
+    paths = pictures(cfg["source"])
     if cfg["run"] == "last":
         screen.say(f"run=last: {run}")
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()

@@ -73,7 +73,9 @@ def start(cfg: Node, folder: Path) -> float | None:
 
 def resume_own(words: list[str]) -> None:
     """Resume the unfinished run of this very command and exit; return if there is none."""
-    group, folder, named = rank_group(), find.of_command(words), find.named_folder(words)
+    group = rank_group()
+    folder = find.of_command(words)
+    named = find.named_folder(words)
     if folder is None:
         if named:
             claim.forget_unbegun(named)
@@ -189,7 +191,8 @@ def call_others(cfg: Node, folder: Path, checkpoint: Path | None) -> Node | None
     """Let the processes that torchrun or srun started take part in a run; return its checkpoint's card."""
     from imagelab.checkpoints.content import card
 
-    known, group = card(checkpoint) if checkpoint else None, rank_group()
+    known = card(checkpoint) if checkpoint else None
+    group = rank_group()
     if group and group.mine.rank == 0:
         file = str(checkpoint.resolve()) if checkpoint else None
         environment: dict[str, str] = {}

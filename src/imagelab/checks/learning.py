@@ -47,7 +47,8 @@ def zeroed_input(subject: Subject) -> Finding:
         if tried[-1] >= GAP:
             break
     gap = max(tried)
-    learnt, slow = gap >= GAP, _slow(subject)
+    learnt = gap >= GAP
+    slow = _slow(subject)
     why = "images do not help: their labels are not theirs, or the network does not see them"
     if slow:
         why = "training is too slow to tell: a low rate, or frozen stages"

@@ -79,20 +79,20 @@ def comparison(apart: dict[str, float], away: float, own: dict[str, float], what
     good = apart[worst] <= NEAR * size and away <= ALONE
     finite = np.isfinite([*apart.values(), away]).all()
     bad = not (apart[worst] <= FAR * size and away <= LOST)
+    if good:
+        why, fix = f"{what}, compared with all outputs at once", ""
+    elif finite:
+        why = "the metrics of validation depend on the batches, or on chance"
+        fix = "compute metrics once from all outputs, in eval mode"
+    else:
+        why = "the outputs or metrics of validation are NaN or infinite"
+        fix = "look for a division by 0 or a logarithm of 0"
     return found(
         grade(fail=bad, warn=not good),
         f"{worst} differs by {apart[worst]:.2g}, outputs by {away:.2g} of their size",
         expected=f"metrics <= {NEAR:g} apart, FAIL above {FAR:g}; outputs {ALONE:g}, FAIL above {LOST:g}",
-        why=f"{what}, compared with all outputs at once"
-        if good
-        else "the metrics of validation depend on the batches, or on chance"
-        if finite
-        else "the outputs or metrics of validation are NaN or infinite",
-        fix=""
-        if good
-        else "look for a division by 0 or a logarithm of 0"
-        if not finite
-        else "compute metrics once from all outputs, in eval mode",
+        why=why,
+        fix=fix,
     )
 
 

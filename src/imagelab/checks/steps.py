@@ -87,7 +87,8 @@ def batch_statistics(subject: Subject) -> Finding:
         return fact(None, "the network has no BatchNorm")
     if line_search(subject):
         return fact(None, LINE_SEARCH)
-    taken, still = _taken(subject), _still(subject)
+    taken = _taken(subject)
+    still = _still(subject)
     watched = [name for name in norms if f"{name}.running_mean" not in still]
     if not watched:
         return fact("frozen", "finetune or model.norm freezes all batch statistics")

@@ -117,7 +117,8 @@ def _lets_through(key: str, signature: Signature) -> bool:
 
 def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
     group = path.split(".")[0]
-    name, value = _name(node), node[key]
+    name = _name(node)
+    value = node[key]
     owners = [choice for choice in menu.choices(group) if key in menu.keys(group, choice)]
     if owners:
         belongs = f"{path}.{key}: {name} has no such argument; it belongs to {group}={'|'.join(owners)}"

@@ -132,8 +132,8 @@ def _wrong_choices(override: Override, command: str) -> list[str]:
     value = override.value()
     if override.is_delete() or (value is None and menu.questions(command)[group] is None):
         return []  # null leaves a group unanswered that need not be answered
-    names = value if isinstance(value, list) else ["null" if value is None else value]
-    found = menu.unknown(group, [str(name) for name in names])
+    names = value if isinstance(value, list) else [value]
+    found = menu.unknown(group, ["null" if name is None else str(name) for name in names])
     if "none" in names and len(names) > 1:
         found.append(f"{group}: none cannot be combined, got {group}=[{','.join(map(str, names))}]")
     return found
@@ -156,7 +156,8 @@ def _options(word: str) -> list[str]:
         override = parse_word(word)
     except HydraException:
         return [word]
-    name, value = override.get_key_element(), override.value()
+    name = override.get_key_element()
+    value = override.value()
     if isinstance(value, Glob):
         return [f"{name}={choice}" for choice in value.filter(menu.choices(override.key_or_group))]
     if isinstance(value, IntervalSweep):

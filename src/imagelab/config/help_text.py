@@ -36,7 +36,8 @@ def _named(word: str) -> list[tuple[str, str]]:
 def _card(command: str, group: str, choice: str, several: bool) -> str:
     file = menu.folder() / group / f"{choice}.yaml"
     lines = file.read_text(encoding="utf-8").splitlines()
-    node, said = menu.load(file), menu.comments(lines)
+    node = menu.load(file)
+    said = menu.comments(lines)
     recipe = lines[0].startswith("# @package _global_")
     others = [entry for entry in node.get("defaults", []) if isinstance(entry, dict)]
     rows = [

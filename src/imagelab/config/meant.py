@@ -63,7 +63,9 @@ def _joined(words: list[str]) -> tuple[list[str], list[str]]:
     >>> _joined(["optimizer.lr", "=", "0.1"])
     (['optimizer.lr=0.1'], ['optimizer.lr = 0.1: has spaces around =; type optimizer.lr=0.1'])
     """
-    rest, meant, found = list(words), [], []
+    rest = list(words)
+    meant = []
+    found = []
     while rest:
         typed = [rest.pop(0)]
         if "=" not in typed[0] and rest and rest[0].startswith("="):

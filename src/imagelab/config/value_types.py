@@ -40,7 +40,9 @@ def non_finite(value: Any) -> float | None:
     """
     if isinstance(value, float):
         return None if math.isfinite(value) else value
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        value = [*value.values()]
+    inner = value if isinstance(value, list) else []
     return next((found for one in inner if (found := non_finite(one)) is not None), None)
 
 

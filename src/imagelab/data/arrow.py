@@ -86,7 +86,9 @@ def find_files(top: Path, subset: str | None) -> list[tuple[str, Path]]:
         Problem: There are none, or those of several data sets.
     """
     base = top / subset if subset else top
-    below = [str(base)] if base.is_file() else tree(str(base)).files if base.is_dir() else []
+    below: list[str] = [str(base)] if base.is_file() else []
+    if base.is_dir():
+        below = tree(str(base)).files
     named = [Path(path) for path in sorted(below) if path.endswith(ENDINGS)]
     paths = [
         path for path in named if not path.name.startswith("cache-")
@@ -222,7 +224,8 @@ def _scan(images: Packed, origin: str) -> Scan:
         except Unreadable as error:
             return str(error).removeprefix(f"{name}: ")
 
-    faults, sizes = dict[str, str](), np.zeros((len(images), 2), np.int32)
+    faults = dict[str, str]()
+    sizes = np.zeros((len(images), 2), np.int32)
     for place, result in enumerate(map_in_threads(size, range(len(images)))):
         if isinstance(result, str):
             faults[images.name(place)] = result

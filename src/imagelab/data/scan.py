@@ -50,7 +50,8 @@ def scan(paths: Paths | Sequence[str], subject: str, max_pixels: int) -> Scan:
     paths = paths_of(paths)
     name = hashlib.blake2b(subject.encode(errors="replace"), digest_size=8).hexdigest()
     store = cache_folder("scan") / f"{name}.arrays"
-    stamps, sizes = paths.stamps(), np.zeros((len(paths), 2), dtype=np.int32)
+    stamps = paths.stamps()
+    sizes = np.zeros((len(paths), 2), dtype=np.int32)
     same = _recall(store, paths, stamps, sizes)
     sizes[sizes.prod(axis=1, dtype=np.int64) > max_pixels] = 0
     fresh = np.flatnonzero(sizes[:, 0] == 0)

@@ -59,7 +59,8 @@ def write_shard(
     said |= {OWN: json.dumps({LABELS_CHECK: crc32(labels.astype("<i8").tobytes())})}
 
     def batches() -> Iterator[tuple[Sequence[bytes], Sequence[str], pa.Array]]:
-        waiting, first = iter(images), 0
+        waiting = iter(images)
+        first = 0
         while some := list(islice(waiting, ROWS)):
             part = pa.array(labels[first : first + len(some)], pa.int64())
             yield [image for image, _ in some], [name for _, name in some], part

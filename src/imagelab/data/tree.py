@@ -25,7 +25,8 @@ def tree(folder: str, *, hidden: bool = False) -> Tree:
     files: list[str] = []
     folders: list[str] = []
     seen: set[str] = set()
-    waiting, links = [folder], list[str]()
+    waiting = [folder]
+    links = list[str]()
     while waiting or links:
         here = waiting.pop() if waiting else links.pop(0)
         real = os.path.realpath(here)

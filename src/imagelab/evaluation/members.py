@@ -86,7 +86,8 @@ def load_members(pairs: list[tuple[Path, str]], weights: str | None) -> list[Mem
         expect_predictions(content, folder)
         predictor = from_checkpoint(content, weights)
         first = members[0] if members else None
-        names, known = predictor.task.names, first.predictor.task.names if first else predictor.task.names
+        names = predictor.task.names
+        known = first.predictor.task.names if first else names
         members.append(
             Member(
                 folder=folder,

@@ -175,7 +175,8 @@ class BatchSearch:
         return Tried(batch, "memory" if over else "fits", found.seconds, found.memory)
 
     def _refused(self, batch: int) -> Tried | None:
-        memory, fitting = self.reckoned(batch), self._timed(batch)
+        memory = self.reckoned(batch)
+        fitting = self._timed(batch)
         if self.limit is not None and memory is not None and memory > self.limit:
             return Tried(batch, "memory", None, memory)
         if fitting and batch > fitting[-1].batch and batch / fitting[-1].speed > self.patience:

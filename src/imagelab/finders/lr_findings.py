@@ -86,7 +86,8 @@ def _learning(curve: Curve) -> Finding:
 
 
 def _rate(curve: Curve) -> Finding:
-    rate, words = suggested(curve), override(curve)
+    rate = suggested(curve)
+    words = override(curve)
     return Finding(
         name="suggested rate",
         status="WARN" if rate is None else "OK",
@@ -139,7 +140,8 @@ def _configured(curve: Curve, cfg: Node) -> Finding:
     configured = cfg["optimizer"]["lr"]
     limit = diverges(curve) if curve.usable else None
     rate = suggested(curve)
-    status, why = "OK", f"Within a factor of {APART} of the suggested rate."
+    status = "OK"
+    why = f"Within a factor of {APART} of the suggested rate."
     if limit is not None and configured >= limit:
         status = "FAIL"
         why = f"Training diverges from {limit:.2g} on."

@@ -48,7 +48,8 @@ def head_layers(net: nn.Module, images: Tensor) -> list[str]:
         net: Network, left unchanged.
         images: A few preprocessed images, (B, C, H, W) float.
     """
-    net, head = deepcopy(net).eval(), tuned_stages(net)[-1]
+    head = tuned_stages(net)[-1]
+    net = deepcopy(net).eval()
     calls, logits = _calls(net, head.modules, images)
     for layers in _candidates(net, calls, logits, set(head.parameters)):
         if _agrees(net, head.modules, layers, images, calls, logits):

@@ -38,8 +38,12 @@ class Annotation:
     """
 
     def __init__(self, data: ImageData, split: str, places: np.ndarray, folder: Path) -> None:
-        self.data, self.images, self.labels = data, data.named[split].images, data.splits[split].labels
-        self.split, self.places, self.folder = split, places.tolist(), folder
+        self.data = data
+        self.images = data.named[split].images
+        self.labels = data.splits[split].labels
+        self.split = split
+        self.places = places.tolist()
+        self.folder = folder
         names = data.named[split].names
         self.files = [names[place] for place in self.places]
         self.answers = Answers(folder / f"{STEM}.csv", self.files)
@@ -104,8 +108,10 @@ def annotate(cfg: Node, folder: Path) -> None:
         server.server_close()
     screen.say(f"{begun.result()}.")
     if begun.answers.said:
-        summary, sections = f"{begun.result()}.", [_mistakes(begun)]
-        title, findings = "Labels by hand", begun.findings()
+        summary = f"{begun.result()}."
+        sections = [_mistakes(begun)]
+        title = "Labels by hand"
+        findings = begun.findings()
         publish(begun.folder, STEM, title=title, summary=summary, findings=findings, sections=sections)
     if not begun.done:
         screen.say(f"resume: imagelab inspect annotate={near(begun.folder)} with the same data=...")

@@ -104,7 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             body = json.loads(self.rfile.read(int(length)))
-            number, label, seconds = int(body["number"]), int(body["label"]), float(body["seconds"])
+            number = int(body["number"])
+            label = int(body["label"])
+            seconds = float(body["seconds"])
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self.send_error(400, "expected number, label and seconds as JSON")
             return

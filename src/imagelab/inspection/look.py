@@ -53,7 +53,8 @@ def look(path: str, max_pixels: int) -> Look:
         data = read_file(path)
     except OSError as error:
         return Look(None, 0, "", error.strerror or str(error), ())
-    kind, digest = kind_of(data), short_digest(data)
+    kind = kind_of(data)
+    digest = short_digest(data)
     odd = [] if not data or _suits(path, kind) else [_misnamed(path, kind)]
     try:
         pixels = decode(path, None, max_pixels)

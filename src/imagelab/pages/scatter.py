@@ -71,10 +71,12 @@ def _dot(place: tuple[float, float], words: str) -> str:
 
 def _apart(places: Mapping[int, tuple[float, float]]) -> list[int]:
     """At most MANY_POINTS points: the first in each cell of a grid, so that isolated ones stay."""
-    kept, cell = list(places), 1.0
+    kept = list(places)
+    cell = 1.0
     while len(kept) > MANY_POINTS:
         first: dict[tuple[int, int], int] = {}
         for i, (x, y) in places.items():
             first.setdefault((int(x / cell), int(y / cell)), i)
-        kept, cell = list(first.values()), cell * 1.25
+        kept = list(first.values())
+        cell *= 1.25
     return kept

@@ -45,7 +45,9 @@ def after_training(cfg: Node, folder: Path, parts: Any, results: Node) -> tuple[
         parts: Parts of the run.
         results: Content of results.json.
     """
-    weights, found, why_not = parts.saver.best.get("weights", RAW), None, ""
+    weights = parts.saver.best.get("weights", RAW)
+    found = None
+    why_not = ""
     seen = parts.saver.seen.get(metric_of("val", weights))
     task = parts.classifier.task
     if seen is not None and task.predicts:
@@ -86,7 +88,8 @@ def write(
         loggers: Loggers of the run, which get the report.
         quiet: Whether to omit the findings on the terminal.
     """
-    curves, seconds = curves_of(folder), seconds_of(folder, results)
+    curves = curves_of(folder)
+    seconds = seconds_of(folder, results)
     judged, step, findings = on_curves(folder, results, curves, seconds, classes_of(folder, found))
     images = on_images(folder, found, why_not)
     findings += images.findings

@@ -40,14 +40,16 @@ class ProgressBar(Callback):
             self.due = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.began, self.images = time.monotonic(), 0
+        self.began = time.monotonic()
+        self.images = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.now = now = time.monotonic()
         if not self.images:
-            self.images, self.first = len(batch[0]) * trainer.world_size, batch_idx
+            self.images = len(batch[0]) * trainer.world_size
+            self.first = batch_idx
             self.warm = self.warm or (now, _batches_done(trainer, batch_idx))
         if now >= self.due:
             self._draw(trainer, pl_module, batch_idx)
@@ -87,7 +89,8 @@ class ProgressBar(Callback):
 
     def _left(self, trainer: Trainer, batch_idx: int) -> float | None:
         """Seconds to the end of the last epoch, at the pace since the first batch."""
-        done, batches = _batches_done(trainer, batch_idx), int(trainer.num_training_batches)
+        done = _batches_done(trainer, batch_idx)
+        batches = int(trainer.num_training_batches)
         if self.warm is None or done <= self.warm[1] or not trainer.max_epochs or trainer.max_epochs < 0:
             return None
         pace = (time.monotonic() - self.warm[0]) / (done - self.warm[1])
@@ -96,7 +99,8 @@ class ProgressBar(Callback):
     def _stop(self) -> None:
         if self.live is not None:
             self.live.stop()
-        self.live, self.due = None, float("inf")
+        self.live = None
+        self.due = float("inf")
 
 
 def line(*, epoch: int, epochs: int, metrics: dict[str, float], rate: float, left: float | None) -> str:

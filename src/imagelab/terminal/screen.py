@@ -40,10 +40,12 @@ def keep(path: Path) -> None:
     logging.getLogger().handlers = [quiet]
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         library = logging.getLogger(name)
-        library.handlers, library.propagate = [], True
+        library.handlers = []
+        library.propagate = True
         library.setLevel(logging.WARNING)
     ours = logging.getLogger("imagelab")
-    ours.handlers, ours.propagate = [_Aloud()], False
+    ours.handlers = [_Aloud()]
+    ours.propagate = False
 
 
 def release() -> None:

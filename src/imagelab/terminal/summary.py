@@ -113,11 +113,13 @@ def _names(classes: list[str]) -> str:
 
 
 def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
-    best, rows = results.get("best") or {}, {"status": str(results["status"])}
+    best = results.get("best") or {}
+    rows = {"status": str(results["status"])}
     if best.get("epoch") is not None:
         value = f"{best['monitor']} {number(best['value'])}"
         rows["best epoch"] = f"{best['epoch'] + 1} of {results['epochs']} ({value})"
-    sets, metric = results.get("by_weights") or {}, str(best.get("monitor")).removeprefix("val/")
+    sets = results.get("by_weights") or {}
+    metric = str(best.get("monitor")).removeprefix("val/")
     if sets:
         values = ", ".join(f"{name} {number(sets[name]['val'].get(metric))}" for name in sets)
         rows["weights"] = f"{results['weights']} ({best['monitor']}: {values})"

@@ -39,7 +39,9 @@ class Attempt:
     """
 
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
-        self.cfg, self.folder, self.checkpoint = cfg, folder.resolve(), checkpoint
+        self.cfg = cfg
+        self.folder = folder.resolve()
+        self.checkpoint = checkpoint
         self.report: Report | None = None
         self.parts: Any = None  # set once they are built
         self.fitting = False
@@ -91,7 +93,9 @@ class Attempt:
 
     def _fail(self, error: Exception) -> NoReturn:
         """Say what went wrong; exit with status 2 before training has begun, else with 1."""
-        began, known, group = self._began(), isinstance(error, Problem), rank_group()
+        began = self._began()
+        known = isinstance(error, Problem)
+        group = rank_group()
         if group and self.fitting and not known:
             group.fail(error)
         if not known and not screen.speaks():

@@ -50,7 +50,8 @@ def _address_of_srun() -> None:
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
     slurm = SLURMEnvironment(auto_requeue=False)
-    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = slurm.main_address, str(slurm.main_port)
+    os.environ["MASTER_ADDR"] = slurm.main_address
+    os.environ["MASTER_PORT"] = str(slurm.main_port)
 
 
 def _host(store: Any, mine: Launched) -> Any:
@@ -95,4 +96,5 @@ def _joins(rank: int) -> str:
 
 
 def _use(port: int) -> None:
-    os.environ["MASTER_PORT"], os.environ[AGENT] = str(port), "False"
+    os.environ["MASTER_PORT"] = str(port)
+    os.environ[AGENT] = "False"

@@ -48,7 +48,9 @@ class RankGroup:
     def __init__(self, mine: Launched) -> None:
         from imagelab.training.meeting_point import meet
 
-        self.mine, self.number, self.code = mine, 0, 0
+        self.mine = mine
+        self.number = 0
+        self.code = 0
         self.broken = False  # a process failed while the others waited for it in a collective
         self.store = meet(mine)
 
@@ -151,7 +153,8 @@ class RankGroup:
 
     def _agree(self, mine: str) -> str:
         """What keeps any process from taking part, the same on all of them; empty: nothing."""
-        at, rank = f"{self.number}/", self.mine.rank
+        at = f"{self.number}/"
+        rank = self.mine.rank
         if self.mine.local_rank == 0:
             self.store.set(f"{at}built/{self.mine.node}", "")
         self.store.set(f"{at}able/{rank}", mine and self._signed(mine))

@@ -44,7 +44,8 @@ def keep_batch(known: Node | None, data: ImageData, ranks: int) -> None:
             f"This run began with {_processes(before)} and {batch} images per batch, which {ranks} processes "
             f"cannot share equally; start one of {fits} processes."
         )
-    data.batch_size, data.full_batch = batch // ranks, False
+    data.batch_size = batch // ranks
+    data.full_batch = False
     screen.say(
         f"Processes: {before} before, {ranks} now, so data.batch_size is {batch // ranks} instead of "
         f"{batch // before}: {batch} images per batch as before."
@@ -53,7 +54,8 @@ def keep_batch(known: Node | None, data: ImageData, ranks: int) -> None:
 
 def refuse_other_steps(known: Node, plan: StepPlan, ranks: int) -> None:
     """Raise a Problem if a resumed run would have another number of steps than it began with."""
-    then, now = known.get("recipe"), recipe(plan, ranks)
+    then = known.get("recipe")
+    now = recipe(plan, ranks)
     if then and then["steps"] != now["steps"]:
         raise Problem(
             f"This run began with {then['steps']} steps of {then['batch']} images and would end with "

@@ -141,7 +141,8 @@ class Saver(Checkpoint):
         values = {name: metrics[metric_of(self.monitor, name)] for name in (RAW, *averages)}
         numbers = {name: sign * value for name, value in values.items() if not math.isnan(value)}
         self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # on a tie, the raw ones
-        value, before = values[self.weights], self.best.get("value", math.nan)
+        value = values[self.weights]
+        before = self.best.get("value", math.nan)
         better = math.isnan(before) or sign * value >= sign * before  # on a tie, the one trained longer
         if better:
             seen: Any = trainer.lightning_module.seen

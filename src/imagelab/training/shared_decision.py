@@ -44,12 +44,16 @@ class SharedDecision:
         """The same, by an exchange at once."""
         if trainer.world_size == 1:
             return due, signum
-        step, clock = trainer.global_step, time.monotonic()
+        step = trainer.global_step
+        clock = time.monotonic()
         pace = (step - self.last) / max(clock - self.clock, 1e-9)
         ahead = max(1, min(int(pace * self.every), 2 * self.ahead))
         first: Any = trainer.is_global_zero
         mine = [float(due and first), float(signum), float(ahead * first)]
         numbers = torch.tensor(mine, device=trainer.strategy.root_device)
         any_due, any_signum, ahead = map(int, trainer.strategy.reduce(numbers, reduce_op="max").tolist())
-        self.next, self.last, self.ahead, self.clock = step + ahead, step, ahead, clock
+        self.next = step + ahead
+        self.last = step
+        self.ahead = ahead
+        self.clock = clock
         return bool(any_due), any_signum

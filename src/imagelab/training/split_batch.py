@@ -32,7 +32,8 @@ class SplitBatch:
     """
 
     def __init__(self, *, halve: bool) -> None:
-        self.halve, self.parts = halve, 1
+        self.halve = halve
+        self.parts = 1
 
     def loss(
         self, begin: Callable[[], object], compute: Loss, net: nn.Module, batch: Inputs, *, scale: float

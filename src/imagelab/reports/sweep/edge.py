@@ -68,8 +68,10 @@ def wider(searched: Range, *, upper: bool, fits: Callable[[str], bool]) -> str |
     numbers = sorted({number for word in searched.words if (number := as_number(word)) is not None})
     whole = all(number.is_integer() for number in numbers)
     value = _beyond(_by_a_step(numbers, upper), numbers[0], numbers[-1], upper, whole=whole)
-    word = None if value is None else f"{value:.4g}" if not whole else f"{value}"
-    if word is None or not fits(word):
+    if value is None:
+        return None
+    word = f"{value}" if whole else f"{value:.4g}"
+    if not fits(word):
         return None
     return ",".join([*searched.words, word] if upper else [word, *searched.words])
 
@@ -97,7 +99,8 @@ def _beyond(value: float, low: float, high: float, upper: bool, *, whole: bool) 
     rounded = round(value) if whole else _short(value, abs(value - end) / 10)
     if rounded <= 0 < low:
         return None
-    return rounded if (rounded > high if upper else rounded < low) else None
+    beyond = rounded > high if upper else rounded < low
+    return rounded if beyond else None
 
 
 def _by_half(searched: Interval, upper: bool) -> float:

@@ -20,7 +20,8 @@ def sweep_findings(sweep: Sweep) -> list[Finding]:
     """The findings of a sweep, in reading order."""
     found = [how_it_went(sweep)]
     if sweep.best is not None:
-        at_edge, noise = edges(sweep), spread(sweep, repeat(sweep))
+        at_edge = edges(sweep)
+        noise = spread(sweep, repeat(sweep))
         found += [best(sweep), *[at_the_edge(one) for one in at_edge], noise]
         found += importance_findings(sweep, importances(sweep))
     return [*found, next_step(sweep)]

@@ -59,7 +59,8 @@ class Sweep:
         for row in self.rows:
             if row.status == FINISHED and row.value is not None:
                 found.setdefault(setup_of(row), []).append(row.value)
-        sign, lost = (1 if self.lower else -1), self.diverged
+        sign = 1 if self.lower else -1
+        lost = self.diverged
 
         def order(values: Values) -> tuple[float, float]:
             results = found[values]

@@ -1,9 +1,12 @@
 """Networks of timm, fitted to classes, channels and size."""
 
+import math
 import socket
 import time
 
 import pytest
+import torch
+from torch.nn import functional
 
 from imagelab.model.logits import check_logits
 from imagelab.model.timm import timm_model, timm_preprocess
@@ -31,6 +34,16 @@ def network(name, pretrained=False, num_classes=7, in_channels=3, size=64):
 def test_every_family_fits_classes_channels_and_size(name, in_channels):
     net = network(name, in_channels=in_channels)
     check_logits(net, num_classes=7, in_channels=in_channels, size=64)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv4_conv_small", "tf_efficientnet_lite0", "rexnet_100"])
+@pytest.mark.parametrize("num_classes", [2, 10])
+def test_the_loss_starts_near_chance_however_few_classes_there_are(name, num_classes):
+    torch.manual_seed(0)
+    logits = network(name, num_classes=num_classes)(torch.randn(16, 3, 64, 64))
+    chance = math.log(num_classes)
+    loss = functional.cross_entropy(logits, torch.arange(16) % num_classes).item()
+    assert chance - 0.2 < loss < chance + 0.5  # timm's own heads: 0.3 to 7 above it
 
 
 @pytest.mark.parametrize(

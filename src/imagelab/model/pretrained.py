@@ -7,6 +7,7 @@ from typing import Any
 
 from imagelab.checkpoints.durable import read
 from imagelab.data.preprocess import Preprocess
+from imagelab.model.efficientnet_lite0 import efficientnet_lite0_preprocess
 from imagelab.model.timm import timm_preprocess
 from imagelab.model.torchvision import torchvision_preprocess
 from imagelab.model.weights import checkpoint_of
@@ -14,6 +15,7 @@ from imagelab.model.weights import checkpoint_of
 PREPROCESS = {
     "imagelab.model.torchvision.torchvision_model": torchvision_preprocess,
     "imagelab.model.timm.timm_model": timm_preprocess,
+    "imagelab.model.efficientnet_lite0.efficientnet_lite0": efficientnet_lite0_preprocess,
 }
 
 
@@ -34,7 +36,8 @@ def _expected(model: Mapping[str, Any]) -> Preprocess | None:
     if model["weights"] is not None:
         return run_preprocess(model["weights"])
     if model["_target_"] in PREPROCESS and model["pretrained"]:
-        return PREPROCESS[model["_target_"]](model["name"])
+        named = [model["name"]] if "name" in model else []
+        return PREPROCESS[model["_target_"]](*named)
     return None
 
 

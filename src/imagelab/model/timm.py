@@ -6,13 +6,15 @@ Source: https://huggingface.co/docs/timm
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 from urllib.request import getproxies
 
 from torch import nn
 
 from imagelab.data.preprocess import Preprocess
 from imagelab.problem import Problem, nearest
+
+HEADS_BY_FAN_OUT = ("timm.models.efficientnet", "timm.models.mobilenetv3", "timm.models.rexnet")
 
 
 def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: int, size: int) -> nn.Module:
@@ -37,7 +39,7 @@ def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: in
     options: dict[str, Any] = {"img_size": size} if other_size else {}
     try:
         with _no_retries_without_network() if pretrained else nullcontext():
-            return timm.create_model(
+            net = timm.create_model(
                 name, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **options
             )
     except OSError as error:
@@ -50,6 +52,26 @@ def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: in
             f"model.name={name} cannot take images of {size} x {size} pixels ({error}); it is made for "
             f"data.size={expected.input_size[-1]}."
         ) from error
+    if not (pretrained and num_classes == expected.num_classes):
+        draw_head_by_fan_in(net)
+    return net
+
+
+def draw_head_by_fan_in(net: nn.Module) -> None:
+    """Draw the new head of an EfficientNet, MobileNet or ReXNet as torch draws a linear layer.
+
+    timm draws these heads by the number of outputs, as suits a thousand: with two classes and 1,280 features,
+    the loss of MobileNetV4 starts at 7, not at 0.69.
+    Source: https://github.com/huggingface/pytorch-image-models, _init_weight_goog.
+
+    Args:
+        net: Network of timm, changed in place; others stay as they are.
+    """
+    if type(net).__module__ not in HEADS_BY_FAN_OUT:
+        return
+    head = cast(Any, net).get_classifier()
+    if isinstance(head, nn.Linear):
+        head.reset_parameters()
 
 
 def timm_preprocess(name: str) -> Preprocess:

@@ -46,7 +46,7 @@ from imagelab.training.recipe import keep_batch, recipe
 from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
 from imagelab.training.split_batch import SplitBatch
-from imagelab.training.step_log import StepLog
+from imagelab.training.step_log import StepLog, log_interval
 from imagelab.training.step_plan import StepPlan
 from imagelab.training.stop import StopRequest
 from imagelab.transfer import TransferClassifier
@@ -86,10 +86,9 @@ def build(
     captions = partial(data.task.captions, classes=data.classes)
     pictures = AugmentedPictures(preprocess=data.preprocess, captions=captions, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
-    log = StepLog(every=cfg["trainer"]["log_every_n_steps"])
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
     bar = ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])
-    together = [TimeSpent(every=log.every), *called, log, pictures, bar, *callbacks, saver]
+    together = [TimeSpent(), *called, StepLog(), pictures, bar, *callbacks, saver]
     trainer = build_trainer(cfg, folder, callbacks=clipping_last(together), logger=loggers)
     keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
@@ -169,6 +168,8 @@ def build_classifier(
     optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
     plan = build_step_plan(data, trainer, tricks)
+    every = log_interval(cfg["trainer"]["log_every_n_steps"], plan.total)
+    trainer.log_every_n_steps = every  # pyright: ignore[reportAttributeAccessIssue] - Lightning has it
     classifier = classifier_class(cfg, trainer.max_epochs or 1)(
         net=net,
         task=task,
@@ -179,7 +180,7 @@ def build_classifier(
         card=card_of_run(cfg, data) | {"recipe": recipe(plan, trainer.world_size)},
         seed=cfg["seed"],
         channels_last=cfg["model"]["channels_last"],
-        window=cfg["trainer"]["log_every_n_steps"] * trainer.accumulate_grad_batches,
+        window=every * trainer.accumulate_grad_batches,
         penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
         rewires=rewires,
         split=SplitBatch(halve=cfg["trainer"]["on_oom"] == "halve"),

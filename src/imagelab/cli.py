@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from platform import python_version
 
 from imagelab.problem import nearest
+from imagelab.terminal import screen
 from imagelab.terminal.refusal import plainly, refuse
 from imagelab.training.own_ranks import run_to_join
 
@@ -49,6 +50,8 @@ def main() -> None:
             [f"{name}: no such command{nearest(name, known) or '; choose from ' + ', '.join(known)}"], None
         )
     with plainly():
+        if not any(word.startswith("-") and word not in ("-m", "--multirun") for word in sys.argv[1:]):
+            screen.wait("loading")
         import_module(f"imagelab.{known[name][0]}").main()
 
 

@@ -92,7 +92,7 @@ def test_a_run_resumed_within_an_epoch_counts_only_its_own_seconds(tmp_path):
 
 
 def test_a_resumed_run_continues_the_sums():
-    watch, later = TimeSpent(every=20), TimeSpent(every=20)
+    watch, later = TimeSpent(), TimeSpent()
     watch.seconds |= {"loading": 2.0, "forward": 3.0}
     later.load_state_dict(watch.state_dict())
     later.seconds["loading"] += 1

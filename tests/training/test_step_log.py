@@ -1,4 +1,4 @@
-"""The logged gradient norm is that of the whole gradient, before clipping."""
+"""Short runs log every step; the gradient norm is that of the whole gradient, before clipping."""
 
 import csv
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 import torch
 from lightning import Callback
 
+from imagelab.reports.curves import read_curves
+from imagelab.training.results import few_steps_hint
 from tests.fitting import SHORT, built, fitted
 
 
@@ -65,3 +67,25 @@ def test_with_a_line_search_the_norm_is_that_at_the_weights_of_the_step(tmp_path
     norms = column(tmp_path, "grad_norm")
     assert len(norms) == 3
     assert norms[0] > norms[-1] > 0
+
+
+def test_a_run_of_fewer_than_200_steps_logs_loss_and_rate_at_every_step(tmp_path):
+    words = [word for word in SHORT if "log_every" not in word]
+    steps = fitted([*words, "trainer.max_epochs=3"], tmp_path).trainer.global_step
+    curves = read_curves(tmp_path / "metrics.csv")
+    assert curves.steps.tolist() == list(range(1, steps + 1))
+    rates = next(iter(curves.rates.values()))
+    assert len(set(curves.losses)) == len(set(rates)) == steps
+    assert built([*words, "trainer.max_epochs=66"], tmp_path).trainer.log_every_n_steps == 1  # 198 steps
+    assert built([*words, "trainer.max_epochs=67"], tmp_path).trainer.log_every_n_steps == 20
+
+
+def test_the_hint_asks_for_smaller_batches_where_an_epoch_has_few_steps(tmp_path):
+    def hint(*words: str) -> str:
+        return few_steps_hint(built([*SHORT, *words], tmp_path))
+
+    assert hint() == "3 steps per epoch are few for training; data.batch_size=16 makes 12"
+    few = "trainer.accumulate_grad_batches=1 data.batch_size=16 makes 12"
+    assert hint("trainer.accumulate_grad_batches=2") == f"2 steps per epoch are few for training; {few}"
+    enough = ["data.batch_size=16", "data.batch_size=full", "trainer.limit_train_batches=1"]
+    assert [hint(word) for word in enough] == ["", "", ""]

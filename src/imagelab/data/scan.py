@@ -16,6 +16,7 @@ from imagelab.data.decode import Unreadable, verify
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.paths import Paths, paths_of
 from imagelab.problem import Problem, some_of
+from imagelab.terminal import screen
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def scan(paths: Paths | Sequence[str], subject: str, max_pixels: int) -> Scan:
     sizes[sizes.prod(axis=1, dtype=np.int64) > max_pixels] = 0
     fresh = np.flatnonzero(sizes[:, 0] == 0)
     if len(fresh):
-        logger.info("checking %d pictures of %s, once", len(fresh), subject)
+        screen.wait(f"checking {len(fresh):,} pictures of {subject}, once")
     faults: dict[str, str] = {}
     check = partial(_check, max_pixels=max_pixels)
     for place, result in zip(fresh.tolist(), map_in_threads(check, paths[fresh]), strict=True):

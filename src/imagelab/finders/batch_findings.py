@@ -7,6 +7,7 @@ from imagelab.finders.batch_search import NEAR, Found, Tried
 from imagelab.finding import Finding
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.pages.line_plot import line_plot
+from imagelab.terminal.summary import pace
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +22,7 @@ MIB = 2**20
 def summary(found: Found) -> str:
     """The result in a sentence, with overrides to paste."""
     fastest = found.of(found.fastest)
-    speed = f"{fastest.speed:,.0f} images/s" if fastest else ""
+    speed = pace(fastest.speed) if fastest else ""
     return (
         f"Fastest: `data.batch_size={found.fastest}` ({speed}). Largest: `data.batch_size={found.safe}`"
         + (f", which leaves headroom: {found.largest} fit." if found.safe < found.largest else ".")
@@ -107,7 +108,7 @@ def _fastest(found: Found) -> Finding:
         value=found.fastest,
         expected="",
         why=(
-            f"{speed:,.0f} images/s; the smallest size within {1 - NEAR:.0%} of the highest speed, "
+            f"{pace(speed)}; the smallest size within {1 - NEAR:.0%} of the highest speed, "
             f"{best:,.0f}. The time to decode photos is not included."
         ),
         fix=f"`data.batch_size={found.fastest}`",

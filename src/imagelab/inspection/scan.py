@@ -17,6 +17,7 @@ from imagelab.inspection.likeness import SIDE
 from imagelab.inspection.look import Look, look, short_digest
 from imagelab.inspection.measures import MEASURES, measure, shrunk
 from imagelab.problem import Problem
+from imagelab.terminal import screen
 
 TOGETHER = 256  # images of one size to measure at once
 
@@ -82,6 +83,7 @@ class Seen:
 def scan(images: Collection, folder: Path) -> Seen:
     """Scan every image once; `folder` takes a temporary file for the thumbnails."""
     count = len(images)
+    screen.wait(f"looking at {count:,} images")
     seen = Seen(
         images=images,
         faults={},

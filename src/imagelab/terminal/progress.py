@@ -10,9 +10,11 @@ from rich.live import Live
 from rich.text import Text
 
 from imagelab.terminal import screen
+from imagelab.terminal.summary import pace
 
 PAUSE = 0.25  # seconds between two reads of the loss, which is on the device
 LOSS = "val/loss"
+NARROWEST = 10  # characters of a bar for which a metric is left out
 
 
 class ProgressBar(Callback):
@@ -35,6 +37,7 @@ class ProgressBar(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         terminal = screen.terminal
         if trainer.is_global_zero and terminal.is_terminal and not terminal.is_dumb_terminal:
+            screen.clear()
             self.live = Live(console=terminal, auto_refresh=False, transient=True)
             self.live.start()
             self.due = 0.0
@@ -68,20 +71,31 @@ class ProgressBar(Callback):
     def _draw(self, trainer: Trainer, module: LightningModule, batch_idx: int) -> None:
         if self.live is None:
             return
-        words = self._words(trainer, module, batch_idx, self.shown)
-        room = screen.terminal.width - 1
+        room = screen.terminal.width - 3  # with the ^C that a terminal may add
+        for names in (self.shown, ()):  # if there is little room: the last epoch's line has the metrics
+            words = self._words(trainer, module, batch_idx, names, step=True)
+            if len(words) + 2 + NARROWEST <= room:
+                break
         width = max(0, room - len(words) - 2)  # the words matter more than the bar
         shown = bar((batch_idx + 1) / int(trainer.num_training_batches), width)
         shown.append(f"  {words}" if width else words).truncate(room)
         self.live.update(shown, refresh=True)
         self.due = time.monotonic() + PAUSE
 
-    def _words(self, trainer: Trainer, module: LightningModule, batch_idx: int, shown: Sequence[str]) -> str:
+    def _words(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        batch_idx: int,
+        shown: Sequence[str],
+        step: bool = False,
+    ) -> str:
         loss = module.running_loss()  # pyright: ignore[reportCallIssue] - ours has it
         found = trainer.callback_metrics
         return line(
             epoch=trainer.current_epoch + 1,
             epochs=trainer.max_epochs or 0,
+            step=_step(trainer, batch_idx) if step else None,
             metrics={"loss": loss} | {name: float(found[name]) for name in shown if name in found},
             rate=self.images * (batch_idx + 1 - self.first) / max(self.now - self.began, 1e-9),
             left=self._left(trainer, batch_idx),
@@ -103,25 +117,44 @@ class ProgressBar(Callback):
         self.due = float("inf")
 
 
-def line(*, epoch: int, epochs: int, metrics: dict[str, float], rate: float, left: float | None) -> str:
+def line(
+    *,
+    epoch: int,
+    epochs: int,
+    metrics: dict[str, float],
+    rate: float,
+    left: float | None,
+    step: tuple[int, int] | None = None,
+) -> str:
     """Describe an epoch in one line.
 
     >>> line(epoch=3, epochs=20, metrics={"loss": 0.12345, "val/accuracy": 0.9912}, rate=12345.6, left=67.2)
     'epoch  3/20  loss 0.1235  val/accuracy 0.9912  12,346 images/s  eta 0:01:07'
-    >>> line(epoch=1, epochs=2, metrics={}, rate=0.0625, left=None)
-    'epoch 1/2  0.062 images/s  eta -:--:--'
+    >>> line(epoch=1, epochs=2, metrics={}, rate=0.0625, left=None, step=(4, 10))
+    'epoch 1/2  step  4/10  0.062 images/s  eta -:--:--'
     """
     shown = "".join(f"  {name} {value:.4f}" for name, value in metrics.items())
     eta = "-:--:--" if left is None else timedelta(seconds=round(left))
-    pace = f"{rate:,.0f}" if rate >= 10 or rate == 0 else f"{rate:.2g}"
-    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}{shown}  {pace} images/s  eta {eta}"
+    at = f"  step {_of(*step)}" if step else ""
+    return f"epoch {_of(epoch, epochs)}{at}{shown}  {pace(rate)}  eta {eta}"
 
 
 def bar(share: float, width: int) -> Text:
-    """A line of `width` characters, the first `share` of it bright."""
+    """A line of `width` characters, the first `share` of it bright and bold: with colours and without."""
     full = round(share * width)
-    mark = "━" if (screen.terminal.encoding or "").lower().startswith("utf") else "-"
-    return Text.assemble((mark * full, "green"), (mark * (width - full), "bright_black"))
+    done, rest = "━·" if (screen.terminal.encoding or "").lower().startswith("utf") else "#."
+    return Text.assemble((done * full, "green"), (rest * (width - full), "bright_black"))
+
+
+def _of(one: int, count: int) -> str:
+    """A place among so many, as wide as the last one."""
+    return f"{one:>{len(str(count))}}/{count}"
+
+
+def _step(trainer: Trainer, batch_idx: int) -> tuple[int, int]:
+    """The optimizer step within the epoch that a batch belongs to, from 1, and their number."""
+    window, batches = trainer.accumulate_grad_batches, int(trainer.num_training_batches)
+    return batch_idx // window + 1, -(-batches // window)
 
 
 def _batches_done(trainer: Trainer, batch_idx: int) -> int:

@@ -1,5 +1,6 @@
 """Print what a command says, on the terminal and in the run's console.log once it exists."""
 
+import atexit
 import logging
 import os
 import warnings
@@ -11,13 +12,36 @@ from rich.console import Console, RenderableType
 
 from imagelab.config.launched import launched
 
+CLEARED = "\r\x1b[K"  # to the beginning of the line, and empty to its end
 terminal = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _files: list[Console] = []
+_waiting: list[str] = []  # what the terminal shows until the next output
+
+
+def wait(words: str) -> None:
+    """Say in a terminal what takes a while, such as "loading"; the next output replaces it."""
+    clear()
+    if errors.is_terminal and not errors.is_dumb_terminal and not errors.quiet:
+        _waiting.append(words)
+        errors.file.write(f"{words} …")
+        errors.file.flush()
+
+
+def clear() -> None:
+    """Remove what `wait` shows."""
+    if _waiting:
+        _waiting.clear()
+        errors.file.write(CLEARED)
+        errors.file.flush()
+
+
+atexit.register(clear)
 
 
 def say(*what: RenderableType) -> None:
     """Show something on the terminal and write it to console.log."""
+    clear()
     for item in what:
         terminal.print(item, markup=False)
         _copy(item)
@@ -25,6 +49,7 @@ def say(*what: RenderableType) -> None:
 
 def complain(sentences: list[str], head: str | None = None) -> None:
     """Show what is wrong, one sentence per line."""
+    clear()
     for line in ([head] if head else []) + [indent(s, "  ") if head else s for s in sentences]:
         errors.print(line, markup=False)
         _copy(line)

@@ -126,7 +126,7 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
     if "parameters" in results:
         rows["parameters"] = f"{results['parameters']:,}"
     if "train_seconds" in results:
-        rows["trained"] = f"{spent(results['train_seconds'])}, {results['images_per_second']:,.0f} images/s"
+        rows["trained"] = f"{spent(results['train_seconds'])}, {pace(results['images_per_second'])}"
     checkpoint = folder / "checkpoints" / "best.ckpt"
     if checkpoint.exists():
         rows["checkpoint"] = near(checkpoint)
@@ -169,6 +169,15 @@ def number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2g}"
+
+
+def pace(rate: float) -> str:
+    """Images per second, with two digits if they are few.
+
+    >>> pace(3456.7), pace(0.0625), pace(0)
+    ('3,457 images/s', '0.062 images/s', '0 images/s')
+    """
+    return f"{rate:,.0f} images/s" if rate >= 10 or rate == 0 else f"{rate:.2g} images/s"
 
 
 def spent(seconds: float) -> str:

@@ -17,14 +17,11 @@ PHASES = ("loading", *IN_STEP, "validation")
 class TimeSpent(Callback):
     """Add up seconds per phase, exactly on a CPU; on a GPU, phases within a step are sampled.
 
-    It never waits for a GPU: events are read when the next ones are recorded. It must be the first callback.
-
-    Args:
-        every: On a GPU, time one batch in this many.
+    On a GPU, one batch in `trainer.log_every_n_steps` is timed. It never waits for a GPU: events are read
+    when the next ones are recorded. It must be the first callback.
     """
 
-    def __init__(self, *, every: int) -> None:
-        self.every = every
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
         self.batches = 0
         self.sampled: dict[str, float] = dict.fromkeys((*IN_STEP, "batches"), 0.0)
@@ -39,11 +36,11 @@ class TimeSpent(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
         self.waiting = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         now = time.perf_counter()
         self.seconds["loading"] += now - max(self.waiting, pl_module.batch_ended)
         self.batches += 1
-        self.timed = self.on_gpu and batch_idx % self.every == 0
+        self.timed = self.on_gpu and batch_idx % trainer.log_every_n_steps == 0
         if self.timed:
             self._read_events()
         self.mark = now

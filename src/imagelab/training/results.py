@@ -5,14 +5,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
+from imagelab.config.differences import choice_of
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.runs.provenance import git_state, versions
 from imagelab.terminal.summary import opening
 from imagelab.training.phase_timer import TimeSpent
+
+FEWEST = 10  # steps per epoch that need no hint
+SMALLEST = 4  # images in a batch that a hint proposes
 
 
 def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             "steps": trainer.global_step,
             "train_seconds": round(saver.seconds, 3),
             "time": _time(trainer, saver.seconds),
-            "images_per_second": round(images / max(saver.seconds, 1e-9), 1),
+            "images_per_second": _rounded(images / max(saver.seconds, 1e-9)),
             "parameters": sum(p.numel() for p in parts.classifier.net.parameters()),
             "best": best,
             "weights": saver.best.get("weights", RAW),
@@ -60,7 +65,7 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     own = cfg["optimizer"]
     device = trainer.strategy.root_device.type
     note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"
-    return opening(
+    shown = opening(
         classes=data.classes,
         counts=data.counts,
         model=model_name(cfg["model"]),
@@ -73,22 +78,62 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
         lr_note=note if own["lr_scaling"] != "none" else "",
         folder=folder,
     )
+    hint = few_steps_hint(parts)
+    return Group(shown, Text(f"Hint: {hint}.")) if hint else shown
+
+
+def few_steps_hint(parts: Any) -> str:
+    """What to type if batches are so large that an epoch has few steps; empty if it has enough, or is cut."""
+    plan, ranks = parts.classifier.step_plan, parts.trainer.world_size
+    if parts.data.full_batch or plan.batches < parts.data.steps(ranks):  # limit_train_batches
+        return ""
+    images, batch = parts.data.counts["train"], parts.data.batch(ranks)
+    return smaller_batch(images, batch, plan.steps(0), ranks, parts.trainer.accumulate_grad_batches)
+
+
+def smaller_batch(images: int, batch: int, steps: int, ranks: int = 1, accumulated: int = 1) -> str:
+    """A hint that asks for smaller batches if an epoch has fewer than `FEWEST` steps.
+
+    >>> smaller_batch(80, batch=32, steps=2)
+    '2 steps per epoch are few for training; data.batch_size=8 makes 10'
+    >>> smaller_batch(1300, batch=128, steps=10), smaller_batch(30, batch=4, steps=7)  # enough, none smaller
+    ('', '')
+
+    Args:
+        images: Number of training images.
+        batch: Images per batch and device.
+        steps: Optimizer steps per epoch.
+        ranks: Number of devices.
+        accumulated: Batches per optimizer step.
+    """
+    small = max(SMALLEST, 1 << (max(1, images // (FEWEST * ranks)).bit_length() - 1))
+    words = ["trainer.accumulate_grad_batches=1"] * (accumulated > 1)
+    words += [f"data.batch_size={small}"] * (small < batch)
+    if steps >= FEWEST or not words:
+        return ""
+    few = "1 step per epoch is" if steps == 1 else f"{steps} steps per epoch are"
+    return f"{few} few for training; {' '.join(words)} makes {images // (min(small, batch) * ranks)}"
 
 
 def model_name(model: Node) -> str:
-    """The name by which a model was chosen: that of the library, or of the class or function of its config.
+    """The name by which a model was chosen: that of the library, of the choice, or of a class of one's own.
 
     >>> model_name({"_target_": "imagelab.model.timm.timm_model", "name": "resnet18"})
     'resnet18'
-    >>> model_name({"_target_": "imagelab.model.linear.linear", "pixel_dropout": 0.0})  # a Sequential
-    'linear'
+    >>> model_name({"_target_": "imagelab.model.small_cnn.SmallCNN"}), model_name({"_target_": "mine.net"})
+    ('small_cnn', 'net')
     """
-    return str(model.get("name") or model["_target_"].rpartition(".")[2])
+    return str(model.get("name") or choice_of("model", model))
 
 
 def _time(trainer: Any, total: float) -> dict[str, float]:
     watches = [callback for callback in trainer.callbacks if isinstance(callback, TimeSpent)]
     return watches[0].shares(total) if watches else {}
+
+
+def _rounded(rate: float) -> float:
+    """A rate with one decimal, or three digits if it is small."""
+    return round(rate, 1) if rate >= 10 else float(f"{rate:.3g}")
 
 
 def _short(metrics: dict[str, float], split: str) -> dict[str, float]:

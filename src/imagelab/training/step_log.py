@@ -1,39 +1,53 @@
-"""Log training loss, its terms, learning rates and gradient norm every `trainer.log_every_n_steps` steps."""
+"""Log training loss, its terms, learning rates and gradient norm every `trainer.log_every_n_steps` steps.
+
+`build.py` sets that attribute of the trainer once it knows how long the run is.
+"""
 
 from typing import Any
 
 import torch
-from lightning import Callback, Trainer
+from lightning import Callback
 from lightning.pytorch.strategies import FSDPStrategy
 
 from imagelab.training.fsdp import whole
 from imagelab.training.step_plan import closes_step
 
+SHORT = 200  # steps; a shorter run logs each of them
+USUAL = 20  # steps between two log entries of a longer run
 
-class StepLog(Callback):
-    """A callback, since the module's own hook would run after the checkpoint is written.
+
+def log_interval(wanted: int | None, total: int) -> int:
+    """The number of optimizer steps between two log entries of a run.
+
+    >>> log_interval(None, total=199), log_interval(None, total=200), log_interval(50, total=60)
+    (1, 20, 50)
 
     Args:
-        every: Optimizer steps between two log entries.
+        wanted: The number that the config asks for, if it does.
+        total: Optimizer steps of the whole run.
     """
+    return wanted or (1 if total < SHORT else USUAL)
 
-    def __init__(self, *, every: int) -> None:
-        self.every = every
+
+class StepLog(Callback):
+    """A callback, since the module's own hook would run after the checkpoint is written."""
+
+    def __init__(self) -> None:
         self.norm: torch.Tensor | None = None
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Record the gradient norm of the whole step, unscaled and before clipping.
 
         L-BFGS calls this at each evaluation; the first one is at the weights of the step.
         """
-        if (trainer.global_step + 1) % self.every == 0 and pl_module.evaluations == 1:
+        if (trainer.global_step + 1) % trainer.log_every_n_steps == 0 and pl_module.evaluations == 1:
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             self.norm = torch.nn.utils.get_total_norm(gradients)
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if closes_step(trainer, batch_idx) and trainer.global_step % self.every == 0:
+        if closes_step(trainer, batch_idx) and trainer.global_step % trainer.log_every_n_steps == 0:
             pl_module.flush_losses()
             rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
             loss = pl_module.across_ranks(pl_module.running_loss())

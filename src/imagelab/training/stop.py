@@ -5,6 +5,7 @@ import signal
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+NOTICE = "Stopping at the next step; a second signal stops at once, without a checkpoint."
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -43,4 +44,5 @@ class StopRequest:
         if self.signum:
             os._exit(128 + signum)
         self.signum = signum
-        os.write(2, b"\nStopping at the next step; a second signal stops at once, without a checkpoint.\n")
+        before = "\r\x1b[K" if os.isatty(2) else "\n"  # over the bar, and the ^C of the terminal
+        os.write(2, f"{before}{NOTICE}\n".encode())

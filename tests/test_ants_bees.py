@@ -33,3 +33,10 @@ def test_a_linear_probe_tells_ants_from_bees_in_a_minute(hymenoptera, tmp_path):
     accuracy, seconds = trained(hymenoptera, tmp_path)
     assert accuracy >= 0.94
     assert seconds < 60
+
+
+def test_gradual_unfreezing_at_128_pixels_reaches_as_much_in_ten_minutes(hymenoptera, tmp_path):
+    words = ["finetune=gradual", "data.size=128", "optimizer.lr=0.0005", "trainer.max_epochs=15"]
+    accuracy, seconds = trained(hymenoptera, tmp_path, *words)
+    assert accuracy >= 0.94
+    assert seconds < 600

@@ -66,7 +66,7 @@ MISTAKES = {
         "augment.crop.sise: Crop has no such argument; did you mean 'size'?"
     ),
     "+loss.label_smothing=0.1": (
-        "loss.label_smothing: CrossEntropyLoss has no such argument; did you mean 'label_smoothing'?"
+        "loss.label_smothing: CrossEntropy has no such argument; did you mean 'label_smoothing'?"
     ),
     "optimizer=adamm": "optimizer: there is no 'adamm'; did you mean 'adam'?",
     "augment=[flip,cropp]": "augment: there is no 'cropp'; did you mean 'crop'?",

@@ -16,7 +16,7 @@ from imagelab.config import schema
 from imagelab.config.facts import said_by
 from imagelab.config.make import make, make_optimizer
 from imagelab.config.monitor import headline, lower_is_better_of, monitored
-from imagelab.config.rules.finetune import from_scratch, tuning
+from imagelab.config.rules.finetune import tuning
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.contracts import GrowsBatches, Penalty, Rewire
@@ -29,7 +29,7 @@ from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.model.head import set_head
-from imagelab.model.network import bare, build_net, without_weights
+from imagelab.model.network import build_net, model_to_start
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.optimizer.param_groups import optimizer_groups
@@ -100,13 +100,6 @@ def build(
     warmup = classifier.schedule.warmup_steps(steps)
     refuse_impossible(cfg, classes=data.classes, warmup=warmup, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
-
-
-def model_to_start(cfg: Node, known: Node | None) -> Node:
-    """The config of the network, without weights that a resumed run, or one from scratch, does not load."""
-    if known:
-        return bare(cfg["model"])
-    return without_weights(cfg["model"]) if from_scratch(cfg) else cfg["model"]
 
 
 def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:
@@ -203,10 +196,11 @@ def classifier_class(cfg: Node, epochs: int) -> Callable[..., Classifier]:
 
 def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:
     """Build the task for this number of devices."""
+    labels = {"classes": data.classes, "labels": data.splits["train"].labels}
     return make(
         cfg["task"],
-        loss=make(cfg["loss"], classes=data.classes),
-        classes=data.classes,
+        loss=make(cfg["loss"], **labels),
+        **labels,
         in_channels=data.in_channels,
         size=data.preprocess.size,
         batch=data.batch(ranks) * ranks,

@@ -13,7 +13,11 @@ MEANT = {
     "batch_size=16": "batch_size: no such key; set data.batch_size=16",
     "dataset=cifar10": "dataset: no such key; set data=cifar10",
     "data.root=/tmp": "data.root: Digits has no such argument; data=folder data.root=/tmp",
-    "loss.weight=[1,2]": "loss.weight: takes a tensor; got [1, 2]; data.balance=true",
+    "loss.weight=[1,2]": "loss.weight: wants 'auto', 'balanced', keys with (a number) or null; got [1, 2]",
+    "loss.weight=balance": "loss.weight: wants 'auto', 'balanced'; did you mean 'balanced'?",
+    "loss._target_=torch.nn.CrossEntropyLoss loss.weight=[1,2]": (
+        "loss.weight: takes a tensor; got [1, 2]; loss=cross_entropy loss.weight=balanced"
+    ),
     "lr=0.1,0.2": "lr: no such key; set optimizer.lr=0.1,0.2; add -m",
     "-m lr=0.1,0.2": "lr: no such key; set optimizer.lr=0.1,0.2",
     "-m sweep=random sweep.trials=0": "sweep.trials: wants 1 or more, got 0",  # room: sweep

@@ -53,4 +53,4 @@ def test_a_class_spelt_differently_in_val_is_recognised(here, there):
 def test_a_class_ten_times_as_large_as_another_gets_a_warning(tmp_path):
     found, _ = findings_of(tmp_path, pictures(("train/a", 33), ("train/b", 3)))
     assert found["class imbalance"].status == "WARN"
-    assert "data.balance=true" in found["class imbalance"].fix
+    assert "loss.weight=balanced" in found["class imbalance"].fix

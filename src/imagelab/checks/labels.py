@@ -9,6 +9,8 @@ from imagelab.finding import Finding, grade
 from imagelab.problem import some_of
 
 FEW = 10  # images per class: if data.limit leaves fewer, a class may go missing
+IMBALANCED = 10.0  # ratio of the largest class to the smallest above which weights are proposed
+EVEN_OUT = "loss.weight=balanced, or auto, lets rare classes count for more; judge by accuracy_macro"
 CLEAR = 8.0  # z of the training labels from which val must agree, too
 VOTES, MOSTLY, HARDLY = 25, 0.6, 0.1  # least votes of a class; shares of votes for another, for its own
 FIRST, SOME = 0.5, 0.75  # of the best agreement between neighbours: below, labels have been moved
@@ -43,16 +45,25 @@ def classes_and_labels(subject: Subject) -> Finding:
             why="these classes cannot be learnt" + "; are labels counted from 1?" * first,
             fix="leave these classes out (data.classes=[...]), or fix how labels are made",
         )
+    return _shares(subject, counts, expected)
+
+
+def _shares(subject: Subject, counts: dict[str, np.ndarray], expected: str) -> Finding:
+    """Whether every class is in val, and whether one is many times another and nothing evens it out."""
+    names, train = subject.data.classes, counts["train"]
     few = [name for name, count in zip(names, counts["val"], strict=True) if not count]
-    ratio = counts["train"].max() / counts["train"].min()
+    ratio = train.max() / train.min()
+    evened = subject.data.balance or subject.cfg["loss"].get("weight") is not None
+    uneven = ratio > IMBALANCED and not evened
+    fixes = ["put every class into val (data.val_fraction): metrics ignore the others"] * bool(few)
+    fixes += [EVEN_OUT] * uneven
+    absent = f"not in val: {some_of(few, NAMED)}" if few else ""
     return found(
-        "WARN" if few else "OK",
-        f"{len(names)} classes, {counts['train'].min():,} to {counts['train'].max():,} training images each",
+        grade(warn=bool(few), info=uneven),
+        f"{len(names)} classes, {train.min():,} to {train.max():,} training images each",
         expected=expected,
-        why=f"not in val: {some_of(few, NAMED)}"
-        if few
-        else f"the largest class is {ratio:.3g} times the smallest",
-        fix="put every class into val (data.val_fraction): metrics ignore the others" if few else "",
+        why=absent or f"the largest class is {ratio:.3g} times the smallest",
+        fix="; ".join(fixes),
     )
 
 

@@ -6,11 +6,10 @@ import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer, build_tricks
 from imagelab.checks.subject import Subject
-from imagelab.config.rules.finetune import from_scratch
 from imagelab.config.schema import Node
 from imagelab.contracts import Prepares
 from imagelab.finetune.choose import resolve_finetune
-from imagelab.model.network import without_weights
+from imagelab.model.network import model_to_start
 from imagelab.training.feasibility import refuse_impossible
 
 ALONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
@@ -28,9 +27,8 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
         Problem: The run could not start.
     """
     cfg, _ = resolve_finetune(cfg, None, build_data)
-    if from_scratch(cfg):
-        cfg = cfg | {"model": without_weights(cfg["model"])}
     cfg = cfg | {
+        "model": model_to_start(cfg, None),
         "trainer": cfg["trainer"] | ALONE | {"compile": False},
         "data": cfg["data"] | {"workers": 0},
         "logger": {},

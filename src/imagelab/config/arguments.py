@@ -13,7 +13,8 @@ Lookup = Callable[[str], Signature | None]
 
 # Arguments that `build` fills in; a config may still set them.
 FACTS = frozenset(
-    {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch", "labelled"}
+    {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch"}
+    | {"labelled", "labels"}
 )
 HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 MAY_BE_INFINITE = frozenset({"save_every"})
@@ -162,7 +163,7 @@ def _value(path: str, value: Any, hint: Any) -> list[str]:
     if fits(value, hint):
         return []
     if wanted(hint) == wanted(type(None)):
-        balance = "; data.balance=true draws every class equally often" if path in CLASS_WEIGHTS else ""
+        balance = "; set loss=cross_entropy loss.weight=balanced" if path in CLASS_WEIGHTS else ""
         return [f"{path}: takes a tensor, which no config can hold, got {show(value)}; leave it out{balance}"]
     meant = nearest(value, options(hint)) if isinstance(value, str) else ""
     return [f"{path}: wants {wanted(hint)}, got {show(value)}{meant}"]

@@ -31,6 +31,7 @@ class Facts(NamedTuple):
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level
+    judges: tuple[str, ...] = ()  # what the task of a loss must predict (`predicts`); empty: anything
     # Evaluates the loss several times per step and compares it with earlier steps: needs all images in one
     # batch, unscaled and unclipped gradients, and one rate for all weights.
     line_search: bool = False

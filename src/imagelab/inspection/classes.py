@@ -78,7 +78,10 @@ def _imbalance(counts: Counts) -> Finding:
         why=f"the smallest class of train is {least} with {train[least]:,}"
         if train
         else "train has no image that can be read",
-        fix="data.balance=true draws every class equally often; judge by accuracy_macro" if far else "",
+        fix="loss.weight=balanced, or auto, lets rare classes count for more, data.balance=true draws them "
+        "more often; judge by accuracy_macro"
+        if far
+        else "",
     )
 
 

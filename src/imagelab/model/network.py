@@ -9,6 +9,7 @@ from torch import Tensor
 
 from imagelab.config import schema
 from imagelab.config.make import make
+from imagelab.config.rules.finetune import from_scratch
 from imagelab.config.schema import Node
 from imagelab.model.fit import fit_model
 from imagelab.model.logits import check_logits
@@ -56,3 +57,10 @@ def without_weights(model: dict[str, Any]) -> dict[str, Any]:
         log.warning(f"finetune=scratch: {' and '.join(asked)} ignored; training starts from random weights.")
     nothing = {"weights": None, "pretrained": False}
     return model | {key: value for key, value in nothing.items() if key in model}
+
+
+def model_to_start(cfg: Node, known: Node | None) -> Node:
+    """The config of the network, without weights that a resumed run, or one from scratch, does not load."""
+    if known:
+        return bare(cfg["model"])
+    return without_weights(cfg["model"]) if from_scratch(cfg) else cfg["model"]

@@ -23,7 +23,8 @@ LEAST = 0.5  # image count to assume for an empty class, since log 0 is infinite
 class HeadBias(Callback):
     """Set the bias of the last layer to log p(class) of the training labels, before the first step.
 
-    A resumed run then loads its own weights. The bias of a pretrained head is replaced too.
+    If the loss weighs classes or takes a sigmoid, the bias is the constant with the lowest loss. A resumed
+    run then loads its own weights. The bias of a pretrained head is replaced too.
     """
 
     needs_classes = True
@@ -37,14 +38,15 @@ class HeadBias(Callback):
         images = torch.zeros(2, data.in_channels, data.size, data.size)
         parameter = next(module.net.parameters())
         labels = data.splits["train"].labels
-        logs = log_priors(labels, len(data.classes), balanced=data.balance)
-        set_bias(module.net, logs, images.to(parameter))
+        shares = class_shares(labels, len(data.classes), balanced=data.balance)
+        constant = getattr(module.task.criterion, "constant", torch.log)
+        set_bias(module.net, constant(shares), images.to(parameter))
 
 
-def log_priors(labels: np.ndarray, classes: int, *, balanced: bool) -> Tensor:
-    """The logarithm of each class's frequency, (K,).
+def class_shares(labels: np.ndarray, classes: int, *, balanced: bool) -> Tensor:
+    """The frequency of each class, (K,).
 
-    >>> log_priors(np.array([0, 0, 0, 1]), 2, balanced=False).exp()
+    >>> class_shares(np.array([0, 0, 0, 1]), 2, balanced=False)
     tensor([0.7500, 0.2500])
 
     Args:
@@ -54,7 +56,7 @@ def log_priors(labels: np.ndarray, classes: int, *, balanced: bool) -> Tensor:
     """
     counts = np.maximum(np.bincount(labels, minlength=classes), LEAST)
     counts = np.ones(classes) if balanced else counts
-    return torch.tensor(np.log(counts / counts.sum()), dtype=torch.float32)
+    return torch.tensor(counts / counts.sum(), dtype=torch.float32)
 
 
 @torch.no_grad()

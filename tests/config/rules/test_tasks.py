@@ -48,6 +48,10 @@ def test_valid_combinations_are_accepted(words):
             ["task=autoencoder", "trick=[early_stopping]", "trick.early_stopping.monitor=val/accuracy"],
             "trick.early_stopping.monitor: there is no metric 'val/accuracy'",
         ),
+        (
+            ["loss.weight=auto", "data.balance=true"],
+            "loss.weight: data.balance=true draws every class equally often already, got 'auto'",
+        ),
         (["task=autoencodr"], "task: there is no 'autoencodr'; did you mean 'autoencoder'?"),
         (["task=autoencoder", "task.noise=much"], "task.noise: wants a number, got 'much'"),
     ],

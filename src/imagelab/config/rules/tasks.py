@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 from imagelab.config import menu
 from imagelab.config.facts import says
-from imagelab.config.rules.classes import stating
+from imagelab.config.rules.classes import stating, target
 from imagelab.config.schema import Node
 from imagelab.config.signatures import from_source
+from imagelab.config.value_types import show
 from imagelab.metrics.table import CLASSES
 
 OWN = "imagelab."
@@ -53,10 +54,39 @@ def _views_differ(cfg: Node) -> Iterator[str]:
 
 def _loss_is_used(cfg: Node) -> Iterator[str]:
     choice = menu.questions("train")["loss"]
-    task = from_source(cfg["task"]["_target_"])
-    own_loss = task is not None and not task.open and "loss" not in task.arguments
-    if own_loss and cfg["loss"] != menu.load(menu.folder() / "loss" / f"{choice}.yaml"):
+    if not _takes_loss(cfg) and cfg["loss"] != menu.load(menu.folder() / "loss" / f"{choice}.yaml"):
         yield f"loss: task={task_name(cfg)} has its own loss; leave loss out"
+
+
+def _takes_loss(cfg: Node) -> bool:
+    """Whether the task asks for the loss that the config chooses, as far as its source tells."""
+    task = from_source(cfg["task"]["_target_"])
+    return task is None or task.open or "loss" in task.arguments
+
+
+def _loss_judges_what_is_predicted(cfg: Node) -> Iterator[str]:
+    predicted, judged = says(cfg["task"]).predicts, says(cfg["loss"]).judges
+    if _takes_loss(cfg) and judged and predicted not in judged:
+        yield (
+            f"loss: {target(cfg['loss'])} is for a task that predicts {' or '.join(judged)}, and "
+            f"task={task_name(cfg)} predicts {predicted or 'nothing'}; set {_losses_of(predicted)}"
+        )
+
+
+def _losses_of(predicted: str) -> str:
+    """The choices of a loss for what a task predicts, as typed."""
+    names = menu.choices("loss")
+    nodes = {name: {"_target_": menu.value("loss", name, "_target_")} for name in names}
+    return " or ".join(f"loss={name}" for name, node in nodes.items() if predicted in says(node).judges)
+
+
+def _classes_are_evened_out_once(cfg: Node) -> Iterator[str]:
+    weight = cfg["loss"].get("weight")
+    if weight is not None and cfg["data"]["balance"]:
+        yield (
+            f"loss.weight: data.balance=true draws every class equally often already, got {show(weight)}; "
+            "leave one of the two out"
+        )
 
 
 def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
@@ -80,6 +110,8 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _labels_are_not_mixed,
     _views_differ,
     _loss_is_used,
+    _loss_judges_what_is_predicted,
+    _classes_are_evened_out_once,
     _no_labels_to_fine_tune_by,
     _tricks_find_classes,
 ]

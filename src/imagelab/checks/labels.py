@@ -54,7 +54,7 @@ def _shares(subject: Subject, counts: dict[str, np.ndarray], expected: str) -> F
     few = [name for name, count in zip(names, counts["val"], strict=True) if not count]
     ratio = train.max() / train.min()
     evened = subject.data.balance or subject.cfg["loss"].get("weight") is not None
-    uneven = ratio > IMBALANCED and not evened
+    uneven = bool(ratio > IMBALANCED) and not evened
     fixes = ["put every class into val (data.val_fraction): metrics ignore the others"] * bool(few)
     fixes += [EVEN_OUT] * uneven
     absent = f"not in val: {some_of(few, NAMED)}" if few else ""

@@ -69,6 +69,12 @@ def test_a_packed_folder_has_the_same_pictures_and_labels_in_the_same_order(phot
     assert (pixels_of(some) == pixels_of(images)[[30, 2]]).all()
 
 
+def test_packed_pictures_are_read_without_their_labels_too(packed):
+    images = Arrow(root=str(packed), **KNOBS | {"labelled": False}).splits["train"]
+    assert (pixels_of(images) == pixels_of(Arrow(root=str(packed), **KNOBS).splits["train"])).all()
+    assert not images.labels.any()
+
+
 @pytest.mark.parametrize("kind", ["parquet", "arrow stream", "compressed arrow", "binary column"])
 def test_what_the_hub_and_its_library_write_is_read(tmp_path, kind):
     table = hub_table([1, 0, 2, 1], ["ant", "bee", "cow"])

@@ -104,6 +104,12 @@ def test_values_that_are_all_whole_have_no_ticks_between_them(values, ticks):
     assert Axis.around([1, 1.5, 3], 0, 100).ticks() == [1, 1.5, 2, 2.5, 3]
 
 
+def test_a_single_value_lies_in_the_middle_however_large_it_is():
+    assert [Axis.around([value], 0, 100).pixel(value) for value in (0, 3, 0.1, 1e30)] == pytest.approx(
+        [50] * 4
+    )
+
+
 def test_a_constant_rate_has_an_axis_of_its_own_size():
     axis = Axis.around([0.03, 0.03], 0, 100)
     assert (axis.low, axis.high) == pytest.approx((0.015, 0.045))

@@ -108,7 +108,8 @@ def _located(path: Path, image: str, label: str | None) -> Located | None:
         empty = np.zeros(0, np.int64)
         columns = zip(*[part for part in parts if part is not None], strict=True) if parts else [(empty,)] * 4
         found = Located(*(np.concatenate(column) for column in columns), names=_names(schema, label))
-        _refuse_damaged_labels(path, schema, found)
+        if label:
+            _refuse_damaged_labels(path, schema, found)
         return found
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from imagelab.sweep import started, table
+from imagelab.terminal import screen
 from tests import in_process
 from tests.sweep.made import diverged, finished, sweep
 
@@ -41,6 +42,22 @@ def test_failed_and_diverged_trials_are_recorded_and_the_sweep_continues(tmp_pat
     ]
     assert "trials  2 finished, 1 diverged, 1 failed\ntable   here/sweep.csv\n" in said.out
     assert "report  imagelab report sweep=here\n" in said.out
+
+
+def test_a_trial_is_one_line_on_the_screen_whatever_its_run_says(tmp_path):
+    def objective(cfg):
+        screen.say("data", "epoch 1", "closing table")
+        return diverged(cfg) if cfg["seed"] else 0.5
+
+    said = sweep(objective, "-m", "seed=0,1", "data.limit=9", DIR, folder=tmp_path)
+    lines = said.out.splitlines()
+    assert lines[: lines.index("")] == [
+        "sweep   here",
+        "  seed  choice(0,1)",
+        "Trial 0: seed=0: finished, val/accuracy 0.5000 in 1.5 s",
+        "Trial 1: seed=1: diverged: Diverged: the loss is nan",
+    ]
+    assert said.err == ""
 
 
 def test_a_resumed_sweep_skips_finished_trials(tmp_path):

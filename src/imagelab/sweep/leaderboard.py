@@ -20,15 +20,16 @@ def opening(plan: Plan, folder: Path, ranges: Mapping[str, str]) -> RenderableTy
 
 
 def starting(trial: Trial, overrides: Mapping[str, str]) -> str:
-    """The line at the start of a trial."""
-    return f"\nTrial {trial.number}: {_words(overrides)}"
+    """What a terminal shows while a trial runs."""
+    return f"trial {trial.number}: {_words(overrides)}"
 
 
 def ended(row: Row, monitor: str) -> str:
-    """The line at the end of a trial: status, value and time."""
+    """The line of a trial: its values, and at its end status, value and time."""
     value = f", {monitor} {number(row.value)}" if row.value is not None else ""
     seconds = f" in {spent(row.seconds)}" if row.seconds is not None else ""
-    return f"Trial {row.number}: {row.status}{value}{seconds}{f': {row.error}' if row.error else ''}"
+    error = f": {row.error}" if row.error else ""
+    return f"Trial {row.number}: {_words(row.overrides)}: {row.status}{value}{seconds}{error}"
 
 
 def failure(row: Row, fixed: Sequence[str]) -> str:

@@ -135,7 +135,7 @@ class Sweep:
             log=self.folder / f"{number}.log",
             environment=self.plan.search.environment(number),
         )
-        screen.say(leaderboard.starting(trial, _plain(overrides)))
+        screen.wait(leaderboard.starting(trial, _plain(overrides)))
         self.running[number] = trial, _plain(overrides), self.plan.launcher.start(trial, self.here)
 
     def _collect_ended(self) -> bool:
@@ -179,9 +179,10 @@ def _in_process(context: HydraContext, task: TaskFunction, config: DictConfig) -
         before = dict(os.environ)
         os.environ.update(trial.environment)
         try:
-            if begun(trial.folder):
-                return task.resume(str(trial.folder), [])  # pyright: ignore[reportFunctionMemberAccess]
-            run_trial(context, task, config, trial.words, trial.number)
+            with screen.aside():  # a trial is a line of the sweep's; its own lines are in its console.log
+                if begun(trial.folder):
+                    return task.resume(str(trial.folder), [])  # pyright: ignore[reportFunctionMemberAccess]
+                run_trial(context, task, config, trial.words, trial.number)
             return 0
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(bool(end.code))

@@ -4,7 +4,8 @@ import atexit
 import logging
 import os
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import indent
 
@@ -16,6 +17,7 @@ CLEARED = "\r\x1b[K"  # to the beginning of the line, and empty to its end
 terminal = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _files: list[Console] = []
+_aside: list[bool] = []  # holds something within `aside`
 _waiting: list[str] = []  # what the terminal shows until the next output
 
 
@@ -41,10 +43,22 @@ atexit.register(clear)
 
 def say(*what: RenderableType) -> None:
     """Show something on the terminal and write it to console.log."""
-    clear()
+    if not _aside:
+        clear()
     for item in what:
-        terminal.print(item, markup=False)
+        if not _aside:
+            terminal.print(item, markup=False)
         _copy(item)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Within this, what is said goes to console.log only; refusals and progress bars are shown as ever."""
+    _aside.append(True)
+    try:
+        yield
+    finally:
+        _aside.pop()
 
 
 def complain(sentences: list[str], head: str | None = None) -> None:

@@ -46,6 +46,14 @@ def test_the_renamed_package_works_and_the_old_name_is_gone(copy: Path) -> None:
     assert (copy / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
+@pytest.mark.parametrize("longer", ["ox", "zebra_crossing_classifier"])
+def test_the_renamed_project_passes_lint(longer: str, copy: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    assert main([longer], copy) == 0
+    subprocess.run([*ruff, "check", "-q"], cwd=copy, check=True)
+    subprocess.run([*ruff, "format", "--check", "-q"], cwd=copy, check=True)
+
+
 def readable(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

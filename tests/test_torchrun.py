@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from imagelab.checkpoints.durable import load_plain
+from imagelab.config.compose import compose
 from imagelab.config.launched import launched
-from imagelab.config.rules.processes import clashes
+from imagelab.config.rules.processes import clashes, started
 from imagelab.problem import Problem
 from tests.runs_of_the_command import Process, assert_same, finish, outcome, start
 
@@ -157,6 +159,28 @@ def test_a_refused_command_ends_all_ranks(tmp_path):
     assert silent == ""
 
 
+def test_a_command_that_is_one_process_is_refused_under_torchrun(tmp_path):
+    port = free_port()
+    ranks = [
+        start(["run=last"], tmp_path, "evaluate", environment=torchrun_environment(rank, 2, port))
+        for rank in (0, 1)
+    ]
+    (first, said), (second, silent) = ended(ranks)
+    assert (first, second, silent) == (2, 2, "")
+    assert "torchrun started 2 processes, but evaluate is a single one" in said
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "slurm"])
+def test_a_launcher_is_refused_under_torchrun(launcher):
+    cfg = compose("train", [f"launcher={launcher}", "trainer=torchrun"]).cfg
+    (found,) = started(cfg, launched(torchrun_environment(0, 2, 1)))
+    assert "torchrun has started 2" in found
+    assert (
+        list(started(compose("train", ["trainer=torchrun"]).cfg, launched(torchrun_environment(0, 2, 1))))
+        == []
+    )
+
+
 def test_each_trial_of_a_sweep_takes_all_ranks(tmp_path):
     words = [
         *TWO,
@@ -214,6 +238,9 @@ def test_a_run_goes_on_with_another_number_of_processes_and_keeps_its_recipe(tmp
     assert_equal_numbers(two / "a" / "run", run)
 
 
+SHARDED = "trainer.strategy.sharded=true"
+
+
 def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):
     folders, run = [tmp_path / "a", tmp_path / "b"], tmp_path / "killed"
     words = [word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO]
@@ -221,6 +248,25 @@ def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):
     finish([*ONE, "trainer.gradient_clip_val=1", "hydra.run.dir=one"], tmp_path)
     finish_ranks([*words, f"hydra.run.dir={tmp_path / 'whole'}"], folders)
     assert_equal_numbers(tmp_path / "one", tmp_path / "whole", within=1e-4)
-    kill_after_rows(start_ranks([*words, f"hydra.run.dir={run}"], folders), run, 3)
-    finish_ranks([f"resume={run}"], folders)
-    assert_same(outcome(tmp_path / "whole"), outcome(run))
+    kill_after_rows(start_ranks([*words, SHARDED, f"hydra.run.dir={run}"], folders), run, 3)
+    parts = sorted(run.glob("checkpoints/shards/*/*.safetensors"))
+    assert len(parts) >= 2, "each process writes a file of its own"
+    damaged = load_plain(run / "checkpoints/last.ckpt")["shards"]["folder"]
+    for part in (run / "checkpoints/shards" / damaged).iterdir():
+        part.write_bytes(part.read_bytes()[:-1] + b"?")
+    said = finish_ranks([f"resume={run}"], folders)
+    assert f"damaged (checksum of {run}/checkpoints/shards/{damaged}" in said.replace("\n", "")
+    assert_same_but_for_parts(tmp_path / "whole", run)
+
+
+def assert_same_but_for_parts(whole: Path, sharded: Path) -> None:
+    """Two runs have the same best weights, metrics and results, and last.ckpt of one of them is in parts."""
+    assert "state_dict" in load_plain(whole / "checkpoints/last.ckpt")
+    assert load_plain(sharded / "checkpoints/last.ckpt")["shards"]["files"]
+    for name in ("best.ckpt",):
+        states = [load_plain(run / "checkpoints" / name)["state_dict"] for run in (whole, sharded)]
+        assert_same(*states)
+    assert (whole / "metrics.csv").read_text() == (sharded / "metrics.csv").read_text()
+    results = [json.loads((run / "results.json").read_text()) for run in (whole, sharded)]
+    for key in ("status", "steps", "best", "val", "test"):
+        assert results[0][key] == results[1][key]

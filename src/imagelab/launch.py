@@ -16,9 +16,10 @@ from imagelab.config import help_text, meant, menu, schema, trust, validate
 from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
 from imagelab.config.hydra_internals import parse_flags, parse_word
+from imagelab.config.launched import launched
 from imagelab.problem import Problem
 from imagelab.runs import claim, edited
-from imagelab.terminal import failure, refusal
+from imagelab.terminal import failure, refusal, screen
 
 RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"
 Task = Callable[[schema.Node, Path], float | None]
@@ -69,7 +70,10 @@ def run_hydra(
         plan: Function that plans a sweep: words and their check -> plan and words for Hydra; None: Hydra's
             own sweeper runs each combination.
     """
-    sys.argv[1:] = trust.take_words(sys.argv[1:])
+    with refusal.plainly():
+        if command != "train":
+            _refuse_group(command)
+        sys.argv[1:] = trust.take_words(sys.argv[1:])
     if {"-h", "--help"} & set(sys.argv[1:]):
         with refusal.plainly():
             print(help_text.text(command, sys.argv[1:]))
@@ -107,6 +111,18 @@ def _run(task: Task, command: str, root: type, resume: Resume | None, plan: Plan
     _start(Application(task, command, root, wanted, planned, held, check=check, resume=resume))
 
 
+def _refuse_group(command: str) -> None:
+    """Raise a Problem if torchrun or srun started several processes for a command that is one."""
+    mine = launched()
+    if mine and mine.world > 1:
+        if mine.rank:
+            screen.hush()
+        raise Problem(
+            f"{mine.by} started {mine.world} processes, but {command} is a single one; type `imagelab "
+            f"{command} ...` without {mine.by}. Only train takes part in a group."
+        )
+
+
 def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> list[str]:
     """Return the words for Hydra; list all mistakes and exit with status 2 if any of their jobs has one."""
     words, found = meant.corrected(words, command)
@@ -115,6 +131,9 @@ def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> l
     if command == "train" and not sweep:  # room: sweep
         searching = any((job.cfg or {}).get("sweep") for job in composed)
         found += ["sweep: a search starts many runs and needs -m: imagelab train -m sweep=..."] * searching
+        launchers = [(job.cfg or {}).get("launcher", {}) for job in composed]
+        several = any("jobs" in launcher and "processes" not in launcher for launcher in launchers)
+        found += ["launcher: runs the trials of a sweep and needs -m; leave it out for one run"] * several
     if not found:
         found = [sentence for job in composed for sentence in validate.thorough_problems(job.cfg or {}, root)]
     if found:

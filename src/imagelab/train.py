@@ -46,8 +46,11 @@ def main() -> None:
 def lead() -> None:
     """Do what the command line says."""
     sys.argv[1:] = take_words(sys.argv[1:])
+    task = start
     with refusal.plainly():  # room: sweep
+        dry, sys.argv[1:] = entry.take_dry_run(sys.argv[1:])
         sys.argv[1:] = entry.resuming(sys.argv[1:])
+        task = entry.show if dry else start
     words = sys.argv[1:]
     resumed = [word for word in words if word.lstrip("+").startswith("resume=")]
     if resumed and not {"-h", "--help"} & set(words):
@@ -59,14 +62,16 @@ def lead() -> None:
             resume_own(others)
             sys.argv[1:] = others
     launch.run_hydra(
-        start,
+        task,
         resume=resume,
         plan=entry.prepare,  # room: sweep
     )
 
 
 def start(cfg: Node, folder: Path) -> float | None:
-    """Train in a new folder."""
+    """Train in a new folder, or submit a job that does."""
+    if entry.submitted(cfg, folder):  # room: sweep
+        return None
     claim.begin(cfg, folder)
     return run(cfg, folder, None)
 

@@ -1,6 +1,7 @@
 """Trials as jobs: submitit runs them, here as processes; an interrupted one resumes in the next job."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from imagelab.sweep.slurm import Job, Slurm
 from imagelab.sweep.trial import Trial
+from tests.in_process import imagelab
 from tests.runs_of_the_command import assert_same, finish, outcome
 from tests.sweep.made import sweep
 from tests.sweep.test_joblib import made_processes
@@ -16,7 +18,8 @@ from tests.sweep.test_joblib import made_processes
 __all__ = ["made_processes"]
 LOCAL = ["launcher=slurm", "launcher.cluster=local", "launcher.gpus=0"]
 OPTIONS = {
-    "partition": None, "minutes": 5, "gpus": 0, "cpus": 1, "memory": 2, "cluster": "local", "more": {},
+    "partition": None, "minutes": 5, "nodes": 1, "processes": 1, "gpus": 0, "cpus": 1, "memory": 2,
+    "cluster": "local", "more": {},
 }  # fmt: skip
 
 
@@ -39,6 +42,9 @@ class Done:
 
     def __init__(self, code):
         self.code = code
+
+    def task(self, _):
+        return self
 
     def done(self):
         return True
@@ -94,4 +100,76 @@ def test_a_job_can_be_sent_to_another_machine():
     import cloudpickle
 
     trial = Trial(number=3, words=["seed=1"], folder=None, log=None, environment={"A": "b"})  # pyright: ignore[reportArgumentType]
-    assert cloudpickle.loads(cloudpickle.dumps(Job(trial))).trial == trial
+    assert cloudpickle.loads(cloudpickle.dumps(Job(trial, alone=True))).trial == trial
+
+
+OVER_NODES = [
+    "trainer=slurm",
+    "launcher=slurm",
+    "launcher.nodes=2",
+    "launcher.processes=4",
+    "launcher.gpus=4",
+]
+
+
+def test_the_job_of_one_run_is_shown_and_nothing_is_left(tmp_path):
+    said = imagelab("train", *OVER_NODES, "hydra.run.dir=night", "seed=3", "--dry-run", folder=tmp_path)
+    assert said.status == 0, said
+    asked = ("nodes=2", "ntasks-per-node=4", "gpus-per-node=4", "time=240", "signal=USR2@90")
+    assert all(f"#SBATCH --{option}\n" in said.out for option in asked), said.out
+    assert f"{tmp_path}/night/slurm" in said.out
+    assert f"imagelab.train trainer=slurm seed=3 hydra.run.dir={tmp_path}/night\n" in said.out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["launcher=joblib"], "launcher: runs the trials of a sweep and needs -m"),
+        (["--dry-run"], "--dry-run shows the job of launcher=slurm"),
+        (["-m", "seed=0,1", "--dry-run"], "--dry-run shows the job of one run; leave out -m"),
+        (["launcher=slurm", "trainer=slurm"], "trainer.devices: slurm stands for processes that srun starts"),
+        (
+            ["launcher=slurm", "launcher.processes=2"],
+            "trainer.devices: 1 for 1 process on each machine, but srun started 2",
+        ),
+        ([*OVER_NODES, "launcher.cluster=local"], "launcher.nodes: 2 machines, but launcher.cluster=local"),
+    ],
+)
+def test_what_is_no_job_is_refused(tmp_path, words, sentence):
+    said = imagelab("train", "trainer=cpu", *words, folder=tmp_path)
+    assert said.status == 2
+    assert sentence in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_preempted_job_of_two_processes_goes_on_in_its_folder_bit_identically(tmp_path):
+    from tests.test_torchrun import TWO, finish_ranks, srun_environment
+
+    words = [word.replace("torchrun", "slurm") for word in TWO]
+    words[words.index("trainer.max_epochs=2")] = "trainer.max_epochs=12"
+    finish_ranks([*words, "hydra.run.dir=whole"], [tmp_path / "a", tmp_path / "b"], srun_environment)
+    two = [*LOCAL, "launcher.processes=2", "launcher.minutes=5"]
+    said = finish([*words, *two, "hydra.run.dir=night"], tmp_path)
+    run, job = tmp_path / "night", int(re.findall(r"Job (\d+) is running", said)[0])
+    wait_for(lambda: (run / "metrics.csv").exists(), run)
+    tasks = Path(f"/proc/{job}/task/{job}/children").read_text().split()
+    assert len(tasks) == 2
+    for task in tasks:
+        os.kill(int(task), signal.SIGUSR2)  # what Slurm sends to every task
+    wait_for(lambda: not Path(f"/proc/{job}/cmdline").exists() or not _line(job), run)
+    log = (run / "job.log").read_text()
+    assert log.count("Stopping at the next step") == 1, log
+    assert_same(outcome(tmp_path / "a" / "whole"), outcome(run))
+
+
+def wait_for(condition, run: Path) -> None:
+    end = time.time() + 200
+    while not condition():
+        assert time.time() < end, (run / "job.log").read_text()
+        time.sleep(0.05)
+
+
+def _line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()  # empty for what has ended and nobody waits for

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.checkpoints.durable import load_plain
+from imagelab.checkpoints.shards import KEY
 from imagelab.metrics.names import RAW
 from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
@@ -27,6 +28,11 @@ def module_state(content: dict[str, Any], weights: str | None = None) -> dict[st
     Raises:
         Problem: It holds no such weights.
     """
+    if KEY in content:
+        raise Problem(
+            "This checkpoint is divided among files and serves only to resume its run; name the folder of "
+            "the run or its best.ckpt instead."
+        )
     averages = content.get("averages", {})
     name = weights or better(content)
     if name == RAW:

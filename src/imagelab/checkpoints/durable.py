@@ -16,6 +16,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import distributed
 
+from imagelab.checkpoints import shards
 from imagelab.problem import Problem
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
@@ -126,7 +127,8 @@ def damage_of(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
         if broken is None:
-            load_plain(path, mmap=True)  # the archive's directory has no checksum
+            content = load_plain(path, mmap=True)  # the archive's directory has no checksum
+            return shards.damage_in(path, content)
     except Problem as problem:
         return str(problem)
     except Exception as error:  # zipfile and torch report damage in many ways
@@ -138,6 +140,12 @@ def remove_leftovers(folder: Path) -> None:
     """Remove the unfinished files of writers that were killed."""
     for file in folder.glob(".*.tmp"):
         file.unlink(missing_ok=True)
+
+
+def remove_unused_shards(folder: Path) -> None:
+    """Remove the parts that neither the last checkpoint nor the one before lists."""
+    known = [load_plain(folder / name, mmap=True) for name in (LAST, PREVIOUS) if (folder / name).exists()]
+    shards.remove_all_but(folder, known)
 
 
 def last_good(folder: Path) -> tuple[Path | None, list[str]]:

@@ -18,6 +18,8 @@ except ImportError:  # Windows: two processes could then resume the same run
 
 ROOM = 1 << 14  # bytes: more than each of the first files of a run needs
 
+BEFORE = (".hydra", "slurm", "job.log")  # what a folder holds before its run begins
+
 _made: list[Path] = []  # folders that this process made, the outermost first
 _begun: set[Path] = set()  # folders of runs that this process started
 _locks: list[TextIO] = []  # open files: closing one releases its lock
@@ -50,13 +52,13 @@ def chosen_folder(name: str) -> Path:
 
 
 def refuse_used(folder: Path) -> None:
-    """Raise a Problem if a folder holds more than what Hydra writes at the start of a run."""
+    """Raise a Problem if a folder holds more than what Hydra and a job write before a run begins."""
     if (folder / files.CONFIG).exists():
         raise Problem(
             f"{folder} is the folder of another run; resume that one with resume={folder}, "
             "or choose a new folder with hydra.run.dir=DIR."
         )
-    if not folder.is_dir() or any(entry.name != ".hydra" for entry in folder.iterdir()):
+    if not folder.is_dir() or any(entry.name not in BEFORE for entry in folder.iterdir()):
         what = "holds other files" if folder.is_dir() else "is a file"
         raise Problem(f"{folder} {what}; a run needs a folder of its own: hydra.run.dir=NEW_FOLDER.")
 

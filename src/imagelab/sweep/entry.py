@@ -63,6 +63,40 @@ def _own(words: list[str], resumed: list[str]) -> list[str]:
     return [word for word in words if word not in resumed]
 
 
+def take_dry_run(words: list[str]) -> tuple[bool, list[str]]:
+    """Split off `--dry-run`: whether it was typed, and the other words.
+
+    Raises:
+        Problem: It was typed for a sweep.
+    """
+    others = [word for word in words if word != "--dry-run"]
+    if len(others) < len(words) and {"-m", "--multirun"} & set(words):
+        raise Problem("--dry-run shows the job of one run; leave out -m.")
+    return len(others) < len(words), others
+
+
+def submitted(cfg: dict[str, Any], folder: Path) -> bool:
+    """Submit a run as a job if its launcher does that without -m; return whether it does.
+
+    Args:
+        cfg: Config of the run.
+        folder: Folder of the run.
+    """
+    if "processes" not in cfg["launcher"]:
+        return False
+    from imagelab.sweep.submission import submit
+
+    submit(cfg, folder)
+    return True
+
+
+def show(cfg: dict[str, Any], folder: Path) -> None:
+    """Show the job of a run instead of submitting it."""
+    from imagelab.sweep.submission import show
+
+    show(cfg, folder)
+
+
 def environment() -> dict[str, str]:
     """The variable that makes this process run a trial, which the other ranks of the trial need, too."""
     return {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}

@@ -6,7 +6,6 @@ https://jmlr.org/papers/v18/16-558.html
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -23,7 +22,7 @@ class Prune(Callback):
     """Report the monitored metric after each epoch, and end a hopeless run before the next one.
 
     Args:
-        trial: Value of `IMAGELAB_TRIAL`: number, pruner, patience and file of the study.
+        trial: Value of `IMAGELAB_TRIAL`: number, pruner, patience and storage of the study.
         monitor: Metric that trials are compared by.
         lower: Whether lower values are better.
         epochs: Number of epochs in the run.
@@ -36,7 +35,7 @@ class Prune(Callback):
         pruner = pruner_of(name, int(patience), epochs)
         self.trial: Any = None
         if screen.speaks():  # the study need not be on the machine of another rank
-            self.trial = known_trial(open_study(Path(file), lower, pruner), int(number))
+            self.trial = known_trial(open_study(file, lower, pruner), int(number))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         averages = getattr(pl_module, "averages", ())

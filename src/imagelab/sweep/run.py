@@ -87,7 +87,8 @@ class Sweep:
             self._stop(int(end.code or 0))
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        rows = [self.rows[number] for number in sorted(self.rows)]
+        rows = self._all_rows()
+        table.write(self.folder, rows, self.plan.monitor)
         screen.say(leaderboard.closing(rows, self.folder, self.plan))
         return rows
 
@@ -98,13 +99,17 @@ class Sweep:
         started.begin(self.folder, content | {"monitor": plan.monitor, "lower": plan.lower})
         plan.search.begin(self.folder, self.ranges, plan.lower)
         if (self.folder / table.FILE).is_file():
-            self.rows = {row.number: row for row in table.read(self.folder)[0]}
+            known = {row.number: row for row in table.read(self.folder)[0]}
+            self.rows = {number: row for number, row in known.items() if not plan.search.theirs(number)}
         screen.say(leaderboard.opening(plan, self.folder, shown))
 
     def _all(self) -> None:
         number, more = 0, True
         while more or self.running:
             while more and len(self.running) < self.plan.launcher.jobs:
+                if self.plan.search.theirs(number):
+                    number += 1
+                    continue
                 overrides = self.plan.search.overrides(number)
                 more = overrides is not None
                 if overrides is not None and not self._known(number, overrides):
@@ -154,8 +159,13 @@ class Sweep:
         self.rows[row.number] = row
         if row.status != STOPPED:
             self.plan.search.tell(row)
-        table.write(self.folder, self.rows.values(), self.plan.monitor)
+        table.write(self.folder, self._all_rows(), self.plan.monitor)
         screen.say(leaderboard.ended(row, self.plan.monitor))
+
+    def _all_rows(self) -> list[Row]:
+        """The rows of this sweep, and of others that share its study."""
+        rows = [*self.rows.values(), *self.plan.search.others()]
+        return sorted(rows, key=lambda row: row.number)
 
     def _stop(self, code: int) -> None:
         """Let running trials write a checkpoint and end, then end with this exit status."""

@@ -60,6 +60,14 @@ class Search:
         """The values of a trial by key; None if there are no more trials."""
         raise NotImplementedError
 
+    def theirs(self, number: int) -> bool:
+        """Whether another sweep that shares the study runs this trial; if it is free, it becomes ours."""
+        return False
+
+    def others(self) -> list[Row]:
+        """The rows of trials that other sweeps run, or have run, for the same study."""
+        return []
+
     def environment(self, number: int) -> dict[str, str]:
         """Environment variables for the process of a trial."""
         return {}

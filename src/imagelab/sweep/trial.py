@@ -10,6 +10,7 @@ from imagelab.runs import files
 # As in results.json, except that there a diverged run has failed, and a killed one has no entry.
 FINISHED, PRUNED, DIVERGED, STOPPED = "finished", "pruned", "diverged", "stopped"
 FAILED, KILLED = "failed", "killed"
+RUNNING = "running"  # on another machine, for a sweep that shares its study
 VARIABLE = "IMAGELAB_TRIAL"  # number, pruner, patience and file of the study, for the process of a trial
 REPEATS = ("seed", "data.fold")  # trials that differ only in these repeat a configuration
 INTERRUPTED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM, which end the whole sweep

@@ -4,7 +4,10 @@ Source: https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html;
 Rajbhandari et al. 2020, "ZeRO", https://arxiv.org/abs/1910.02054, stage 3.
 """
 
+import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,18 +18,64 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
+from imagelab.checkpoints import shards
+from imagelab.checkpoints.durable import read_for_all, remove_unused_shards
+from imagelab.training.sharded_state import read_parts, write_parts
+
 SMALLEST = 100_000  # weights of a part that is gathered by itself; smaller ones go with what surrounds them
 
 
 class Fsdp(ModelParallelStrategy):
-    """Lightning's strategy: one group of all processes, and whole weights in checkpoints."""
+    """Lightning's strategy: one group of all processes.
 
-    def __init__(self) -> None:
+    Args:
+        sharded: Whether each process writes its part of last.ckpt; best.ckpt is always whole.
+    """
+
+    def __init__(self, *, sharded: bool) -> None:
         super().__init__(tensor_parallel_size=1, save_distributed_checkpoint=False)
+        self.sharded = sharded
 
     def setup_environment(self) -> None:
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+
+    @contextmanager
+    def in_parts(self) -> Iterator[None]:
+        """Let each process write its part of what is saved in this block, if that was chosen."""
+        self._save_distributed_checkpoint = self.sharded
+        try:
+            yield
+        finally:
+            self._save_distributed_checkpoint = False
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any = None
+    ) -> None:
+        if not self._save_distributed_checkpoint:
+            super().save_checkpoint(checkpoint, filepath, storage_options)
+            return
+        path = Path(self.broadcast(filepath))
+        content = write_parts(checkpoint, path, self.broadcast(uuid.uuid4().hex))
+        if self.is_global_zero:
+            self.checkpoint_io.save_checkpoint(content, path)
+            remove_unused_shards(path.parent)
+
+    def load_checkpoint(
+        self, checkpoint_path: str | Path, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        path = Path(self.broadcast(checkpoint_path))
+        content = read_for_all(path)
+        if shards.KEY not in content:
+            return super().load_checkpoint(path, weights_only)
+        assert self.model is not None
+        read_parts(content, shards.folder_of(path, content), self.model, self.optimizers)
+        return content
+
+
+def in_parts(strategy: Strategy) -> AbstractContextManager[Any] | None:
+    """A block in which checkpoints are written in parts, if the strategy does that; else None."""
+    return strategy.in_parts() if isinstance(strategy, Fsdp) and strategy.sharded else None
 
 
 def shard_when_started(module: LightningModule, strategy: Strategy) -> None:

@@ -6,6 +6,7 @@ never on the last batch, since the one at the end of the epoch is written after 
 
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from imagelab.logger.csv import CsvLogger
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Seen
 from imagelab.problem import Problem
-from imagelab.training.fsdp import all_finite
+from imagelab.training.fsdp import all_finite, in_parts
 from imagelab.training.shared_decision import EVERY, SharedDecision
 from imagelab.training.step_plan import closes_epoch, closes_step
 from imagelab.training.stop import Stopped, StopRequest
@@ -101,8 +102,10 @@ class Saver(Checkpoint):
                 trainer.save_checkpoint(self.folder / BEST)
             if trainer.is_global_zero:
                 keep_previous(self.folder)
-            if not best:
-                trainer.save_checkpoint(self.folder / LAST)
+            parts = in_parts(trainer.strategy)
+            if parts or not best:
+                with parts or nullcontext():
+                    trainer.save_checkpoint(self.folder / LAST)
             elif trainer.is_global_zero:
                 copy_durably(self.folder / BEST, self.folder / LAST)
         self.saved = time.monotonic()

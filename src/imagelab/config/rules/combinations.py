@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from imagelab.config.facts import says
+from imagelab.config.launched import launched
 from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, lower_is_better_of
 from imagelab.config.rules.classes import CLASS_RULES, stating, target
 from imagelab.config.rules.finetune import FINETUNE_RULES
 from imagelab.config.rules.memory import MEMORY_RULES
-from imagelab.config.rules.processes import started
+from imagelab.config.rules.processes import launcher_of, sharding, started
 from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
 from imagelab.config.rules.values import VALUE_RULES
@@ -62,7 +63,8 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
 
 def device_problems(cfg: Node) -> list[str]:
     """List devices that this machine lacks; imports torch only if a device is requested by name."""
-    return [*_device_is_there(cfg), *started(cfg)]
+    elsewhere = launcher_of(cfg).get("cluster") == "slurm"
+    return [*([] if elsewhere else _device_is_there(cfg)), *started(cfg, launched())]
 
 
 def watchers(cfg: Node) -> dict[str, Node]:
@@ -184,7 +186,7 @@ def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
         )
     if cfg["model"].get("channels_last"):
         yield f"model.channels_last: {name} needs contiguous weights; set model.channels_last=false"
-    if "fsdp" in str(trainer.get("strategy")):
+    if sharding(cfg):
         yield f"trainer.strategy: {name} needs all weights on each device; set trainer=ddp"
 
 

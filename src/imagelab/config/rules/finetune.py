@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from imagelab.config.facts import says
 from imagelab.config.rules.classes import target
+from imagelab.config.rules.processes import sharding
 from imagelab.config.schema import Node
 
 OWN = "imagelab."  # for these networks we know whether their weights are pretrained
@@ -39,9 +40,8 @@ def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
 
 
 def _weights_are_whole(cfg: Node) -> Iterator[str]:
-    strategy = str(cfg["trainer"].get("strategy"))
-    if tuning(cfg) and ("fsdp" in strategy or "deepspeed" in strategy):
-        yield f"trainer.strategy: finetune trains whole stages, which {strategy} shards; set trainer=ddp"
+    if tuning(cfg) and (name := sharding(cfg)):
+        yield f"trainer.strategy: finetune trains whole stages, which {name} shards; set trainer=ddp"
 
 
 def _starts_trained(model: Node) -> bool:

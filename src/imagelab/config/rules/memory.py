@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from imagelab.config.facts import says
+from imagelab.config.rules.processes import sharding
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 
@@ -15,7 +16,7 @@ def _parts_make_the_same_step(cfg: Node) -> Iterator[str]:
         why = f"task={task_name(cfg)} compares the images of a whole batch"
     elif trainer.get("sync_batchnorm"):
         why = "trainer.sync_batchnorm=true needs all processes to compute equal parts"
-    elif "ModelParallel" in str(trainer.get("strategy")) or "fsdp" in str(trainer.get("strategy")):
+    elif sharding(cfg):
         why = "the weights are divided among the processes"
     else:
         return

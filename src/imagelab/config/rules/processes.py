@@ -1,9 +1,9 @@
 """Compare the devices of the config with the processes that torchrun or srun started."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagelab.config.launched import Launched, launched
+from imagelab.config.launched import Launched
 from imagelab.config.schema import Node
 
 LAUNCHERS = {"torchrun": "torchrun", "slurm": "srun"}  # values of trainer.devices, and what has to start us
@@ -46,9 +46,45 @@ def clashes(trainer: Node, mine: Launched | None) -> Iterator[str]:
         yield f"trainer.num_nodes: {nodes}, but {mine.by} started processes on {mine.nodes}; leave it out"
 
 
-def started(cfg: Node) -> Iterator[str]:
-    """The clashes of a config with how this process was started."""
-    yield from clashes(cfg["trainer"], launched())
+def sharding(cfg: Node) -> str | None:
+    """The strategy that divides the weights among processes, by its short name; None: each has them whole.
+
+    >>> sharding({"trainer": {"strategy": {"_target_": "imagelab.training.fsdp.Fsdp"}}})
+    'fsdp'
+    """
+    strategy = cfg["trainer"].get("strategy")
+    name = strategy.get("_target_", "") if isinstance(strategy, Mapping) else strategy
+    short = str(name).rpartition(".")[2].lower()
+    return short if any(kind in short for kind in ("fsdp", "deepspeed", "modelparallel")) else None
+
+
+def started(cfg: Node, mine: Launched | None) -> Iterator[str]:
+    """The clashes of a config with how this process was started, or will be by its launcher.
+
+    Args:
+        cfg: Config of a run.
+        mine: The place of this process in its group; None: it was started alone.
+    """
+    launcher = launcher_of(cfg)
+    if "jobs" in launcher and mine and mine.world > 1:
+        yield (
+            f"launcher: starts processes of its own, but {mine.by} has started {mine.world}, which all work "
+            f"on one trial after the other; leave it out, or type the command without {mine.by}"
+        )
+    else:
+        yield from clashes(cfg["trainer"], _of_job(launcher) if "processes" in launcher else mine)
+
+
+def launcher_of(cfg: Node) -> Node:
+    """The launcher's config; empty for a config of a single run that has none."""
+    return ({"launcher": {}} | cfg)["launcher"]
+
+
+def _of_job(launcher: Node) -> Launched | None:
+    """The place of the first process of a job that a launcher submits; None: it is the only one."""
+    local, world = launcher["processes"], launcher["processes"] * launcher["nodes"]
+    first = Launched(by="srun", rank=0, world=world, local_rank=0, local_world=local, node=0)
+    return first if world > 1 else None
 
 
 def _number(chosen: Any) -> int | None:

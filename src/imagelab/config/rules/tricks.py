@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from imagelab.config.facts import says, unclear
 from imagelab.config.rules.classes import stating, target
+from imagelab.config.rules.processes import sharding
 from imagelab.config.schema import Node
 
 
@@ -47,8 +48,7 @@ def _groups_are_made_here(cfg: Node) -> Iterator[str]:
 
 
 def _watchers_see_whole_layers(cfg: Node) -> Iterator[str]:
-    strategy = str(cfg["trainer"].get("strategy"))
-    if "fsdp" in strategy or "deepspeed" in strategy:
+    if strategy := sharding(cfg):
         for name in stating(cfg["trick"], "watches_layers"):
             yield f"trick.{name}: reads whole layers, which {strategy} shards; set trainer=ddp"
 

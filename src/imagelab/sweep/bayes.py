@@ -81,7 +81,8 @@ class Bayes(Random):
         from imagelab.sweep.study import claim, worker_of
 
         while number >= len(self.study.get_trials(deepcopy=False)):
-            claim(self.study, self.worker, self.folder)
+            if not claim(self.study, self.worker, self.folder, self.planned):
+                return True
         return worker_of(self.study.get_trials(deepcopy=False)[number]) != self.worker
 
     def others(self) -> list[Row]:

@@ -19,6 +19,7 @@ from imagelab.problem import Problem
 DATABASES = {"postgresql": "psycopg2-binary", "mysql": "mysqlclient", "sqlite": "pysqlite3"}  # and a driver
 WORKER, FOLDER = "worker", "folder"  # attributes of a trial: who runs it, and the folder of the sweep there
 SEARCH = "search"  # attribute of a study: what is searched
+TICKETS = "tickets"  # a study beside it that only counts
 
 
 def open_study(
@@ -90,10 +91,26 @@ def agree(study: optuna.Study, search: dict[str, str], where: str) -> None:
         )
 
 
-def claim(study: optuna.Study, worker: str, folder: Path) -> None:
-    """Add a trial that this worker is to run, in its folder; its number is the next of all workers."""
+def claim(study: optuna.Study, worker: str, folder: Path, count: int) -> bool:
+    """Add a trial that this worker is to run, in its folder; return whether one was left.
+
+    The number of the trial is the next of all workers. A ticket comes first, so that two workers that ask at
+    once for the last trial do not make two; a worker killed between the two leaves one trial out.
+
+    Args:
+        study: The shared study.
+        worker: Name of this worker.
+        folder: Folder of the sweep on this machine.
+        count: Number of trials of all workers.
+    """
+    storage = study._storage
+    tickets = optuna.create_study(study_name=TICKETS, storage=storage, load_if_exists=True)
+    ticket = storage.create_new_trial(tickets._study_id)
+    if storage.get_trial(ticket).number >= count:
+        return False
     attributes = {WORKER: worker, FOLDER: str(folder.absolute())}
     study.add_trial(optuna.create_trial(state=TrialState.RUNNING, user_attrs=attributes))
+    return True
 
 
 def worker_of(trial: FrozenTrial) -> str | None:

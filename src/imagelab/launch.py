@@ -17,6 +17,7 @@ from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
 from imagelab.config.hydra_internals import parse_flags, parse_word
 from imagelab.config.launched import launched
+from imagelab.config.rules.processes import is_job, launcher_of  # room: sweep
 from imagelab.problem import Problem
 from imagelab.runs import claim, edited
 from imagelab.terminal import failure, refusal, screen
@@ -131,8 +132,8 @@ def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> l
     if command == "train" and not sweep:  # room: sweep
         searching = any((job.cfg or {}).get("sweep") for job in composed)
         found += ["sweep: a search starts many runs and needs -m: imagelab train -m sweep=..."] * searching
-        launchers = [(job.cfg or {}).get("launcher", {}) for job in composed]
-        several = any("jobs" in launcher and "processes" not in launcher for launcher in launchers)
+        cfgs = [job.cfg or {} for job in composed]
+        several = any("jobs" in launcher_of(cfg) and not is_job(cfg) for cfg in cfgs)
         found += ["launcher: runs the trials of a sweep and needs -m; leave it out for one run"] * several
     if not found:
         found = [sentence for job in composed for sentence in validate.thorough_problems(job.cfg or {}, root)]

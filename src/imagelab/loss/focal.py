@@ -12,6 +12,8 @@ from imagelab.loss.class_weights import Weight
 from imagelab.loss.cross_entropy import CrossEntropy
 from imagelab.problem import Problem
 
+TINY = 1e-12  # of 1 - p: a power below 1 has an infinite slope at 0
+
 
 class Focal(CrossEntropy):
     """Logits (B, K) and labels (B,) int64, or shares of classes (B, K) float -> mean loss.
@@ -40,6 +42,3 @@ class Focal(CrossEntropy):
         if targets.is_floating_point():
             return (costs * targets).sum(dim=1).mean()
         return costs.gather(1, targets[:, None]).mean()
-
-
-TINY = 1e-12  # a power below 1 has an infinite slope at 0

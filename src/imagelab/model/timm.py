@@ -6,7 +6,7 @@ Source: https://huggingface.co/docs/timm
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, cast
+from typing import Any
 from urllib.request import getproxies
 
 from torch import nn
@@ -52,12 +52,11 @@ def timm_model(*, name: str, pretrained: bool, num_classes: int, in_channels: in
             f"model.name={name} cannot take images of {size} x {size} pixels ({error}); it is made for "
             f"data.size={expected.input_size[-1]}."
         ) from error
-    if not (pretrained and num_classes == expected.num_classes):
-        draw_head_by_fan_in(net)
+    draw_new_head(net, pretrained=pretrained)
     return net
 
 
-def draw_head_by_fan_in(net: nn.Module) -> None:
+def draw_new_head(net: Any, *, pretrained: bool) -> None:
     """Draw the new head of an EfficientNet, MobileNet or ReXNet as torch draws a linear layer.
 
     timm draws these heads by the number of outputs, as suits a thousand: with two classes and 1,280 features,
@@ -66,10 +65,12 @@ def draw_head_by_fan_in(net: nn.Module) -> None:
 
     Args:
         net: Network of timm, changed in place; others stay as they are.
+        pretrained: Whether it has trained weights; their head stays if they are for as many classes.
     """
-    if type(net).__module__ not in HEADS_BY_FAN_OUT:
+    kept = pretrained and net.num_classes == net.pretrained_cfg["num_classes"]
+    if kept or type(net).__module__ not in HEADS_BY_FAN_OUT:
         return
-    head = cast(Any, net).get_classifier()
+    head = net.get_classifier()
     if isinstance(head, nn.Linear):
         head.reset_parameters()
 

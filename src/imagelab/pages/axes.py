@@ -13,7 +13,6 @@ WIDTH, HEIGHT = 760, 440  # pixels of a chart
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 DASHES = ("", "7 3", "2 3")  # where there are more lines than colours
 LEFT, TOP, BOTTOM = 68, 34, 46  # pixels around the axes
-EXACT = 2.0**52  # above it, a float that is half a unit larger is the same float
 LETTER = 6.7  # pixels: mean width of one at this size
 
 
@@ -49,7 +48,7 @@ class Axis:
         low, high = min(values), max(values)
         whole = all(float(value).is_integer() for value in values)
         if low == high:
-            room = 0.5 if whole and abs(low) < EXACT else abs(low) / 2
+            room = 0.5 if whole and low - 0.5 < low < low + 0.5 else abs(low) / 2  # 1e30 + 0.5 is 1e30
             low, high = (low / 2, high * 2) if log else (low - room, high + room)
         return cls(low, high, start, end, log, whole)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from imagelab.config.hydra_internals import plain_value
 from imagelab.config.monitor import lower_is_better_of, monitored
+from imagelab.config.rules.processes import is_job
 from imagelab.problem import Problem
 from imagelab.sweep import started
 from imagelab.sweep.trial import VARIABLE
@@ -82,7 +83,7 @@ def submitted(cfg: dict[str, Any], folder: Path) -> bool:
         cfg: Config of the run.
         folder: Folder of the run.
     """
-    if "processes" not in cfg["launcher"]:
+    if not is_job(cfg):
         return False
     from imagelab.sweep.submission import submit
 

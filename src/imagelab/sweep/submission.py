@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from imagelab.config.compose import key
 from imagelab.config.make import make
+from imagelab.config.rules.processes import is_job
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import claim
@@ -56,11 +57,6 @@ def show(cfg: Node, folder: Path) -> None:
     screen.say(make(cfg["launcher"]).text(folder.absolute()))
     screen.say(f"# Each task starts, the first time:\n# {shlex.join(command(trial))}")
     screen.say(f"# and after an interruption: {shlex.join([*command(trial)[:3], f'resume={folder}'])}")
-
-
-def is_job(cfg: Node) -> bool:
-    """Whether a run is to be submitted instead of started here."""
-    return "processes" in cfg["launcher"]
 
 
 def _forget(cfg: Node, folder: Path) -> None:

@@ -107,8 +107,8 @@ class ProgressBar(Callback):
         batches = int(trainer.num_training_batches)
         if self.warm is None or done <= self.warm[1] or not trainer.max_epochs or trainer.max_epochs < 0:
             return None
-        pace = (time.monotonic() - self.warm[0]) / (done - self.warm[1])
-        return pace * (trainer.max_epochs * batches - done)
+        each = (time.monotonic() - self.warm[0]) / (done - self.warm[1])
+        return each * (trainer.max_epochs * batches - done)
 
     def _stop(self) -> None:
         if self.live is not None:

@@ -72,12 +72,17 @@ def started(cfg: Node, mine: Launched | None) -> Iterator[str]:
             f"on one trial after the other; leave it out, or type the command without {mine.by}"
         )
     else:
-        yield from clashes(cfg["trainer"], _of_job(launcher) if "processes" in launcher else mine)
+        yield from clashes(cfg["trainer"], _of_job(launcher) if is_job(cfg) else mine)
 
 
 def launcher_of(cfg: Node) -> Node:
     """The launcher's config; empty for a config of a single run that has none."""
     return ({"launcher": {}} | cfg)["launcher"]
+
+
+def is_job(cfg: Node) -> bool:
+    """Whether the launcher submits a run as a job, instead of starting it here."""
+    return "processes" in launcher_of(cfg)
 
 
 def _of_job(launcher: Node) -> Launched | None:

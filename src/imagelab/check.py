@@ -52,23 +52,32 @@ def start(cfg: Node, folder: Path) -> None:
         folder,
         STEM,
         title="Check before training",
-        summary=summary(findings),
+        summary=summary(findings, fast=cfg["fast"]),
         findings=findings,
         sections=sections(subject),
         loggers=loggers_of(cfg, folder),
     )
-    screen.say(summary(findings))
+    screen.say(summary(findings, fast=cfg["fast"]))
     if finding.worst(findings) == "FAIL":
         sys.exit(1)
 
 
-def summary(findings: list[finding.Finding]) -> str:
-    """Sum up the findings in one sentence."""
+def summary(findings: list[finding.Finding], *, fast: bool) -> str:
+    """Sum up the findings in a line: what failed, what to look at, and what was left out."""
+    from imagelab.checks.findings import LEFT_OUT
+    from imagelab.checks.run import TRAINED
+
     failed = [one.name for one in findings if one.status == "FAIL"]
     warned = [one.name for one in findings if one.status == "WARN"]
+    without = [*(one.name for one in findings if one.value == LEFT_OUT), *(TRAINED if fast else [])]
+    verdict = "All checks passed."
+    if without:
+        verdict = "Nothing failed."
+    if warned:
+        verdict = f"Nothing failed. Review: {', '.join(warned)}."
     if failed:
-        return f"Failed: {', '.join(failed)}. Fix these before training."
-    return f"Nothing failed. Review: {', '.join(warned)}." if warned else "All checks passed."
+        verdict = f"Failed: {', '.join(failed)}. Fix these before training."
+    return verdict + (f" Left out: {', '.join(without)}." if without else "")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit".
 import math
 from typing import Any
 
-from imagelab.checks.findings import NO_CLASSES, fact, found
-from imagelab.checks.subject import MOST, Subject
+from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
+from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.finding import Finding
@@ -19,9 +19,9 @@ WIDTHS = ("width", "widths")  # names of a network's size
 
 def larger_sample(subject: Subject) -> Finding:
     """The network memorises a larger sample, too, so it is large enough to start with."""
-    steps = min(STEPS, _afford(subject))
-    if (left_out := _left_out(subject, steps)) is not None:
-        return left_out
+    steps = min(STEPS, subject.afford(len(subject.unchanged.labels)))
+    if (without := _without(subject, steps, SHORTEST)) is not None:
+        return without
     losses = train(subject, subject.calm(), [subject.unchanged] * steps, warmup=10)
     end = sum(losses[-5:]) / 5
     entropy = subject.label_entropy
@@ -45,9 +45,9 @@ def larger_sample(subject: Subject) -> Finding:
 
 def larger_network(subject: Subject) -> Finding:
     """A network of twice the width reaches a lower training loss in the same number of steps."""
-    steps = min(COMPARED, _afford(subject) // 4)
-    if (left_out := _left_out(subject, steps, COMPARED)) is not None:
-        return left_out
+    steps = min(COMPARED, subject.afford(len(subject.unchanged.labels)) // 4)
+    if (without := _without(subject, steps, COMPARED, runs=4)) is not None:
+        return without
     knob = next((name for name in WIDTHS if subject.cfg["model"].get(name)), None)
     if knob is None or subject.cfg["finetune"]:
         return fact(None, "the network has no width to double; compare two sizes with `imagelab report`")
@@ -70,19 +70,14 @@ def larger_network(subject: Subject) -> Finding:
     )
 
 
-def _left_out(subject: Subject, steps: int, shortest: int = SHORTEST) -> Finding | None:
+def _without(subject: Subject, steps: int, shortest: int, runs: int = 1) -> Finding | None:
     if subject.task is None:
         return fact(None, NO_CLASSES)
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     if steps < shortest:
-        need = math.ceil(4 * shortest * MOST * subject.seconds_per_image)
-        return fact(None, f"{shortest} steps would take too long here; set seconds={need}")
+        return left_out(subject, shortest, len(subject.unchanged.labels), runs)
     return None
-
-
-def _afford(subject: Subject) -> int:
-    return int(subject.seconds / (subject.seconds_per_image * len(subject.unchanged.labels)))
 
 
 def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> float:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from imagelab.checks.findings import fact, found
-from imagelab.checks.subject import Subject, cut
+from imagelab.checks.subject import MOST, Subject
 from imagelab.finding import Finding, grade
 
 # Pixels in [0, 1] normalised by ImageNet's constants have means in [-2.2, 2.7] and deviations up to 2.3.
@@ -21,7 +21,7 @@ APART = 6.0  # standard errors between the colours of train and val
 
 def statistics(subject: Subject) -> Finding:
     """The input has a mean near 0 and a deviation near 1."""
-    images = subject.training(subject.count).images
+    images = subject.training(MOST).images
     mean, std = float(images.mean()), float(images.std())
     blank = not (images.isfinite().all() and std > NO_STD)
     far = blank or abs(mean) > FAR_MEAN or std > FAR_STD
@@ -41,11 +41,12 @@ def statistics(subject: Subject) -> Finding:
 
 def shift(subject: Subject) -> Finding:
     """Train and val have the same scale."""
-    train = subject.training(subject.count).images
-    val = cut(subject.unseen, subject.count, subject.data.views).images
+    train, val = subject.training(MOST).images, subject.unseen.images
     away = float((train.mean() - val.mean()).abs() / train.std().clamp(min=NO_STD))
     ratio = abs(math.log(max(float(val.std()), NO_STD) / max(float(train.std()), NO_STD)))
-    far = away > FAR_SHIFT or ratio > FAR_RATIO
+    error = sum(float(images.mean(dim=(1, 2, 3)).var()) / len(images) for images in (train, val)) ** 0.5
+    sure = away * float(train.std()) > APART * error
+    far = (away > FAR_SHIFT and sure) or ratio > FAR_RATIO
     near = away < SHIFT and ratio < RATIO
     return found(
         grade(fail=far, warn=not near),

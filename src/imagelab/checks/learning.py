@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from imagelab.checks import overfit
-from imagelab.checks.findings import NO_CLASSES, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
 from imagelab.checks.layers import first_update
 from imagelab.checks.loss import criterion_of
 from imagelab.checks.subject import Subject
@@ -19,6 +19,7 @@ from imagelab.finding import Finding, grade
 
 BATCH, STEPS, SHORTEST = 64, 80, 24
 HELD, DECODED = 1024, 192  # images to read: from memory, from files
+FEW = 64  # images of train or of val: with fewer, images that are of no use do not fail
 WARMUP = 10
 GAP = 0.05  # share of the loss on black images by which real images must lower it
 LOWER = (1 / 30, 1 / 300)  # factors on the rate to try if it seems too high
@@ -38,8 +39,8 @@ class Seen:
 def zeroed_input(subject: Subject) -> Finding:
     """Training on real images lowers the loss on val more than the same training on black images."""
     steps = _steps(subject)
-    if (left_out := _left_out(subject, steps)) is not None:
-        return left_out
+    if (without := _without(subject, steps)) is not None:
+        return without
     black = _short(subject, 1.0, steps, torch.zeros_like)
     tried = []
     for factor in (1.0, 0.1, 10.0):
@@ -49,11 +50,14 @@ def zeroed_input(subject: Subject) -> Finding:
     gap = max(tried)
     learnt = gap >= GAP
     slow = _slow(subject)
+    enough = steps == STEPS and min(len(_read(subject).labels), len(subject.unseen.labels)) >= FEW
     why = "images do not help: their labels are not theirs, or the network does not see them"
-    if slow:
+    if not enough:
+        why = "too few images or steps to tell"
+    elif slow:
         why = "training is too slow to tell: a low rate, or frozen stages"
     return found(
-        grade(fail=not learnt and not slow, warn=not learnt),
+        grade(fail=not learnt and not slow and enough, warn=not learnt),
         f"{gap:.0%} lower than {black.val:.3g}",
         expected=f">= {GAP:.0%} lower than on black images, after {steps} steps",
         why="the network learns from the images" if learnt else why,
@@ -64,8 +68,8 @@ def zeroed_input(subject: Subject) -> Finding:
 def rate(subject: Subject) -> Finding:
     """The network learns at its peak rate; if not, lower rates are tried."""
     steps = _steps(subject)
-    if (left_out := _left_out(subject, steps)) is not None:
-        return left_out
+    if (without := _without(subject, steps)) is not None:
+        return without
     entropy = subject.label_entropy
     expected = f"a training loss below {FAILS:g} of the label entropy; no step as large as the weights"
     losses = [_short(subject, 1.0, steps).train]
@@ -82,7 +86,7 @@ def rate(subject: Subject) -> Finding:
         lower = peak * LOWER[len(losses) - 2]
         why = f"at {lower:.2g} it falls to {best:.3g}: the rate is far too high"
         fix = f"set optimizer.lr={lower:.2g}; `imagelab find_lr` finds the best one"
-        return found("FAIL", value, expected=expected, why=why, fix=fix)
+        return found("FAIL" if steps == STEPS else "WARN", value, expected=expected, why=why, fix=fix)
     if learns:
         return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
     higher = HIGHER * peak
@@ -94,24 +98,22 @@ def rate(subject: Subject) -> Finding:
     return found("WARN", value, expected=expected, why=why, fix=fix)
 
 
-def _left_out(subject: Subject, steps: int) -> Finding | None:
+def _without(subject: Subject, steps: int) -> Finding | None:
     if subject.task is None:
         return fact(None, NO_CLASSES)
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     if steps < SHORTEST:
-        need = 3 * SHORTEST * _batch(subject) * subject.seconds_per_image
-        return fact(None, f"{SHORTEST} steps would take too long here; set seconds={math.ceil(need)}")
+        return left_out(subject, SHORTEST, _batch(subject), runs=2)
     return None
 
 
 def _steps(subject: Subject) -> int:
-    afford = subject.seconds / (2 * subject.seconds_per_image * _batch(subject))
-    return int(min(STEPS, afford))
+    return min(STEPS, subject.afford(2 * _batch(subject)))
 
 
 def _batch(subject: Subject) -> int:
-    slow = subject.seconds_per_image * BATCH * SHORTEST * 2 > subject.seconds
+    slow = subject.afford(2 * BATCH) < SHORTEST
     return min(16 if slow else BATCH, len(subject.data.splits["train"]))
 
 

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from imagelab.checks.findings import NO_CLASSES, fact, found
+from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
 from imagelab.checks.loss import floor_of
 from imagelab.checks.subject import Subject, cut
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
@@ -29,12 +29,9 @@ def one_batch(subject: Subject) -> Finding:
     if line_search(subject):
         return fact(None, LINE_SEARCH)
     count = _images(subject)
-    afford = int(subject.seconds / (subject.seconds_per_image * count))
-    most = min(LONGEST, afford)
+    most = min(LONGEST, subject.afford(count))
     if most < SHORTEST:
-        return fact(
-            None, f"{SHORTEST} steps of {count} images would take more than seconds={subject.seconds:g}"
-        )
+        return left_out(subject, SHORTEST, count)
     batch = cut(subject.unchanged, count)
     least = _least(subject)
     losses = _learn(subject, batch, min(STEPS, most), least)
@@ -71,9 +68,11 @@ def _verdict(subject: Subject, losses: list[float], least: float, count: int) ->
     partly = isinstance(subject.classifier, TransferClassifier) and any(
         m.start is None for m in subject.classifier.moves
     )
-    slow = end <= STUCK or _falls(losses) or (partly and end < math.log(classes))
+    few = len(losses) < STEPS and math.isfinite(end)
+    slow = few or end <= STUCK or _falls(losses) or (partly and end < math.log(classes))
     if slow:
         why = "the loss still falls, but slowly: a low rate or frozen stages can explain it"
+        why = "too few steps to tell: set a larger number of seconds" if few else why
     return found(
         "WARN" if slow else "FAIL",
         value,
@@ -84,8 +83,7 @@ def _verdict(subject: Subject, losses: list[float], least: float, count: int) ->
 
 
 def _images(subject: Subject) -> int:
-    fitting = subject.seconds / (subject.seconds_per_image * STEPS)
-    return int(min(IMAGES, len(subject.unchanged.labels), max(FEWEST, fitting)))
+    return min(IMAGES, len(subject.unchanged.labels), max(FEWEST, subject.afford(STEPS)))
 
 
 def _least(subject: Subject) -> float:

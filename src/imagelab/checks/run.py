@@ -18,6 +18,7 @@ from imagelab.checks import (
     reading,
     seeds,
     steps,
+    val_labels,
 )
 from imagelab.checks.subject import Subject
 from imagelab.finding import Finding, taking, timed
@@ -29,7 +30,7 @@ Check = Callable[[Subject], Finding]
 CHEAP: Mapping[str, Check] = {
     "classes and labels": labels.classes_and_labels,
     "labels follow the images": labels.labels_follow_images,
-    "labels of val": labels.val_labels,
+    "labels of val": val_labels.val_labels,
     "copies across splits": leak.exact_copies,
     "near copies across splits": leak.near_copies,
     "inputs": inputs.statistics,

@@ -3,7 +3,6 @@
 Checks work on copies: the parts themselves stay as they were built.
 """
 
-import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from imagelab.training.penalties import LossTerms
 from imagelab.transfer import TransferClassifier
 
 MOST, LEAST = 64, 8  # images per check, as many as half a second allows
-HALF_SECOND, QUICK = 0.5, 0.05
+SECOND = 1e10  # multiply-adds counted as a second: what one core does, within a factor of four either way
 SIDE = 32  # pixels: side of the images that labels and leaks are checked on
 KEPT, DECODED = 2000, 300  # images per split at most: from memory, from files
 SHARES = ("drop_prob", "drop_rate", "dropout")  # attributes of layers that hold a dropout rate
@@ -44,7 +43,7 @@ class Subject:
         data: Images of the run, set up, without worker processes.
         classifier: Module as training would start with it.
         tricks: Tricks of the run, by name.
-        seconds: Approximate time limit of each check that trains; it takes fewer steps to keep it.
+        seconds: Budget of each check that trains, in units of `SECOND`: counted, so the same on any machine.
     """
 
     cfg: Node
@@ -62,18 +61,23 @@ class Subject:
 
     @cached_property
     def seconds_per_image(self) -> float:
-        """Seconds per image of a training step, measured on a few images."""
-        copy = self.calm().train()
-        first = self.some(4)
-        self._step_seconds(copy, first)  # the first one of all is slower
-        seconds = self._step_seconds(copy, first)
-        batch = self.some(32) if seconds < QUICK else first
-        return min(self._step_seconds(copy, batch) for _ in range(2)) / len(batch.labels)
+        """The work per image of a training step, in units of `SECOND`: three forward passes."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        batch = self.some(2)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            self.calm().eval()(batch.images)
+        multiply_adds = counter.get_total_flops() / 2
+        return 3 * max(1.0, multiply_adds) / len(batch.labels) / SECOND
+
+    def afford(self, images: int) -> int:
+        """The number of steps of so many images that a check may train."""
+        return int(self.seconds / (self.seconds_per_image * images))
 
     @cached_property
     def count(self) -> int:
         """The number of images that a check looks at."""
-        return int(np.clip(HALF_SECOND / self.seconds_per_image, LEAST, MOST))
+        return int(np.clip(0.5 / self.seconds_per_image, LEAST, MOST))
 
     @cached_property
     def unchanged(self) -> Inputs:
@@ -152,11 +156,6 @@ class Subject:
         for layer in copy.net.modules():
             _leave_nothing_out(layer)
         return copy
-
-    def _step_seconds(self, copy: Classifier, batch: Inputs) -> float:
-        began = time.perf_counter()
-        copy.task.loss(copy, batch).backward()
-        return time.perf_counter() - began
 
     def _drawn(self, split: str, count: int, places: np.ndarray) -> Inputs:
         chosen = stream(self.data.seed, "checks", len(split)).permutation(places)[:count]

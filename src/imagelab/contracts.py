@@ -8,13 +8,17 @@ Shapes: B images of a batch, C channels, H x W pixels, K classes, V values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:  # torch takes 500 MB, and code that only reads files does not need it
     from torch import Tensor, nn
+
+Least = int | Callable[[int, int], int] | None
+"""The smallest short side of a photo that is sufficient, in pixels, or a function of its height and width.
+None: full size."""
 
 
 class Batch(NamedTuple):
@@ -70,12 +74,12 @@ class Images(Protocol):
 class Photos(Images, Protocol):
     """Labelled images of any size, decoded one by one."""
 
-    def photo(self, place: int, least: int | None) -> np.ndarray:
+    def photo(self, place: int, least: Least) -> np.ndarray:
         """The image at this index, (H, W, 3) uint8, upright.
 
         Args:
             place: Index of the image.
-            least: Smallest short side that is sufficient, in pixels; None: full size.
+            least: Smallest short side that is sufficient.
         """
         ...
 
@@ -102,7 +106,8 @@ class Augment(Protocol):
     def transform(self, size: int) -> object:
         """The transform of a single photo; `size`: side of the network's input.
 
-        A transform of albumentations, or a function of a (C, H, W) uint8 tensor that draws from torch.
+        A `Window`, a transform of albumentations, or a function of a (C, H, W) uint8 tensor that draws from
+        torch.
         """
         ...
 
@@ -113,6 +118,19 @@ class Zoom(Protocol):
 
     def least(self, size: int) -> int:
         """The smallest short side of photos, in pixels; `size`: side of the network's input."""
+        ...
+
+
+@runtime_checkable
+class Window(Protocol):
+    """A transform of single photos that enlarges a part: how large they are decoded depends on that part."""
+
+    def short_side(self, height: int, width: int, seed: int) -> int:
+        """The smallest short side of a photo, in pixels, that leaves the part drawn by `seed` sharp."""
+        ...
+
+    def cut(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        """(H, W, C) uint8 -> (H', W', C) uint8, from the same draw at whatever size the photo was decoded."""
         ...
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.contracts import Augment, Mix, Zoom
+from imagelab.contracts import Augment, Least, Mix, Window, Zoom
 from imagelab.problem import Problem
 from imagelab.randomness import sample_keys
 
@@ -64,15 +64,22 @@ class PhotoAugment:
         single = [_transform(one, size) for one in augment if not isinstance(one, Mix)]
         self.least = least_side(augment, size)
         self.runs: list[Callable[[np.ndarray, int], np.ndarray]] = []
-        for albumentations, together in groupby(single, _is_albumentations):
+        for kind, together in groupby(single, _kind):
             run = list(together)
-            self.runs += [_Albumentations(run)] if albumentations else [_OnTensors(one) for one in run]
+            self.runs += [_Albumentations(run)] if kind is _Albumentations else [kind(one) for one in run]
 
     def __call__(self, photo: np.ndarray, key: int) -> np.ndarray:
         """(H, W, C) uint8 -> (H', W', C) uint8."""
         for number, run in enumerate(self.runs):
             photo = run(photo, _seed(key, number))
         return photo
+
+    def needed(self, least: int, key: int) -> Least:
+        """The short side of a photo in pixels, at least `least`, that leaves what this key cuts out sharp."""
+        windows = [(run, _seed(key, n)) for n, run in enumerate(self.runs) if isinstance(run, _Window)]
+        if not windows:
+            return least
+        return lambda *shape: max(least, *(run.window.short_side(*shape, seed) for run, seed in windows))
 
     def output_shape(self, size: int) -> tuple[int, ...] | None:
         """The (H, W, C) that photos of all shapes are brought to, or None if it depends on the photo.
@@ -106,6 +113,14 @@ class _Albumentations:
         return _checked(self.compose(image=photo)["image"], self.compose)
 
 
+class _Window:
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def __call__(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        return self.window.cut(photo, seed)
+
+
 class _OnTensors:
     def __init__(self, transform: Any) -> None:
         self.transform = transform
@@ -131,8 +146,11 @@ def _transform(augmentation: object, size: int) -> object:
     return augmentation.transform(size) if isinstance(augmentation, Augment) else augmentation
 
 
-def _is_albumentations(transform: object) -> bool:
-    return any(kind.__module__.split(".")[0] == "albumentations" for kind in type(transform).__mro__)
+def _kind(transform: object) -> Callable[[Any], Callable[[np.ndarray, int], np.ndarray]]:
+    if isinstance(transform, Window):
+        return _Window
+    library = any(kind.__module__.split(".")[0] == "albumentations" for kind in type(transform).__mro__)
+    return _Albumentations if library else _OnTensors
 
 
 def _at(place: int, step: BatchStep, images: Tensor, keys: Tensor) -> Tensor:

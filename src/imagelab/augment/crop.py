@@ -74,11 +74,10 @@ class Crop:
         return _windows(padded, top, left, tall, wide)
 
     def transform(self, size: int) -> object:
-        """The albumentations transform."""
+        """The transform of a single photo."""
         from imagelab.augment.photo_crop import PhotoCrop
 
-        side = self.size or size
-        return PhotoCrop(size=(side, side), scale=self.scale, ratio=self.ratio)
+        return PhotoCrop(side=self.size or size, scale=self.scale, ratio=self.ratio)
 
     def _bordered(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same with a border on each side."""

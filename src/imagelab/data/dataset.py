@@ -56,7 +56,8 @@ class PhotoBatches(Dataset[Batch]):
 
     def pixels(self, index: int, key: int) -> np.ndarray:
         """One photo, (H, W, 3) uint8, with the same H and W for all."""
-        photo = self.photos.photo(index, self.least)
+        least = self.least if self.augment is None else self.augment.needed(self.least, key)
+        photo = self.photos.photo(index, least)
         if self.centred:
             photo = self.preprocess.centre(photo)
         return photo if self.augment is None else self.augment(photo, key)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagelab.contracts import Least
 from imagelab.data.decode import MOST_PIXELS, decode
 from imagelab.data.paths import Paths, paths_of
 
@@ -42,7 +43,7 @@ class Files:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def photo(self, place: int, least: int | None) -> np.ndarray:
+    def photo(self, place: int, least: Least) -> np.ndarray:
         """The picture at this place, (H, W, 3) uint8, upright.
 
         Args:

@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
+from imagelab.contracts import Least
 from imagelab.data.decode import decode_bytes
 from imagelab.problem import Problem
 
@@ -52,7 +53,7 @@ class Packed:
             )
         return data
 
-    def photo(self, place: int, least: int | None) -> np.ndarray:
+    def photo(self, place: int, least: Least) -> np.ndarray:
         """The picture at this place, (H, W, 3) uint8, upright; `least`: see `decode`.
 
         Raises:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from imagelab.contracts import Least
 from imagelab.data.cache import cache_folder, intact, write_atomically
 from imagelab.data.files import Files
 from imagelab.data.memory import SPARE, read_sizes
@@ -36,7 +37,7 @@ class Shrunk:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def photo(self, place: int, least: int | None) -> np.ndarray:
+    def photo(self, place: int, least: Least) -> np.ndarray:
         """A copy of the photo at this place, (H, W, 3) uint8; `least` is ignored, the size is fixed."""
         width, height = (int(side) for side in self.sizes[place])
         start = int(self.offsets[place])

@@ -1,11 +1,15 @@
 """Statistics of layers against those computed by hand, and the problems found in them."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from imagelab.training import activation_health
 from imagelab.training.activation_health import findings, layers_to_watch, numbers, watching
+from imagelab.trick.gradient_noise_scale import signal_and_noise
 
 
 def chain(std: float | None = None, layers: int = 10) -> nn.Sequential:
@@ -88,3 +92,23 @@ def test_with_few_values_dead_units_are_not_reported():
     with watching(net, ["0"]) as stats:
         net(torch.randn(2, 4))
     assert "dead" not in stats["0"]
+
+
+class WithoutDoubles(TorchDispatchMode):
+    """Refuses float64, as MPS does."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.dtype == torch.float64:
+            raise TypeError("MPS has no float64")
+        return result
+
+
+def test_what_is_measured_on_the_device_needs_no_float64():
+    with WithoutDoubles():
+        found = numbers({"layer": {"mean": torch.tensor(0.5), "dead": torch.tensor(0.25).bfloat16()}})
+        halves = [torch.tensor([3.0, 1.0])], [torch.tensor([3.0, -1.0])]
+        assert signal_and_noise(*halves, images=8) == (8.0, 8.0)
+        with pytest.raises(TypeError, match="float64"):
+            torch.ones(1).double()
+    assert found == {"layer": {"mean": 0.5, "dead": 0.25}}

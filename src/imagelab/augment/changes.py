@@ -5,12 +5,14 @@ https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.RandA
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from imagelab.augment.chosen import change_chosen
 from imagelab.augment.rotate import rotated
 from imagelab.augment.warp import places, warp
 
@@ -30,7 +32,7 @@ class Widest(NamedTuple):
 
 
 STRONGEST = 30
-Change = Callable[[Tensor, Tensor, Widest], Tensor]
+Change = Callable[..., Tensor]
 
 
 def changed(images: Tensor, which: Tensor, level: Tensor, widest: Widest) -> Tensor:
@@ -44,9 +46,8 @@ def changed(images: Tensor, which: Tensor, level: Tensor, widest: Widest) -> Ten
     """
     result = images.clone()
     for number, change in enumerate(CHANGES):
-        rows = (which == number).nonzero()[:, 0]
-        if len(rows):
-            result[rows] = change(images[rows], level[rows, None, None], widest)
+        with_level = partial(change, widest=widest)
+        result = change_chosen(result, which == number, with_level, level[:, None, None])
     return result
 
 
@@ -98,7 +99,7 @@ def _sharpness(images: Tensor, level: Tensor, widest: Widest) -> Tensor:
     channels, height, width = images.shape[1:]
     if min(height, width) < 3:
         return images
-    kernel = torch.tensor([[1.0, 1, 1], [1, 5, 1], [1, 1, 1]], device=images.device) / 13
+    kernel = F.pad(torch.full((1, 1), 5.0, device=images.device), [1] * 4, value=1) / 13
     smooth = images.float()
     inside = F.conv2d(smooth, kernel.expand(channels, 1, 3, 3), groups=channels).round_()
     smooth[..., 1:-1, 1:-1] = inside

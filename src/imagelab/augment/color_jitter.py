@@ -7,6 +7,7 @@ Source: torchvision's ColorJitter, https://docs.pytorch.org/vision/stable/genera
 import torch
 from torch import Tensor
 
+from imagelab.augment.chosen import change_chosen
 from imagelab.augment.limits import check_within
 from imagelab.randomness import uniform
 
@@ -37,14 +38,13 @@ class ColorJitter:
         """(B, C, H, W) uint8 -> the same shape."""
         changes = 4 if self.hue > 0 and images.shape[1] == 3 else 3
         draws = uniform(keys, "color_jitter", 8)
-        strength = draws.new_tensor([self.brightness, self.contrast, self.saturation, self.hue])
-        amounts = (2 * draws[:, :4] - 1) * strength
+        strengths = (self.brightness, self.contrast, self.saturation, self.hue)
+        amounts = torch.stack([(2 * draws[:, n] - 1) * most for n, most in enumerate(strengths)], dim=1)
         pixels = images.float()
         for which in draws[:, 4 : 4 + changes].argsort(dim=1).unbind(1):
             pixels = _blend(pixels, which, amounts)
-            turned = (which == HUE).nonzero()[:, 0] if changes == 4 else keys[:0]
-            if len(turned):
-                pixels = pixels.index_copy(0, turned, shift_hue(pixels[turned], amounts[turned, HUE]))
+            if changes == 4:
+                pixels = change_chosen(pixels, which == HUE, shift_hue, amounts[:, HUE])
         return pixels.round_().byte()
 
     def transform(self, size: int) -> object:
@@ -80,7 +80,7 @@ def shift_hue(pixels: Tensor, turn: Tensor) -> Tensor:
         torch.where(value == green, 2 + (blue - red) / chroma, 4 + (red - green) / chroma),
     )
     sextant = torch.where(chroma > 0, sextant, 0.0) + 6 * turn[:, None, None]
-    channel = pixels.new_tensor([5, 3, 1])[:, None, None]
+    channel = 5 - 2 * torch.arange(3, device=pixels.device)[:, None, None]
     distance = (sextant[:, None] + channel) % 6
     return value[:, None] - chroma[:, None] * torch.minimum(distance, 4 - distance).clamp_(0, 1)
 

@@ -52,7 +52,7 @@ class CopyPaste:
         side = rng.uniform(*self.area) ** 0.5
         zoom = rng.uniform(*self.scale)
         cut, paste = zip(*(_spans(rng, side, zoom, length) for length in images.shape[-2:]), strict=True)
-        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device, non_blocking=True)
         patch = _resized(images[(partner, slice(None), *cut)], paste)
         visible = self._fading(paste[0], images)[:, None] * self._fading(paste[1], images)
         mixed = images.clone()

@@ -37,7 +37,7 @@ class CutMix:
         height, width = images.shape[-2:]
         cut = np.sqrt(1 - rng.beta(self.alpha, self.alpha))
         rows, columns = _span(rng, cut, height), _span(rng, cut, width)
-        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device, non_blocking=True)
         mixed = images.clone()
         mixed[..., rows, columns] = images[partner, :, rows, columns]
         # The share of pasted pixels, not the draw: a rectangle at the edge is cut off.

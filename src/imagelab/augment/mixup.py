@@ -35,5 +35,5 @@ class Mixup:
         if rng.random() >= self.p:
             return images, targets
         share = rng.beta(self.alpha, self.alpha)
-        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device, non_blocking=True)
         return images[partner].lerp_(images, share), targets[partner].lerp_(targets, share)

@@ -51,7 +51,8 @@ def warp(images: Tensor, x: Tensor, y: Tensor, border: Border | Literal["edge"])
 def warp_linear(images: Tensor, matrix: Tensor, border: Border) -> Tensor:
     """Map images (B, C, H, W) uint8 about their centres; matrix (B, 2, 2) maps (x, y) to its new position."""
     x, y = places(images)
-    back = torch.linalg.inv(matrix)[:, :, :, None, None]
+    # `inv` would make the host wait for the device, to ask whether there is an inverse.
+    back = torch.linalg.inv_ex(matrix).inverse[:, :, :, None, None]
     return warp(images, back[:, 0, 0] * x + back[:, 0, 1] * y, back[:, 1, 0] * x + back[:, 1, 1] * y, border)
 
 

@@ -114,7 +114,7 @@ def update_ratios(net: nn.Module, before: Mapping[str, Tensor]) -> dict[str, Ten
 
 def numbers(stats: Stats) -> Numbers:
     """All statistics as numbers, fetched from the device at once."""
-    flat = [value.double() for values in stats.values() for value in values.values()]
+    flat = [value.float() for values in stats.values() for value in values.values()]
     fetched = iter(torch.stack(flat).tolist() if flat else [])
     return {layer: {name: next(fetched) for name in values} for layer, values in stats.items()}
 

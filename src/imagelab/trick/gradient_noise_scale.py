@@ -128,7 +128,7 @@ def signal_and_noise(first: list[Tensor], second: list[Tensor], *, images: int) 
     """
     signal = torch.stack([(one * other).sum() for one, other in zip(first, second, strict=True)])
     noise = torch.stack([(one - other).square().sum() for one, other in zip(first, second, strict=True)])
-    product, square = torch.stack([signal.double().sum(), noise.double().sum()]).tolist()
+    product, square = map(math.fsum, torch.stack([signal, noise]).tolist())  # MPS has no float64
     return product, square / 2 * (images // 2)
 
 

@@ -79,7 +79,9 @@ class PhotoAugment:
         windows = [(run, _seed(key, n)) for n, run in enumerate(self.runs) if isinstance(run, _Window)]
         if not windows:
             return least
-        return lambda *shape: max(least, *(run.window.short_side(*shape, seed) for run, seed in windows))
+        return lambda height, width: max(
+            least, *(run.window.short_side(height, width, seed) for run, seed in windows)
+        )
 
     def output_shape(self, size: int) -> tuple[int, ...] | None:
         """The (H, W, C) that photos of all shapes are brought to, or None if it depends on the photo.

@@ -113,10 +113,10 @@ def _jpeg(data: bytes, shape: tuple[int, int], least: Least, most: int) -> tuple
     # Not by the size that `least` asks for: a file that passed before training must pass in training.
     _refuse_huge(shape[1], shape[0], BASELINE if frame in SEQUENTIAL else PILLOW, most)
     orientation = _jpeg_orientation(data, data[:end])
-    upright = shape[::-1] if orientation >= 5 else shape
+    upright = (shape[1], shape[0]) if orientation >= 5 else shape
     height, width = _scaled(shape, least(*upright) if callable(least) else least)
     image = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
-    return _upright(image, orientation) if orientation > 1 else image, upright[::-1]
+    return _upright(image, orientation) if orientation > 1 else image, (upright[1], upright[0])
 
 
 def _jpeg_orientation(data: bytes, segments: bytes) -> int:

@@ -68,7 +68,7 @@ types: $(STAMP)  ## Check the types
 
 bench: $(STAMP)  ## Measure speed relative to the usual ways: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
 	@$(BIN)/python benchmarks/loop_overhead.py
-	@$(BIN)/python benchmarks/data_path.py --data $(DATA)
+	@$(BIN)/python benchmarks/data_path.py --data $(DATA) # room: augment/color_jitter, augment/crop, augment/flip
 
 docs: $(STAMP)  ## Rewrite docs/tricks.md and docs/pictures from configs and code
 	@$(BIN)/python scripts/docs.py

@@ -1,3 +1,4 @@
+# room: augment/color_jitter, augment/crop, augment/flip
 """How many training images a second the data path delivers, against what is usual with PyTorch.
 
     .venv/bin/python benchmarks/data_path.py --data FOLDER [--report benchmarks/results/data_path.md]

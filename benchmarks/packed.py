@@ -1,3 +1,4 @@
+# room: data/arrow
 """Measure one pass in random order over many small photos: one file each, against a few packed files.
 
 python benchmarks/packed.py

@@ -6,12 +6,13 @@ has gone goes as well, in other files too.
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 Files = dict[str, str]
 Lost = dict[str, set[str]]  # names that have gone, by module
 Display = ast.List | ast.Tuple | ast.Set | ast.Dict
+Part = ast.expr | ast.keyword  # of a row
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 TEST = re.compile(r"(?m)^ *(?:async )?def test_")
 
@@ -65,17 +66,20 @@ class Cut(NamedTuple):
     names: frozenset[str] = frozenset()
 
 
-def untested(files: Files, gone: Iterable[str], choice: Choice) -> Files:
+def untested(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
     """The files without the tests that need a choice.
 
     Args:
         files: Contents by path.
-        gone: Modules that have gone.
+        gone: Contents of the Python files that have gone, by module.
         choice: The choice that has gone.
     """
     left = {path: text for path, text in files.items() if path.startswith("tests/") and path[-3:] == ".py"}
     tested = {path for path, text in left.items() if TEST.search(text)}
-    lost: Lost = {module: set() for module in gone}
+    lost: Lost = {
+        module: {name for one in ast.parse(text).body for name in _defined(one)}
+        for module, text in gone.items()
+    }
     before: Files = {}
     while before != left:
         before = dict(left)
@@ -87,10 +91,10 @@ def untested(files: Files, gone: Iterable[str], choice: Choice) -> Files:
 
 def _without(text: str, choice: Choice, lost: Lost, module: str) -> str:
     """One file without what names the choice or what has gone; names that go here join `lost`."""
-    while choice.name in text or module in lost or any(other.rpartition(".")[2] in text for other in lost):
+    while _may_need(text, choice) or module in lost or any(_imports(text, other) for other in lost):
         tree = ast.parse(text)
         tests = {name for names in lost.values() for name in names if name.startswith("test_")}
-        gone = lost.get(module, set()) | tests
+        gone = lost.get(module, set()) | tests | {name for name in lost if not name.startswith("tests.")}
         cut = next((found for one in tree.body if (found := _cut(one, choice, gone, lost))), None)
         if cut is None:
             break
@@ -100,6 +104,15 @@ def _without(text: str, choice: Choice, lost: Lost, module: str) -> str:
         first, last = (lines[line - 1] + column for line, column in (cut.first, cut.last))
         text = (raw[:first] + cut.instead.encode() + raw[last:]).decode()
     return text
+
+
+def _may_need(text: str, choice: Choice) -> bool:
+    return choice.name in text or '"test_' in text  # the name of a test, which may have gone
+
+
+def _imports(text: str, module: str) -> bool:
+    parent, _, name = module.rpartition(".")
+    return f"from {module} " in text or (f"from {parent} " in text and name in text)
 
 
 def _is_lost(imports: ast.ImportFrom, alias: ast.alias, lost: Lost) -> bool:
@@ -120,8 +133,12 @@ def _cut(statement: ast.stmt, choice: Choice, gone: set[str], lost: Lost) -> Cut
     body = statement.body if isinstance(statement, Defined) else [] if rows else [statement]
     if not _names(statement, choice, gone) and not any(_needs(part, choice, gone) for part in [body, *rows]):
         return None
-    after = (statement.end_lineno or statement.lineno) + 1, 0
-    return _row(statement, choice, gone) or Cut(_start(statement), after, names=_defined(statement))
+    return _row(statement, choice, gone) or _lines(statement)._replace(names=_defined(statement))
+
+
+def _lines(statement: ast.stmt) -> Cut:
+    """A statement as a whole, with a comment behind it."""
+    return Cut((_start(statement)[0], 0), (_end(statement)[0] + 1, 0))
 
 
 def _row(statement: ast.stmt, choice: Choice, gone: set[str]) -> Cut | None:
@@ -140,10 +157,10 @@ def _row(statement: ast.stmt, choice: Choice, gone: set[str]) -> Cut | None:
     body = statement.body if isinstance(statement, ast.FunctionDef) else []
     asserts = [one for one in body if isinstance(one, ast.Assert)]
     hit = [one for one in asserts if _needs([one], choice, gone)]
-    return Cut(_start(hit[0]), _end(hit[0])) if 0 < len(hit) < len(asserts) else None
+    return _lines(hit[0]) if 0 < len(hit) < len(asserts) else None
 
 
-def _is_word(row: ast.expr, choice: Choice) -> bool:
+def _is_word(row: Part, choice: Choice) -> bool:
     """Whether a row is part of a command line, which would be about something else without it."""
     alone = isinstance(row, ast.Constant) and f"{choice.group}={choice.name}" in str(row.value)
     return alone or isinstance(row, ast.Starred)
@@ -161,13 +178,19 @@ def _tables(statement: ast.AST) -> Iterator[Display]:
             yield from _tables(child)
 
 
-def _rows(table: Display) -> Iterator[list[ast.expr]]:
+def _rows(table: Display) -> Iterator[list[Part]]:
     if isinstance(table, ast.Dict):
-        yield from (
-            [key, value] if key else [value] for key, value in zip(table.keys, table.values, strict=True)
-        )
+        pairs = zip(table.keys, table.values, strict=True)
+        yield from ([key, value] if key else [_unpacked(value)] for key, value in pairs)
     else:
         yield from ([one] for one in table.elts)
+
+
+def _unpacked(value: ast.expr) -> ast.keyword:
+    """What `**` unpacks into a dict, from its asterisks on."""
+    unpacked = ast.copy_location(ast.keyword(None, value), value)
+    unpacked.col_offset -= len("**")
+    return unpacked
 
 
 def _needs(code: Sequence[ast.AST], choice: Choice, gone: set[str]) -> bool:
@@ -185,6 +208,8 @@ def _names(tree: ast.AST, choice: Choice, gone: set[str], parent: ast.AST | None
         if tree.value == choice.name:
             return not (isinstance(parent, ast.Compare) and isinstance(parent.left, ast.Name))
         return choice.asked(tree.value) and not isinstance(parent, ast.Expr)
+    if isinstance(tree, ast.ImportFrom):
+        return not gone.isdisjoint([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
     if isinstance(tree, ast.Name | ast.arg) and (tree.id if isinstance(tree, ast.Name) else tree.arg) in gone:
         return True
     return any(_names(child, choice, gone, tree) for child in ast.iter_child_nodes(tree))
@@ -197,10 +222,10 @@ def _defined(statement: ast.stmt) -> frozenset[str]:
     return frozenset(node.id for node in names if isinstance(node.ctx, ast.Store))
 
 
-def _start(node: ast.stmt | ast.expr) -> Place:
+def _start(node: ast.stmt | Part) -> Place:
     decorators = [one.lineno for one in node.decorator_list] if isinstance(node, Defined) else []
     return (min(decorators), 0) if decorators else (node.lineno, node.col_offset)
 
 
-def _end(node: ast.stmt | ast.expr) -> Place:
+def _end(node: ast.stmt | Part) -> Place:
     return node.end_lineno or node.lineno, node.end_col_offset or 0

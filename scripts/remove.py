@@ -70,10 +70,11 @@ def write(root: Path, before: Files, after: Files) -> None:
 
 
 def finish(root: Path, before: Files, after: Files) -> None:
-    """Drop imports that nothing uses any more, and generate anew what is generated."""
+    """Drop imports and variables that nothing uses any more, and generate anew what is generated."""
     python = [sys.executable, "-m"]
     changed = [name for name, text in after.items() if name.endswith(".py") and before[name] != text]
-    steps = [["ruff", "check", "--quiet", "--fix", "--select", "F401,I001", *changed]] if changed else []
+    unused = ["--fix", "--unsafe-fixes", "--select", "F401,F841,I001"]
+    steps = [["ruff", "check", "--quiet", *unused, *changed]] if changed else []
     steps += [["ruff", "format", "--quiet", *changed]] if changed else []
     steps += [["scripts.docs"], ["scripts.snapshots"]]
     steps += [["scripts.golden"]] if "scripts/golden.py" in changed else []

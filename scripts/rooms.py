@@ -6,7 +6,7 @@ reaches any more goes with it: modules, their tests, configs of commands, lines 
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ import yaml
 
 from scripts.ingredients import NONE, Choice, untested
 from scripts.markers import cut
-from scripts.trimming import mentions, page, trimmed
+from scripts.trimming import mentions, trimmed
 
 ROOMS = ("checks", "exporting", "finders", "inspection", "reports", "sweep")
 PLACES = ("src/", "tests/", "configs/")
@@ -39,19 +39,16 @@ def without(files: Files, room: str) -> Files:
     gone = {f"configs/{word}.yaml" for word in words} | reached(files) - reached(left)
     gone |= {mirrored(path) for path in gone | files.keys() - left.keys()}
     left = {path: text for path, text in left.items() if path not in gone}
-    homes = {path.rpartition("/")[0] for path in left if path.endswith(".py")}
-    left = {
-        path: text for path, text in left.items() if path[:4] != "src/" or path.rpartition("/")[0] in homes
-    }
+    left = {path: left[path] for path in left.keys() - orphans(left)}
     left["pyproject.toml"] = layered(left["pyproject.toml"], set(modules(left)))
     left["Makefile"] = re.sub(r"(?m)^\.PHONY: .*$", f".PHONY: {' '.join(targets(left))}", left["Makefile"])
-    gone_modules = modules(files).keys() - modules(left).keys()
     choice = Choice(*room.split("/")) if "/" in room else NONE
+    gone_modules = {name: files[path] for name, path in modules(files).items() if path not in left}
     left = unchosen(left, gone_modules, choice)
     said = [f"imagelab {word}" for word in words]
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys(), said, room)
-    return {path: trimmed(text, named_in) if page(path) else text for path, text in left.items()}
+    return {path: trimmed(path, text, named_in) for path, text in left.items()}
 
 
 def belongs(path: str, room: str) -> bool:
@@ -65,7 +62,21 @@ def belongs(path: str, room: str) -> bool:
     return path.startswith(PLACES) and room in path.split("/")[:-1]
 
 
-def unchosen(files: Files, gone: Iterable[str], choice: Choice) -> Files:
+def orphans(left: Files) -> set[str]:
+    """Files of the package that no module lies beside any more, and tables whose benchmark has gone.
+
+    >>> orphans({"benchmarks/tricks.py": "", "benchmarks/results/tricks.md": "", "src/imagelab/a/x.css": ""})
+    {'src/imagelab/a/x.css'}
+    """
+    homes = {path.rpartition("/")[0] for path in left if path.endswith(".py")}
+    scripts = tuple(path for path in left if re.fullmatch(r"benchmarks/\w+\.py", path))
+    tables = {path: path.replace("results/", "").partition(".")[0] for path in left if "/results/" in path}
+    return {path for path in left if path.startswith("src/") and path.rpartition("/")[0] not in homes} | {
+        path for path, begins in tables.items() if not any(script.startswith(begins) for script in scripts)
+    }
+
+
+def unchosen(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
     """The files without recipes and tests that need what has gone; a choice leaves lists of several."""
     kept = {path: text for path, text in files.items() if not _recipe(path, text, *choice)}
     return {
@@ -112,9 +123,10 @@ def targets(files: Files) -> list[str]:
 
 
 def modules(files: Files) -> dict[str, str]:
-    """The modules of the package by name, each with its file."""
-    paths = [path for path in files if path.startswith("src/") and path.endswith(".py")]
-    return {path[4:-3].removesuffix("/__init__").replace("/", "."): path for path in paths}
+    """The modules of the package and of its tests by name, each with its file."""
+    paths = [path for path in files if path.startswith(("src/", "tests/")) and path.endswith(".py")]
+    names = [path[:-3].removeprefix("src/").removesuffix("/__init__") for path in paths]
+    return {name.replace("/", "."): path for name, path in zip(names, paths, strict=True)}
 
 
 def reached(files: Files) -> set[str]:

@@ -1,4 +1,7 @@
-"""Leave out of pages of documentation what names things that are gone: table rows, list items, commands."""
+"""Leave out of pages and comments what names things that are gone.
+
+In pages of documentation these are table rows, list items and commands; in the comments of configs, clauses.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,9 +12,11 @@ PROSE = re.compile(r"\[([^]]*)\]\(([^)]*)\)")  # a link whose words stay
 ITEM = re.compile(r"( *)(?:[-*]|\d+\.) ")
 
 
-def page(path: str) -> bool:
-    """Whether a file is a page of documentation."""
-    return path.endswith(".md") and path.startswith(("docs/", "README", "CONTRIBUTING"))
+def trimmed(path: str, text: str, gone: re.Pattern[str]) -> str:
+    """A page of documentation, or a config with its comments, without what names things that are gone."""
+    if path.endswith(".md") and path.startswith(("docs/", "README", "CONTRIBUTING")):
+        return page(text, gone)
+    return comments(text, gone) if path.startswith("configs/") else text
 
 
 def mentions(gone: Iterable[str], said: Iterable[str], room: str) -> re.Pattern[str]:
@@ -19,13 +24,14 @@ def mentions(gone: Iterable[str], said: Iterable[str], room: str) -> re.Pattern[
 
     Args:
         gone: Paths of files.
-        said: Commands, as they are typed.
+        said: Commands, as they are typed: `imagelab check`, `make check`.
         room: The room or the choice that they belong to.
 
     >>> bool(mentions(["docs/howto/check.md"], ["imagelab check"], "checks").search("run `imagelab check`"))
     True
     """
     names = [rf"\b{command}\b" for command in said]
+    names += [f"`{command.partition(' ')[2]}`" for command in said]
     names += [rf"(?<![\w-]){re.escape(name)}" for path in gone for name in _names(path)]
     if "/" in room:
         group, _, choice = room.partition("/")
@@ -42,10 +48,10 @@ def _names(path: str) -> Iterator[str]:
         yield path.removesuffix(".py").replace("/", ".")
 
 
-def trimmed(text: str, gone: re.Pattern[str]) -> str:
+def page(text: str, gone: re.Pattern[str]) -> str:
     r"""A page without the rows, list items and commands that name what is gone.
 
-    >>> trimmed("Run:\n\n- `imagelab check`,\n  now\n- it\n", re.compile("imagelab check"))
+    >>> page("Run:\n\n- `imagelab check`,\n  now\n- it\n", re.compile("imagelab check"))
     'Run:\n\n- it\n'
     """
     text = "".join(_left(kind, part, gone) for kind, part in _parts(text.splitlines(keepends=True)))
@@ -53,6 +59,20 @@ def trimmed(text: str, gone: re.Pattern[str]) -> str:
     text = re.sub(r"^```\w*\n```\n\n?", "", text, flags=re.MULTILINE)
     text = re.sub(r"^\|.*\|\n\|[-|: ]+\|\n(?!\|)", "", text, flags=re.MULTILINE)
     return re.sub(r"^## .*\n\n+(?=## |\Z)", "", text, flags=re.MULTILINE)
+
+
+def comments(text: str, gone: re.Pattern[str]) -> str:
+    r"""YAML whose comments say nothing of what is gone, clause by clause.
+
+    >>> comments("a: 1 # most; see `inspect`\n", re.compile("`inspect`"))
+    'a: 1 # most\n'
+    """
+    return re.sub(r"(?m)(?<=# ).*", lambda found: _clauses(found.group(), gone), text)
+
+
+def _clauses(comment: str, gone: re.Pattern[str]) -> str:
+    first, *others = comment.split("; ")
+    return "; ".join([first, *(clause for clause in others if not gone.search(clause))])
 
 
 def _left(kind: str, part: str, gone: re.Pattern[str]) -> str:

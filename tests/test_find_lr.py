@@ -84,7 +84,7 @@ def test_without_learning_there_is_a_reason_and_a_remedy_instead_of_a_number():
     assert summary(curve).startswith("No suggestion: the loss fell by ")
     listed = by_name(curve)
     assert (listed["suggested rate"].value, listed["suggested rate"].status) == (None, "WARN")
-    assert "imagelab check" in listed["learning seen"].fix
+    assert "imagelab check" in listed["learning seen"].fix  # room: checks
     assert "suggested" not in picture(curve, 0.01)
     too_large = by_name(curve, {"optimizer": {"lr": 5.0}})["configured rate"]
     assert (too_large.status, too_large.fix) == ("WARN", f"`optimizer.lr={diverges(curve) / 10:.2g}`")

@@ -17,7 +17,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure a finished run on one of its splits"),
     "predict": ("predict", "predict the classes of a file, folder or glob"),
     "inspect": ("inspect_data", "examine the data before training"),  # room: inspection
-    "pack": ("pack", "write a data set into a few files that are read fast"),
+    "pack": ("pack", "write a data set into a few files that are read fast"),  # room: data/arrow
     "check": ("check", "sanity-check a run before you spend hours on it"),  # room: checks
     "find_lr": ("find_lr", "find a learning rate by a range test"),  # room: finders
     "find_batch": ("find_batch", "find the largest batch that fits, and the fastest"),  # room: finders

@@ -187,7 +187,7 @@ class GrowsBatches(Protocol):
 
 @runtime_checkable
 class Prepares(Protocol):
-    """A trick that changes the network before the first step; `imagelab check` calls it as the run does."""
+    """A trick that changes the network before the first step, wherever one is taken."""
 
     def prepare(self, module: Any, data: Any) -> None:
         """Change the network of a `Classifier` that will be trained on the images of an `ImageData`."""

@@ -109,7 +109,9 @@ def test_each_script_has_a_test_here():
 
 
 @pytest.mark.parametrize("only", ["CIFAR-10", "photos"])
-def test_data_path_compares_both_sides(only, script, images, tmp_path, monkeypatch):
+def test_data_path_compares_both_sides(  # room: augment/color_jitter, augment/crop, augment/flip
+    only, script, images, tmp_path, monkeypatch
+):
     report = tmp_path / "report.md"
     words = [f"--data={images}", "--rounds=1", f"--only={only}", f"--report={report}"]
     assert run(script("data_path"), monkeypatch, *words) in (0, 1)
@@ -159,7 +161,7 @@ def test_many_files_prints_what_files_cost(script, tmp_path, monkeypatch, capsys
     assert 16 < float(memory) <= 200
 
 
-def test_packed_compares_both_sides(script, tmp_path, monkeypatch, capsys):
+def test_packed_compares_both_sides(script, tmp_path, monkeypatch, capsys):  # room: data/arrow
     packed = script("packed")
     monkeypatch.setattr(packed, "CLASSES", 2)
     monkeypatch.setattr(packed, "DROP", tmp_path / "none" / "drop_caches")  # which would slow all others down

@@ -103,7 +103,7 @@ def test_values_cannot_be_relabelled_by_a_class(tmp_path):
         built([*SHORT, *SPOTS, *POINT, f"data.decisions={table}"], tmp_path)
 
 
-def test_inspect_refuses_what_has_no_classes(tmp_path):
+def test_inspect_refuses_what_has_no_classes(tmp_path):  # room: inspection
     said = imagelab("inspect", *SPOTS, folder=tmp_path)
     assert said.status == 2
     assert "imagelab inspect: needs one class per image, and these labels are values" in said.err + said.out

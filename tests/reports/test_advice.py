@@ -78,7 +78,7 @@ def test_the_change_fits_the_state():
     assert command("diverged", [])[-2:] == ["optimizer.lr=0.0003", "trainer.gradient_clip_val=1"]
     assert command("underfitting", [])[-1] == "model.widths=[64,128,128]"
     assert command("underfitting", ["model=resnet9"])[-1] == "model.width=128"
-    assert command("not learning", ["seed=1"]) == ["imagelab", "check", "seed=1"]
+    assert command("not learning", ["seed=1"]) == ["imagelab", "check", "seed=1"]  # room: checks
     assert command("healthy", ["seed=4"]) == ["imagelab", "train", "-m", "seed=5,6"]
 
 
@@ -96,7 +96,7 @@ def test_against_overfitting_the_next_remedy_comes_once_the_first_is_used():
         "trick=[early_stopping]",
         "trick=[early_stopping]",
     ]
-    assert found[:2] == ["imagelab", "inspect"]
+    assert found[:2] == ["imagelab", "inspect"]  # room: inspection
 
 
 def test_an_unfinished_run_is_resumed_first():

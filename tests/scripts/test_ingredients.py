@@ -32,13 +32,13 @@ def test_users():
 OTHER = "def averaged():\n    return 'trick=[ema]'\n\n\ndef plain(words):\n    return words\n"
 
 
-def left(choice: Choice, gone: set[str]) -> dict[str, str]:
+def left(choice: Choice, gone: dict[str, str]) -> dict[str, str]:
     files = {"tests/test_a.py": TABLES, "tests/other.py": OTHER, "tests/test_b.py": "def test_ema(): 'ema'\n"}
     return untested(files, gone, choice)
 
 
 def test_what_needs_the_choice_goes_and_the_rest_stays():
-    kept = left(EMA, {"imagelab.trick.ema"})
+    kept = left(EMA, {"imagelab.trick.ema": ""})
     text = kept["tests/test_a.py"]
     assert "from imagelab" not in text
     assert "from tests.other import plain\n" in text
@@ -52,12 +52,12 @@ def test_what_needs_the_choice_goes_and_the_rest_stays():
 
 
 def test_a_file_without_a_test_that_is_left_goes():
-    assert "tests/test_b.py" not in left(EMA, set())
-    assert "tests/test_b.py" in left(Choice("optimizer", "lbfgs"), set())
+    assert "tests/test_b.py" not in left(EMA, {})
+    assert "tests/test_b.py" in left(Choice("optimizer", "lbfgs"), {})
 
 
 def test_words_for_the_choice_go_with_all_that_uses_them():
-    text = left(Choice("optimizer", "lbfgs"), set())["tests/test_a.py"]
+    text = left(Choice("optimizer", "lbfgs"), {})["tests/test_a.py"]
     assert "seed=1" in text
     assert "LBFGS" not in text
     assert '"weighs"]])\ndef test_rows' in text
@@ -71,3 +71,24 @@ def test_a_choice_leaves_lists_of_several():
         == "trick=[a,b] trick=[ema] augment=[ema,b]"
     )
     assert EMA.unlisted("trick=[schema,emails]") == "trick=[schema,emails]"
+
+
+def test_a_dict_loses_what_it_unpacks_with_its_asterisks():
+    tables = 'GONE = {"a": "trick=[ema]"}\nROWS = {"b": 1, **GONE}\nOTHERS = {**GONE, "b": 1}\n'
+    kept = untested({"tests/test_a.py": f"{tables}\n\ndef test_a():\n    assert ROWS\n"}, {}, EMA)
+    assert kept["tests/test_a.py"].startswith('ROWS = {"b": 1}\nOTHERS = {"b": 1}\n')
+
+
+def test_what_a_test_imports_within_or_from_tests_that_have_gone_goes_too():
+    lines = ["from tests.trick.test_ema import averaged", "", "", "def test_a():", "    assert averaged", ""]
+    lines += ["", "def test_b():", "    from imagelab.trick.ema import EMA", "    assert EMA", ""]
+    lines += ["", "def test_c():", "    assert not 'ema  # fmt: skip'  # fmt: skip", ""]
+    gone = {"imagelab.trick.ema": "class EMA: pass\n", "tests.trick.test_ema": "def averaged(): pass\n"}
+    kept = untested({"tests/test_a.py": "\n".join(lines)}, gone, EMA)["tests/test_a.py"]
+    assert [line for line in kept.splitlines() if line] == ["def test_c():", lines[-2]]
+
+
+def test_an_assertion_goes_with_the_comment_behind_it():
+    text = "def test_a():\n    assert x\n    assert 'trick=[ema]'  # fmt: skip\n    assert y\n"
+    kept = untested({"tests/test_a.py": text}, {}, EMA)["tests/test_a.py"]
+    assert kept == "def test_a():\n    assert x\n    assert y\n"

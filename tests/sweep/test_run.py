@@ -41,7 +41,7 @@ def test_failed_and_diverged_trials_are_recorded_and_the_sweep_continues(tmp_pat
         ["0", "0.5000", "0.2500", "0", "finished"],
     ]
     assert "trials  2 finished, 1 diverged, 1 failed\ntable   here/sweep.csv\n" in said.out
-    assert "report  imagelab report sweep=here\n" in said.out
+    assert "report  imagelab report sweep=here\n" in said.out  # room: reports
 
 
 def test_a_trial_is_one_line_on_the_screen_whatever_its_run_says(tmp_path):

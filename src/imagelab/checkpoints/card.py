@@ -63,5 +63,5 @@ def read(found: Mapping[str, str] | None, path: Path) -> Card:
         Problem: Another program wrote the file.
     """
     if not found or not found.get(KEY):
-        raise Problem(f"{path} does not list its classes: it was not written by `imagelab export`")
+        raise Problem(f"{path} does not list its classes: Imagelab did not write it")
     return json.loads(found[KEY])

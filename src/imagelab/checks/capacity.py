@@ -50,7 +50,7 @@ def larger_network(subject: Subject) -> Finding:
         return without
     knob = next((name for name in WIDTHS if subject.cfg["model"].get(name)), None)
     if knob is None or subject.cfg["finetune"]:
-        return fact(None, "the network has no width to double; compare two sizes with `imagelab report`")
+        return fact(None, "the network has no width to double; train two sizes and compare them")
     size = subject.cfg["model"][knob]
     double = [2 * one for one in size] if isinstance(size, list) else 2 * size
     losses = {}

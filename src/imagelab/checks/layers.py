@@ -25,6 +25,10 @@ from imagelab.training.activation_health import (
 MOST = 400  # layers
 TINY, HUGE, FAR = 1e-8, 1e2, 1e4  # gradient of a layer's weights, relative to the weights
 LARGE, SMALL = 0.5, 1e-7  # change of a layer's weights in the first step, relative to the weights
+RATE = (
+    "start with a lower rate by schedule.warmup=0.05"
+    ", or let `imagelab find_lr` find one"  # room: finders
+)
 
 
 def activations(subject: Subject) -> Finding:
@@ -78,7 +82,7 @@ def updates(subject: Subject) -> Finding:
         f"{middle:.2g} of the weights",
         expected=f"{SMALL:g} to {LARGE:g} in the first step; about 1e-3 later",
         why="the first step at the peak rate changes the median layer by this share",
-        fix="" if good else "`imagelab find_lr` finds a rate; schedule.warmup=0.05 starts with a lower one",
+        fix="" if good else RATE,
     )
 
 

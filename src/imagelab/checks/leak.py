@@ -17,6 +17,14 @@ FEW = 0.005  # share of a split that may be in train, too: some published sets h
 ALIKE = 0.25  # distance to the nearest training image, relative to the second nearest
 MANY, SOME = 0.1, 0.01  # share of a split with a near copy in train
 FILES = 20_000  # files per split that are compared
+TOGETHER = (
+    "keep all copies of an image in one split"
+    "; `imagelab inspect split=repaired` does"  # room: inspection
+)
+PAIRS = (
+    "look for copies, and for images of the same scene"
+    "; `imagelab inspect` shows the pairs"  # room: inspection
+)
 
 
 def exact_copies(subject: Subject) -> Finding:
@@ -28,7 +36,11 @@ def exact_copies(subject: Subject) -> Finding:
     for name, images in splits.items():
         here, there = _contents(images, train), _contents(train, images)
         if here is None or there is None:
-            return fact(None, "these images cannot be compared as files; `imagelab inspect` compares pixels")
+            return fact(
+                None,
+                "these images cannot be compared as files"
+                "; `imagelab inspect` compares pixels",  # room: inspection
+            )
         known = set(there)
         count = sum(one in known for one in here)
         shares.append(count / max(1, len(images)))
@@ -41,7 +53,7 @@ def exact_copies(subject: Subject) -> Finding:
         why="the same images are in train: metrics are too optimistic"
         if share
         else "no image is in both train and another split",
-        fix="`imagelab inspect split=repaired` keeps copies in one split" if share else "",
+        fix=TOGETHER if share else "",
     )
 
 
@@ -58,7 +70,7 @@ def near_copies(subject: Subject) -> Finding:
         why="hardly any image of val is nearly the same as one of train"
         if share <= SOME
         else "images of val look copied from train",
-        fix="`imagelab inspect` shows the pairs" if share > SOME else "",
+        fix=PAIRS if share > SOME else "",
     )
 
 

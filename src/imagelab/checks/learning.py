@@ -85,7 +85,10 @@ def rate(subject: Subject) -> Finding:
     if best < LEARNS * entropy and best < losses[0] - BETTER * entropy:
         lower = peak * LOWER[len(losses) - 2]
         why = f"at {lower:.2g} it falls to {best:.3g}: the rate is far too high"
-        fix = f"set optimizer.lr={lower:.2g}; `imagelab find_lr` finds the best one"
+        fix = (
+            f"set optimizer.lr={lower:.2g}"
+            "; `imagelab find_lr` finds the best one"  # room: finders
+        )
         return found("FAIL" if steps == STEPS else "WARN", value, expected=expected, why=why, fix=fix)
     if learns:
         return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
@@ -94,7 +97,10 @@ def rate(subject: Subject) -> Finding:
         why = f"in {steps} steps, the network learns nothing at {peak:.2g} and much at {higher:.2g}: too low?"
         return found("WARN", value, expected=expected, why=why, fix=f"set optimizer.lr={higher:.2g}")
     why = f"the network learnt nothing in {steps} steps at any rate tried"
-    fix = "`imagelab find_lr` finds a rate; go through the checks above"
+    fix = (
+        "go through the checks above"
+        "; `imagelab find_lr` finds a rate"  # room: finders
+    )
     return found("WARN", value, expected=expected, why=why, fix=fix)
 
 

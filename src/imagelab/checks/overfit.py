@@ -73,12 +73,16 @@ def _verdict(subject: Subject, losses: list[float], least: float, count: int) ->
     if slow:
         why = "the loss still falls, but slowly: a low rate or frozen stages can explain it"
         why = "too few steps to tell: set a larger number of seconds" if few else why
+        fix = (
+            "try a higher optimizer.lr"
+            "; `imagelab find_lr` suggests one"  # room: finders
+        )
     return found(
         "WARN" if slow else "FAIL",
         value,
         expected=expected,
         why=why,
-        fix="try the rate that `imagelab find_lr` suggests" if slow else fix,
+        fix=fix,
     )
 
 

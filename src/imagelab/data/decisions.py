@@ -44,8 +44,8 @@ def apply_decisions(
 
     Args:
         splits: Splits of the data set; an image may lie in any of them.
-        table: A CSV file with the columns file,decision[,label]. A file is named as in `inspect` (relative
-            to the common folder, or split/place), or by its path.
+        table: A CSV file with the columns file,decision[,label]. A file is named relative to the common
+            folder of all images, as split/place, or by its path.
         classes: Class names, in the order of the labels.
 
     Raises:
@@ -108,7 +108,8 @@ def _rows(path: Path) -> list[Decision]:
             if not {"file", "decision"} <= set(columns):
                 raise Problem(
                     f"data.decisions: {path} must have the columns file,decision[,label], got "
-                    f"{','.join(columns) or '(none)'}; `imagelab inspect labels=true` writes an example"
+                    f"{','.join(columns) or '(none)'}"
+                    "; `imagelab inspect labels=true` writes an example"  # room: inspection
                 )
             reader.fieldnames = columns
             return [_row(reader.line_num, cells) for cells in reader]

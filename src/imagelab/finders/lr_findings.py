@@ -9,8 +9,9 @@ from imagelab.pages.line_plot import line_plot
 
 APART = 10  # factor between configured and suggested rate above which there is a warning
 NOTHING = (
-    "The network learnt nothing at any rate. Check labels and inputs first: `imagelab check` with the same "
-    "overrides. If they are fine, batches may be too noisy: try a larger data.batch_size, or steps=300."
+    "The network learnt nothing at any rate. Check labels and inputs first"
+    ": `imagelab check` with the same overrides"  # room: checks
+    ". If they are fine, batches may be too noisy: try a larger data.batch_size, or steps=300."
 )
 
 

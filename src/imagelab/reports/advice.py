@@ -14,6 +14,11 @@ from imagelab.reports.verdict import State
 from imagelab.terminal.summary import near
 
 CLIP = "trainer.gradient_clip_val=1"
+TENFOLD = (
+    "Use ten times the learning rate"
+    ", or run `imagelab find_lr`"  # room: finders
+    "."
+)
 NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # overrides that name a folder in use
 
 
@@ -36,25 +41,7 @@ def advice(state: State, cfg: Node, words: list[str], folder: Path, *, finished:
     """
     if not finished and state in ("healthy", "train longer", "too early to say"):
         return Advice("Resume the run.", f"imagelab train resume={shlex.quote(near(folder))}")
-    if state in ("not learning", "not generalising"):
-        return Advice(
-            "Let `imagelab check` find what is broken: labels, inputs, splits, gradients, rate.",
-            _command("check", words, []),
-        )
-    if state == "healthy":
-        return Advice(
-            "Nothing needs to change; run other seeds to see how much of the result is luck.",
-            _command("train -m", words, [f"seed={cfg['seed'] + 1},{cfg['seed'] + 2}"]),
-        )
-    if state == "overfitting" and "early_stopping" in cfg["trick"]:
-        return Advice(
-            "More images would help most; check that labels and splits of these are in order.",
-            _command("inspect", words, []),
-        )
-    for sentence, changes in _changes(state, cfg):
-        if changes and accepted(words, changes):
-            return Advice(sentence, _command("train", words, changes))
-    return Advice("Let `imagelab check` find what is wrong.", _command("check", words, []))
+    return next(_steps(state, cfg, words))
 
 
 def accepted(words: list[str], changes: list[str]) -> bool:
@@ -70,6 +57,28 @@ def typed(folder: Path) -> list[str]:
     return [plainest(str(word)) for word in words or []]
 
 
+def _steps(state: State, cfg: Node, words: list[str]) -> Iterator[Advice]:
+    """What to do next, the best first."""
+    seeds = _command("train -m", words, [f"seed={cfg['seed'] + 1},{cfg['seed'] + 2}"])
+    if state == "healthy":
+        yield Advice("Nothing needs to change; run other seeds to see how much of the result is luck.", seeds)
+    if state in ("not learning", "not generalising"):  # room: checks
+        yield Advice(
+            "Let `imagelab check` find what is broken: labels, inputs, splits, gradients, rate.",
+            _command("check", words, []),
+        )
+    if state == "overfitting" and "early_stopping" in cfg["trick"]:  # room: inspection
+        yield Advice(
+            "More images would help most; check that labels and splits of these are in order.",
+            _command("inspect", words, []),
+        )
+    for sentence, changes in _changes(state, cfg):
+        if changes and accepted(words, changes):
+            yield Advice(sentence, _command("train", words, changes))
+    yield Advice("Let `imagelab check` find what is wrong.", _command("check", words, []))  # room: checks
+    yield Advice("Run other seeds to see how much of the result is luck.", seeds)
+
+
 def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
     """What to try, the first choice first: a sentence, and overrides."""
     if state in ("train longer", "too early to say"):
@@ -79,13 +88,15 @@ def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
     elif state == "LR too high":
         yield "Use a third of the learning rate.", _rate(cfg, 1 / 3)
     elif state == "LR too low":
-        yield "Use ten times the learning rate, or run `imagelab find_lr`.", _rate(cfg, 10)
+        yield TENFOLD, _rate(cfg, 10)
     elif state == "diverged":
         slower = _rate(cfg, 0.1)
         if slower and not cfg["trainer"].get("gradient_clip_val"):
             yield "Use a tenth of the learning rate, and clip the gradient.", [*slower, CLIP]
         yield "Use a tenth of the learning rate.", slower
         yield "Clip the gradient.", [CLIP]
+    elif state == "not learning":
+        yield "Check labels and inputs; if they are fine, use a tenth of the learning rate.", _rate(cfg, 0.1)
     elif state == "no validation":
         yield "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
     else:

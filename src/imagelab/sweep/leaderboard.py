@@ -47,7 +47,7 @@ def closing(rows: Sequence[Row], folder: Path, plan: Plan) -> RenderableType:
         "trials": ", ".join(f"{counts[status]} {status}" for status in sorted(counts, key=_order))
     }
     facts |= {"table": near(folder / table.FILE)}
-    facts |= {"report": f"imagelab report sweep={near(folder)}"} if best else {}
+    facts |= {"report": f"imagelab report sweep={near(folder)}"} if best else {}  # room: reports
     facts |= plan.search.next_commands(rows) if best else {}
     facts |= {"best": f"imagelab evaluate run={near(best[0].folder)}"} if best else {}
     board = [_board(best[:BEST], plan.monitor), Text("")] if best else []

@@ -88,8 +88,10 @@ class Attempt:
         try:
             self.messages = report(self.folder, self.parts, content)
         except Exception as error:
-            again = f"Try again: `imagelab report run={self.folder}`."
-            screen.say(f"The report failed: {sentence(error)} {again}")
+            screen.say(
+                f"The report failed: {sentence(error)}"
+                f" Try again: `imagelab report run={self.folder}`."  # room: reports
+            )
 
     def _fail(self, error: Exception) -> NoReturn:
         """Say what went wrong; exit with status 2 before training has begun, else with 1."""

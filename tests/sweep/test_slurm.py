@@ -13,9 +13,7 @@ from imagelab.sweep.trial import Trial
 from tests.in_process import imagelab
 from tests.runs_of_the_command import assert_same, finish, outcome
 from tests.sweep.made import sweep
-from tests.sweep.test_joblib import made_processes
 
-__all__ = ["made_processes"]
 LOCAL = ["launcher=slurm", "launcher.cluster=local", "launcher.gpus=0"]
 OPTIONS = {
     "partition": None, "minutes": 5, "nodes": 1, "processes": 1, "gpus": 0, "cpus": 1, "memory": 2,

@@ -178,7 +178,7 @@ def _tables(statement: ast.AST) -> Iterator[Display]:
             yield from _tables(child)
 
 
-def _rows(table: Display) -> Iterator[list[Part]]:
+def _rows(table: Display) -> Iterator[Sequence[Part]]:
     if isinstance(table, ast.Dict):
         pairs = zip(table.keys, table.values, strict=True)
         yield from ([key, value] if key else [_unpacked(value)] for key, value in pairs)

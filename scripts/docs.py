@@ -34,6 +34,8 @@ HOMES = {  # the code of keys that no file is named after
     "data.balance": "data/batches.py",
     "data.storage": "data/storage.py",
     "model.dropout2d": "model/dropout.py",
+    "model.pool_ratio": "model/pool.py",
+    "model.slope": "model/activation.py",
     "optimizer.decay_norm_bias": "optimizer/param_groups.py",
     "optimizer.lr_base_batch": "optimizer/lr_scaling.py",
 }
@@ -45,6 +47,8 @@ EXAMPLES = {  # values to show of keys whose default says nothing
     "data.workers": "2",
     "model.dropout": "0.3",
     "model.dropout2d": "0.1",
+    "model.pool_ratio": "1.41 model.pool=fractional_max",
+    "model.slope": "0.2 model.activation=leaky_relu",
     "model.stochastic_depth": "0.1",
     "model.weights": "logs/default/2026-01-31_12-00-00",
     "trainer.accumulate_grad_batches": "4",

@@ -173,7 +173,7 @@ TINY = {
     "timm": ["test_resnet", "test_convnext", "test_vit", "test_efficientnet"],
 }
 KEYS = {
-    "model.norm": ["batch", "group", "frozen", "none"],
+    "model.norm": config_words("norm")[1:],
     "model.activation": config_words("activation"),
     "model.init": [
         word for word in config_words("init") if word != "large"

@@ -34,7 +34,7 @@ def preprocess(size: int, resize: int | None = None, channels: int = 3) -> Prepr
 def small_net(seed: int, widths: tuple[int, ...] = (8, 12), channels: int = 3) -> nn.Module:
     """One with statistics and weights that make its answers differ from image to image."""
     torch.manual_seed(seed)
-    net = SmallCNN(num_classes=len(CLASSES), in_channels=channels, widths=widths)
+    net = SmallCNN(num_classes=len(CLASSES), in_channels=channels, widths=widths, kernel_size=3)
     net.train()(3 * torch.randn(32, channels, 16, 16))
     net.head.weight.data *= 8
     return net.eval()

@@ -189,7 +189,7 @@ def test_two_processes_equal_one_with_twice_the_batch(weights, tmp_path):
 
 
 def test_capturing_leaves_the_network_unchanged():
-    net = SmallCNN(num_classes=3, in_channels=1, widths=[4, 8])
+    net = SmallCNN(num_classes=3, in_channels=1, widths=[4, 8], kernel_size=3)
     net.compile(backend="eager")
     net.pool.eval()
     compiled, images = net._compiled_call_impl, torch.rand(2, 1, 8, 8)

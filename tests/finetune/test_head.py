@@ -19,9 +19,9 @@ def network(name: str, dropout: float | None) -> nn.Module:
     torch.manual_seed(0)
     own = {"num_classes": 5, "in_channels": 3}
     if name == "small_cnn":
-        net: nn.Module = SmallCNN(**own, widths=[4, 8])
+        net: nn.Module = SmallCNN(**own, widths=[4, 8], kernel_size=3)
     elif name == "resnet9":
-        net = ResNet9(**own, width=4, logit_scale=0.125)
+        net = ResNet9(**own, width=4, kernel_size=3, join="add", logit_scale=0.125)
     else:
         library, _, model = name.partition(".")
         net = {"torchvision": torchvision_model, "timm": timm_model}[library](name=model, **LIBRARY)

@@ -53,13 +53,13 @@ def convnext() -> nn.Module:
 
 
 def nine() -> nn.Module:
-    net = ResNet9(num_classes=3, in_channels=3, width=8, logit_scale=1.0)
+    net = ResNet9(num_classes=3, in_channels=3, width=8, kernel_size=3, join="add", logit_scale=1.0)
     set_dropout2d(net, 0.3)
     return net
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "small_cnn": lambda: SmallCNN(num_classes=3, in_channels=3, widths=[8, 16, 16]),
+    "small_cnn": lambda: SmallCNN(num_classes=3, in_channels=3, widths=[8, 16, 16], kernel_size=3),
     "resnet9": nine,
     "torchvision resnet18": lambda: torchvisions(models.resnet18),
     "torchvision mobilenet": lambda: torchvisions(models.mobilenet_v3_small),

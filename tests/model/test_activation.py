@@ -17,7 +17,7 @@ def kinds(net):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_is_replaced(name):
-    net = SmallCNN(num_classes=10, in_channels=1, widths=[8, 16, 16])
+    net = SmallCNN(num_classes=10, in_channels=1, widths=[8, 16, 16], kernel_size=3)
     set_activation(net, name)
     wanted = type(ACTIVATIONS[name]())
     assert kinds(net).count(wanted) == 3
@@ -68,3 +68,11 @@ def test_in_place_dropout_does_not_overwrite_what_the_new_activation_needs():
     set_activation(net, "relu")
     net(torch.randn(3, 4)).sum().backward()
     assert net.get_submodule("0").weight.grad.abs().sum() > 0
+
+
+def test_leaky_relu_has_the_slope_asked_for():
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    set_activation(net, "leaky_relu", 0.2)
+    images = torch.randn(8, 4)
+    before = net[0](images)
+    torch.testing.assert_close(net(images), torch.where(before < 0, 0.2 * before, before))

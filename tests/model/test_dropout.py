@@ -22,7 +22,7 @@ def network(library, name, size=32):
 
 
 def resnet9():
-    return ResNet9(num_classes=4, in_channels=3, width=16, logit_scale=1.0)
+    return ResNet9(num_classes=4, in_channels=3, width=16, kernel_size=3, join="add", logit_scale=1.0)
 
 
 def what_enters(net, images):

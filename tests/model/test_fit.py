@@ -17,9 +17,11 @@ PLAIN = {
     "weights": None,
     "stem": "default",
     "activation": "default",
+    "slope": None,
     "norm": "default",
     "init": "default",
     "pool": "default",
+    "pool_ratio": None,
     "dropout": None,
     "dropout2d": None,
     "stochastic_depth": None,
@@ -29,9 +31,11 @@ EVERYTHING = {
     "weights": None,
     "stem": "default",
     "activation": "leaky_relu",
+    "slope": 0.2,
     "norm": "group",
     "init": "small",
     "pool": "default",
+    "pool_ratio": None,
     "dropout": 0.2,
     "dropout2d": 0.1,
     "stochastic_depth": None,
@@ -40,12 +44,14 @@ EVERYTHING = {
 
 
 def small_cnn():
-    return SmallCNN(num_classes=4, in_channels=3, widths=[8, 16])
+    return SmallCNN(num_classes=4, in_channels=3, widths=[8, 16], kernel_size=3)
 
 
 NETWORKS = {
     "small_cnn": small_cnn,
-    "resnet9": lambda: ResNet9(num_classes=4, in_channels=3, width=8, logit_scale=0.125),
+    "resnet9": lambda: ResNet9(
+        num_classes=4, in_channels=3, width=8, kernel_size=3, join="add", logit_scale=0.125
+    ),
     "torchvision": lambda: torchvision_model(
         name="resnet18", pretrained=False, num_classes=4, in_channels=3, size=32
     ),

@@ -45,14 +45,14 @@ def test_the_head_of_any_network_is_replaced_and_all_else_stays(library, name):
 
 
 def test_a_task_without_a_head_of_its_own_does_not_change_the_network():
-    net = SmallCNN(num_classes=3, in_channels=1, widths=[4])
+    net = SmallCNN(num_classes=3, in_channels=1, widths=[4], kernel_size=3)
     head = net.head
     set_head(net, lambda features: None, in_channels=1, size=8)
     assert net.head is head
 
 
 def test_dropout_of_the_features_is_kept():
-    net = SmallCNN(num_classes=3, in_channels=1, widths=[400])
+    net = SmallCNN(num_classes=3, in_channels=1, widths=[400], kernel_size=3)
     set_dropout(net, 0.5)
     set_head(net, nn.Identity, in_channels=1, size=8)
     net.features = nn.Sequential(nn.Conv2d(1, 400, 1), nn.Flatten(0), nn.Unflatten(0, (1, 400, 8, 8)))

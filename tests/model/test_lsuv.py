@@ -19,11 +19,12 @@ from tests.fitting import SHORT, built
 KNOBS = {
     "stem": "default",
     "activation": "default",
+    "slope": None,
     "norm": "default",
     "weights": None,
     "channels_last": False,
 }
-KNOBS |= {"pool": "default", "dropout": None, "dropout2d": None, "stochastic_depth": None}
+KNOBS |= {"pool": "default", "pool_ratio": None, "dropout": None, "dropout2d": None, "stochastic_depth": None}
 
 
 def attention(*, image_size=32, **_):
@@ -108,7 +109,7 @@ def test_query_key_and_value_of_attention_have_variance_1_each():
 
 
 def test_only_the_weights_of_the_network_change():
-    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16])
+    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16], kernel_size=3)
     net.features[1].eval()
     modes = [layer.training for layer in net.modules()]
     buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}

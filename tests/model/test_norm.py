@@ -9,6 +9,7 @@ from torch import nn
 from torchvision import models
 
 from imagelab.model.init import init_weights
+from imagelab.model.logits import check_logits
 from imagelab.model.lsuv import lsuv
 from imagelab.model.norm import set_norm
 from imagelab.model.small_cnn import SmallCNN
@@ -55,6 +56,22 @@ def test_no_batch_norm_remains(norm, library, name):
     assert net(torch.randn(2, 3, 32, 32)).isfinite().all()
 
 
+def test_instance_norm_leaves_each_channel_of_an_image_with_mean_0_and_variance_1():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+    set_norm(net, "instance")
+    maps = net(3 + 2 * torch.randn(4, 3, 32, 32)).flatten(2)
+    torch.testing.assert_close(maps.mean(2), torch.zeros(4, 8), atol=1e-4, rtol=0)
+    torch.testing.assert_close(maps.var(2, correction=0), torch.ones(4, 8), atol=1e-3, rtol=0)
+
+
+def test_instance_norm_of_maps_of_one_pixel_is_refused():
+    net = network(torchvision_model, "resnet18")
+    set_norm(net, "instance")
+    with pytest.raises(Problem, match=r"maps larger than 1 x 1, .* larger data\.size"):
+        check_logits(net, num_classes=3, in_channels=3, size=32)
+    check_logits(net, num_classes=3, in_channels=3, size=64)
+
+
 def test_every_norm_of_a_resnet_becomes_32_groups():
     net = network(torchvision_model, "resnet18")
     count = len(batch_norms(net))
@@ -89,10 +106,10 @@ def test_group_leaves_no_batch_norm_in_any_resnet(place, library, name):
             assert net(torch.empty(2, 3, size, size)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("norm", ["group", "none", "frozen"])
+@pytest.mark.parametrize("norm", ["group", "instance", "none", "frozen"])
 def test_without_batch_norm_an_image_does_not_depend_on_the_others(norm):
     """What else is in the batch changes the logits with BatchNorm and with nothing else."""
-    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16])
+    net = SmallCNN(num_classes=3, in_channels=3, widths=[8, 16], kernel_size=3)
     first, others = torch.randn(1, 3, 16, 16), torch.randn(3, 3, 16, 16)
 
     def alone_and_together():

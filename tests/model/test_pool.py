@@ -100,6 +100,48 @@ def test_half_precision_and_channels_last_pool_the_same_regions(dtype):
     assert torch.equal(pooled.float(), expected)
 
 
+def sizes_of(net, side):
+    """The sides of the maps before the first and after each fractional pooling."""
+    found = [side]
+    for layer in net.modules():
+        if isinstance(layer, FractionalMaxPool):
+            layer.register_forward_hook(lambda *given: found.append(given[2].shape[-1]))
+    net(torch.randn(2, 1, side, side))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ratio", "sizes"),
+    [(2**0.5, [28, 20, 14, 10, 7]), (2 ** (1 / 3), [28, 22, 17, 13, 10, 8, 6]), (1.6, [28, 18, 11])],
+)
+def test_a_ratio_makes_as_many_smaller_steps_as_make_up_for_the_pooling(ratio, sizes):
+    """Graham 2014, section 3: sides shrink by the ratio from pooling to pooling, here to about a quarter."""
+    net = SmallCNN(num_classes=4, in_channels=1, widths=[8, 16, 16], kernel_size=3)
+    depth = sum(isinstance(layer, nn.Conv2d) for layer in net.modules())
+    set_pool(net, ratio)
+    assert sizes_of(net, 28) == sizes
+    convolutions = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    assert len(convolutions) - depth == len(sizes) - 1 - 2
+    net(torch.randn(2, 1, 28, 28)).square().sum().backward()
+    assert all(layer.weight.grad is not None and layer.weight.grad.any() for layer in convolutions)
+
+
+def test_steps_of_one_and_two_pixels_are_as_frequent_as_the_ratio_asks_in_random_order():
+    steps = starts(torch.rand(500), before=28, after=20, side=2).diff(dim=1)
+    assert set(steps.unique().tolist()) == {1, 2}
+    assert float(steps.float().mean()) == pytest.approx(26 / 19)
+    assert len(steps.unique(dim=0)) > 10
+
+
+def test_a_library_network_is_rebuilt_too_unless_other_layers_expect_the_former_size():
+    net = torchvision_model(name="vgg11", pretrained=False, num_classes=4, in_channels=3, size=64)
+    set_pool(net, 1.4)
+    assert sum(isinstance(layer, FractionalMaxPool) for layer in net.modules()) == 10
+    beside = timm_model(name="resnet10t", pretrained=False, num_classes=4, in_channels=3, size=64)
+    with pytest.raises(Problem, match=r"model\.pool_ratio: ResNet does not fit maps of other sizes"):
+        set_pool(beside, 1.6)
+
+
 NETWORKS = [
     (torchvision_model, "resnet18", 1),
     (torchvision_model, "densenet121", 4),
@@ -129,4 +171,4 @@ def test_the_average_before_the_head_and_pooling_without_a_stride_stay():
 
 def test_a_network_without_pooling_is_refused():
     with pytest.raises(Problem, match=r"model\.pool=fractional_max replaces .* SmallCNN has none"):
-        set_pool(SmallCNN(num_classes=2, in_channels=3, widths=[4]))
+        set_pool(SmallCNN(num_classes=2, in_channels=3, widths=[4], kernel_size=3))

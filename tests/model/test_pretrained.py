@@ -33,7 +33,7 @@ def test_another_size_keeps_the_crop_ratio():
     [
         model(TORCHVISION, pretrained=False),
         model(TIMM, pretrained=False),
-        {"_target_": "imagelab.model.small_cnn.SmallCNN", "widths": [8], "weights": None},
+        {"_target_": "imagelab.model.small_cnn.SmallCNN", "widths": [8], "kernel_size": 3, "weights": None},
         model("my.own.Net"),
     ],
 )

@@ -7,7 +7,9 @@ from imagelab.model.resnet9 import ResNet9
 
 
 def resnet9(width=8, logit_scale=0.125):
-    return ResNet9(num_classes=10, in_channels=3, width=width, logit_scale=logit_scale)
+    return ResNet9(
+        num_classes=10, in_channels=3, width=width, kernel_size=3, join="add", logit_scale=logit_scale
+    )
 
 
 def test_it_has_the_published_number_of_parameters():
@@ -32,3 +34,14 @@ def test_a_residual_block_of_zeros_returns_its_input():
         torch.nn.init.zeros_(parameter)
     features = torch.randn(2, 64, 4, 4)
     assert torch.equal(residual(features), features)
+
+
+@pytest.mark.parametrize("join", ["add", "concat", "multiply"])
+def test_branches_are_joined_as_asked_and_every_weight_learns(join):
+    net = ResNet9(num_classes=3, in_channels=1, width=4, kernel_size="1x3", join=join, logit_scale=1.0)
+    block, x = net.layer3[2].eval(), torch.rand(2, 32, 4, 4)
+    branch = block.branch(x)
+    expected = {"add": x + branch, "concat": torch.cat([x, branch], 1), "multiply": x + x * branch}
+    torch.testing.assert_close(block(x), expected[join])
+    net(torch.randn(4, 1, 16, 16)).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in net.parameters())

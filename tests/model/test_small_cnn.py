@@ -7,7 +7,7 @@ from imagelab.model.small_cnn import SmallCNN
 
 
 def small_cnn(in_channels=1):
-    return SmallCNN(num_classes=10, in_channels=in_channels, widths=[32, 64, 64])
+    return SmallCNN(num_classes=10, in_channels=in_channels, widths=[32, 64, 64], kernel_size=3)
 
 
 def test_it_has_57_000_parameters():

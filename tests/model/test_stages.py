@@ -86,10 +86,10 @@ def test_pooling_dropout_and_hidden_layers_of_a_classifier_are_in_the_head():
 
 
 def test_our_own_networks_are_cut_into_stages():
-    small = stages(SmallCNN(num_classes=4, in_channels=1, widths=[8, 16, 16]))
+    small = stages(SmallCNN(num_classes=4, in_channels=1, widths=[8, 16, 16], kernel_size=3))
     assert [stage.name for stage in small] == ["stem", "features.4", "features.8", "head"]
     assert small[0].modules == ("features.0", "features.1", "features.2", "features.3")
-    nine = stages(ResNet9(num_classes=4, in_channels=3, width=4, logit_scale=1.0))
+    nine = stages(ResNet9(num_classes=4, in_channels=3, width=4, kernel_size=3, join="add", logit_scale=1.0))
     assert [stage.name for stage in nine] == ["stem", "layer1", "layer2", "layer3", "head"]
 
 

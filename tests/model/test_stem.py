@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from imagelab.model.linear import linear
 from imagelab.model.stem import small_stem
 from imagelab.model.timm import timm_model
 from imagelab.model.torchvision import torchvision_model
@@ -36,6 +37,11 @@ def test_a_deep_stem_loses_its_first_stride_and_its_pooling():
     net = timm_model(name="resnet26d", pretrained=False, num_classes=10, in_channels=3, size=32)
     small_stem(net)
     assert side_of_last_features(net) == 4
+
+
+def test_a_network_without_convolutions_is_refused():
+    with pytest.raises(Problem, match=r"model\.stem=small .* has none; keep model\.stem=default"):
+        small_stem(linear(num_classes=2, in_channels=1, size=8))
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_atto"])

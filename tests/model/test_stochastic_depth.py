@@ -21,7 +21,7 @@ def network(library, name, size=32):
 
 
 def resnet9():
-    return ResNet9(num_classes=4, in_channels=3, width=2, logit_scale=1.0)
+    return ResNet9(num_classes=4, in_channels=3, width=2, kernel_size=3, join="add", logit_scale=1.0)
 
 
 def fractions(layer, count=IMAGES):
@@ -176,7 +176,7 @@ def test_branches_of_other_norms_are_dropped_too(norm):
     [
         lambda: network(torchvision_model, "vgg11"),
         lambda: network(timm_model, "vgg11"),
-        lambda: SmallCNN(num_classes=2, in_channels=3, widths=[4, 8]),
+        lambda: SmallCNN(num_classes=2, in_channels=3, widths=[4, 8], kernel_size=3),
     ],
 )
 def test_a_network_without_residual_branches_is_refused(make):

@@ -13,7 +13,7 @@ from imagelab.problem import Problem
 
 
 def small_cnn(num_classes=10, widths=(8, 16)):
-    return SmallCNN(num_classes=num_classes, in_channels=1, widths=widths)
+    return SmallCNN(num_classes=num_classes, in_channels=1, widths=widths, kernel_size=3)
 
 
 def save(net, path):

@@ -44,6 +44,7 @@ FORMULAS = {
     "multistep": lambda t, e, epoch, run, step, steps: 0.1 ** ((run >= 0.5) + (run >= 0.75)),
     "exponential": lambda t, e, epoch, run, step, steps: 0.9**e,
     "inverse_time": lambda t, e, epoch, run, step, steps: 1 / (1 + 0.5 * e),
+    "inverse": lambda t, e, epoch, run, step, steps: (1 + 1e-4 * step) ** -0.75,
     "inverse_sqrt": lambda t, e, epoch, run, step, steps: 1 / sqrt(1 + e),
     "polynomial": lambda t, e, epoch, run, step, steps: (1 - t) ** 2,
     "linear": lambda t, e, epoch, run, step, steps: 1 - t,

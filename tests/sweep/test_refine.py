@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from imagelab.sweep.plan import make_plan
 from imagelab.sweep.refine import configurations, narrowed
 from imagelab.sweep.space import Values, parsed
 from imagelab.sweep.trial import Row
@@ -86,6 +87,9 @@ def test_the_mean_over_seeds_says_which_configurations_are_best():
     assert [row.overrides["lr"] for row in configurations(rows, lower=False)] == ["0.1", "0.4", "0.2"]
 
 
+CONSTANT = "imagelab.schedule.decay.Constant"
+
+
 def accuracy(cfg):
     """Best at a rate of 0.01."""
     return 1 - abs(math.log10(cfg["optimizer"]["lr"]) + 2) / 10
@@ -95,7 +99,7 @@ def test_refine_searches_the_best_region_with_the_overrides_of_the_coarse_sweep(
     lengths, rates = [], []
 
     def longer(cfg):
-        lengths.append((cfg["trainer"]["max_epochs"], cfg["seed"]))
+        lengths.append((cfg["trainer"]["max_epochs"], cfg["seed"], cfg["schedule"]["_target_"]))
         rates.append(cfg["optimizer"]["lr"])
         return accuracy(cfg)
 
@@ -103,7 +107,7 @@ def test_refine_searches_the_best_region_with_the_overrides_of_the_coarse_sweep(
     wide += ["model.dropout=interval(0,0.5)", "hydra.sweep.dir=wide"]
     said = sweep(longer, *wide, folder=tmp_path)
     assert said.status == 0, said.out + said.err
-    assert lengths == [(3, 7)] * 6
+    assert lengths == [(3, 7, CONSTANT)] * 6
     spread = max(rates) / min(rates)
     lengths.clear()
     rates.clear()
@@ -111,12 +115,18 @@ def test_refine_searches_the_best_region_with_the_overrides_of_the_coarse_sweep(
         longer, "-m", "sweep=refine", "from=wide", "sweep.trials=2", "hydra.sweep.dir=near", folder=tmp_path
     )
     assert said.status == 0
-    assert lengths == [(15, 7)] * 2
+    assert lengths == [(15, 7, CONSTANT)] * 2
     assert max(rates) / min(rates) < spread / 30
     assert all(abs(math.log10(rate) + 2) < 0.7 for rate in rates)
     assert "model.dropout           interval(0,0.5)" not in said.out
     assert "model.dropout           interval(0" in said.out
     assert "optimizer.lr            tag(log,interval(" in said.out
+
+
+@pytest.mark.parametrize("asked", ["schedule=cosine", "schedule.pct_start=0.2", "experiment=cifar10_fast"])
+def test_a_schedule_that_is_asked_for_stays(asked):
+    plans = [make_plan(["sweep=coarse", *words]).words for words in ([], [asked])]
+    assert ["schedule=constant" in words for words in plans] == [True, False]
 
 
 MISTAKES = {

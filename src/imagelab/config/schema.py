@@ -66,7 +66,8 @@ class ModelKnobs:
     weights: str | None
     stem: Literal["default", "small"]
     activation: Literal["default", "relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"]
-    norm: Literal["default", "batch", "frozen", "group", "none"]
+    slope: float | None
+    norm: Literal["default", "batch", "frozen", "group", "instance", "weight", "spectral", "none"]
     init: Literal[
         "default",
         "xavier_uniform",
@@ -80,6 +81,7 @@ class ModelKnobs:
         "lsuv",
     ]
     pool: Literal["default", "fractional_max"]
+    pool_ratio: float | None
     dropout: float | None
     dropout2d: float | None
     stochastic_depth: float | None

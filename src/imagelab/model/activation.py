@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 
@@ -27,8 +28,13 @@ TIMM_REPLACED = {"Swish", "Mish", "HardSwish", "HardMish", "GELU", "GELUTanh", "
 FUNCTION = re.compile(r"\b(?:F|functional|torch)\.(?:relu6?|leaky_relu|gelu|silu|hardswish|elu)_?\(")
 
 
-def set_activation(net: nn.Module, name: str) -> None:
+def set_activation(net: nn.Module, name: str, slope: float | None = None) -> None:
     """Replace every activation layer of a network, except gates, with the named one.
+
+    Args:
+        net: Network, changed in place.
+        name: Key of `ACTIVATIONS`.
+        slope: Slope of leaky_relu for negative inputs; None: torch's.
 
     Raises:
         Problem: The network has no activation layer, or calls activations as functions.
@@ -40,9 +46,8 @@ def set_activation(net: nn.Module, name: str) -> None:
             f"{', '.join(sorted(calls))} calls its activation as a function; keep model.activation=default "
             "or choose another network."
         )
-    replaced = replace_layers(
-        net, lambda layer: _like(layer, ACTIVATIONS[name]()) if is_activation(layer) else None
-    )
+    make = ACTIVATIONS[name] if slope is None else partial(nn.LeakyReLU, slope)
+    replaced = replace_layers(net, lambda layer: _like(layer, make()) if is_activation(layer) else None)
     if not replaced:
         raise Problem(
             f"model.activation={name}: {type(net).__name__} has no activation layer to replace; "

@@ -1,11 +1,12 @@
 """Replace a network's BatchNorm with a norm that works for small batches, with a frozen one, or with nothing.
 
-Source: Wu & He 2018, https://arxiv.org/abs/1803.08494 (group).
+Source: Wu & He 2018, https://arxiv.org/abs/1803.08494 (group); Ulyanov et al. 2016,
+https://arxiv.org/abs/1607.08022 (instance).
 """
 
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
 from imagelab.model.replace import replace_layers
 from imagelab.problem import Problem
@@ -18,16 +19,18 @@ def set_norm(net: nn.Module, name: str) -> None:
 
     Args:
         net: Network, changed in place.
-        name: Replacement for every BatchNorm2d. group: GroupNorm. frozen: BatchNorm whose statistics, scale
-            and shift never change. none: nothing; convolutions get the bias they lacked. A deep network then
-            needs `model.init=lsuv`, as does an untrained one with frozen norms.
+        name: Replacement for every BatchNorm2d. group: GroupNorm. instance: InstanceNorm, over each channel
+            of an image alone, which needs maps larger than 1 x 1. frozen: BatchNorm whose statistics, scale
+            and shift never change. none, weight, spectral: nothing; convolutions get the bias they lacked. A
+            deep network then needs `model.init=lsuv`, as does an untrained one with frozen norms.
             batch: the reverse, BatchNorm2d for every GroupNorm.
 
     Raises:
         Problem: The network has no layer to replace.
     """
     makers: dict[str, Callable[[nn.Module], nn.Module | None]] = {
-        "group": _group, "frozen": _frozen, "none": _none, "batch": _batch
+        "group": _group, "instance": _instance, "frozen": _frozen, "batch": _batch,
+        "none": _none, "weight": _none, "spectral": _none,
     }  # fmt: skip
     count = replace_layers(net, makers[name])
     already = name == "batch" and any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules())
@@ -36,8 +39,20 @@ def set_norm(net: nn.Module, name: str) -> None:
         raise Problem(
             f"model.norm={name} replaces {kind}, and {type(net).__name__} has none; keep model.norm=default."
         )
-    if name == "none":
+    if makers[name] is _none:
         _add_biases(net)
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance norm (B, C, H, W) -> the same shape."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.shape[-2:] == (1, 1):  # the value is its own mean
+            raise Problem(
+                "model.norm=instance: needs maps larger than 1 x 1, got them in this network; set a larger "
+                "data.size, or model.norm=group."
+            )
+        return super().forward(input)
 
 
 def groups_of(channels: int) -> int:
@@ -53,6 +68,13 @@ def _group(old: nn.Module) -> nn.Module | None:
     if not isinstance(old, nn.BatchNorm2d):
         return None
     new = nn.GroupNorm(groups_of(old.num_features), old.num_features, eps=old.eps, affine=old.affine)
+    return _with_activation(_take_over(old, new), old)
+
+
+def _instance(old: nn.Module) -> nn.Module | None:
+    if not isinstance(old, nn.BatchNorm2d):
+        return None
+    new = InstanceNorm(old.num_features, eps=old.eps, affine=old.affine)
     return _with_activation(_take_over(old, new), old)
 
 

@@ -3,7 +3,14 @@
 Source: David Page 2018, https://github.com/davidcpage/cifar10-fast, the DAWNBench entry.
 """
 
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
+
+from imagelab.model.convolution import Kernel, convolution
+
+Join = Literal["add", "concat", "multiply"]
 
 
 class ResNet9(nn.Module):
@@ -13,16 +20,35 @@ class ResNet9(nn.Module):
         num_classes: Number of logits, K.
         in_channels: Channels of an image, which must be at least 8 x 8.
         width: Channels of the first convolution; each later one doubles them.
+        kernel_size: Side of each convolution in pixels, or 1x7 (see `convolution`).
+        join: See `Residual`.
         logit_scale: Factor on the logits, > 0; below 1 for a smoother start.
     """
 
-    def __init__(self, *, num_classes: int, in_channels: int, width: int, logit_scale: float) -> None:
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        in_channels: int,
+        width: int,
+        kernel_size: Kernel,
+        join: Join,
+        logit_scale: float,
+    ) -> None:
         super().__init__()
-        self.prep = _conv(in_channels, width)
-        self.layer1 = nn.Sequential(_conv(width, 2 * width), nn.MaxPool2d(2), Residual(2 * width))
-        self.layer2 = nn.Sequential(_conv(2 * width, 4 * width), nn.MaxPool2d(2))
-        self.layer3 = nn.Sequential(_conv(4 * width, 8 * width), nn.MaxPool2d(2), Residual(8 * width))
-        self.head = nn.Linear(8 * width, num_classes, bias=False)
+        wider = 2 if join == "concat" else 1
+
+        def conv(before: int, after: int) -> nn.Sequential:
+            return nn.Sequential(*convolution(before, after, kernel_size))
+
+        def residual(channels: int) -> Residual:
+            return Residual(nn.Sequential(conv(channels, channels), conv(channels, channels)), join=join)
+
+        self.prep = conv(in_channels, width)
+        self.layer1 = nn.Sequential(conv(width, 2 * width), nn.MaxPool2d(2), residual(2 * width))
+        self.layer2 = nn.Sequential(conv(2 * width * wider, 4 * width), nn.MaxPool2d(2))
+        self.layer3 = nn.Sequential(conv(4 * width, 8 * width), nn.MaxPool2d(2), residual(8 * width))
+        self.head = nn.Linear(8 * width * wider, num_classes, bias=False)
         self.logits = Scale(logit_scale)  # a layer, so that the head is a chain of them
 
     def forward(self, images: Tensor) -> Tensor:
@@ -44,17 +70,21 @@ class Scale(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + two convolutions of x, each with norm and activation."""
+    """Joins x and a branch from x.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        branch: Layers (B, C, H, W) -> the same shape.
+        join: add; concat, which doubles the channels; or multiply, in which the branch scales x, by 1 where
+            it is silent.
+    """
+
+    def __init__(self, branch: nn.Module, *, join: Join) -> None:
         super().__init__()
-        self.branch = nn.Sequential(_conv(channels, channels), _conv(channels, channels))
+        self.branch = branch
+        self.join = join
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same shape."""
-        return x + self.branch(x)
-
-
-def _conv(before: int, after: int) -> nn.Sequential:
-    convolution = nn.Conv2d(before, after, kernel_size=3, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True))
+        """(B, C, H, W) -> the same shape, or (B, 2C, H, W)."""
+        if self.join == "concat":
+            return torch.cat([x, self.branch(x)], dim=1)
+        return x + self.branch(x) if self.join == "add" else x * (1 + self.branch(x))

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from imagelab.model.convolution import Kernel, convolution
 from imagelab.problem import Problem
 
 
 class SmallCNN(nn.Module):
-    """3 x 3 convolutions with norm and activation, pooling between them, global average, linear layer.
+    """Convolutions with norm and activation, pooling between them, global average, linear layer.
 
     Args:
         num_classes: Number of logits, K.
         in_channels: Channels of an image, which may be of any size.
         widths: Output channels of each convolution.
+        kernel_size: Side of each convolution in pixels, or 1x7 (see `convolution`).
     """
 
-    def __init__(self, *, num_classes: int, in_channels: int, widths: Sequence[int]) -> None:
+    def __init__(
+        self, *, num_classes: int, in_channels: int, widths: Sequence[int], kernel_size: Kernel
+    ) -> None:
         if not widths or min(widths) < 1:
             raise Problem(f"model.widths: wants 1 or more for each convolution, got {widths}")
         super().__init__()
@@ -25,8 +29,7 @@ class SmallCNN(nn.Module):
         for width in widths:
             if layers:
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))
-            layers.append(nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False))
-            layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            layers += convolution(channels, width, kernel_size)
             channels = width
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)

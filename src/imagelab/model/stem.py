@@ -29,7 +29,13 @@ def small_stem(net: nn.Module) -> None:
         Problem: The network does not begin with a strided convolution.
     """
     layers = list(net.named_modules())
-    name, old = next((name, layer) for name, layer in layers if isinstance(layer, nn.Conv2d))
+    convolutions = [(name, layer) for name, layer in layers if isinstance(layer, nn.Conv2d)]
+    if not convolutions:
+        raise Problem(
+            f"model.stem=small replaces a strided first convolution, and {type(net).__name__} has none; "
+            "keep model.stem=default."
+        )
+    name, old = convolutions[0]
     if old.stride == (1, 1) or old.kernel_size == old.stride:
         raise Problem(
             f"model.stem=small replaces a strided first convolution, and {type(net).__name__} begins with "

@@ -56,7 +56,7 @@ def muon_groups(net: nn.Module, groups: Groups, fallback_lr_scale: float) -> Gro
 def _outer(net: nn.Module) -> set[int]:
     """The weights of the first and the last layer."""
     layers = [layer for layer in net.modules() if isinstance(layer, LAYERS)]
-    return {id(layer.weight) for layer in [*layers[:1], *layers[-1:]]}
+    return {id(parameter) for layer in [*layers[:1], *layers[-1:]] for parameter in layer.parameters()}
 
 
 def _mixes_channels(weight: Parameter) -> bool:

@@ -106,6 +106,30 @@ class InverseTime(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inverse(Schedule):
+    """(1 + gamma * step)^-power.
+
+    Source: Jia et al. 2014, https://arxiv.org/abs/1408.5093: the policy "inv" of Caffe's solver, whose
+    examples have a gamma of 1e-4 and a power of 0.75.
+
+    Args:
+        gamma: Speed of the fall per step, >= 0.
+        power: Exponent, > 0.
+    """
+
+    gamma: float
+    power: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect("gamma", self.gamma, self.gamma >= 0, ">= 0")
+        expect("power", self.power, self.power > 0, "> 0")
+
+    def curve(self, at: Progress) -> float:
+        return (1 + self.gamma * at.step) ** -self.power
+
+
+@dataclass(frozen=True, kw_only=True)
 class InverseSqrt(Schedule):
     """1 / sqrt(1 + e).
 

@@ -1,5 +1,6 @@
 """Plan a sweep from the words of `imagelab train -m`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,7 @@ def make_plan(words: list[str]) -> Plan:
     more = {name: text for name, text in search.searched(typed, cfg).items() if name not in found}
     for name, text in more.items():
         space.parsed(name, text, f"sweep.space.{name}")
-    fixed = [word for word in search.words() if key(word) not in found]
+    fixed = [word for word in search.words() if not _is_answered(key(word), found)]
     return Plan(
         typed=words,
         words=[*trial, *fixed, *(f"{name}={text}" for name, text in more.items())],
@@ -90,3 +91,9 @@ def make_plan(words: list[str]) -> Plan:
         monitor=monitored(cfg),
         lower=lower_is_better_of(cfg, monitored(cfg)),
     )
+
+
+def _is_answered(name: str, typed: Collection[str]) -> bool:
+    """Whether the command line answers a key or a group, itself or by a recipe."""
+    parts = {one.partition(".")[0] for one in typed}
+    return name in typed or ("." not in name and not parts.isdisjoint({name, "experiment"}))

@@ -29,10 +29,13 @@ class Refine(Random):
         best: Fraction of its finished trials that count as the best, in (0, 1].
         trials: Number of trials.
         epochs: Epochs per trial, unless the command line sets `trainer.max_epochs`.
+        schedule: Schedule of the trials, unless the command line names one, or a recipe.
         seed: Seed of the draws.
     """
 
-    def __init__(self, *, coarse: str | None, best: float, trials: int, epochs: int, seed: int) -> None:
+    def __init__(
+        self, *, coarse: str | None, best: float, trials: int, epochs: int, schedule: str, seed: int
+    ) -> None:
         super().__init__(trials=trials, seed=seed, space=None)
         if not 0 < best <= 1:
             raise Problem(f"sweep.best: wants a fraction in (0, 1], got {best:g}")
@@ -41,9 +44,10 @@ class Refine(Random):
         self.coarse = Path(coarse)
         self.best = best
         self.epochs = epochs
+        self.schedule = schedule
 
     def words(self) -> list[str]:
-        return [f"trainer.max_epochs={self.epochs}"]
+        return [f"trainer.max_epochs={self.epochs}", f"schedule={self.schedule}"]
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
         content, (rows, _) = started.read(self.coarse), table.read(self.coarse)

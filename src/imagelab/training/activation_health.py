@@ -97,8 +97,9 @@ def dead_share(output: Tensor, axis: int) -> Tensor | None:
 
 def gradient_norms(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
     """The gradient norm of each layer's weights, for layers that have a gradient."""
-    found = {name: net.get_submodule(name).weight.grad for name in names}
-    return _norms({name: gradient for name, gradient in found.items() if isinstance(gradient, Tensor)})
+    weights = {name: net.get_submodule(name).weight for name in names}
+    found = {name: weight.grad for name, weight in weights.items() if isinstance(weight, nn.Parameter)}
+    return _norms({name: gradient for name, gradient in found.items() if gradient is not None})
 
 
 def weights_of(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:

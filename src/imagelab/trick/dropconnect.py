@@ -44,10 +44,15 @@ def linear_weights(net: nn.Module) -> set[str]:
     Raises:
         Problem: If there are none.
     """
-    layers = [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
+    layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, nn.Linear)}
     if not layers:
         raise Problem(
             f"trick.dropconnect.layers: {type(net).__name__} has no linear layer; set "
             "trick.dropconnect.layers=all"
         )
-    return {f"{name}.weight" if name else "weight" for name in layers}
+    return {
+        f"{name}.{own}".lstrip(".")
+        for name, layer in layers.items()
+        for own, _ in layer.named_parameters()
+        if own != "bias"
+    }

@@ -15,7 +15,14 @@ GOOD = {
     "resume": None,
     "monitor": "auto",
     "task": {"_target_": "imagelab.task.classify.Classify"},
-    "model": {"weights": None, "pretrained": False, "norm": "default", "init": "default"},
+    "model": {
+        "weights": None,
+        "pretrained": False,
+        "norm": "default",
+        "init": "default",
+        "slope": None,
+        "pool_ratio": None,
+    },
     "data": {
         "_target_": "imagelab.data.digits.Digits",
         "batch_size": 128,

@@ -9,6 +9,7 @@ from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, l
 from imagelab.config.rules.classes import CLASS_RULES, stating, target
 from imagelab.config.rules.finetune import FINETUNE_RULES
 from imagelab.config.rules.memory import MEMORY_RULES
+from imagelab.config.rules.model import MODEL_RULES
 from imagelab.config.rules.processes import launcher_of, sharding, started
 from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
@@ -51,6 +52,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         *CLASS_RULES,
         *VALUE_RULES,
         *RULES,
+        *MODEL_RULES,
         *MEMORY_RULES,
         *TRICK_RULES,
         *FINETUNE_RULES,
@@ -111,45 +113,6 @@ def _stopping_looks_the_right_way(cfg: Node) -> Iterator[str]:
         right = "min" if lower_is_better_of(cfg, metric) else "max"
         if mode != right:
             yield f"{path}mode: wants {right} for {metric}, got {mode}"
-
-
-def _weights_have_one_origin(cfg: Node) -> Iterator[str]:
-    model = cfg["model"]
-    if model["weights"] is not None and model.get("pretrained"):
-        yield "model.weights: would replace the weights of model.pretrained=true; leave one of the two out"
-    origin = "model.weights" if model["weights"] is not None else "model.pretrained=true"
-    if model["init"] != "default" and (model["weights"] is not None or model.get("pretrained")):
-        yield (
-            f"model.init: {origin} loads trained weights and {model['init']} draws new ones; "
-            "leave one of the two out"
-        )
-
-
-def _norm_keeps_what_was_learnt(cfg: Node) -> Iterator[str]:
-    model = cfg["model"]
-    if model.get("pretrained") and model["norm"] in ("group", "none"):
-        yield (
-            f"model.norm: model.pretrained=true was trained with other normalisation layers, got "
-            f"{model['norm']}; set model.norm=frozen, or model.pretrained=false"
-        )
-
-
-def _stem_is_trained(cfg: Node) -> Iterator[str]:
-    model = cfg["model"]
-    if model.get("stem") == "small" and model.get("pretrained"):
-        yield (
-            "model.stem: small would replace the pretrained first layer of model.pretrained=true; "
-            "leave one of the two out"
-        )
-
-
-def _there_is_a_norm_to_sync(cfg: Node) -> Iterator[str]:
-    norm = cfg["model"]["norm"]
-    if cfg["trainer"].get("sync_batchnorm") and norm in ("group", "frozen", "none"):
-        yield (
-            f"trainer.sync_batchnorm: model.norm={norm} has no batch statistics to synchronise; "
-            "leave one of the two out"
-        )
 
 
 def _resume_is_for_the_command_line(cfg: Node) -> Iterator[str]:
@@ -231,10 +194,6 @@ RULES: list[Rule] = [
     _stopping_looks_the_right_way,
     _mixing_needs_two,
     _averages_are_alone,
-    _weights_have_one_origin,
-    _norm_keeps_what_was_learnt,
-    _there_is_a_norm_to_sync,
-    _stem_is_trained,
     _line_search_sees_one_function,
     _adaptation_leaves_norms_and_biases_out,
     _trainer_is_filled_in,

@@ -49,6 +49,8 @@ RANGES = {
     "data.max_pixels": at_least(1),
     "data.val_fraction": BETWEEN,
     "data.test_fraction": BETWEEN,
+    "model.slope": SHARE,
+    "model.pool_ratio": Range("a ratio between 1 and 2", above=1, below=2),
     "model.dropout": DROPPED,
     "model.dropout2d": DROPPED,
     "model.stochastic_depth": DROPPED,

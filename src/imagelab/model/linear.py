@@ -1,0 +1,16 @@
+"""Build a linear classifier: the baseline that every other network must beat."""
+
+from torch import nn
+
+
+def linear(*, num_classes: int, in_channels: int, size: int) -> nn.Module:
+    """Map the pixels of an image to logits with one linear layer.
+
+    Source: the softmax classifier of CS231n, https://cs231n.github.io/linear-classify/
+
+    Args:
+        num_classes: Number of logits, K.
+        in_channels: Channels of an image.
+        size: Side of an image in pixels.
+    """
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * size**2, num_classes))

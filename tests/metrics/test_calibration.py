@@ -7,6 +7,7 @@ from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from imagelab.metrics.calibration import (
+    EDGES,
     calibration,
     confidences,
     expected_error,
@@ -38,15 +39,28 @@ def test_a_certain_answer_has_a_bin_of_its_own_as_in_torchmetrics():
     assert expected_error(sure, right) == pytest.approx((1 + 0.1) / 3, abs=1e-6)
 
 
-def test_the_interval_covers_the_error_of_all_images():
-    logits, labels = drawn(200_000, 1.5, seed=0)
-    confidence, right = confidences(softmax(logits, axis=1), labels)
-    truth = expected_error(confidence, right)
+@pytest.mark.parametrize(("temperature", "error"), [(1.0, 0.0), (1.066, 0.02), (1.18, 0.05)])
+def test_a_95_percent_interval_covers_the_error_of_all_images_in_95_percent_of_samples(temperature, error):
+    logits, _ = drawn(100_000, 1.0, seed=0)
+    probabilities, sure = softmax(logits, axis=1), softmax(temperature * logits, axis=1)
+    confidence = sure.max(axis=1)
+    chance = probabilities[np.arange(len(sure)), sure.argmax(axis=1)]  # of being right
+    places = np.searchsorted(EDGES, confidence, side="right")
+    truth = np.abs(np.bincount(places, chance - confidence)).sum() / len(sure)
+    assert truth == pytest.approx(error, abs=0.002)
     rng = np.random.default_rng(1)
-    samples = [rng.choice(len(right), 400, replace=False) for _ in range(60)]
-    ends = [interval_of(confidence[some], right[some], seed=0) for some in samples]
-    assert np.mean([low <= truth <= high for low, high in ends]) > 0.85
-    assert np.mean([high - low for low, high in ends]) < 0.12
+    covered = []
+    for _ in range(400):
+        some = rng.integers(len(sure), size=2000)
+        low, high = interval_of(confidence[some], rng.random(2000) < chance[some])
+        covered.append(low <= truth <= high)
+        assert high - low < 0.06
+    assert 0.93 <= np.mean(covered) <= 0.975
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_error_of_certain_answers_that_are_all_right_or_all_wrong_is_known(right):
+    assert interval_of(np.ones(20), np.full(20, right)) == pytest.approx([1 - right] * 2, abs=1e-5)
 
 
 @pytest.mark.parametrize("planted", [0.6, 1.0, 2.2])
@@ -63,7 +77,7 @@ def test_a_planted_temperature_is_found_again_and_mends_the_error_of_other_image
 def test_a_temperature_helps_only_beyond_the_interval_of_the_error_on_the_other_images(planted, helps):
     logits, labels = drawn(1000, planted, seed=6)
     found = calibration(logits, labels, seed=0)
-    low, _ = interval_of(*(one[1::2] for one in confidences(softmax(logits, axis=1), labels)), seed=0)
+    low, _ = interval_of(*(one[1::2] for one in confidences(softmax(logits, axis=1), labels)))
     assert found.helps == (found.after < low) == helps
 
 

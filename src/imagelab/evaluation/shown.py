@@ -72,7 +72,7 @@ def calibration_sentence(found: Node | None) -> list[str]:
         if found["helps"]
         else "no temperature lowers it beyond this interval"
     )
-    return [f"Calibration error {found['ece']:.4f} (bootstrap interval: {low:.4f} to {high:.4f}); {scaling}."]
+    return [f"Calibration error {found['ece']:.4f} (95% interval: {low:.4f} to {high:.4f}); {scaling}."]
 
 
 def _table(title: str) -> Table:

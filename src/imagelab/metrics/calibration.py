@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp, softmax
-from scipy.stats import bootstrap
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import logsumexp, ndtr, softmax
 
 from imagelab.metrics.classification import BINS, calibration_error
 from imagelab.randomness import stream
 
-RESAMPLES = 500  # of the bootstrap; fewer where there are many images, whose interval is narrow anyway
-DRAWS = 5_000_000  # images drawn in all resamples together, at most
+SIGMAS = 1.96  # standard deviations that hold 95% of a normal distribution
 FITTED = 1_000_000  # logits that a temperature is fitted on, at most
 ENOUGH = 1_000  # images: below, the error is mostly that of counting
 EDGES = np.linspace(0, 1, BINS + 1, dtype=np.float32)
@@ -42,7 +40,7 @@ class Calibration:
         images: Number of images it was measured on.
         bins: Bins of equal width that hold images.
         ece: Expected calibration error, in [0, 1].
-        interval: Interval of the error, by bootstrap over images; see `interval_of` for what it covers.
+        interval: 95% interval of the error; see `interval_of`.
         temperature: Best divisor of the logits, fitted on a half of the images; above 1: overconfident.
         before: Error on the other images without temperature scaling.
         after: Error on the other images at that temperature.
@@ -70,7 +68,7 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
     Args:
         logits: (N, K) logits or log probabilities.
         labels: (N,) classes.
-        seed: Seed of the bootstrap.
+        seed: Seed of the halves.
     """
     confidence, right = confidences(softmax(logits, axis=1), labels)
     order = stream(seed, "calibration").permutation(len(labels))  # classes may alternate
@@ -78,16 +76,15 @@ def calibration(logits: np.ndarray, labels: np.ndarray, seed: int) -> Calibratio
     found = fit_temperature(logits[fitted], labels[fitted])
     before = expected_error(confidence[rest], right[rest])
     after = expected_error(*confidences(softmax(logits[rest] / found, axis=1), labels[rest]))
-    lower = after < before and len(labels) > 3  # the bootstrap needs two images of each half
     return Calibration(
         images=len(labels),
         bins=reliability(confidence, right),
         ece=expected_error(confidence, right),
-        interval=interval_of(confidence, right, seed),
+        interval=interval_of(confidence, right),
         temperature=found,
         before=before,
         after=after,
-        helps=lower and after < interval_of(confidence[rest], right[rest], seed)[0],
+        helps=after < interval_of(confidence[rest], right[rest])[0],
     )
 
 
@@ -112,27 +109,59 @@ def expected_error(confidence: np.ndarray, right: np.ndarray) -> float:
     return float(calibration_error(sure, torch.from_numpy(right)))
 
 
-def interval_of(confidence: np.ndarray, right: np.ndarray, seed: int) -> tuple[float, float]:
-    """The bootstrap interval of the expected error at a nominal 95%, corrected for bias.
+def interval_of(confidence: np.ndarray, right: np.ndarray) -> tuple[float, float]:
+    """The 95% interval of the expected error: all errors under which the measured one is not unusual.
 
-    It covers a small error less often: in 50% of simulated samples of 2,000 images if the true error is 0, in
-    91% if it is 0.024. So it is never called a 95% interval.
+    The measured error is a sum of absolute values: chance makes it large, and that of resamples still larger.
+    Under a true error, spread over the bins like the standard deviations of being right, its mean and
+    variance are those of folded normal variables. In simulations the interval covers 93% to 98% with 2,000
+    images, and 89% to 98% with 100 images whose predictions are almost certain.
 
-    The error of few images is too large, and that of a resample is too large by as much again. So the
-    interval is reflected at the measured value.
+    Args:
+        confidence: Highest probability of each image, (N,) in [0, 1].
+        right: Whether each prediction is correct, (N,) bool.
     """
-    found = bootstrap(
-        (confidence, right),
-        expected_error,
-        paired=True,
-        vectorized=False,
-        n_resamples=int(np.clip(DRAWS // len(right), 20, RESAMPLES)),
-        batch=10,
-        method="basic",
-        rng=seed,
-    )
-    low, high = found.confidence_interval
-    return max(0.0, float(low)), max(0.0, float(high))
+    images, gaps, deviations = _gaps(confidence, right)
+    shares, errors = images / images.sum(), deviations / np.sqrt(images)
+    measured = float(shares @ np.abs(gaps))
+    shape = deviations / (shares @ deviations)
+
+    def excess(true: float, sigmas: float) -> float:
+        means, variances = _folded(true * shape, errors)
+        return measured - float(shares @ means) + sigmas * float(shares**2 @ variances) ** 0.5
+
+    def end(sigmas: float) -> float:
+        if not excess(0, sigmas) > 0 > excess(1, sigmas):
+            return float(excess(0, sigmas) > 0)
+        found: Any = brentq(excess, 0, 1, args=(sigmas,))
+        return float(found)
+
+    return end(-SIGMAS), end(SIGMAS)
+
+
+def _gaps(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each bin that holds images: their number, and mean and deviation of `right` less confidence.
+
+    The deviation among few images says nothing, so two calibrated ones are added.
+    """
+    bins = np.searchsorted(EDGES, confidence.astype(np.float32), side="right")
+    places = np.unique(bins, return_inverse=True)[1]
+    images = np.bincount(places)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(places, values) / images
+
+    gaps = mean(right - confidence)
+    observed = mean((right - confidence - gaps[places]) ** 2)
+    variances = (images * observed + 2 * mean(confidence * (1 - confidence))) / (images + 1)
+    return images, gaps, np.sqrt(variances.clip(1e-12))
+
+
+def _folded(means: np.ndarray, deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and variance of |x| where x is normal; Leone et al. 1961, https://doi.org/10.2307/1266560."""
+    sigmas = means / deviations
+    folded = deviations * np.sqrt(2 / np.pi) * np.exp(-0.5 * sigmas**2) + means * (1 - 2 * ndtr(-sigmas))
+    return folded, means**2 + deviations**2 - folded**2
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -147,7 +147,7 @@ def calibration_section(found: Calibration) -> Section:
     )
     rows = [(one.images, one.confidence, one.accuracy) for one in found.bins]
     about = (
-        f"Expected calibration error {found.ece:.3f}, bootstrap interval [{found.interval[0]:.3f}, "
+        f"Expected calibration error {found.ece:.3f}, 95% interval [{found.interval[0]:.3f}, "
         f"{found.interval[1]:.3f}], of {found.images:,} images. Below the line the model is overconfident."
     )
     return Section("Calibration", about, row(plot, table(("images", "mean probability", "accuracy"), rows)))

@@ -112,7 +112,7 @@ class Classify(nn.Module):
     def calibration(self, outputs: Tensor, labels: Tensor) -> dict[str, Any] | None:
         """How far probabilities can be trusted, and what one temperature changes; None of a single image.
 
-        nll: mean cross entropy. ece: expected calibration error; interval: its bootstrap interval.
+        nll: mean cross entropy. ece: expected calibration error; interval: its 95% interval.
         temperature: what to divide logits by; before, after: the error of a half of the images, without and
         with it; helps: whether that lies beyond its interval.
         """

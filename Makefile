@@ -70,8 +70,9 @@ bench: $(STAMP)  ## Measure speed relative to the usual ways: make bench DATA=FO
 	@$(BIN)/python benchmarks/loop_overhead.py
 	@$(BIN)/python benchmarks/data_path.py --data $(DATA) # room: augment/color_jitter, augment/crop, augment/flip
 
-docs: $(STAMP)  ## Rewrite docs/tricks.md and docs/pictures from configs and code
+docs: $(STAMP)  ## Rewrite docs/tricks.md, docs/schemas and docs/pictures from configs and code
 	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python -m scripts.schemas
 	@$(BIN)/python scripts/pictures.py
 
 snapshots: $(STAMP)  ## Rewrite tests/snapshots: a changed default shows in the diff

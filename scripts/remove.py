@@ -76,7 +76,7 @@ def finish(root: Path, before: Files, after: Files) -> None:
     unused = ["--fix", "--unsafe-fixes", "--select", "F401,F841,I001"]
     steps = [["ruff", "check", "--quiet", *unused, *changed]] if changed else []
     steps += [["ruff", "format", "--quiet", *changed]] if changed else []
-    steps += [["scripts.docs"], ["scripts.snapshots"]]
+    steps += [["scripts.docs"], ["scripts.schemas"], ["scripts.snapshots"]]
     steps += [["scripts.golden"]] if "scripts/golden.py" in changed else []
     for step in steps:
         subprocess.run([*python, *step], cwd=root, check=True, stdout=subprocess.DEVNULL)

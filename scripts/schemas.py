@@ -49,8 +49,10 @@ def of_group(group: str) -> Node:
         return _titled(group, {"$ref": "train.json"})
     several = isinstance(menu.questions("train").get(group), list)
     own = {choice: of_choice(group, choice, several) for choice in choices}
-    targets = {own_keys(group, choice).get("_target_"): choice for choice in choices}
-    targets.pop(None, None)
+    nodes = {choice: own_keys(group, choice) for choice in choices}
+    targets: dict[str, str] = {
+        node["_target_"]: choice for choice, node in nodes.items() if "_target_" in node
+    }
     known = [
         {"if": _has_target(target), "then": {"$ref": f"#/$defs/{choice}"}}
         for target, choice in targets.items()

@@ -2,10 +2,17 @@
 
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from imagelab.problem import Problem as Problem
 
 if TYPE_CHECKING:
+    from imagelab.in_process import evaluate as evaluate
+    from imagelab.in_process import predict as predict
+    from imagelab.in_process import train as train
     from imagelab.predictor import Predictor
 
 # When imported, albumentations looks online for a newer version: slow, and a warning if it finds none.
@@ -24,3 +31,18 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> "Predictor":
     from imagelab import loading  # imports torch, which the command line does not need
 
     return loading.load(path, trust)
+
+
+class Command(ModuleType):
+    """The module of a command that Python code can call: `imagelab.train("model=resnet9")`."""
+
+    def __call__(self, *words: str) -> Any:
+        from imagelab import in_process
+
+        return getattr(in_process, self.__name__.rpartition(".")[2])(*words)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("train", "evaluate", "predict"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")

@@ -4,11 +4,12 @@ imagelab evaluate run=last
 imagelab evaluate run=[logs/a,logs/b] tta=flip
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from imagelab import launch
+from imagelab import Command, launch
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
@@ -36,6 +37,9 @@ class Evaluate:
     tta: dict[str, Any] | None
 
 
+sys.modules[__name__].__class__ = Command  # for imagelab.evaluate(…) in Python
+
+
 def main() -> None:
     """Evaluate a run, or several as an ensemble."""
     launch.run_hydra(start, "evaluate", Evaluate)
@@ -60,7 +64,8 @@ def start(cfg: Node, _: Path) -> float:
     files.write_json(folder / RESULT, outcome.content)
     if outcome.table is not None:
         files.write_text(folder / TABLE, outcome.table)
-    screen.say(*outcome.shown, f"Written to {folder / RESULT}")
+    screen.say(*outcome.shown)
+    screen.say_written(folder / RESULT)
     return outcome.content["metrics"][headline(files.read_config(pairs[0][0]))]
 
 

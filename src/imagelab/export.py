@@ -47,7 +47,8 @@ def start(cfg: Node, _: Path) -> None:
     findings, card = export(cfg, folder, path)
     files.write_json(path.with_name(LABELS), card)
     files.write_json(path.with_name(RESULT), plain(findings))
-    screen.say("", terminal_table("Export", findings), "", f"Written to {path}, {LABELS} beside it")
+    screen.say("", terminal_table("Export", findings), "")
+    screen.say_written(path, after=f", {LABELS} beside it")
     screen.say(f"predict   imagelab predict run={path} source=FILE_OR_FOLDER")
 
 

@@ -4,12 +4,13 @@ imagelab predict run=last source=photos/
 """
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab import launch
+from imagelab import Command, launch
 from imagelab.config.schema import Node
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
@@ -31,6 +32,9 @@ class Predict:
     tta: dict[str, Any] | None
 
 
+sys.modules[__name__].__class__ = Command  # for imagelab.predict(…) in Python
+
+
 def main() -> None:
     """Predict the classes of images."""
     launch.run_hydra(start, "predict", Predict)
@@ -48,7 +52,7 @@ def start(cfg: Node, _: Path) -> None:
     unreadable = write(output, _predictor(run, cfg["tta"], cfg["batch_size"]), paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
-    screen.say(f"{count}. Written to {output}")
+    screen.say_written(output, before=f"{count}. ")
 
 
 def find_network(run: str) -> Path:

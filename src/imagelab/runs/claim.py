@@ -21,7 +21,7 @@ ROOM = 1 << 14  # bytes: more than each of the first files of a run needs
 BEFORE = (".hydra", "slurm", "job.log")  # what a folder holds before its run begins
 
 _made: list[Path] = []  # folders that this process made, the outermost first
-_begun: set[Path] = set()  # folders of runs that this process started
+begun: list[Path] = []  # folders of runs that this process started, in order
 _locks: list[TextIO] = []  # open files: closing one releases its lock
 
 
@@ -76,7 +76,7 @@ def begin(cfg: dict[str, Any], folder: Path) -> None:
         refuse_used(folder)
     files.write_config(cfg, folder)
     lock(folder)
-    _begun.add(folder.resolve())
+    begun.append(folder.resolve())
 
 
 def lock(folder: Path, patience: float = 0) -> None:
@@ -109,7 +109,7 @@ def forget_unbegun(folder: Path) -> None:
 
 def discard(folder: Path) -> None:
     """Remove the folder of a run of this process, and the empty ones above that were made for it."""
-    if folder.resolve() not in _begun:
+    if folder.resolve() not in begun:
         return
     while _locks:
         _locks.pop().close()  # or Windows cannot remove it

@@ -13,11 +13,14 @@ from rich.console import Console, RenderableType
 
 from imagelab.config.launched import launched
 
+LIBRARIES = ("lightning", "lightning.pytorch", "lightning.fabric")
 CLEARED = "\r\x1b[K"  # to the beginning of the line, and empty to its end
 terminal = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _files: list[Console] = []
 _aside: list[bool] = []  # holds something within `aside`
+complaints: list[str] = []  # what has been refused, and why
+written: list[Path] = []  # the files that commands of this process wrote, in order
 _waiting: list[str] = []  # what the terminal shows until the next output
 
 
@@ -64,9 +67,34 @@ def aside() -> Iterator[None]:
 def complain(sentences: list[str], head: str | None = None) -> None:
     """Show what is wrong, one sentence per line."""
     clear()
+    complaints.extend(sentences)
     for line in ([head] if head else []) + [indent(s, "  ") if head else s for s in sentences]:
         errors.print(line, markup=False)
         _copy(line)
+
+
+def say_written(path: Path, before: str = "", after: str = "") -> None:
+    """Tell the user of a file that the command has written, which is what it was run for."""
+    written.append(path)
+    say(f"{before}Written to {path}{after}")
+
+
+@contextmanager
+def borrowed() -> Iterator[None]:
+    """Put back afterwards what `keep` and `hush` change."""
+    root = logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    handlers, files = root.handlers, list(_files)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        _files[:] = [kept for kept in files if not kept.file.closed]  # the command may close them
+        terminal.quiet = errors.quiet = False
+        logging.captureWarnings(False)
+        logging.disable(logging.NOTSET)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def keep(path: Path) -> None:
@@ -77,7 +105,7 @@ def keep(path: Path) -> None:
     quiet = logging.StreamHandler(file)
     quiet.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
     logging.getLogger().handlers = [quiet]
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+    for name in LIBRARIES:
         library = logging.getLogger(name)
         library.handlers = []
         library.propagate = True

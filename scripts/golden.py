@@ -7,8 +7,8 @@ import csv
 import tempfile
 from pathlib import Path
 
-from imagelab import train
 from imagelab.config.compose import compose, plain
+from imagelab.train import start
 
 FILE = Path(__file__).parents[1] / "tests" / "golden" / "digits_cpu.csv"
 WORDS = ["trainer=cpu", "augment=[crop,cutout,mixup]", "trainer.max_epochs=2", "trainer.log_every_n_steps=1"]
@@ -18,7 +18,7 @@ def curve(folder: Path) -> list[dict[str, str]]:
     """The records of the run, made in this folder: one for each step and each epoch."""
     composed = compose("train", WORDS)
     assert composed.cfg is not None, composed.problems
-    train.start(plain(composed.cfg), folder)
+    start(plain(composed.cfg), folder)
     return read(folder / "metrics.csv")
 
 

@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from imagelab.problem import Problem as Problem
@@ -33,16 +31,9 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> "Predictor":
     return loading.load(path, trust)
 
 
-class Command(ModuleType):
-    """The module of a command that Python code can call: `imagelab.train("model=resnet9")`."""
-
-    def __call__(self, *words: str) -> Any:
-        from imagelab import in_process
-
-        return getattr(in_process, self.__name__.rpartition(".")[2])(*words)
-
-
 def __getattr__(name: str) -> Any:
     if name not in ("train", "evaluate", "predict"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
+    from imagelab import in_process
+
+    return in_process.CALLABLE[name]

@@ -4,12 +4,11 @@ imagelab evaluate run=last
 imagelab evaluate run=[logs/a,logs/b] tta=flip
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from imagelab import Command, launch
+from imagelab import launch
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
@@ -35,9 +34,6 @@ class Evaluate:
     predictions: bool
     output: str | None
     tta: dict[str, Any] | None
-
-
-sys.modules[__name__].__class__ = Command  # for imagelab.evaluate(…) in Python
 
 
 def main() -> None:

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from imagelab import cli, loading
+from imagelab import cli
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import claim, files
@@ -45,6 +47,8 @@ class Run:
     @cached_property
     def predictor(self) -> "Predictor":
         """The trained network, ready to use."""
+        from imagelab import loading
+
         return loading.load(self.folder)
 
 
@@ -120,3 +124,16 @@ def untouched() -> Iterator[None]:
         os.environ.update(environment)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+class CallableModule(ModuleType):
+    """The module of a command, which Python code can call: `imagelab.train("model=resnet9")`."""
+
+    def __call__(self, *words: str) -> Any:
+        return FUNCTIONS[self.__name__.rpartition(".")[2]](*words)
+
+
+FUNCTIONS = {"train": train, "evaluate": evaluate, "predict": predict}
+CALLABLE = {name: import_module(f"imagelab.{name}") for name in FUNCTIONS}  # importing sets `imagelab.train`
+for module in CALLABLE.values():
+    module.__class__ = CallableModule

@@ -4,13 +4,12 @@ imagelab predict run=last source=photos/
 """
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab import Command, launch
+from imagelab import launch
 from imagelab.config.schema import Node
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
@@ -30,9 +29,6 @@ class Predict:
     output: str | None
     batch_size: int
     tta: dict[str, Any] | None
-
-
-sys.modules[__name__].__class__ = Command  # for imagelab.predict(…) in Python
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from imagelab import Command, launch
+from imagelab import launch
 from imagelab.config import validate
 from imagelab.config.hydra_internals import plain_value
 from imagelab.config.launched import launched
@@ -25,8 +25,6 @@ from imagelab.training.own_ranks import CHECKPOINT, end_with_parent, run_to_join
 from imagelab.training.rank_group import Order, RankGroup, building, rank_group
 
 WAIT = 60  # seconds for the processes of an earlier attempt to end
-
-sys.modules[__name__].__class__ = Command  # for imagelab.train(…) in Python
 
 
 def main() -> None:

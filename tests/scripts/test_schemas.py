@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from referencing import Registry, Resource
 
 from imagelab.config import menu
+from imagelab.config.rules.ranges import RANGES
 from scripts.schemas import FOLDER, SETTINGS, schemas, settings
 
 FOUND = schemas()
@@ -60,8 +61,17 @@ def planted() -> list[tuple[Path, str, object]]:
         node = content(path)
         for place in places(node or {}):
             for what, wrong in mistakes(place[-1], at(node, place)):
+                if "range" in what and in_range(path, place):
+                    continue
                 found.append((path, f"{'.'.join(map(str, place))}: {what}", replaced(node, place, *wrong)))
     return found
+
+
+def in_range(path: Path, place) -> bool:
+    """Whether the check of the config would let -7 pass there."""
+    group = [] if path.parent == menu.folder() or path.parent.name in menu.GLOBAL else [path.parent.name]
+    wanted = RANGES.get(".".join([*group, *map(str, place)]))
+    return wanted is None or wanted.holds(-7)
 
 
 def mistakes(key, value):
@@ -83,7 +93,7 @@ def mistakes(key, value):
             yield "a word for true or false", (key, "yes")
         elif isinstance(value, int | float):
             yield "text for a number", (key, "many")
-            yield "a negative number", (key, -7)
+            yield "a number out of range", (key, -7)
 
 
 def misspelt(word: str) -> str:

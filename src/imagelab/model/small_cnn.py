@@ -21,8 +21,8 @@ class SmallCNN(nn.Module):
     def __init__(
         self, *, num_classes: int, in_channels: int, widths: Sequence[int], kernel_size: Kernel
     ) -> None:
-        if not widths or min(widths) < 1:
-            raise Problem(f"model.widths: wants 1 or more for each convolution, got {widths}")
+        if not widths:
+            raise Problem("model.widths: wants the channels of one convolution or more, got none")
         super().__init__()
         layers: list[nn.Module] = []
         channels = in_channels

@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import joblib
 
-from imagelab.problem import Problem
 from imagelab.sweep.launcher import command
 from imagelab.sweep.trial import Trial
 
@@ -29,8 +28,6 @@ class Joblib:
     """
 
     def __init__(self, *, jobs: int, devices: list[int] | None) -> None:
-        if jobs < 1:
-            raise Problem(f"launcher.jobs: wants 1 or more, got {jobs}")
         self.jobs, self.devices = jobs, devices
         self.running: dict[int, subprocess.Popen[bytes]] = {}  # by slot: 0 to jobs - 1
 

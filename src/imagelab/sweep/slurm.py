@@ -50,9 +50,6 @@ class Slurm:
         cluster: Literal["slurm", "local"],
         more: dict[str, Any],
     ) -> None:
-        for name, number in {"jobs": jobs, "nodes": nodes, "processes": processes}.items():
-            if number < 1:
-                raise Problem(f"launcher.{name}: wants 1 or more, got {number}")
         if nodes > 1 and cluster == "local":
             raise Problem(f"launcher.nodes: {nodes} machines, but launcher.cluster=local is this one only")
         self.jobs, self.cluster, self.alone = jobs, cluster, nodes * processes == 1

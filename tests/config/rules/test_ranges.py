@@ -1,14 +1,22 @@
 """Numbers that cannot work are refused in a sentence each; null leaves a group unanswered."""
 
+import copy
 import inspect
+import math
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any
 
 import lightning
 import pytest
 
 from imagelab.config import menu, validate
 from imagelab.config.compose import compose, for_hydra, plain
+from imagelab.config.make import make
 from imagelab.config.rules.combinations import FILLED_IN
 from imagelab.config.rules.ranges import RANGES
+from imagelab.problem import Problem
 
 TAKEN = {
     *("accelerator", "strategy", "devices", "num_nodes", "precision", "max_epochs", "limit_train_batches"),
@@ -59,6 +67,56 @@ def test_a_number_that_cannot_work_is_refused_in_one_sentence(words, sentence):
 
 def test_an_infinite_time_between_checkpoints_is_allowed():
     assert found("save_every=inf") == []
+
+
+GROUPS = (
+    "augment",
+    "trick",
+    "loss",
+    "schedule",
+    "optimizer",
+    "model",
+    "task",
+    "trainer",
+    "sweep",
+    "launcher",
+)
+LISTS = ("augment", "trick")
+SHARED = menu.root_keys("train")
+COMPOSED = plain(compose("train", []).cfg)
+NEGATIVE = {"trainer.devices", "trainer.num_sanity_val_steps"}  # -1: all
+
+
+def numbers(node: dict[str, Any], before: str) -> Iterator[tuple[str, int]]:
+    """The keys of a choice's numbers, and how many there are in each list; 0: a single number."""
+    for key, value in node.items():
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, dict):
+            yield from numbers(value, f"{before}.{key}")
+        elif isinstance(first, int | float) and not isinstance(first, bool):
+            yield f"{before}.{key}", len(value) if isinstance(value, list) else 0
+
+
+def refused(group: str, choice: dict[str, Any], paths: dict[str, int], value: float) -> set[str]:
+    """The keys that sentences are about if all of these numbers of a choice are set to a value."""
+    node = copy.deepcopy(COMPOSED | {group: (SHARED.get(group) or {}) | choice})
+    for path, length in paths.items():
+        *folders, key = path.split(".")
+        reduce(lambda found, name: found[name], folders, node)[key] = [value] * length or value
+    return {sentence.partition(": ")[0] for sentence in validate.quick_problems(node)}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_number_of_any_choice_may_be_nan_or_senselessly_negative(group):
+    facts = {"seed": 0, "folder": Path(), "in_channels": 3, "size": 8, "batch": 2, "classes": "ab"}
+    for choice in menu.choices(group):
+        fresh = menu.load(menu.folder() / group / f"{choice}.yaml")
+        paths = dict(numbers(fresh, group))
+        assert paths.keys() <= refused(group, fresh, paths, math.nan)
+        for path in paths.keys() - refused(group, fresh, paths, -1) - NEGATIVE:  # what a class refuses itself
+            changed = {path.rpartition(".")[2]: [-1] * paths[path] or -1}
+            with pytest.raises(Problem, match=rf"{group}\..*{path.rpartition('.')[2]}"):
+                make((fresh[choice] if group in LISTS else fresh) | changed, **facts)
 
 
 def test_every_number_of_a_library_or_of_several_classes_has_a_range():

@@ -51,6 +51,10 @@ RANGES = {
     "data.test_fraction": BETWEEN,
     "model.slope": SHARE,
     "model.pool_ratio": Range("a ratio between 1 and 2", above=1, below=2),
+    "model.width": at_least(1),
+    "model.widths": at_least(1),
+    "model.kernel_size": at_least(1),
+    "model.logit_scale": ABOVE_0,
     "model.dropout": DROPPED,
     "model.dropout2d": DROPPED,
     "model.stochastic_depth": DROPPED,
@@ -75,9 +79,23 @@ RANGES = {
     "optimizer.history_size": at_least(1),
     "optimizer.tolerance_grad": at_least(0),
     "optimizer.tolerance_change": at_least(0),
+    "launcher.jobs": at_least(1),  # room: sweep
+    "launcher.minutes": at_least(1),  # room: sweep
+    "launcher.nodes": at_least(1),  # room: sweep
+    "launcher.processes": at_least(1),  # room: sweep
+    "launcher.gpus": at_least(0),  # room: sweep
+    "launcher.cpus": at_least(1),  # room: sweep
+    "launcher.memory": ABOVE_0,  # room: sweep
+    "sweep.seed": at_least(0),  # room: sweep
+    "sweep.startup": at_least(0),  # room: sweep
+    "sweep.patience": at_least(0),  # room: sweep
+    "sweep.folds": at_least(2),  # room: sweep
     "sweep.trials": at_least(1),  # room: sweep
     "sweep.points": at_least(1),  # room: sweep
     "sweep.epochs": at_least(1),  # room: sweep
+    "trainer.devices": at_least(-1),
+    "trick.early_stopping.min_delta": at_least(0),
+    "schedule.midpoint": Range("a share of the run in [0, 1]", least=0, most=1),
     "trainer.max_epochs": at_least(1),
     "trainer.num_nodes": at_least(1),
     "trainer.num_sanity_val_steps": at_least(-1),
@@ -94,12 +112,18 @@ REQUIRED = ("optimizer.lr",)
 def numbers_are_in_range(cfg: Node) -> Iterator[str]:
     """One sentence for each number outside its range."""
     for path, wanted in RANGES.items():
-        group, _, key = path.rpartition(".")
-        node = {"": cfg} | cfg
-        value = (node[group] or {}).get(key) if group in node else None
+        value = _value(cfg, path)
         given = value if isinstance(value, list) else [value]
         numbers = [one for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
         if not all(map(wanted.holds, numbers)):
             yield f"{path}: wants {wanted.words}{' for each' * (given is value)}, got {value}"
         elif value is None and path in REQUIRED:
             yield f"{path}: wants {wanted.words}, got nothing"
+
+
+def _value(cfg: Node, path: str) -> object:
+    """The value at a path such as trick.ema.decay; None if a part of the path is not there."""
+    found: object = cfg
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found

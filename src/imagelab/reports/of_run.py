@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 from imagelab.checkpoints.durable import load_plain
@@ -16,6 +15,7 @@ from imagelab.config.schema import Node
 from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.predictions import Predictions, csv_path, of_split
 from imagelab.finding import Finding
+from imagelab.metrics.measure import function_at
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.table import CLASSES
 from imagelab.pages.publish import publish
@@ -129,7 +129,7 @@ def on_images(folder: Path, found: Predictions | None, why_not: str) -> ImagePar
     if found is None or len(found.labels) < 2 or not found.task.report:
         missing = [failed_finding(of.PREDICTIONS, why_not)] if why_not else []
         return ImageParts(findings=missing, sections=[], figures=[], table="")
-    parts = resolve_name(found.task.report)(found)
+    parts = function_at(found.task.report)(found)
     if parts.table:
         files.write_text(csv_path(folder, found.split), parts.table)
     return parts

@@ -1,11 +1,7 @@
-"""Rooms and choices come out, and what is left stands: its imports, lint, types, a run, its tests."""
+"""Rooms and choices come out with all that belongs to them, and nothing that is left names them."""
 
 import ast
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,22 +15,7 @@ from scripts.trimming import mentions, page
 
 ROOT = Path(__file__).parents[2]
 THERE = [room for room in ROOMS if (ROOT / "src" / "imagelab" / room).is_dir()]
-CHOICES = [  # one or two of each group
-    *("augment/color_jitter", "augment/mixup", "data/arrow", "experiment/photos", "finetune/gradual"),
-    *("launcher/joblib", "logger/mlflow", "loss/focal", "model/timm", "optimizer/lbfgs", "schedule/step"),
-    *("sweep/bayes", "task/simclr", "trainer/ddp_cpu", "trick/ema", "tta/flip"),
-]
 CHOICE = re.compile(r"configs/\w+/")
-LEFT_TO_TEST = [  # what shows at once whether something is missing
-    "tests/test_structure.py",
-    "tests/test_documents.py",
-    "tests/test_makefile.py",
-    "tests/test_cli.py",
-    "tests/test_package.py",
-    "tests/config",
-    "tests/scripts/test_docs.py",
-]
-RUN = ["trainer.max_epochs=1", "data.limit=100", "data.batch_size=10"]
 
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 
@@ -187,48 +168,3 @@ def test_what_cannot_come_out_is_refused(
 ) -> None:
     assert main(words, ROOT) == 2
     assert sentence in capsys.readouterr().err
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The project's files, also those that are not committed yet, in a repository with our .venv."""
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for path in [ROOT / line for line in listed if (ROOT / line).is_file()]:
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    git(tmp_path, "init", "-q")
-    (tmp_path / ".git" / "info" / "exclude").write_text(".venv\n")
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a copy", "--no-verify")
-    return tmp_path
-
-
-def git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
-
-
-def test_changes_that_are_not_committed_are_safe(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (copy / "Makefile").write_text("sweep: x  ## mine\n")
-    assert main(["trick/swa"], copy) == 2
-    assert "not committed" in capsys.readouterr().err
-    assert (copy / "configs" / "trick" / "swa.yaml").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("room", [*THERE, *CHOICES])
-def test_what_is_left_passes_lint_types_a_run_and_its_tests(room: str, copy: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
-    beside = Path(sys.executable).parent
-    for words in (
-        [sys.executable, "-m", "scripts.remove", room],
-        [str(beside / "ruff"), "check", "--no-cache"],
-        [str(beside / "ruff"), "format", "--check", "--no-cache"],
-        [str(beside / "lint-imports"), "--no-cache"],
-        [str(beside / "basedpyright")],
-        [sys.executable, "-m", "imagelab.train", *RUN],
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not slow", *LEFT_TO_TEST],
-    ):
-        done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}{done.stderr[-2000:]}"

@@ -1,15 +1,20 @@
 """Classes as someone adds them who touches no file of the package: each says in its own lines what it is."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import timm.optim
 import torch.optim as optim
 from lightning import Callback
 from lightning.pytorch import callbacks
+from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 
 from imagelab.contracts import Inputs
+from imagelab.finetune.strategy import HeadFirst
 from imagelab.schedule import Progress, Schedule
+from imagelab.sweep.random_search import Random  # room: sweep
 from imagelab.trick.weight_average import WeightAverage
 
 
@@ -180,3 +185,41 @@ class Misspelt(Callback):
     """Says a fact in the wrong type."""
 
     averages_weights = True
+
+
+class Signs(optim.Optimizer):
+    """Steps by the sign of the gradient."""
+
+    def __init__(self, params: Any, *, lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    def step(self, closure: Any = None) -> Any:
+        loss = closure()
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight.data.sub_(weight.grad.sign(), alpha=group["lr"])
+        return loss
+
+
+class Lines(CSVLogger):
+    """A logger that needs the run's folder."""
+
+    def __init__(self, *, folder: Path) -> None:
+        super().__init__(save_dir=folder, name="", version="lines")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastTwo(HeadFirst):
+    """Trains the head, then the stage before it."""
+
+    def starts(self, stages: int, epochs: int) -> list[int | None]:
+        return [*[None] * (stages - 2), self.joined(epochs), 0]
+
+
+class Halves(Random):  # room: sweep
+    """Halves each range again and again."""
+
+    def overrides(self, number: int) -> dict[str, str] | None:
+        if number >= self.trials:
+            return None
+        return {key: one.draw(0.5 ** (number + 1)) for key, one in self.ranges.items()}

@@ -8,9 +8,11 @@ import torch
 from imagelab.classifier import Classifier
 from imagelab.config import validate
 from imagelab.config.compose import compose, plain
+from imagelab.sweep import table  # room: sweep
 from tests import stranger
 from tests.fitting import SHORT, built, fitted
 from tests.in_process import imagelab
+from tests.sweep.made import sweep  # room: sweep
 
 HERE = "tests.stranger"
 BLEND = f"++augment.blend._target_={HERE}.Blend"
@@ -19,6 +21,7 @@ PAIRS = [f"task._target_={HERE}.Pairs"]
 SEARCH = ["optimizer=sgd", f"optimizer._target_={HERE}.Search"]
 LBFGS = ["optimizer=lbfgs", f"optimizer._target_={HERE}.MyLBFGS"]
 FULL = [*LBFGS, "data.batch_size=full"]
+SIGNS = ["optimizer=sgd", f"optimizer._target_={HERE}.Signs", "optimizer.lr=0.001"]
 WATCH = f"++trick.watch._target_={HERE}.Watch"
 
 
@@ -100,6 +103,8 @@ FINE = [
     ["trick=[snapshots]", "schedule=linear", f"schedule._target_={HERE}.Waves"],
     ["finetune=scratch", f"finetune._target_={HERE}.Fresh"],
     [WATCH],
+    SIGNS,
+    ["finetune=top_half", f"finetune._target_={HERE}.LastTwo", "model.weights=x"],
 ]
 
 
@@ -123,7 +128,8 @@ def test_the_command_refuses_with_the_sentence_and_leaves_nothing_behind(tmp_pat
 
 def test_a_run_of_strangers_mixes_grows_averages_and_keeps_the_ends_of_cycles(tmp_path):
     words = [BLEND, LATEST, f"++trick.grow._target_={HERE}.Grow", "trick=[snapshots]", "trainer.max_epochs=2"]
-    words += ["schedule=linear", f"schedule._target_={HERE}.Waves", "monitor=val/loss"]
+    words += ["schedule=linear", f"schedule._target_={HERE}.Waves", "monitor=val/loss", *SIGNS]
+    words += [f"++logger.lines._target_={HERE}.Lines", "logger=[csv]"]
     parts = fitted([*SHORT, *words], tmp_path)
     assert [type(one) for one in parts.data.mixing] == [stranger.Blend]
     assert parts.classifier.step_plan.windows == [1, 2]
@@ -131,6 +137,9 @@ def test_a_run_of_strangers_mixes_grows_averages_and_keeps_the_ends_of_cycles(tm
     assert [*(tmp_path / "checkpoints").glob("snapshot_*.ckpt")]
     metrics = (tmp_path / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {"val/accuracy", "val_latest/accuracy"} <= {*metrics}
+    assert {*metrics} <= {*(tmp_path / "lines" / "metrics.csv").read_text().splitlines()[0].split(",")}
+    (optimizer,) = parts.trainer.optimizers
+    assert type(optimizer) is stranger.Signs
 
 
 def test_a_task_without_labels_trains_and_is_monitored_by_its_loss(tmp_path):
@@ -144,3 +153,13 @@ def test_a_task_without_labels_trains_and_is_monitored_by_its_loss(tmp_path):
 def test_a_strategy_that_starts_from_scratch_trains_a_plain_classifier(tmp_path):
     words = [*SHORT, "finetune=scratch", f"finetune._target_={HERE}.Fresh"]
     assert type(built(words, tmp_path).classifier) is Classifier
+
+
+def test_a_search_gives_each_trial_its_values(tmp_path):  # room: sweep
+    words = ["-m", "sweep=random", f"sweep._target_={HERE}.Halves", "sweep.trials=3", "sweep.space=null"]
+    words += ["model.dropout=interval(0.0,0.8)", "hydra.sweep.dir=here"]
+    said = sweep(lambda cfg: cfg["model"]["dropout"], *words, folder=tmp_path)
+    assert said.status == 0, said
+    rows, _ = table.read(tmp_path / "here")
+    assert [row.overrides["model.dropout"] for row in rows] == ["0.4", "0.2", "0.1"]
+    assert [row.value for row in rows] == [0.4, 0.2, 0.1]

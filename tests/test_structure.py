@@ -168,7 +168,7 @@ def arguments(target: str) -> Iterator[tuple[str, inspect.Parameter]]:
 
 def positional(target: str) -> Findings:
     for where, argument in arguments(target):
-        if argument.kind is not argument.KEYWORD_ONLY:
+        if argument.kind is not argument.KEYWORD_ONLY and argument.name != "params":  # of an optimizer
             yield f"{where} must be keyword-only"
 
 

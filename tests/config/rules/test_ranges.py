@@ -123,7 +123,9 @@ def test_every_number_of_a_library_or_of_several_classes_has_a_range():
     shared = {path: menu.root_keys("train")[path] for path in ("data", "model", "optimizer", "trainer")}
     for group in ("optimizer", "loss"):
         for choice in menu.choices(group):
-            shared[group] = shared.get(group, {}) | menu.load(menu.folder() / group / f"{choice}.yaml")
+            node = menu.load(menu.folder() / group / f"{choice}.yaml")
+            own = node["_target_"].startswith("imagelab.")  # a class that checks its own numbers
+            shared[group] = shared.get(group, {}) | ({} if own else node)
     numbers = {
         f"{group}.{key}"
         for group, node in shared.items()

@@ -14,11 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.composing import parse_each_file_once
-
 ROOT = Path(__file__).parents[1]
-
-parse_each_file_once()
 
 
 def archive_folder() -> Path:

@@ -3,14 +3,16 @@
 imagelab export run=last format=onnx
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imagelab import launch
+from imagelab.checkpoints.hub import WEIGHTS
 from imagelab.config.schema import Node
-from imagelab.exporting.formats import ENDINGS
+from imagelab.exporting.formats import ENDINGS, HUB
 from imagelab.finding import Finding, plain, taking, timed
 from imagelab.problem import Problem
 from imagelab.runs import files, find
@@ -24,7 +26,7 @@ class Export:
     """The root keys of configs/export.yaml."""
 
     run: str
-    format: Literal["onnx", "torch_export", "safetensors"]
+    format: Literal["onnx", "torch_export", "safetensors", "hub"]
     output: str | None
     checkpoint: Literal["best", "last"]
     weights: str | None
@@ -47,6 +49,8 @@ def start(cfg: Node, _: Path) -> None:
     findings, card = export(cfg, folder, path)
     files.write_json(path.with_name(LABELS), card)
     files.write_json(path.with_name(RESULT), plain(findings))
+    if cfg["format"] == HUB:
+        describe_for_hub(path, folder, card)
     screen.say("", terminal_table("Export", findings), "")
     screen.say_written(path, after=f", {LABELS} beside it")
     screen.say(f"predict   imagelab predict run={path} source=FILE_OR_FOLDER")
@@ -58,15 +62,40 @@ def wanted(cfg: Node, folder: Path) -> Path:
     Raises:
         Problem: If it cannot be written there, or a number is out of range.
     """
-    ending = ENDINGS[cfg["format"]]
     if cfg["images"] < 1:
         raise Problem(f"images: wants 1 or more to verify with, got {cfg['images']}")
+    if cfg["format"] == HUB:
+        return new_folder(Path(cfg["output"]).expanduser() if cfg["output"] else folder / HUB) / WEIGHTS
+    ending = ENDINGS[cfg["format"]]
     path = Path(cfg["output"]).expanduser() if cfg["output"] else folder / f"model{ending}"
     if path.suffix != ending:
         raise Problem(f"output: wants a name that ends in {ending} for format={cfg['format']}, got {path}")
     if not path.parent.is_dir():
         raise Problem(f"output={path} cannot be written: there is no folder {path.parent}")
     return path
+
+
+def new_folder(folder: Path) -> Path:
+    """Make the folder of files for the hub, if it is not there from an earlier export.
+
+    Raises:
+        Problem: It cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise Problem(f"output={folder} cannot be written: {error.strerror or error}") from error
+    return folder
+
+
+def describe_for_hub(path: Path, run: Path, card: Node) -> None:
+    """Write the config and the model card beside weights that have been verified."""
+    from imagelab.exporting.hub import describe
+    from imagelab.loading import load
+
+    results = json.loads((run / files.RESULTS).read_text(encoding="utf-8"))
+    describe(path.parent, load(path), card, results)
+    screen.say(f"upload    hf upload USER/NAME {path.parent} (a command of huggingface_hub)")
 
 
 def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
@@ -98,7 +127,8 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         with timed() as spent:
-            module(cfg["format"]).write(beside, predictor, card, opset=cfg["opset"])
+            form = "safetensors" if cfg["format"] == HUB else cfg["format"]
+            module(form).write(beside, predictor, card, opset=cfg["opset"])
             apart = difference(beside, predictor, pictures)
         agreeing = taking(_agreement(apart, cfg, f"{len(pictures)} {source}"), spent[0])
         findings = [_file(beside, path, cfg), *_meaning(card), agreeing]

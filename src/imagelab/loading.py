@@ -9,6 +9,7 @@ from torch import Tensor
 
 from imagelab.checkpoints.content import expect_predictions, module_state
 from imagelab.checkpoints.durable import BEST, read
+from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
 from imagelab.config.make import make
 from imagelab.config.schema import Node
@@ -29,13 +30,13 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     The network is on the CPU, with the raw or averaged weights, whichever were better in validation.
 
     Args:
-        path: Folder or file.
+        path: Folder or file, or `hf:USER/NAME` on the Hugging Face hub.
         trust: Modules besides this project's own that the file may name.
 
     Raises:
         Problem: If the file is missing or damaged, comes from another program, or was trained without labels.
     """
-    path = Path(path).expanduser()
+    path = weights_in(local(path))
     with trusting(trust):
         return _load(path)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from imagelab.problem import Problem, nearest
 
+HUB = "hub"  # a folder with a file of weights
 ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
 
 

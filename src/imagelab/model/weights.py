@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from imagelab.checkpoints.content import module_state, predicts, task_of
 from imagelab.checkpoints.durable import BEST, read
+from imagelab.checkpoints.hub import local, weights_in
+from imagelab.checkpoints.safetensors import ENDING, read_tensors
 from imagelab.metrics.table import CLASSES
 from imagelab.model.head import last_layer
 from imagelab.problem import Problem, nearest, some_of
@@ -22,7 +24,8 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
 
     Args:
         net: Network, changed in place.
-        path: Checkpoint of a run, or the run's folder, which stands for its best checkpoint.
+        path: Checkpoint of a run, or the run's folder, which stands for its best checkpoint; a .safetensors
+            file, or `hf:USER/NAME` on the Hugging Face hub, such as a network of timm.
         classes: Names of the network's logits; None: only their number is compared.
 
     Returns:
@@ -31,7 +34,7 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
     Raises:
         Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
     """
-    content = read(file := checkpoint_of(Path(path).expanduser()))
+    content = content_of(file := checkpoint_of(weights_in(local(path))))
     saved = net_weights(content, file)
     own = _comparable(net.state_dict())
     why = _another_head(content, classes)
@@ -70,6 +73,18 @@ def checkpoint_of(path: Path) -> Path:
     missing = next(part for part in (path, *path.parents) if part.parent.is_dir())
     beside = [str(entry) for entry in missing.parent.iterdir() if entry.is_dir() or entry.suffix == ".ckpt"]
     raise Problem(f"model.weights={path}: there is no {missing}{nearest(str(missing), beside)}")
+
+
+def content_of(file: Path) -> dict[str, Any]:
+    """The content of a checkpoint, or of a .safetensors file in the form of one.
+
+    Raises:
+        Problem: It is damaged.
+    """
+    if file.suffix != ENDING:
+        return read(file)
+    card, state = read_tensors(file)
+    return ({"imagelab": card} if card else {}) | {"state_dict": {f"net.{k}": v for k, v in state.items()}}
 
 
 def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:

@@ -38,6 +38,7 @@ def start(cfg: Node, folder: Path) -> None:
     """Write check.json and check.html into a new folder; end with exit status 1 if a check failed."""
     if not cfg["seconds"] > 0:
         raise Problem(f"seconds: wants a number above 0, got {cfg['seconds']:g}")
+    from imagelab.checks.causes import folded
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare
     from imagelab.checks.run import run
@@ -47,7 +48,7 @@ def start(cfg: Node, folder: Path) -> None:
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     with tempfile.TemporaryDirectory() as scratch:
         subject = prepare(cfg, Path(scratch), seconds=cfg["seconds"])
-        findings = run(subject, fast=cfg["fast"])
+        findings = folded(run(subject, fast=cfg["fast"]))
     publish(
         folder,
         STEM,

@@ -25,6 +25,7 @@ def batch_leak(subject: Subject) -> Finding:
         copy = subject.calm()
         (copy.eval if mode == "evaluation" else copy.train)()
         _fix_statistics(copy.net)
+        _wake(copy.net)
         others, own = _gradients(copy, images)
         spoilt = _spoilt(copy, images)
         if others > 0 or spoilt:
@@ -72,6 +73,15 @@ def _fix_statistics(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, _BatchNorm):
             layer.eval()
+
+
+@torch.no_grad()
+def _wake(net: nn.Module) -> None:
+    """Give layers that start at zero, such as a head, some weights: nothing would pass them."""
+    for name, parameter in net.named_parameters():
+        if name.endswith("weight") and not parameter.any():
+            values = torch.linspace(-1, 1, parameter.numel(), dtype=torch.float64).sin()
+            parameter.copy_(values.reshape(parameter.shape) if parameter.ndim > 1 else values.abs() + 0.1)
 
 
 def _gradients(copy: Classifier, images: Tensor) -> tuple[float, float]:

@@ -6,6 +6,7 @@ Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit".
 import math
 from typing import Any
 
+from imagelab.checks.chance import levels
 from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
@@ -13,7 +14,7 @@ from imagelab.classifier import Classifier
 from imagelab.finding import Finding
 
 STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; after COMPARED, neither network has memorised everything
-LEARNT, CHANCE = 0.3, 0.95  # shares of the label entropy
+LEARNT, CHANCE = 0.3, 0.95  # shares of what there is to learn
 WIDTHS = ("width", "widths")  # names of a network's size
 
 
@@ -24,11 +25,11 @@ def larger_sample(subject: Subject) -> Finding:
         return without
     losses = train(subject, subject.calm(), [subject.unchanged] * steps, warmup=10)
     end = sum(losses[-5:]) / 5
-    entropy = subject.label_entropy
-    if not math.isfinite(end) or end > CHANCE * entropy:
+    level = levels(subject)
+    if not math.isfinite(end) or end > level.at(CHANCE):
         status, why = "WARN", "nothing is learnt: see the check overfit one batch"
     else:
-        status = "OK" if end < LEARNT * entropy else "WARN"
+        status = "OK" if end < level.at(LEARNT) else "WARN"
         why = (
             "the network memorises a sample four times as large"
             if status == "OK"
@@ -37,7 +38,7 @@ def larger_sample(subject: Subject) -> Finding:
     return found(
         status,
         f"loss {end:.3g} after {steps} steps on {len(subject.unchanged.labels)} images",
-        expected=f"below {LEARNT:g} of the label entropy, {entropy:.3g}",
+        expected=f"below {level.at(LEARNT):.3g}, where {level.chance:.3g} is chance level",
         why=why,
         fix="" if status == "OK" else "try a larger network or a higher optimizer.lr",
     )
@@ -59,7 +60,7 @@ def larger_network(subject: Subject) -> Finding:
     one, two = (sum(values) / 2 for values in losses.values())
     spread = max(abs(values[0] - values[1]) / 2 for values in losses.values())
     lower = one - two > 2 * spread
-    known = max(one, two) < 0.1 * subject.label_entropy
+    known = max(one, two) < levels(subject).at(0.1)
     return found(
         "OK" if lower or known else "WARN",
         f"{one:.3g} -> {two:.3g}",

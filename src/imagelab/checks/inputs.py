@@ -2,16 +2,21 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.checks.findings import fact, found
+from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.subject import MOST, Subject
+from imagelab.data.arrays import Arrays
+from imagelab.data.files import Files
 from imagelab.finding import Finding, grade
+from imagelab.problem import some_of
 
 # Pixels in [0, 1] normalised by ImageNet's constants have means in [-2.2, 2.7] and deviations up to 2.3.
 FAR_MEAN, FAR_STD, NO_STD = 2.8, 2.5, 0.02
 MEAN, LOW_STD, HIGH_STD = 1.0, 0.3, 2.0
+VALUES, CHUNK = 2e8, 512  # most values in memory to look through; images at a time
 SHIFT, RATIO, FAR_SHIFT, FAR_RATIO = 0.5, 0.4, 1.2, 0.9  # train against val, in deviations and in logs
 ORDERLY, NOISE, UNEVEN = 0.6, 0.1, 0.35  # correlation of neighbours; rows against columns
 CLOSER = 0.03  # extra correlation of every third value if colours are interleaved
@@ -21,6 +26,12 @@ APART = 6.0  # standard errors between the colours of train and val
 
 def statistics(subject: Subject) -> Finding:
     """The input has a mean near 0 and a deviation near 1."""
+    if broken := non_finite(subject):
+        why = "these images reach the network with NaN or infinite values"
+        fix = "look at them and at what normalises them: a division by 0, a logarithm of 0?"
+        return found(
+            "FAIL", some_of(broken, NAMED), expected="finite values in every image", why=why, fix=fix
+        )
     images = subject.training(MOST).images
     mean, std = float(images.mean()), float(images.std())
     blank = not (images.isfinite().all() and std > NO_STD)
@@ -37,6 +48,25 @@ def statistics(subject: Subject) -> Finding:
         why=why,
         fix="" if near else "normalise once: (pixels / 255 - mean) / std of the training images",
     )
+
+
+def non_finite(subject: Subject) -> list[str]:
+    """The images of train and val with a value that is no number, by name; of photos, those of a sample."""
+    names = []
+    for split, sample in (("train", subject.unchanged), ("val", subject.unseen)):
+        images = subject.data.splits[split]
+        index = sample.index.numpy()
+        if isinstance(images, Arrays) and images.images.numel() <= VALUES:
+            index = np.arange(len(images))
+        for part in np.array_split(index, -(-len(index) // CHUNK)):
+            read = subject.read(split, part)
+            bad = ~read.images.flatten(1).isfinite().all(dim=1)
+            names += [_name(images, split, place) for place in read.index[bad].unique().tolist()]
+    return names
+
+
+def _name(images: object, split: str, place: int) -> str:
+    return str(images.paths[place]) if isinstance(images, Files) else f"image {place} of {split}"
 
 
 def shift(subject: Subject) -> Finding:

@@ -1,31 +1,32 @@
 """Do short runs on a few hundred images learn from the images, and does the learning rate fit?"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from imagelab.checks import overfit
+from imagelab.checks.chance import criterion_of, levels
 from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
 from imagelab.checks.layers import first_update
-from imagelab.checks.loss import criterion_of
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
-from imagelab.finding import Finding, grade
+from imagelab.finding import Finding, Status
 
 BATCH, STEPS, SHORTEST = 64, 80, 24
 HELD, DECODED = 1024, 192  # images to read: from memory, from files
 FEW = 64  # images of train or of val: with fewer, images that are of no use do not fail
 WARMUP = 10
 GAP = 0.05  # share of the loss on black images by which real images must lower it
+HIDDEN = 3.0  # gaps without regularisation that are too much to lose by it
 LOWER = (1 / 30, 1 / 300)  # factors on the rate to try if it seems too high
 HIGHER = 100.0  # factor to try if no lower rate learns either
 WHOLE, BETTER = 1.0, 0.05  # first step relative to the weights; gain of a lower rate over entropy
-LEARNS, FAILS = 0.85, 0.97  # shares of the label entropy
+LEARNS, FAILS = 0.85, 0.97  # shares of what there is to learn
 
 
 @dataclass(frozen=True)
@@ -41,28 +42,44 @@ def zeroed_input(subject: Subject) -> Finding:
     steps = _steps(subject)
     if (without := _without(subject, steps)) is not None:
         return without
-    black = _short(subject, 1.0, steps, torch.zeros_like)
-    tried = []
-    for factor in (1.0, 0.1, 10.0):
-        tried.append(1 - _short(subject, factor, steps).val / max(black.val, 1e-9))
-        if tried[-1] >= GAP:
-            break
-    gap = max(tried)
+    black = _short(subject, 1.0, steps, images="black")
+    gap = max(_gaps(subject, black, steps, "training"))
     learnt = gap >= GAP
-    slow = _slow(subject)
-    enough = steps == STEPS and min(len(_read(subject).labels), len(subject.unseen.labels)) >= FEW
-    why = "images do not help: their labels are not theirs, or the network does not see them"
-    if not enough:
-        why = "too few images or steps to tell"
-    elif slow:
+    expected = f">= {GAP:.0%} lower than on black images, after {steps} steps"
+    value = f"{gap:.0%} lower than {black.val:.3g}" if math.isfinite(gap) else "NaN or infinite"
+    if learnt:
+        return found("OK", value, expected=expected, why="the network learns from the images")
+    why, fix, status = _unlearnt(subject, black, steps)
+    return found(status, value, expected=expected, why=why, fix=fix)
+
+
+def _unlearnt(subject: Subject, black: Seen, steps: int) -> tuple[str, str, Status]:
+    """Why images are of no use, what to do, and whether that is sure."""
+    if min(len(_read(subject).labels), len(subject.unseen.labels)) < FEW or steps < STEPS:
+        return (
+            "too few images or steps to tell",
+            "`imagelab inspect` tests whether labels follow images",
+            "WARN",
+        )
+    if _slow(subject):
         why = "training is too slow to tell: a low rate, or frozen stages"
-    return found(
-        grade(fail=not learnt and not slow and enough, warn=not learnt),
-        f"{gap:.0%} lower than {black.val:.3g}",
-        expected=f">= {GAP:.0%} lower than on black images, after {steps} steps",
-        why="the network learns from the images" if learnt else why,
-        fix="" if learnt else "look at the inputs with their labels; go through the checks above",
-    )
+        return why, "`imagelab find_lr` finds a rate", "WARN"
+    calm = max(_gaps(subject, black, steps, "unchanged"))
+    if calm >= GAP:
+        why = f"without dropout, penalties and augmentation it is {calm:.0%} lower: they hide the images"
+        hidden = calm >= HIDDEN * GAP
+        return why, "lower model.dropout, weaken augment or penalties", "FAIL" if hidden else "WARN"
+    why = "images do not help: their labels are not theirs, or the network does not see them"
+    return why, "look at the inputs with their labels; go through the checks above", "FAIL"
+
+
+def _gaps(subject: Subject, black: Seen, steps: int, images: str) -> Iterator[float]:
+    """By how much images lower the loss on val, at some rates, up to the first that is enough."""
+    for factor in (1.0, 0.1, 10.0):
+        gap = 1 - _short(subject, factor, steps, images=images).val / max(black.val, 1e-9)
+        yield gap if gap == gap else -math.inf
+        if gap >= GAP:
+            return
 
 
 def rate(subject: Subject) -> Finding:
@@ -70,19 +87,19 @@ def rate(subject: Subject) -> Finding:
     steps = _steps(subject)
     if (without := _without(subject, steps)) is not None:
         return without
-    entropy = subject.label_entropy
-    expected = f"a training loss below {FAILS:g} of the label entropy; no step as large as the weights"
+    level = levels(subject)
+    expected = f"a training loss below {level.at(FAILS):.3g}; no step as large as the weights"
     losses = [_short(subject, 1.0, steps).train]
     large = first_update(subject) > WHOLE
-    learns = losses[0] < FAILS * entropy
+    learns = losses[0] < level.at(FAILS)
     for factor in () if learns and not large else LOWER:
         losses.append(_short(subject, factor, steps).train)
-        if losses[-1] < LEARNS * entropy:
+        if losses[-1] < level.at(LEARNS):
             break
     peak = max(group["lr"] for group in subject.classifier.groups)
     value = f"loss {losses[0]:.3g} at {peak:.2g}"
     best = losses[-1]
-    if best < LEARNS * entropy and best < losses[0] - BETTER * entropy:
+    if best < level.at(LEARNS) and best < losses[0] - BETTER * level.unit:
         lower = peak * LOWER[len(losses) - 2]
         why = f"at {lower:.2g} it falls to {best:.3g}: the rate is far too high"
         fix = (
@@ -93,7 +110,7 @@ def rate(subject: Subject) -> Finding:
     if learns:
         return found("OK", value, expected=expected, why=f"{steps} steps at the peak rate lower the loss")
     higher = HIGHER * peak
-    if _short(subject, HIGHER, steps).train < LEARNS * entropy:
+    if _short(subject, HIGHER, steps).train < level.at(LEARNS):
         why = f"in {steps} steps, the network learns nothing at {peak:.2g} and much at {higher:.2g}: too low?"
         return found("WARN", value, expected=expected, why=why, fix=f"set optimizer.lr={higher:.2g}")
     why = f"the network learnt nothing in {steps} steps at any rate tried"
@@ -128,30 +145,26 @@ def _slow(subject: Subject) -> bool:
     return overfit.one_batch(subject).status != "OK"
 
 
-def _short(
-    subject: Subject, factor: float, steps: int, change: Callable[[torch.Tensor], torch.Tensor] | None = None
-) -> Seen:
-    key = ("short", factor, steps, change is None)
+def _short(subject: Subject, factor: float, steps: int, images: str = "training") -> Seen:
+    """Train once for some steps, on images as in training, black, or unchanged by a calm network."""
+    key = ("short", factor, steps, images)
     if key not in subject.pictures:
-        subject.pictures[key] = _train(subject, factor, steps, change)  # pyright: ignore[reportArgumentType]
+        subject.pictures[key] = _train(subject, factor, steps, images)  # pyright: ignore[reportArgumentType]
     return subject.pictures[key]  # pyright: ignore[reportArgumentType]
 
 
-def _train(
-    subject: Subject, factor: float, steps: int, change: Callable[[torch.Tensor], torch.Tensor] | None
-) -> Seen:
-    images = _read(subject)
-    copy = subject.copy()
-    size = _batch(subject)
-    whole = len(images.labels)
+def _train(subject: Subject, factor: float, steps: int, kind: str) -> Seen:
+    images, val = _read(subject), subject.unseen
+    if kind == "unchanged":
+        images = subject.read("train", images.index[: len(images.labels)].numpy())
+    if kind == "black":
+        images, val = (batch._replace(images=torch.zeros_like(batch.images)) for batch in (images, val))
+    copy = subject.calm() if kind == "unchanged" else subject.copy()
+    size, whole = _batch(subject), len(images.labels)
     batches = []
     for step in range(steps):
         places = torch.arange(step * size, (step + 1) * size) % whole
         batches.append(Inputs(*(part[places] for part in images)))
-    val = subject.unseen
-    if change is not None:
-        batches = [batch._replace(images=change(batch.images)) for batch in batches]
-        val = val._replace(images=change(val.images))
     losses = train(subject, copy, batches, rate=factor, warmup=WARMUP)
     last = torch.tensor(losses[-max(4, steps // 8) :])
     reached = len(losses) == steps and bool(last.isfinite().all())

@@ -5,20 +5,22 @@ Source: Karpathy 2019, "A Recipe for Training Neural Networks", https://karpathy
 """
 
 import math
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from imagelab.checks.chance import Criterion, criterion_of, levels
 from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import LEAST, MOST, Subject
-from imagelab.classifier import Classifier
-from imagelab.contracts import Inputs
 from imagelab.finding import Finding, grade
 
-RIGHT, SUM = 0.3, 0.05  # highest loss of confident correct predictions, over log K; error of the mean
+RIGHT, SUM = 0.3, 0.05  # loss of confident correct predictions, as a share of chance; error of the mean
 NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # share of the expected loss; nats for few classes; factor
 FEW = 10  # classes
+SIZES = (0, 1, 2, 4, 8, 16)  # of logits
+SAME = 1e-3
+UNSURE = 1.0  # deviation of outputs below which they are not too sure
 
 
 def loss_function(subject: Subject) -> Finding:
@@ -30,37 +32,68 @@ def loss_function(subject: Subject) -> Finding:
     sure = subject.task.targets(labels, classes=classes, mixed=True).float()
     criterion = criterion_of(subject.plain())
     with torch.no_grad():
-        costs = [float(criterion(size * sure, labels)) for size in (0, 1, 2, 4, 8, 16)]
+        right = [min(float(criterion(size * one, labels)) for one in (sure, 2 * sure - 1)) for size in SIZES]
         wrong = float(criterion(-8 * sure, labels))
-        several = float(criterion(2 * sure.repeat(4, 1), labels.repeat(4))) / max(costs[2], 1e-9)
-    idle = _idle(criterion, sure, labels)
-    floor = floor_of(subject.classifier, classes)
-    ratio = (min(costs) - floor) / math.log(classes)
-    expected = f"loss of correct predictions at most {RIGHT:g} log K, of wrong ones higher; mean over images"
-    if ratio > RIGHT:
-        twice = math.log(math.e + classes - 1) - 1
-        why = f"the loss of correct predictions cannot fall below {min(costs):.4g}"
-        why += ": a softmax before a loss that applies one itself" if abs(min(costs) - twice) < 0.02 else ""
-        return found(
-            "FAIL", round(min(costs), 4), expected=expected, why=why, fix="give the loss plain logits"
+        several = float(criterion(-2 * sure.repeat(4, 1), labels.repeat(4)) / criterion(-2 * sure, labels))
+    expected = f"correct predictions cost at most {RIGHT:g} of chance, wrong ones more; mean over images"
+    fault = _shape(right, wrong) or _size(subject, right, several)
+    if fault is None and (idle := _idle(criterion, sure, labels)):
+        why = (
+            f"{idle} of {len(labels)} wrong predictions have no gradient: a clamped loss, or images left out"
         )
-    if wrong <= costs[0] + 1e-3:
-        why = "wrong predictions cost no more than uniform ones"
-        return found("FAIL", round(wrong, 4), expected=expected, why=why, fix="look at the sign of the loss")
-    if idle:
-        why = f"{idle} of {len(labels)} images do not contribute to the loss"
-        return found("FAIL", f"{idle} without", expected=expected, why=why, fix="average over the batch")
-    if abs(several - 1) > SUM:
+        fault = f"{idle} without", why, "do not clamp the loss; average over the batch"
+    if fault is not None:
+        value, why, fix = fault
+        return found("FAIL", value, expected=expected, why=why, fix=fix)
+    return found("OK", round(min(right), 4), expected=expected, why="the loss rewards correct predictions")
+
+
+Fault = tuple[Any, str, str] | None  # value, why, fix
+
+
+def _shape(right: list[float], wrong: float) -> Fault:
+    """What is wrong with how the loss changes with predictions, if anything.
+
+    Args:
+        right: Losses of correct predictions that are the surer the later.
+        wrong: Loss of a confident wrong prediction.
+    """
+    if not all(map(math.isfinite, [*right, wrong])):
+        return "NaN or infinite", "confident predictions have a non-finite loss", "take log_softmax of logits"
+    if min(right[1:]) > right[0] + SAME and wrong < right[0]:
+        why = "correct predictions cost more than unsure ones, so the loss has the wrong sign"
+        return round(min(right[1:]), 4), why, "minimise the loss: turn its sign round"
+    if right[-1] < -1 and right[-1] < right[-2] - SAME:
+        why = "the loss falls below 0 without end: it wants log-probabilities, and is given logits"
+        return round(right[-1], 4), why, "use CrossEntropyLoss for logits, or NLLLoss after log_softmax"
+    if wrong <= right[0] + SAME:
+        why = "wrong predictions cost no more than unsure ones: the loss is clamped, or ignores the outputs"
+        return round(wrong, 4), why, "let wrong predictions cost more; do not clamp the loss from above"
+    return None
+
+
+def _size(subject: Subject, right: list[float], several: float) -> Fault:
+    classes = len(subject.data.classes)
+    lowest, chance = min(right), levels(subject)
+    if lowest - chance.floor > RIGHT * max(chance.uniform, math.log(2)):
+        twice = math.log(math.e + classes - 1) - 1
+        why = f"the loss of correct predictions cannot fall below {lowest:.4g}"
+        why += ": a softmax before a loss that applies one itself" if abs(lowest - twice) < 0.02 else ""
+        return round(lowest, 4), why, "give the loss plain logits"
+    if not abs(several - 1) <= SUM:
         why = f"four times the images give {several:.3g} times the loss: rates then depend on the batch size"
-        return found("FAIL", round(several, 3), expected=expected, why=why, fix="set loss.reduction=mean")
-    return found("OK", round(min(costs), 4), expected=expected, why="the loss rewards correct predictions")
+        return round(several, 3), why, "set loss.reduction=mean"
+    return None
 
 
-def _idle(criterion: Callable[[Tensor, Tensor], Tensor], sure: Tensor, labels: Tensor) -> int:
+def _idle(criterion: Criterion, sure: Tensor, labels: Tensor) -> int:
     """The number of wrong predictions without a gradient."""
-    given = (-sure).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(criterion(given, labels), given, allow_unused=True)
-    return 0 if gradient is None else int((gradient.abs().sum(dim=1) == 0).sum())
+    idle = 0
+    for size in (1, 8):
+        given = (-size * sure).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(criterion(given, labels), given, allow_unused=True)
+        idle = max(idle, 0 if gradient is None else int((gradient.abs().sum(dim=1) == 0).sum()))
+    return idle
 
 
 def logits(subject: Subject) -> Finding:
@@ -96,25 +129,27 @@ def loss_at_init(subject: Subject) -> Finding:
     if subject.task is None:
         return fact(None, NO_CLASSES)
     value, spread, count = _loss(subject)
-    classes = len(subject.data.classes)
-    uniform = math.log(classes)
-    prior = subject.label_entropy
-    wanted = prior if "head_bias" in subject.tricks else uniform
-    near = abs(value - wanted) <= max(NEAR * wanted, NEAR_FEW if classes < FEW else 0.0)
-    far = not math.isfinite(value) or value > FAR * wanted + NEAR_FEW or value < wanted / FAR
+    level, entropy = levels(subject), subject.label_entropy
+    few = NEAR_FEW * level.uniform / math.log(len(subject.data.classes))
+    wanted = level.chance if "head_bias" in subject.tricks else level.uniform
+    room = few if len(subject.data.classes) < FEW else 0.0
+    high, low = wanted + max(NEAR * wanted, room), level.chance - max(NEAR * level.chance, room)
+    near = low <= value <= high or (value > high and spread < UNSURE)
+    far = not math.isfinite(value) or value > FAR * wanted + NEAR_FEW or value < level.chance / FAR
     fix = (
-        f"logits with a deviation of {spread:.2g} add about {spread**2 / 2:.2g}: scale down the head's init; "
+        f"outputs with a deviation of {spread:.2g} are too sure of themselves: scale down the head's init; "
         "look at the loss, the labels and the inputs"
     )
-    trick = "trick=[head_bias] starts at that entropy" if prior < 0.9 * uniform and wanted != prior else ""
+    lower = level.chance < 0.9 * level.uniform and wanted != level.chance
     trained = subject.cfg["model"]["weights"] is not None
     odd = not near and not trained
     return found(
         grade(fail=odd and far, warn=odd, info=not near),
         round(value, 4),
         expected=f"{wanted:.4g} within {NEAR:.0%}; FAIL beyond a factor of {FAR:g}",
-        why=f"log K is {uniform:.4g}, the entropy of the training labels {prior:.4g}; over {count} images",
-        fix=fix if odd else near * trick,
+        why=f"outputs of 0 cost {level.uniform:.4g}, the class frequencies {level.chance:.4g} "
+        f"(entropy of the labels: {entropy:.4g}); over {count} images",
+        fix=fix if odd else near * lower * "trick=[head_bias] starts at the class frequencies",
     )
 
 
@@ -131,24 +166,3 @@ def _loss(subject: Subject) -> tuple[float, float, int]:
             float(outputs.std(dim=1).mean()),
             len(outputs),
         )
-
-
-def criterion_of(module: Classifier) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of a module's task, as a function of outputs and targets."""
-
-    def criterion(outputs: Tensor, targets: Tensor) -> Tensor:
-        index = torch.arange(len(outputs))
-        batch = Inputs(images=torch.empty(len(outputs), 0), targets=targets, labels=targets, index=index)
-        return module.task.loss(lambda _: outputs, batch)
-
-    return criterion
-
-
-def floor_of(module: Classifier, classes: int) -> float:
-    """The lowest possible loss: above 0 if labels are smoothed."""
-    smoothing = getattr(getattr(module.task, "criterion", None), "label_smoothing", 0.0)
-    if not smoothing:
-        return 0.0
-    right = 1 - smoothing + smoothing / classes
-    wrong = smoothing / classes
-    return -(right * math.log(right) + (classes - 1) * wrong * math.log(wrong))

@@ -40,7 +40,13 @@ def holds_parameters(subject: Subject) -> Finding:
             "trained nor saved",
             fix="keep layers in a ModuleList or ModuleDict, not a list or dict, and tensors as nn.Parameter",
         )
+    copied = held.keys() - {id(one) for one in copy.parameters()}
     for names, words, fix in (
+        (
+            missing if copied else [],
+            "not in the optimizer, which has copies",
+            "give it the parameters themselves",
+        ),
         (missing, "not in the optimizer", "give the optimizer all of net.parameters()"),
         (idle, "with a rate of 0", "set optimizer.lr above 0"),
         (frozen, "frozen, but not by finetune", "set finetune=..., or call requires_grad_(True)"),

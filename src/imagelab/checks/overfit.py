@@ -7,8 +7,8 @@ import math
 
 import torch
 
+from imagelab.checks.chance import levels
 from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
-from imagelab.checks.loss import floor_of
 from imagelab.checks.subject import Subject, cut
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.contracts import Inputs
@@ -17,7 +17,8 @@ from imagelab.transfer import TransferClassifier
 
 IMAGES, FEWEST = 16, 4
 STEPS, LONGEST, SHORTEST = 200, 500, 40
-LEARNT, STUCK = 0.05, 0.3  # loss above the lowest possible loss
+LEARNT, STUCK = 0.05, 0.3  # loss above the lowest possible one, as a share of what there is to learn
+HIGHER = (1e2, 1e4, 1e5)  # factors on a rate at which nothing is learnt
 FALLING = 0.9  # the loss still falls if it is below this share of the loss a quarter of the steps earlier
 WARMUP = 20
 
@@ -33,69 +34,77 @@ def one_batch(subject: Subject) -> Finding:
     if most < SHORTEST:
         return left_out(subject, SHORTEST, count)
     batch = cut(subject.unchanged, count)
-    least = _least(subject)
-    losses = _learn(subject, batch, min(STEPS, most), least)
-    if _level(losses) - least > LEARNT and _falls(losses) and most > STEPS:
-        losses = _learn(subject, batch, most, least)
+    level = levels(subject)
+    losses = _learn(subject, batch, min(STEPS, most))
+    if end_of(losses) > level.at(LEARNT) and _falls(losses) and most > STEPS:
+        losses = _learn(subject, batch, most)
     subject.pictures["overfit"] = losses
-    return _verdict(subject, losses, least, count)
+    return _verdict(subject, losses, batch)
 
 
-def _learn(subject: Subject, batch: Inputs, steps: int, least: float) -> list[float]:
-    copy = subject.calm()
-    return train(subject, copy, [batch] * steps, warmup=WARMUP, until=least + 0.6 * LEARNT)
+def _learn(subject: Subject, batch: Inputs, steps: int, rate: float = 1.0) -> list[float]:
+    until = levels(subject).at(0.6 * LEARNT)
+    return train(subject, subject.calm(), [batch] * steps, warmup=WARMUP, until=until, rate=rate)
 
 
-def _verdict(subject: Subject, losses: list[float], least: float, count: int) -> Finding:
-    end = _level(losses) - least
-    classes = len(subject.data.classes)
-    expected = f"below {LEARNT:g} within {LONGEST} steps; FAIL if it stays above {STUCK:g}"
+def _verdict(subject: Subject, losses: list[float], batch: Inputs) -> Finding:
+    level, end, count = levels(subject), end_of(losses), len(batch.labels)
+    expected = f"below {level.at(LEARNT):.3g} within {LONGEST} steps; FAIL above {level.at(STUCK):.3g}"
     value = f"{end:.4g} after {len(losses)} steps on {count} images"
-    if end <= LEARNT:
+    if end <= level.at(LEARNT):
         return found(
             "OK", value, expected=expected, why="images, labels, loss, gradients and steps work together"
         )
-    twice = math.log(math.e + classes - 1) - 1
-    why = "the network cannot overfit a few images"
-    fix = "go through the checks above; then try ten times and a tenth of optimizer.lr"
-    if abs(end + least - twice) < 0.02:
-        why = f"the loss stops at {twice:.4f}, as it does with a softmax before the loss's own"
-        fix = "remove one softmax"
-    elif not math.isfinite(end) or end > 2 * math.log(classes):
-        why, fix = "the loss explodes", "lower optimizer.lr; are gradients cleared between steps?"
-    elif abs(end + least - math.log(classes)) < 0.1:
-        why = "the loss stays at chance level: nothing is learnt, or the rate is far too high"
-    partly = isinstance(subject.classifier, TransferClassifier) and any(
-        m.start is None for m in subject.classifier.moves
-    )
-    few = len(losses) < STEPS and math.isfinite(end)
-    slow = few or end <= STUCK or _falls(losses) or (partly and end < math.log(classes))
-    if slow:
-        why = "the loss still falls, but slowly: a low rate or frozen stages can explain it"
-        why = "too few steps to tell: set a larger number of seconds" if few else why
+    slowly = _slowly(subject, losses)
+    if slowly is None and math.isfinite(end):
+        slowly = _low_rate(subject, losses, batch)
+    if slowly is not None:
         fix = (
             "try a higher optimizer.lr"
             "; `imagelab find_lr` suggests one"  # room: finders
         )
-    return found(
-        "WARN" if slow else "FAIL",
-        value,
-        expected=expected,
-        why=why,
-        fix=fix,
-    )
+        return found("WARN", value, expected=expected, why=slowly, fix=fix)
+    why = "the network cannot overfit a few images"
+    fix = "go through the checks above; then try ten times and a tenth of optimizer.lr"
+    twice = math.log(math.e + len(subject.data.classes) - 1) - 1
+    if abs(end - twice) < 0.02:
+        why = f"the loss stops at {twice:.4f}, as it does with a softmax before the loss's own"
+        fix = "remove one softmax"
+    elif not end <= level.at(2):
+        why, fix = "the loss explodes", "lower optimizer.lr; are gradients cleared between steps?"
+    elif abs(end - level.chance) < 0.05 * level.unit:
+        why = "the loss stays at chance level: nothing is learnt, or the rate is far too high"
+    return found("FAIL", value, expected=expected, why=why, fix=fix)
+
+
+def _slowly(subject: Subject, losses: list[float]) -> str | None:
+    """Why a loss that has not fallen far enough may still do so."""
+    level, end = levels(subject), end_of(losses)
+    if len(losses) < STEPS and math.isfinite(end):
+        return "too few steps to tell: set a larger number of seconds"
+    moves = subject.classifier.moves if isinstance(subject.classifier, TransferClassifier) else []
+    partly = any(move.start is None for move in moves) and end < level.chance
+    if end <= level.at(STUCK) or _falls(losses) or partly:
+        return "the loss still falls, but slowly: a low rate or frozen stages can explain it"
+    return None
+
+
+def _low_rate(subject: Subject, losses: list[float], batch: Inputs) -> str | None:
+    """That the network learns at a higher rate, if it stayed where it was and a higher rate exists."""
+    if abs(end_of(losses) - losses[0]) > FALLING * levels(subject).unit:
+        return None
+    for factor in HIGHER:
+        if end_of(_learn(subject, batch, STEPS, factor)) < levels(subject).at(STUCK):
+            return f"nothing is learnt at this rate, but it is at {factor:g} times the rate: too low?"
+    return None
 
 
 def _images(subject: Subject) -> int:
     return min(IMAGES, len(subject.unchanged.labels), max(FEWEST, subject.afford(STEPS)))
 
 
-def _least(subject: Subject) -> float:
-    """The lowest possible loss: above 0 if labels are smoothed."""
-    return floor_of(subject.classifier, len(subject.data.classes))
-
-
-def _level(losses: list[float]) -> float:
+def end_of(losses: list[float]) -> float:
+    """The mean of the last losses; infinite if they are non-finite."""
     last = torch.tensor(losses[-5:])
     return float(last.mean()) if last.isfinite().all() else math.inf
 

@@ -40,7 +40,8 @@ class Bug:
     """A mistake.
 
     check: The name of the check that finds it. plant: Changes the parts of a run. words: What the run has
-    besides. colour: Whether it shows in colour images only. slow: Whether the check trains.
+    besides. colour: Whether it shows in colour images only. trains: Whether the check trains. warns: Whether
+    the check only warns. digits: Whether it shows in digits only.
     """
 
     check: str
@@ -48,6 +49,8 @@ class Bug:
     words: tuple[str, ...] = field(default=())
     colour: bool = False
     trains: bool = False
+    warns: bool = False
+    digits: bool = False
 
 
 def put(subject: Subject, split: str, images: Arrays) -> None:

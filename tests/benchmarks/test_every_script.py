@@ -172,17 +172,25 @@ def test_packed_compares_both_sides(script, tmp_path, monkeypatch, capsys):  # r
     assert all(float(number) > 0 for cells in rows(said) for number in cells[1:])
 
 
-def test_check_zoo_writes_its_table_into_the_page(script, tmp_path, monkeypatch):  # room: checks
+def test_check_zoo_measures_what_is_missing_and_writes_its_tables(
+    script, tmp_path, monkeypatch
+):  # room: checks
     zoo = script("check_zoo")
-    from tests import zoo_bugs
+    from tests import zoo_blind, zoo_bugs, zoo_data, zoo_healthy, zoo_model
 
     name = "label out of range"
     monkeypatch.setattr(zoo_bugs, "BUGS", {name: zoo_bugs.BUGS[name]})
-    assert run(zoo, monkeypatch) == 0
-    page = (tmp_path / "docs" / "howto" / "check.md").read_text()
-    ((bug, check, one, other, _),) = rows(page.partition(zoo.BEGIN)[2].partition(zoo.END)[0])
-    assert (bug, check) == (name, zoo_bugs.BUGS[name].check)
-    assert (one, other) == ("FAIL", "FAIL")
+    for module, table in ((zoo_data, "DATA"), (zoo_model, "MODEL"), (zoo_blind, "BLIND")):
+        monkeypatch.setattr(module, table, {})
+    monkeypatch.setattr(zoo_healthy, "DIGITS", {})
+    zoo.RESULTS.unlink(missing_ok=True)
+    for _ in range(2):  # the second time, all is known
+        assert run(zoo, monkeypatch) == 0
+        page = (tmp_path / "docs" / "howto" / "check.md").read_text()
+        text = page.partition(zoo.BEGIN)[2].partition(zoo.END)[0]
+        assert rows(text)[0] == [name, zoo_bugs.BUGS[name].check, "FAIL"]
+        assert "1 of 1 bugs are found" in text
+    assert len(zoo.RESULTS.read_text().splitlines()) == 1
 
 
 def test_tricks_does_the_run_that_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):

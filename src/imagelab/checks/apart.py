@@ -25,7 +25,7 @@ def batch_leak(subject: Subject) -> Finding:
         copy = subject.calm()
         (copy.eval if mode == "evaluation" else copy.train)()
         _fix_statistics(copy.net)
-        _wake(copy.net)
+        wake(copy.net)
         others, own = _gradients(copy, images)
         spoilt = _spoilt(copy, images)
         if others > 0 or spoilt:
@@ -76,7 +76,7 @@ def _fix_statistics(net: nn.Module) -> None:
 
 
 @torch.no_grad()
-def _wake(net: nn.Module) -> None:
+def wake(net: nn.Module) -> None:
     """Give layers that start at zero, such as a head, some weights: nothing would pass them."""
     for name, parameter in net.named_parameters():
         if name.endswith("weight") and not parameter.any():

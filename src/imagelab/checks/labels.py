@@ -4,12 +4,15 @@ import numpy as np
 
 from imagelab.checks.findings import NAMED, NO_CLASSES, fact, found
 from imagelab.checks.subject import Subject
+from imagelab.config.monitor import monitored
 from imagelab.data.label_signal import label_signal, signal_finding
 from imagelab.finding import Finding, grade
+from imagelab.metrics.table import ACCURACY
 from imagelab.problem import some_of
 
 FEW = 10  # images per class: if data.limit leaves fewer, a class may go missing
 IMBALANCED = 10.0  # ratio of the largest class to the smallest above which weights are proposed
+MAJORITY = 0.8  # share of the largest class above which accuracy says little
 EVEN_OUT = "loss.weight=balanced, or auto, lets rare classes count for more; judge by accuracy_macro"
 
 
@@ -70,3 +73,22 @@ def labels_follow_images(subject: Subject) -> Finding:
         return fact(None, NO_CLASSES)
     pixels, labels, _ = subject.small["train"]
     return signal_finding(label_signal(pixels, labels, seed=subject.data.seed), len(labels))
+
+
+def majority(subject: Subject) -> Finding:
+    """The monitored metric is not one that the largest class alone brings near 1."""
+    if subject.task is None:
+        return fact(None, NO_CLASSES)
+    counts = np.bincount(subject.data.splits["val"].labels.clip(0), minlength=len(subject.data.classes))
+    share, name = counts.max() / counts.sum(), subject.data.classes[int(counts.argsort()[-1])]
+    monitor = monitored(subject.cfg)
+    blind = monitor == f"val/{ACCURACY}" and share > MAJORITY
+    return found(
+        "WARN" if blind else "OK",
+        f"{share:.0%} accuracy by always saying {name}",
+        expected=f"at most {MAJORITY:.0%}, or another metric as the monitor",
+        why=f"an accuracy of {share:.0%} takes no learning, so {monitor} says little"
+        if blind
+        else f"{monitor} is judged against a share of {share:.0%}",
+        fix="set monitor=val/accuracy_macro, or val/f1_macro" if blind else "",
+    )

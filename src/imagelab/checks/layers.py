@@ -75,7 +75,8 @@ def updates(subject: Subject) -> Finding:
         return fact(None, LINE_SEARCH)
     middle = first_update(subject)
     if middle == 0:
-        return fact(0, "a step moves no layer with weights")
+        why = "a step at the peak rate moves no layer with weights"
+        return found("WARN", 0, expected=f">= {SMALL:g}", why=why, fix=RATE)
     good = SMALL <= middle <= LARGE
     return found(
         "OK" if good else "WARN",

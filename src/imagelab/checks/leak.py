@@ -1,11 +1,7 @@
-"""Does train contain images of val or test?"""
+"""Does train contain the very same images as val or test?"""
 
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from imagelab.checks.findings import fact, found
 from imagelab.checks.subject import Subject
@@ -14,8 +10,6 @@ from imagelab.data.files import Files
 from imagelab.finding import Finding, grade
 
 FEW = 0.005  # share of a split that may be in train, too: some published sets have that many
-ALIKE = 0.25  # distance to the nearest training image, relative to the second nearest
-MANY, SOME = 0.1, 0.01  # share of a split with a near copy in train
 FILES = 20_000  # files per split that are compared
 TOGETHER = (
     "keep all copies of an image in one split"
@@ -57,23 +51,6 @@ def exact_copies(subject: Subject) -> Finding:
     )
 
 
-def near_copies(subject: Subject) -> Finding:
-    """No image of val is in train with slightly different pixels."""
-    here, there = (_thumbnails(subject.small[split][0]) for split in ("val", "train"))
-    away = torch.cdist(here, there).sort(dim=1).values[:, :2]
-    share = float((away[:, 0] < ALIKE * away[:, 1]).float().mean())
-    looked = f"{share:.1%} of {len(here):,} images of val, compared with {len(there):,} of train"
-    return found(
-        grade(fail=share > MANY, warn=share > SOME),
-        looked,
-        expected=f"<= {SOME:.0%} far closer to one training image than to the next; FAIL above {MANY:.0%}",
-        why="hardly any image of val is nearly the same as one of train"
-        if share <= SOME
-        else "images of val look copied from train",
-        fix=PAIRS if share > SOME else "",
-    )
-
-
 def _contents(images: Any, others: Any) -> list[Any] | None:
     """A value per image that is equal for equal images; None if the images have no such value."""
     if isinstance(images, Arrays):
@@ -83,9 +60,3 @@ def _contents(images: Any, others: Any) -> list[Any] | None:
         paths = map(Path, images.paths[:FILES])
         return [path.read_bytes() if path.stat().st_size in sizes else str(path) for path in paths]
     return None
-
-
-def _thumbnails(pixels: Tensor) -> Tensor:
-    small = functional.adaptive_avg_pool2d(pixels.float(), 8).flatten(1)
-    small = small - small.mean(dim=1, keepdim=True)
-    return functional.normalize(small, dim=1)

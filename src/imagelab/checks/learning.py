@@ -58,12 +58,12 @@ def _unlearnt(subject: Subject, black: Seen, steps: int) -> tuple[str, str, Stat
     if min(len(_read(subject).labels), len(subject.unseen.labels)) < FEW or steps < STEPS:
         return (
             "too few images or steps to tell",
-            "`imagelab inspect` tests whether labels follow images",
+            "look at the images with their labels",
             "WARN",
         )
     if _slow(subject):
         why = "training is too slow to tell: a low rate, or frozen stages"
-        return why, "`imagelab find_lr` finds a rate", "WARN"
+        return why, "try a higher optimizer.lr", "WARN"
     calm = max(_gaps(subject, black, steps, "unchanged"))
     if calm >= GAP:
         why = f"without dropout, penalties and augmentation it is {calm:.0%} lower: they hide the images"

@@ -20,6 +20,7 @@ NEAR, NEAR_FEW, FAR = 0.25, 0.4, 2.0  # share of the expected loss; nats for few
 FEW = 10  # classes
 SIZES = (0, 1, 2, 4, 8, 16)  # of logits
 SAME = 1e-3
+SCALE = 300.0  # factor between losses that the same rates fit
 UNSURE = 1.0  # deviation of outputs below which they are not too sure
 
 
@@ -80,6 +81,10 @@ def _size(subject: Subject, right: list[float], several: float) -> Fault:
         why = f"the loss of correct predictions cannot fall below {lowest:.4g}"
         why += ": a softmax before a loss that applies one itself" if abs(lowest - twice) < 0.02 else ""
         return round(lowest, 4), why, "give the loss plain logits"
+    times = chance.uniform / math.log(classes)
+    if not 1 / SCALE < times < SCALE:
+        why = f"the loss is {times:.3g} times that of cross entropy: rates and clipping mean something else"
+        return round(chance.uniform, 4), why, "leave out the factor"
     if not abs(several - 1) <= SUM:
         why = f"four times the images give {several:.3g} times the loss: rates then depend on the batch size"
         return round(several, 3), why, "set loss.reduction=mean"
@@ -90,7 +95,8 @@ def _idle(criterion: Criterion, sure: Tensor, labels: Tensor) -> int:
     """The number of wrong predictions without a gradient."""
     idle = 0
     for size in (1, 8):
-        given = (-size * sure).requires_grad_(True)
+        unequal = torch.linspace(1, 1.5, len(sure))[:, None]  # the largest alone may count
+        given = (-size * unequal * sure).requires_grad_(True)
         (gradient,) = torch.autograd.grad(criterion(given, labels), given, allow_unused=True)
         idle = max(idle, 0 if gradient is None else int((gradient.abs().sum(dim=1) == 0).sum()))
     return idle

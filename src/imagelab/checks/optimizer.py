@@ -40,14 +40,8 @@ def holds_parameters(subject: Subject) -> Finding:
             "trained nor saved",
             fix="keep layers in a ModuleList or ModuleDict, not a list or dict, and tensors as nn.Parameter",
         )
-    copied = held.keys() - {id(one) for one in copy.parameters()}
     for names, words, fix in (
-        (
-            missing if copied else [],
-            "not in the optimizer, which has copies",
-            "give it the parameters themselves",
-        ),
-        (missing, "not in the optimizer", "give the optimizer all of net.parameters()"),
+        (missing, *_absent(copied=held.keys() - {id(one) for one in copy.parameters()})),
         (idle, "with a rate of 0", "set optimizer.lr above 0"),
         (frozen, "frozen, but not by finetune", "set finetune=..., or call requires_grad_(True)"),
     ):
@@ -64,6 +58,13 @@ def holds_parameters(subject: Subject) -> Finding:
     return found(
         "OK", f"{share:.0%} of {whole:,}", expected=expected, why="no trainable parameter is left out"
     )
+
+
+def _absent(copied: set[int]) -> tuple[str, str]:
+    """What to say of parameters that the optimizer lacks, or has only as copies, and what to do."""
+    if copied:
+        return "not in the optimizer, which has copies", "give it the parameters themselves"
+    return "not in the optimizer", "give the optimizer all of net.parameters()"
 
 
 def rates(subject: Subject) -> Finding:

@@ -16,8 +16,6 @@ from imagelab.finding import Finding, grade
 LOOKED_AT = 16  # images to read twice
 BATCHES = 8  # batches whose labels are looked at
 MIXED, SORTED, ERRORS = 0.8, 0.5, 4.0  # shares of the label entropy of a random batch; standard errors
-COMPARED, FEW = 64, 32  # images; with fewer, nothing fails
-DISTANT, STRANGE = 0.36, 0.42  # share of other images that are closer than the original
 BLANK, FLAT = 0.2, 0.05  # share of images; share of the contrast of unchanged images
 
 
@@ -115,43 +113,6 @@ def augmentation(subject: Subject) -> Finding:
         why="each epoch sees the same pixels" if same else "each epoch sees an image augmented differently",
         fix="make random draws depend on the keys of the images" if same else "",
     )
-
-
-def augmented_labels(subject: Subject) -> Finding:
-    """An augmented image is still the one that its label belongs to."""
-    if subject.data.mixing or subject.data.views > 1 or not subject.cfg["augment"]:
-        return fact(None, "images are not augmented, or are mixed or in several views")
-    batch = subject.training(COMPARED)
-    own = subject.read("train", batch.index.numpy())
-    rank = min(_rank(describe(batch.images), describe(own.images)) for describe in (_places, _colours))
-    others = rank > STRANGE or (subject.task is not None and not torch.equal(batch.labels, own.labels))
-    why = "augmented images match their labels"
-    if others:
-        why = "labels come with other images: the augmentation changes the order of the batch"
-    elif rank > DISTANT:
-        why = "augmented images are hardly recognisable"
-    return found(
-        grade(fail=others and len(batch.labels) >= FEW, warn=rank > DISTANT),
-        f"{rank:.0%} of other images are closer",
-        expected=f"at most {DISTANT:.0%} of other images closer to an augmented image than its original; "
-        f"FAIL above {STRANGE:.0%}; 50% if the order has changed",
-        why=why,
-        fix="keep the order of a batch; look at the picture of the inputs" if rank > DISTANT else "",
-    )
-
-
-def _rank(seen: Tensor, own: Tensor) -> float:
-    """The mean share of other images that are closer to an augmented image (B, F) than its own (B, F)."""
-    apart = torch.cdist(seen, own)
-    return float((apart < apart.diagonal()[:, None]).sum() / max(1, len(own) * (len(own) - 1)))
-
-
-def _places(images: Tensor) -> Tensor:
-    return torch.nn.functional.adaptive_avg_pool2d(images, 8).flatten(1)
-
-
-def _colours(images: Tensor) -> Tensor:
-    return torch.cat([images.mean(dim=(2, 3)), images.std(dim=(2, 3))], dim=1)
 
 
 def _contrast(images: Tensor) -> Tensor:

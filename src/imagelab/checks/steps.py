@@ -17,7 +17,7 @@ from imagelab.transfer import TransferClassifier
 
 STEPS = 3  # residual branches whose last norm starts at zero get a gradient from the second step on
 SHARE = 0.1  # share of the parameters above which the check fails
-SLOW = 1e-3  # share of a batch in the running statistics
+SLOW, FAST, ODD = 1e-3, 0.9, 0.5  # share of a batch in the running statistics: FAIL, FAIL from, WARN above
 CLEAN, KEPT = 1.2, 1.8  # gradient of the fourth step on one batch over that of the first, at rate 0
 
 
@@ -93,6 +93,12 @@ def batch_statistics(subject: Subject) -> Finding:
     if not watched:
         return fact("frozen", "finetune or model.norm freezes all batch statistics")
     bad = [name for name in watched if torch.equal(*_means(taken, name)) or _slow(norms[name])]
+    if fast := [name for name in watched if (norms[name].momentum or 0) > ODD]:
+        momentum = max(norms[name].momentum or 0 for name in fast)
+        why = f"with a momentum of {momentum:g}, statistics are almost those of the last batch alone"
+        fix = f"set momentum={1 - momentum:.2g}: in torch it is the share of the new batch, not of the old"
+        status = grade(fail=momentum >= FAST, warn=True)
+        return found(status, momentum, expected="about 0.1", why=why, fix=fix)
     return found(
         grade(fail=len(bad) > len(watched) / 2, warn=bad),
         f"{len(watched) - len(bad)} of {len(watched)} change",

@@ -19,7 +19,7 @@ from imagelab.checks.subject import Subject
 from imagelab.classifier import Classifier
 from imagelab.config.facts import says
 from imagelab.contracts import Inputs
-from imagelab.schedule.decay import Constant
+from imagelab.schedule import Constant, Schedule
 from imagelab.training.altering import altering
 from imagelab.training.loss_record import Diverged
 from imagelab.training.step_plan import StepPlan
@@ -90,29 +90,33 @@ def train(
     rate: float = 1.0,
     warmup: int = 0,
     until: float | None = None,
+    schedule: Schedule | None = None,
+    window: int = 1,
 ) -> list[float]:
-    """Take one step per batch; return the loss before each step.
+    """Take one step per batch, or per `window` batches; return the loss of each batch.
 
     Args:
         subject: Run whose trainer is used.
         module: Copy of the module, trained in place at its peak rates.
-        batches: One batch per step.
+        batches: One batch per step, or `window`.
         callbacks: Callbacks that watch the steps.
         rate: Factor on the rates, >= 0.
         warmup: Steps over which rates rise linearly.
         until: Mean of the last five losses to stop below; None: all steps are taken.
+        schedule: Schedule instead of the peak rates.
+        window: Batches per step.
     """
     for group in module.groups:
         group["lr"] *= rate
-    module.schedule = Constant(warmup=min(warmup, len(batches) - 1), floor=0.0)
-    module.step_plan = StepPlan(batches=len(batches), windows=[1], images=len(batches[0].labels))
-    losses = Losses(until)
+    module.schedule = schedule or Constant(warmup=min(warmup, len(batches) - 1), floor=0.0)
+    module.step_plan = StepPlan(batches=len(batches), windows=[window], images=len(batches[0].labels))
+    losses, tricks = Losses(until), altering(list(subject.tricks.values()))  # such as agc: part of a step
     with tempfile.TemporaryDirectory() as folder:
-        altered = altering(list(subject.tricks.values()))  # tricks such as agc are part of a step
-        trainer = short_trainer(subject, Path(folder), [*altered, *callbacks, losses])
-        dtype = trainer.precision_plugin.convert_input
-        module = trainer.precision_plugin.convert_module(module)  # pyright: ignore[reportAssignmentType]
-        given = [batch._replace(images=dtype(batch.images)) for batch in batches]
+        watching = [*tricks, *callbacks, losses]
+        trainer = short_trainer(subject, Path(folder), watching, accumulate_grad_batches=window)
+        precision = trainer.precision_plugin
+        module = precision.convert_module(module)  # pyright: ignore[reportAssignmentType]
+        given = [batch._replace(images=precision.convert_input(batch.images)) for batch in batches]
         with suppress(Diverged):
             trainer.fit(module, train_dataloaders=Fixed(given))
     module.cpu()

@@ -21,32 +21,35 @@ LITTLE, CLEAR, PER_CLASS = 6.0, 10.0, 2.0  # nats of evidence
 
 
 def val_labels(subject: Subject) -> Finding:
-    """Images of val have the same labels as similar training images."""
+    """Images of val and test have the same labels as similar training images."""
     if subject.task is None:
         return fact(None, NO_CLASSES)
+    others = [split for split in subject.small if split != "train"]
+    findings = [_labels_of(subject, split) for split in others]
+    return next((one for one in findings if one.status == "FAIL"), findings[others.index("val")])
+
+
+def _labels_of(subject: Subject, split: str) -> Finding:
     names = subject.data.classes
-    (train, labels, _), (val, own, _) = (subject.small[split] for split in ("train", "val"))
+    (train, labels, _), (images, own, _) = (subject.small[one] for one in ("train", split))
     known = votes(train, labels, train, labels, len(names), itself=True)
-    seen = votes(val, own, train, labels, len(names), itself=False)
+    seen = votes(images, own, train, labels, len(names), itself=False)
     expected = f"the neighbours that the class has in train; FAIL if others are e^{CLEAR:g} times as likely"
-    fits = evidence(seen, known)
-    usual = evidence(known, known)
+    fits, usual = evidence(seen, known), evidence(known, known)
     if np.trace(usual) * seen.sum() / max(1.0, known.sum()) < LITTLE:
-        return fact(
-            None, f"{len(own)} images of val are too few, or too unlike one another, to compare labels"
-        )
-    moved = renamed(seen, fits)
-    value = f"{_own(seen):.0%} of similar training images have the same label, {_own(known):.0%} within train"
-    fix = "compare class names and their order; use one list for both splits"
-    if moved:
+        why = f"{len(own)} images of {split} are too few, or too unlike one another, to compare labels"
+        return fact(None, why)
+    fix = "compare class names and their order; use one list for all splits"
+    if moved := renamed(seen, fits):
         words = [f"{names[here]} like {names[there]}" for here, there in moved]
-        why = "these classes of val are different classes in train"
+        why = f"these classes of {split} are different classes in train"
         return found("FAIL", some_of(words, NAMED), expected=expected, why=why, fix=fix)
+    value = f"{_own(seen):.0%} of similar training images have the same label, {_own(known):.0%} within train"
     chance = float(seen.sum(axis=0) @ seen.sum(axis=1) / seen.sum())
     if np.trace(fits) < -CLEAR and np.trace(seen) < chance + 3 * chance**0.5:
-        why = "similar training images have other labels: the labels of val are shifted or shuffled"
+        why = f"similar training images have other labels: the labels of {split} are shifted or shuffled"
         return found("FAIL", value, expected=expected, why=why, fix=fix)
-    return found("OK", value, expected=expected, why="labels mean the same classes in val and train")
+    return found("OK", value, expected=expected, why="labels mean the same classes in all splits")
 
 
 def votes(
@@ -62,9 +65,16 @@ def votes(
         classes: Number of classes, K.
         itself: Whether both are the same images, so that each is its own nearest one.
     """
-    count = min(NEIGHBOURS, len(among) - itself)
-    away = torch.cdist(_thumbnails(images), _thumbnails(among))
-    near = away.topk(count + itself, largest=False).indices[:, int(itself) :].numpy()
+    away = torch.cdist(thumbnails(images), thumbnails(among))
+    if itself:
+        away.fill_diagonal_(torch.inf)
+    return votes_of(away, own, labels, classes)
+
+
+def votes_of(away: Tensor, own: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Votes (K, K) of images with labels `own` (N,), from distances (N, M) to images with `labels` (M,)."""
+    count = min(NEIGHBOURS, away.shape[1] - 1)
+    near = away.topk(count, largest=False).indices.numpy()
     table = np.zeros((classes, classes))
     np.add.at(table, (np.repeat(own, count), labels[near].ravel()), 1 / max(1, count))
     return table
@@ -118,5 +128,6 @@ def _own(table: np.ndarray) -> float:
     return float(np.trace(table) / table.sum())
 
 
-def _thumbnails(pixels: Tensor) -> Tensor:
+def thumbnails(pixels: Tensor) -> Tensor:
+    """Images (N, C, H, W) with values from 0 to 255 as features, (N, C * SIDE^2)."""
     return functional.adaptive_avg_pool2d(pixels.float(), SIDE).flatten(1)

@@ -159,7 +159,7 @@ def test_a_resumed_run_may_change_the_data_folder():
         validate.changed(cfg, ["data.workers=many"])
 
 
-@pytest.mark.parametrize("words", [["optimizer.lr=1"], ["data.workers=2", "seed=3"]])
+@pytest.mark.parametrize("words", [["optimizer.lr=1"], ["data.workers=2", "seed=3"], ["data.batch_size=16"]])
 def test_a_resumed_run_refuses_other_changes(words):
     with pytest.raises(Problem, match=f"resume uses .* leave out {words[-1]} "):
         validate.changed(default(), words)

@@ -38,6 +38,12 @@ def test_short_sides_shrink_aspects_stay_and_small_photos_are_untouched(files):
     assert np.abs(photos.photo(0, None) - blocks).max() <= 1
 
 
+def test_photos_that_were_shrunk_to_another_size_are_not_taken_for_these(files):
+    shrink_once(files, short=20)
+    blocks = decode(files.paths[0]).reshape(10, 4, 15, 4, 3).mean(axis=(1, 3))
+    assert np.abs(shrink_once(files, short=10).photo(0, None) - blocks).max() <= 1
+
+
 def test_selecting_and_relabelling_keep_photo_and_label_together(files):
     photos = shrink_once(files, short=20)
     chosen = photos.select(np.array([2, 0]))

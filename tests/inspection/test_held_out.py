@@ -47,6 +47,8 @@ def test_every_fold_has_each_class_in_its_share() -> None:
     fold = folds(labels, None, seed=0)
     counts = [np.bincount(labels[fold == number]).tolist() for number in range(FOLDS)]
     assert counts == [[16, 4]] * FOLDS
+    assert (fold == folds(labels, None, seed=0)).all()
+    assert (fold != folds(labels, None, seed=1)).mean() > 0.5
 
 
 def test_a_class_of_one_image_has_no_probability_where_it_is_held_out() -> None:

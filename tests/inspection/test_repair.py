@@ -35,6 +35,13 @@ def test_a_split_drawn_from_train_takes_groups_whole_and_gives_as_many_back():
     assert counts == {"train": [40, 40], "val": [10, 10]}
 
 
+def test_copies_with_different_labels_are_not_given_back():
+    splits = np.array(["val", "train", "val", "train", "train", "train"])
+    groups, labels = np.array([0, 0, 1, 1, 2, 3]), np.array([0, 1, 0, 1, 0, 1])
+    after = repaired(splits, groups, labels, given={"train"})
+    assert after.tolist() == ["val"] * 4 + ["train"] * 2  # or val would lose an image of class 0
+
+
 def test_frames_of_films_are_split_by_film():
     films = np.repeat(np.arange(40), 10)
     labels = films % 2

@@ -5,6 +5,7 @@ import json
 import struct
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -231,6 +232,14 @@ def test_an_error_while_logging_is_shown_once_and_training_continues(tmp_path, m
     logger.close()
     assert len(messages) == 2
     assert messages[1].startswith("W&B: gave up (ConnectionResetError: Connection lost); to upload")
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_failed_run_is_closed_as_one(tmp_path, messages, failed):
+    logger, ends = make(tmp_path / "run", mode="offline"), []
+    logger._experiment = SimpleNamespace(finish=lambda exit_code: ends.append(exit_code))
+    close_all([logger], failed=failed)
+    assert ends == [int(failed)]
 
 
 def test_an_argument_that_wandb_refuses_is_one_sentence(tmp_path, messages):

@@ -6,6 +6,7 @@ import torch
 from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from imagelab.metrics import calibration as module
 from imagelab.metrics.calibration import (
     EDGES,
     calibration,
@@ -114,3 +115,15 @@ def test_a_thousand_classes_take_a_moment_only():
     start = time.process_time()
     assert calibration(logits, labels, seed=0).temperature == pytest.approx(1.3, rel=0.05)
     assert time.process_time() - start < 3
+
+
+def test_the_temperature_is_judged_on_the_images_that_it_was_not_fitted_on(monkeypatch):
+    logits, labels = drawn(400, 2.0, seed=7)
+    fitted = []
+    monkeypatch.setattr(module, "fit_temperature", lambda some, _: fitted.append(some) or 2.0)
+    found = calibration(logits, labels, seed=0)
+    rest = ~np.isin(logits[:, 0], fitted[0][:, 0])
+    assert rest.sum() == 200
+    for error, divisor in ((found.before, 1.0), (found.after, 2.0)):
+        sure = confidences(softmax(logits[rest] / divisor, axis=1), labels[rest])
+        assert error == pytest.approx(expected_error(*sure), abs=1e-6)

@@ -211,6 +211,13 @@ def test_without_norms_convolutions_have_biases():
     assert any(layer.bias.grad.abs().sum() > 0 for layer in convolutions)
 
 
+@pytest.mark.parametrize("norm", ["group", "instance", "frozen"])
+def test_the_eps_of_a_replaced_norm_stays(norm):
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, eps=0.01), nn.Flatten(), nn.Linear(8, 2))
+    set_norm(net, norm)
+    assert getattr(net[1], "eps") == 0.01  # noqa: B009 - any kind of layer
+
+
 def test_batch_norm_replaces_group_norm():
     net = network(timm_model, "resnet50_gn")
     set_norm(net, "batch")

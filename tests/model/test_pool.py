@@ -56,6 +56,13 @@ def test_regions_cover_the_map_in_steps_of_one_or_two():
     assert len(found.unique(dim=0)) > 5
 
 
+def test_the_last_region_reaches_the_edge_whatever_is_rounded():
+    draws = torch.rand(2000, generator=torch.Generator().manual_seed(0))
+    for before in range(6, 60):
+        found = starts(draws, before=before, after=round(before / 1.4), side=2)
+        assert (found[:, -1] == before - 2).all(), before
+
+
 def test_regions_as_large_as_the_stride_would_leave_nothing_to_draw():
     """Why the regions overlap: torch's own layer with 2 x 2 is plain max pooling where maps are halved."""
     maps = torch.randn(2, 3, 32, 32)

@@ -70,6 +70,7 @@ def test_the_head_starts_from_scratch_for_as_many_other_classes_and_stays_for_th
     assert torch.equal(net.head.weight, before)
     assert torch.equal(net.state_dict()["features.0.weight"], trained.state_dict()["features.0.weight"])
     assert "that run has other classes (0, 1, 2, not a, b, c)" in caplog.text
+    assert load_weights(small_cnn(), folder, digits[::-1]) == ["head.weight", "head.bias"]
 
 
 def test_a_frozen_network_starts_from_a_plain_one(run):

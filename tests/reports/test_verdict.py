@@ -8,7 +8,7 @@ import pytest
 
 from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import Curves
-from imagelab.reports.verdict import Facts, verdict
+from imagelab.reports.verdict import Facts, _state, verdict
 from tests.reports import made_to_test, made_to_tune
 
 EACH = 40  # seeds a state
@@ -189,3 +189,53 @@ def test_jumping_losses_are_not_overfitting_if_training_accuracy_dropped_too():
     )
     assert verdict(plain, Facts(entropy=CHANCE)).state == "overfitting"  # all that the losses can say
     assert verdict(known, Facts(entropy=CHANCE)).state == "LR too high"
+
+
+HEALTHY = {
+    "epochs": 20, "chance": 2.0, "bad": 0, "val_bad": 0, "train_first": 1.5, "train_end": 0.1,
+    "train_gain": 0.01, "train_speed": 0.1, "train_jitter": 0.02, "val_best": 0.15,
+    "val_best_epoch": 19, "val_best_at": 0.95,
+    "val_end": 0.15, "val_median": 0.2, "val_rise": 0.0, "val_gain": 0.01, "val_jitter": 0.02,
+}  # fmt: skip
+RISEN = {"val_rise": 0.5, "val_best_at": 0.5, "val_end": 0.5}
+ACCURACIES = {
+    "val_accuracy": 0.9, "val_accuracy_best": 0.96, "val_accuracy_best_epoch": 5, "val_accuracy_noise": 0.001,
+    "train_accuracy_then": 0.8, "train_accuracy": 0.99,
+}  # fmt: skip
+GAINS = {"train_gain": 0.2, "val_gain": 0.2, "val_best": 1.5, "val_end": 1.5, "train_end": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "limit", "below", "above"),
+    [
+        ({}, "train_end", 2.0 * 2.0, None, "diverged"),
+        ({"val_best": 1.2}, "train_first", 1.3 * 2.0, None, "LR too high"),
+        ({"val_best": 1.95, "train_end": 1.95}, "val_median", 0.97 * 2.0, None, "not learning"),
+        (RISEN, "val_rise", 0.1, None, "overfitting"),
+        (RISEN, "val_best_at", 0.85, "overfitting", None),
+        ({}, "val_jitter", 0.15, None, "LR too high"),
+        ({}, "train_jitter", 0.15, None, "LR too high"),
+        (RISEN | ACCURACIES | {"val_jitter": 0.2, "train_accuracy": 0.7}, "train_accuracy_then", 0.703,
+         "overfitting", "LR too high"),
+        ({"val_end": 0.7}, "train_end", 0.3 * 2.0, None, "underfitting"),
+        ({"val_end": 0.7}, "train_end", 0.5 * 0.7, "overfitting", None),
+        ({"val_end": 0.5}, "train_end", 0.1 * 0.5, "overfitting", None),
+        ({"train_end": 0.01}, "val_end", 0.15 * 2.0, None, "overfitting"),
+        ({"train_end": 1.2}, "val_end", 2.0 - 0.4 * 0.8, None, "overfitting"),
+        ({"val_end": 1.95, "val_best": 1.7}, "train_end", 0.85 * 2.0, "overfitting", None),
+        (ACCURACIES, "val_accuracy_best", 0.92, None, "overfitting"),
+        (ACCURACIES, "val_accuracy_noise", 0.02, "overfitting", None),
+        (ACCURACIES | {"train_accuracy_then": 0.5}, "train_accuracy", 0.55, None, "overfitting"),
+        (GAINS | {"train_end": 0.5}, "val_gain", 0.05, None, "train longer"),
+        (GAINS | {"train_speed": 1.0}, "train_end", 0.65 * 2.0, "train longer", "LR too low"),
+        (GAINS, "train_speed", 0.5, "train longer", "LR too low"),
+    ],
+)  # fmt: skip
+def test_each_limit_lies_where_it_is_said_to_lie(changes, key, limit, below, above):
+    numbers = HEALTHY | changes
+    assert _state(HEALTHY, Facts(entropy=2.0))[0] == "healthy"
+    step = min(0.1 * limit, 0.01 if "accuracy" in key and "noise" not in key else math.inf, 0.1)
+    step = 0.002 if key == "train_accuracy_then" else step
+    found = [_state(numbers | {key: limit + side * step}, Facts(entropy=2.0))[0] for side in (-1, 1)]
+    for state_found, wanted, other in ((found[0], below, above), (found[1], above, below)):
+        assert state_found == wanted if wanted else state_found != other

@@ -175,6 +175,8 @@ def test_configurations_are_compared_on_the_same_folds_and_the_best_is_named():
     ]
     assert search.next_commands(made) == {"average": "imagelab evaluate 'run=[here/2,here/3]'"}
     assert search.next_commands(made[:3]) == {"average": "imagelab evaluate 'run=[here/0,here/1]'"}
+    search.begin(Path("here"), ranges, lower=True)
+    assert search.next_commands(made) == {"average": "imagelab evaluate 'run=[here/0,here/1]'"}
 
 
 def test_the_default_is_five_folds():

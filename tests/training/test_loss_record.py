@@ -1,10 +1,13 @@
 """The record of training losses."""
 
 import math
+from types import SimpleNamespace
 
+import pytest
 import torch
 
-from imagelab.training.loss_record import LossRecord
+from imagelab.classifier import Classifier
+from imagelab.training.loss_record import Diverged, LossRecord
 
 
 def filled(values, flush_at=()):
@@ -46,3 +49,16 @@ def test_its_state_survives_a_checkpoint():
     other.load_state_dict(record.state_dict())
     assert other.epoch == record.epoch
     assert list(other.recent) == list(record.recent)
+
+
+@pytest.mark.parametrize("here", [math.nan, 0.5])
+def test_all_ranks_end_where_the_first_of_them_diverges(here):
+    """Another rank had its first loss that is no number at batch 1, this one at batch 2 or never."""
+    losses = LossRecord(window=5)
+    for value in (0.5, 0.5, here):
+        losses.add(torch.tensor(value))
+    module = SimpleNamespace(losses=losses, terms=SimpleNamespace(records={}), current_epoch=0)
+    module.across_ranks = lambda value, how: {"max": max(value, -1.0)}[how]
+    module.step_plan = SimpleNamespace(step=lambda epoch, batch: batch + 1)
+    with pytest.raises(Diverged, match="NaN or infinite at step 2"):
+        Classifier.flush_losses(module)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """When checkpoints are written, and which epoch is the best."""
 
 import math
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -43,8 +44,17 @@ def test_a_run_killed_after_its_test_writes_the_test_row_once(tmp_path):
     assert (tmp_path / "metrics.csv").read_bytes() == whole
 
 
-def test_non_finite_weights_never_replace_good_ones(tmp_path):
+def test_rows_are_on_disk_before_the_checkpoint_that_counts_them_and_weights_without_a_number_are_not(
+    tmp_path, monkeypatch
+):
     parts = fitted(["trainer=cpu", "trainer.max_epochs=1", "data.limit=200"], tmp_path)
+    synced, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(os.fstat(file).st_ino), sync(file)))
+    parts.trainer.loggers[0].log_metrics({"train/loss": 1.0}, step=9)
+    parts.saver.save(parts.trainer)
+    rows = (tmp_path / "metrics.csv").stat().st_ino
+    assert synced[0] == rows
+    assert len(synced) > 1
     good = (tmp_path / "checkpoints" / "last.ckpt").read_bytes()
     next(parts.classifier.parameters()).data.fill_(math.nan)
     parts.saver.save(parts.trainer)

@@ -159,3 +159,11 @@ def test_a_warmup_longer_than_the_reduced_number_of_steps_is_refused(tmp_path):
 def test_values_out_of_range_are_refused(wrong):
     with pytest.raises(Problem, match=r"trick.batch_growth.(milestones|factor): wants"):
         BatchGrowth(**wrong)
+
+
+def test_a_milestone_at_an_epoch_is_not_missed_by_a_rounding():
+    for epochs in range(2, 120):
+        for epoch in range(1, epochs):
+            grown = BatchGrowth(milestones=[epoch / epochs], factor=2).windows(1, epochs)
+            assert grown == [1] * epoch + [2] * (epochs - epoch)
+    assert BatchGrowth(milestones=[0.55], factor=2).windows(1, 100)[55] == 2  # 0.55 * 100 > 55

@@ -37,6 +37,7 @@ def names(files: Files) -> set[str]:
     return {path[:-3].removeprefix("src/").removesuffix("/__init__").replace("/", ".") for path in paths}
 
 
+@cache
 def imported(text: str) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests share the cores, and some fork
 
 import fcntl
+import gc
 import shutil
 import subprocess
 import tempfile
@@ -14,7 +15,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.composing import parse_each_file_once
+
 ROOT = Path(__file__).parents[1]
+
+parse_each_file_once()
+gc.disable()  # until all is imported: hardly any of it is garbage
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector see only what tests make: what is imported costs it a second each time."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 def archive_folder() -> Path:

@@ -1,6 +1,7 @@
 """`imagelab find_batch` finds the largest size that fits and the fastest, by steps that change nothing."""
 
 import csv
+import gc
 import json
 import re
 from pathlib import Path
@@ -27,6 +28,14 @@ from tests.in_process import imagelab
 
 FEW = ["trainer=cpu", "data.limit=400", "data.batch_size=64", "model.widths=[8,16]"]
 NOTHING = Meter(room=None, enforced=False, reset=lambda: None, peak=lambda: None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_again():
+    """The search thaws what conftest.py froze for the garbage collector."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def search(run, cap=10**6, limit=None, patience=1e9) -> BatchSearch:

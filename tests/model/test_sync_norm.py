@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 
 from imagelab.model.sync_norm import SyncNorm
+from tests.runs_of_the_command import SERVER
 
 PARTS = [slice(0, 5), slice(5, 8)]  # the processes need not have equally many
 STEPS = 2
@@ -40,7 +41,12 @@ def rank(number, folder):
 
 
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
-    multiprocessing.spawn(rank, args=(str(tmp_path),), nprocs=len(PARTS))
+    ranks = [SERVER.Process(target=rank, args=(number, str(tmp_path))) for number in range(len(PARTS))]
+    for one in ranks:
+        one.start()
+    for one in ranks:
+        one.join()
+        assert one.exitcode == 0
     both = [torch.load(tmp_path / f"{number}.pt") for number in range(len(PARTS))]
     one = steps(layer(), slice(None))
     for name in one:

@@ -24,6 +24,8 @@ def test_the_loss_at_init_is_the_entropy_of_the_labels(tmp_path):
             "model=resnet9",
             "model._target_=tests.trick.test_head_bias.Scaled",
             "~model.width",
+            "~model.kernel_size",
+            "~model.join",
             "~model.logit_scale",
         ],
     ):

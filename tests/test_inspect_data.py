@@ -119,15 +119,16 @@ def test_a_mistake_is_one_sentence_without_a_stack_trace(photos, tmp_path, words
 
 def test_without_split_folders_the_split_is_that_of_training(photos, tmp_path):
     from imagelab.data.folder import Folder
+    from imagelab.data.named import named
     from imagelab.data.splits import carve
     from tests.inspection.looked_at import collection
 
     source = Folder(root=str(photos / "train"), **FOLDER)
-    parts = carve(source.splits, val_fraction=0.1, test_fraction=0.2)
+    parts = carve(named(source.splits), val_fraction=0.1, test_fraction=0.2)
     seen = collection(photos / "train", {})
     for split, images in parts.items():
         own = seen.names[seen.splits == split].tolist()
-        assert own == [path.removeprefix(f"{photos}/train/") for path in images.paths.tolist()]
+        assert own == [path.removeprefix(f"{photos}/train/") for path in images.images.paths.tolist()]
 
 
 @pytest.mark.parametrize(

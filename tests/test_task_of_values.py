@@ -166,7 +166,7 @@ def test_an_exported_file_gives_the_values_of_the_run(run, tmp_path, kind):
 
 # end
 def test_a_sweep_compares_by_its_metric_and_its_direction(tmp_path):  # room: sweep
-    words = [*SHORT, *LEGS, "monitor=val/within_four", "optimizer.lr=1e-9,0.01", "trainer.max_epochs=3"]
+    words = [*SHORT, *LEGS, "monitor=val/within_four", "optimizer.lr=1e-9,0.01", "trainer.max_epochs=8"]
     said("train", "-m", *words, "hydra.sweep.dir=sweep", folder=tmp_path)
     table = rows(tmp_path / "sweep" / "sweep.csv")
     best = max(table, key=lambda row: float(row["val/within_four"]))

@@ -244,8 +244,8 @@ SHARDED = "trainer.strategy.sharded=true"
 def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):
     folders, run = [tmp_path / "a", tmp_path / "b"], tmp_path / "killed"
     words = [word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO]
-    words += ["trainer.gradient_clip_val=1", "save_every=0.1"]
-    finish([*ONE, "trainer.gradient_clip_val=1", "hydra.run.dir=one"], tmp_path)
+    words += ["trainer.gradient_clip_val=1", "save_every=0.1", "seed=1"]
+    finish([*ONE, "trainer.gradient_clip_val=1", "seed=1", "hydra.run.dir=one"], tmp_path)
     finish_ranks([*words, f"hydra.run.dir={tmp_path / 'whole'}"], folders)
     assert_equal_numbers(tmp_path / "one", tmp_path / "whole", within=1e-4)
     kill_after_rows(start_ranks([*words, SHARDED, f"hydra.run.dir={run}"], folders), run, 3)

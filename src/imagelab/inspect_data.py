@@ -127,8 +127,8 @@ def _inspect(cfg: Node, folder: Path) -> None:
 
 
 def _looked(seen: Any, seconds: float) -> Finding:
-    count = len(seen.images)
-    fact = Finding(name="images", status="INFO", value=count, expected="", why="each decoded once", fix="")
+    count = int(seen.readable.sum())
+    fact = Finding(name="images", status="INFO", value=count, expected="", why="each looked at once", fix="")
     return taking(fact, seconds)
 
 
@@ -138,11 +138,20 @@ def _subject(seen: Any, cfg: Node) -> str:
 
 
 def _summary(seen: Any, findings: list[Finding]) -> str:
-    splits = ", ".join(f"{split} {len(images):,}" for split, images in seen.images.parts.items())
+    counts = readable_counts(seen)
+    splits = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    faults = f", {len(seen.faults):,} more cannot be read" if seen.faults else ""
     status = worst(findings)
     told = [finding.name for finding in findings if finding.status == status and status in ("FAIL", "WARN")]
     verdict = f"{status}: {'; '.join(told)}." if told else "No problems found."
-    return f"{len(seen.images):,} images of {len(seen.images.classes)} classes ({splits}). {verdict}"
+    return (
+        f"{sum(counts.values()):,} images of {len(seen.images.classes)} classes ({splits}){faults}. {verdict}"
+    )
+
+
+def readable_counts(seen: Any) -> dict[str, int]:
+    """The number of images that training would use, by split."""
+    return {split: int((seen.readable & (seen.images.splits == split)).sum()) for split in seen.images.parts}
 
 
 if __name__ == "__main__":

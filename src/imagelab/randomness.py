@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # torch takes 500 MB, and orders and splits do not need it
     import torch
     from torch import Tensor
 
+Bits = TypeVar("Bits", "Tensor", np.ndarray)  # int64
 GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer: 2^64 / golden ratio
 
 
@@ -39,6 +40,12 @@ def uniform(keys: Tensor, purpose: str, count: int) -> Tensor:
     """Uniform draws in [0, 1) for each key: (B,) int64 -> (B, count) float32, on the keys' device."""
     bits = _mix(keys[:, None] ^ _counters(purpose, count, keys.device))
     return ((bits >> 40) & 0xFFFFFF).float() * 2.0**-24
+
+
+def keyed(values: np.ndarray, purpose: str) -> np.ndarray:
+    """A hash of each value for a purpose: (N,) uint64 -> (N,) uint64."""
+    word = np.full(1, _word(purpose), dtype=np.int64)
+    return _mix(_mix(values.view(np.int64)) ^ _mix(word)).view(np.uint64)
 
 
 def seed_step(seed: int, epoch: int, batch: int, rank: int) -> None:
@@ -70,7 +77,7 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-def _mix(x: Tensor) -> Tensor:
+def _mix(x: Bits) -> Bits:
     x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * _signed(0xBF58476D1CE4E5B9)
     x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * _signed(0x94D049BB133111EB)
     return x ^ ((x >> 31) & 0x1FFFFFFFF)

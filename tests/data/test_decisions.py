@@ -72,7 +72,7 @@ def test_images_without_files_are_named_by_their_place_in_the_source(tmp_path):
     names = before.named["train"].names[:2] + before.named["test"].names[:1]
     lines = [f"{names[0]},drop,", f"{names[1]},relabel,7", f"{names[2]},drop,"]
     after = data(["data=digits", table(tmp_path, *lines)])
-    assert after.counts == {"train": 1293, "val": 144, "test": 358}
+    assert after.counts == {"train": 1294, "val": 143, "test": 358}
     assert set(before.named["train"].names) - set(after.named["train"].names) == {names[0]}
     assert labels(after, "train")[names[1]] == "7"
     assert labels(after, "val") == labels(before, "val")  # what is held out stays held out

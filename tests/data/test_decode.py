@@ -156,7 +156,7 @@ def test_every_exif_orientation_comes_out_upright(tmp_path, name, orientation):
     image = decode(path)
     assert near(image, np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB")), by=12)
     assert image.shape == ((64, 48, 3) if orientation in (5, 6, 7, 8) else (48, 64, 3))
-    assert verify(path) == (image.shape[1], image.shape[0])
+    assert verify(path)[:2] == (image.shape[1], image.shape[0])
     assert image.flags.c_contiguous
     if (
         orientation == 6
@@ -180,7 +180,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed_and_never_smaller(tmp_path, lea
     height, width, _ = decode(path, least).shape
     assert height > width  # upright
     assert min(height, width) == min(side for side in (75, 150, 300, 600) if side >= min(least, 600))
-    assert verify(path) == (600, 800)
+    assert verify(path)[:2] == (600, 800)
 
 
 @pytest.mark.parametrize(("spare", "typical", "worst"), [(1, 30, 25), (2, 38, 28)])

@@ -10,7 +10,6 @@ import torch
 from imagelab.data.arrays import Arrays
 from imagelab.data.digits import Digits
 from imagelab.data.folder import Folder
-from imagelab.data.folds import fold_numbers
 from imagelab.data.image_data import ImageData
 from imagelab.data.splits import prepare_splits
 from imagelab.problem import Problem
@@ -73,16 +72,6 @@ def test_what_is_joined_keeps_its_pixels_and_its_names():
             values = images_of(part).flatten(1).to(torch.int64) @ torch.tensor([256, 1])
             found = [f"train/{v}" if v < 300 else f"val/{v - 300}" for v in values.tolist()]
             assert part.names == found
-
-
-def test_folds_are_stratified():
-    labels = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [503, 98, 17]))
-    for count in (2, 3, 5, 10):
-        numbers = fold_numbers(labels, count)
-        for part in (labels >= 0, labels == 0, labels == 1, labels == 2):
-            sizes = np.bincount(numbers[part], minlength=count)
-            assert sizes.max() - sizes.min() <= 1
-    assert np.bincount(fold_numbers(np.tile(np.arange(5), 20), 5)[0::5]).tolist() == [4] * 5
 
 
 def test_the_test_split_is_that_of_runs_without_folds():

@@ -41,6 +41,7 @@ def photos(tmp_path_factory, write_picture):
     return Files(
         [write_picture(folder / f"{k}.png", seed=0, width=40, height=30) for k in range(56)],
         np.arange(56) % 2,
+        contents=np.arange(56, dtype=np.uint64),  # as if they differed: copies would all lie in one split
     )
 
 

@@ -36,7 +36,7 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     from imagelab.data.splits import prepare_splits
 
     how = {"limit": None, "folds": None, "fold": None, "val_fraction": 0.25, "test_fraction": 0.25}
-    files = prepare_splits(again, classes=None, decisions=None, **how)[1]
+    files = prepare_splits(again, classes=None, decisions=None, **how).splits
     count = data.counts["test"]
     index = np.arange(count)
     batch = data.dataset("test", augmented=False)[Address(0, 0, index, index)]

@@ -55,7 +55,7 @@ def test_features_of_a_trained_network_are_similar_and_random_ones_are_not(weigh
     for name, words in {"trained": [weights], "random": []}.items():
         parts = built([*SHORT, *words], tmp_path / name)
         labels = parts.data.splits["train"].labels
-        places = draw_places(labels, 150, seed=0)
+        places = draw_places(labels, 600, seed=0)
         features, pixels = features_of(parts.classifier.net, parts.data, places)
         accuracy[name] = neighbour_accuracy(features, torch.from_numpy(labels[places]), 10)
         accuracy["pixels"] = neighbour_accuracy(pixels, torch.from_numpy(labels[places]), 10)

@@ -146,7 +146,7 @@ def test_data_and_network_are_restored_afterwards(weights, tmp_path):
     assert (
         predictor.net.state_dict().keys() == imagelab.load(weights.partition("=")[2]).net.state_dict().keys()
     )
-    assert results["test"]["accuracy"] > 0.5
+    assert results["test"]["accuracy"] > 0.4
     size = (run / "checkpoints" / "best.ckpt").stat().st_size
     assert size < 1.5 * (tmp_path / weights.partition("=")[2]).stat().st_size
 

@@ -60,7 +60,9 @@ def leaky(tmp_path_factory):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{k}.png").write_bytes(encoded(scene(k, 80, 80), "PNG"))
         if k % 5 == 0:
-            (folder / f"{k}_again.png").write_bytes(encoded(scene(k, 80, 80), "PNG"))
+            (folder / f"{k}_again.png").write_bytes(
+                encoded(scene(k, 80, 80), "PNG") + b"written by another program"
+            )
             (folder / f"{k}_coarse.jpg").write_bytes(encoded(scene(k, 80, 80), quality=40))
     return root
 

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imagelab.data.content import digest
+
 
 @dataclass(frozen=True)
 class Arrays:
@@ -38,6 +40,11 @@ class Arrays:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def contents(self) -> np.ndarray:
+        """A hash of the pixels of each image, (N,) uint64."""
+        pixels = self.images.flatten(1).contiguous().numpy()
+        return np.fromiter((digest(row.data) for row in pixels), np.uint64, len(self))
 
     def gather(self, index: np.ndarray) -> Tensor:
         """The images at these places, (B,) int64 -> (B, C, H, W) uint8."""

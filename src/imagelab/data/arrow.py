@@ -12,7 +12,8 @@ import numpy as np
 
 from imagelab.data.array_record import read_arrays, write_arrays
 from imagelab.data.cache import cache_folder
-from imagelab.data.decode import Unreadable, decode_bytes
+from imagelab.data.content import digest
+from imagelab.data.decode import Unreadable, Verified, decode_bytes
 from imagelab.data.packed import Packed
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.scan import Scan, refuse_or_skip
@@ -203,36 +204,39 @@ def _packed(
     whole = Packed([str(shard.file) for shard in shards], table, np.concatenate(labels), unknown, max_pixels)
     seen = _scan(whole, origin)
     refuse_or_skip(seen, len(table), on_bad_image)
-    whole.sizes = seen.sizes
+    whole = Packed(whole.shards, table, whole.labels, seen.sizes, max_pixels, seen.contents)
     splits = np.array([shard.split for shard in shards])[table[:, 0]]
     named = {str(split): np.flatnonzero((splits == split) & seen.readable) for split in np.unique(splits)}
     return {split: whole.select(mine) for split, mine in named.items()}
 
 
 def _scan(images: Packed, origin: str) -> Scan:
-    """Decode every picture once, and remember its size until a shard changes."""
+    """Decode every picture once, and remember its size and content until a shard changes."""
     record = cache_folder("scan") / f"{images.key(images.max_pixels)}.arrays"
     known = read_arrays(record)
-    if known is not None:
-        return Scan(known[1]["sizes"], np.zeros((0, 2), np.int64), known[0]["faults"], record)
+    stamps = np.zeros((0, 2), np.int64)
+    if known is not None and "contents" in known[1]:
+        return Scan(known[1]["sizes"], stamps, known[1]["contents"], known[0]["faults"], record)
     logger.info("checking %d pictures of %s, once", len(images), origin)
 
-    def size(place: int) -> tuple[int, int] | str:
+    def look(place: int) -> Verified | str:
         name = images.name(place)
         try:
-            return decode_bytes(images.encoded(place), name, 1, images.max_pixels)[1]
+            data = images.encoded(place)
+            return Verified(*decode_bytes(data, name, 1, images.max_pixels)[1], digest(data))
         except Unreadable as error:
             return str(error).removeprefix(f"{name}: ")
 
     faults = dict[str, str]()
     sizes = np.zeros((len(images), 2), np.int32)
-    for place, result in enumerate(map_in_threads(size, range(len(images)))):
+    contents = np.zeros(len(images), np.uint64)
+    for place, result in enumerate(map_in_threads(look, range(len(images)))):
         if isinstance(result, str):
             faults[images.name(place)] = result
         else:
-            sizes[place] = result
+            *sizes[place], contents[place] = result
     try:
-        write_arrays(record, {"faults": faults}, sizes=sizes)
+        write_arrays(record, {"faults": faults}, sizes=sizes, contents=contents)
     except Problem as problem:
         logger.warning("the pictures will be checked again next time: %s", problem)
-    return Scan(sizes, np.zeros((0, 2), np.int64), faults, record)
+    return Scan(sizes, stamps, contents, faults, record)

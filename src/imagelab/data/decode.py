@@ -12,12 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image
 
 from imagelab.contracts import Least
+from imagelab.data.content import digest
 from imagelab.problem import Problem
 
 START_OF_SCAN = 0xDA
@@ -36,6 +38,14 @@ class Unreadable(Problem):
     """The file is not a picture, or is damaged; the message names the file and says why."""
 
 
+class Verified(NamedTuple):
+    """Width and height of a picture in pixels, upright, and a hash of the bytes of its file."""
+
+    width: int
+    height: int
+    content: int
+
+
 def decode(path: str | Path, least: Least = None, most: int = MOST_PIXELS) -> np.ndarray:
     """Decode a picture of any kind to (H, W, 3) uint8, upright: first frame, transparency on white.
 
@@ -52,13 +62,20 @@ def decode(path: str | Path, least: Least = None, most: int = MOST_PIXELS) -> np
     return _read(path, partial(read_file, path), least, most)[0]
 
 
-def verify(path: str | Path, most: int = MOST_PIXELS) -> tuple[int, int]:
-    """Decode the whole file as cheaply as possible -> width and height in pixels, upright.
+def verify(path: str | Path, most: int = MOST_PIXELS) -> Verified:
+    """Decode the whole file as cheaply as possible.
 
     Raises:
         Unreadable: As in `decode`, whatever its `least`.
     """
-    return _read(path, partial(read_file, path), 1, most)[1]
+    read: list[bytes] = []
+
+    def content() -> bytes:
+        read.append(read_file(path))
+        return read[0]
+
+    width, height = _read(path, content, 1, most)[1]
+    return Verified(width, height, digest(read[0]))
 
 
 def read_file(path: str | Path, count: int = -1) -> bytes:

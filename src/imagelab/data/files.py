@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.contracts import Least
-from imagelab.data.decode import MOST_PIXELS, decode
+from imagelab.data.content import digest
+from imagelab.data.decode import MOST_PIXELS, decode, read_file
+from imagelab.data.parallel import map_in_threads
 from imagelab.data.paths import Paths, paths_of
 
 
@@ -21,6 +23,7 @@ class Files:
         sizes: (N, 2) int32, width and height in pixels, upright; None if not known yet.
         max_pixels: Largest number of pixels of a picture; see `decode`.
         stamps: (N, 2) int64, bytes and time of the last change in ns of each file; None: looked up.
+        contents: (N,) uint64, a hash of each file's bytes; None: computed when needed.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Files:
         sizes: np.ndarray | None = None,
         max_pixels: int = MOST_PIXELS,
         stamps: np.ndarray | None = None,
+        contents: np.ndarray | None = None,
     ) -> None:
         # Arrays, not N objects: their reference counts would copy their memory into every worker.
         self.paths = paths_of(paths)
@@ -37,6 +41,7 @@ class Files:
         self.labels = labels
         self.sizes = sizes
         self.max_pixels = max_pixels
+        self._contents = contents
         if len(self.paths) != len(labels):
             raise ValueError(f"each path needs a label, got {len(labels)} labels for {len(self.paths)} paths")
 
@@ -52,14 +57,22 @@ class Files:
         """
         return decode(self.paths[place], least, self.max_pixels)
 
+    def contents(self) -> np.ndarray:
+        """A hash of the bytes of each file, (N,) uint64."""
+        if self._contents is None:
+            found = map_in_threads(lambda path: digest(read_file(path)), self.paths)
+            self._contents = np.fromiter(found, np.uint64, len(self))
+        return self._contents
+
     def select(self, index: np.ndarray) -> "Files":
         """The pictures at these places, in this order."""
-        sizes, stamps = (None if one is None else one[index] for one in (self.sizes, self.stamps))
-        return Files(self.paths[index], self.labels[index], sizes, self.max_pixels, stamps)
+        facts = self.sizes, self.stamps, self._contents
+        sizes, stamps, contents = (None if fact is None else fact[index] for fact in facts)
+        return Files(self.paths[index], self.labels[index], sizes, self.max_pixels, stamps, contents)
 
     def relabel(self, labels: np.ndarray) -> "Files":
         """The same pictures with other labels."""
-        return Files(self.paths, labels, self.sizes, self.max_pixels, self.stamps)
+        return Files(self.paths, labels, self.sizes, self.max_pixels, self.stamps, self._contents)
 
     def key(self, *facts: object) -> str:
         """A short hash of the files (path, size, time of last change) and of how they are processed."""

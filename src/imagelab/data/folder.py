@@ -95,7 +95,8 @@ def _files(index: Index, split: str, classes: list[str], found: Scan, max_pixels
     places, labels = index.places(split, classes)
     kept = found.readable[places]
     places = places[kept]
-    return Files(index.paths[places], labels[kept], found.sizes[places], max_pixels, found.stamps[places])
+    facts = found.stamps[places], found.contents[places]
+    return Files(index.paths[places], labels[kept], found.sizes[places], max_pixels, *facts)
 
 
 def _refuse_empty(splits: Mapping[str, Files], classes: list[str], record: Path) -> None:

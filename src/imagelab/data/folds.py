@@ -10,12 +10,11 @@ import numpy as np
 
 from imagelab.contracts import Images
 from imagelab.data.files import Files
-from imagelab.data.labels import strata
 from imagelab.data.named import Named
 from imagelab.data.packed import Packed, joined_packed
 from imagelab.data.paths import joined_paths
+from imagelab.data.ranks import fold_numbers
 from imagelab.problem import Problem
-from imagelab.randomness import stream
 
 
 class Folds:
@@ -28,7 +27,7 @@ class Folds:
 
     def __init__(self, pool: Named, count: int) -> None:
         self.count = count
-        numbers = fold_numbers(pool.labels, count)
+        numbers = fold_numbers(pool.labels, pool.contents, count)
         self.places = {name: pool.places[pool.origins == name] for name in np.unique(pool.origins)}
         self.numbers = {name: numbers[pool.origins == name] for name in self.places}
 
@@ -50,23 +49,11 @@ class Folds:
             refold: Whether to make new folds of just these images. If few remain, their folds within the
                 whole pool would differ in size.
         """
-        numbers = fold_numbers(pool.labels, self.count) if refold else self.of(pool)
+        numbers = fold_numbers(pool.labels, pool.contents, self.count) if refold else self.of(pool)
         return {
             "train": pool.select(np.flatnonzero(numbers != fold)),
             "val": pool.select(np.flatnonzero(numbers == fold)),
         }
-
-
-def fold_numbers(labels: np.ndarray, count: int) -> np.ndarray:
-    """The fold of each of N labels, the same each time; fold sizes differ by at most 1, per class too.
-
-    >>> np.bincount(fold_numbers(np.repeat([0, 1], [7, 3]), 5)).tolist()
-    [2, 2, 2, 2, 2]
-    """
-    order = stream(0, "fold").permutation(len(labels))  # the seed of a run must not change what is held out
-    numbers = np.empty(len(labels), dtype=np.int64)
-    numbers[order[np.argsort(strata(labels)[order], kind="stable")]] = np.arange(len(labels)) % count
-    return numbers
 
 
 def pooled(parts: Mapping[str, Named]) -> Named:
@@ -79,13 +66,18 @@ def pooled(parts: Mapping[str, Named]) -> Named:
     val = parts.get("val")
     if val is None:
         return train
-    both = train, val
-    return Named(
-        joined([part.images for part in both]),
-        np.concatenate([part.origins for part in both]),
-        np.concatenate([part.places for part in both]),
-        train.source,
-    )
+    return merged([train, val])
+
+
+def merged(parts: Sequence[Named]) -> Named:
+    """The images of several parts of one source as one.
+
+    Raises:
+        Problem: As in `joined`.
+    """
+    facts = [(part.origins, part.places, part.contents) for part in parts]
+    origins, places, contents = (np.concatenate(fact) for fact in zip(*facts, strict=True))
+    return Named(joined([part.images for part in parts]), origins, places, contents, parts[0].source)
 
 
 def joined(parts: Sequence[Images]) -> Images:
@@ -123,4 +115,5 @@ def joined(parts: Sequence[Images]) -> Images:
         np.concatenate(known) if len(known) == len(files) else None,
         most,
         np.concatenate(stamps) if len(stamps) == len(files) else None,
+        np.concatenate([part.contents() for part in files]),
     )

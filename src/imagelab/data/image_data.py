@@ -88,11 +88,11 @@ class ImageData(lightning.LightningDataModule):
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
-        held_out: Any = {"val_fraction": val_fraction, "test_fraction": test_fraction} | {"fold": fold}
-        self.classes, splits, self.named, self.decided = prepare_splits(
-            source, classes=classes, limit=limit, decisions=decisions, folds=folds, **held_out
-        )
-        self._store(splits, storage, size, preprocess)
+        held_out: Any = {"val_fraction": val_fraction, "test_fraction": test_fraction, "folds": folds}
+        held_out |= {"classes": classes, "limit": limit, "decisions": decisions, "fold": fold}
+        dealt = prepare_splits(source, **held_out)
+        self.classes, self.named, self.decided = dealt
+        self._store(dealt.splits, storage, size, preprocess)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
         self._divide_augmentation()

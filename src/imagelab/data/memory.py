@@ -57,8 +57,8 @@ def read_sizes(files: Files | Packed) -> np.ndarray:
     if files.sizes is not None:
         return files.sizes
     assert isinstance(files, Files)
-    look = partial(verify, most=files.max_pixels)
-    return np.array(list(map_in_threads(look, files.paths)), dtype=np.int32).reshape(-1, 2)
+    found = map_in_threads(lambda path: verify(path, files.max_pixels)[:2], files.paths)
+    return np.array(list(found), dtype=np.int32).reshape(-1, 2)
 
 
 def _shape(sizes: np.ndarray, size: int | None) -> tuple[int, int]:

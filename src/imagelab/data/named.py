@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from imagelab.contracts import Images
+from imagelab.data.content import contents_of
 from imagelab.data.files import Files
 
 Source = Mapping[str, Images]
@@ -18,13 +19,17 @@ class Named:
         images: N images.
         origins: (N,) str, the source split of each image.
         places: (N,) int64, the place of each image in that split.
+        contents: (N,) uint64, the number of each image's content.
         source: All images of the source, by split.
     """
 
-    def __init__(self, images: Images, origins: np.ndarray, places: np.ndarray, source: Source) -> None:
+    def __init__(
+        self, images: Images, origins: np.ndarray, places: np.ndarray, contents: np.ndarray, source: Source
+    ) -> None:
         self.images = images
         self.origins = origins
         self.places = places
+        self.contents = contents
         self.source = source
 
     def __len__(self) -> int:
@@ -45,17 +50,18 @@ class Named:
 
     def select(self, index: np.ndarray) -> "Named":
         """The images at these places, in this order."""
-        return Named(self.images.select(index), self.origins[index], self.places[index], self.source)
+        origins, places, contents = (fact[index] for fact in (self.origins, self.places, self.contents))
+        return Named(self.images.select(index), origins, places, contents, self.source)
 
     def relabel(self, labels: np.ndarray) -> "Named":
         """The same images with other labels."""
-        return Named(self.images.relabel(labels), self.origins, self.places, self.source)
+        return Named(self.images.relabel(labels), self.origins, self.places, self.contents, self.source)
 
 
 def named(source: Source) -> dict[str, Named]:
     """The images of a source with their names, by split."""
     return {
-        split: Named(images, np.full(len(images), split), np.arange(len(images)), source)
+        split: Named(images, np.full(len(images), split), np.arange(len(images)), contents_of(images), source)
         for split, images in source.items()
     }
 

@@ -11,7 +11,9 @@ from zlib import crc32
 import numpy as np
 
 from imagelab.contracts import Least
+from imagelab.data.content import digest
 from imagelab.data.decode import decode_bytes
+from imagelab.data.parallel import map_in_threads
 from imagelab.problem import Problem
 
 
@@ -24,16 +26,24 @@ class Packed:
         labels: (N,) int64, index of each picture's class in the source's `classes`.
         sizes: (N, 2) int32, width and height in pixels, upright.
         max_pixels: Largest number of pixels of a picture; see `decode`.
+        contents: (N,) uint64, a hash of each picture's bytes; None: computed when needed.
     """
 
     def __init__(
-        self, shards: Sequence[str], table: np.ndarray, labels: np.ndarray, sizes: np.ndarray, max_pixels: int
+        self,
+        shards: Sequence[str],
+        table: np.ndarray,
+        labels: np.ndarray,
+        sizes: np.ndarray,
+        max_pixels: int,
+        contents: np.ndarray | None = None,
     ) -> None:
         self.shards = list(shards)
         self.table = table
         self.labels = labels
         self.sizes = sizes
         self.max_pixels = max_pixels
+        self._contents = contents
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,13 +76,22 @@ class Packed:
         shard, first, *_ = self.table[place].tolist()
         return f"{self.shards[shard]} at byte {first}"
 
+    def contents(self) -> np.ndarray:
+        """A hash of the bytes of each picture, (N,) uint64."""
+        if self._contents is None:
+            found = map_in_threads(lambda place: digest(self.encoded(place)), range(len(self)))
+            self._contents = np.fromiter(found, np.uint64, len(self))
+        return self._contents
+
     def select(self, index: np.ndarray) -> "Packed":
         """The pictures at these places, in this order."""
-        return Packed(self.shards, self.table[index], self.labels[index], self.sizes[index], self.max_pixels)
+        contents = None if self._contents is None else self._contents[index]
+        facts = self.table[index], self.labels[index], self.sizes[index]
+        return Packed(self.shards, *facts, self.max_pixels, contents)
 
     def relabel(self, labels: np.ndarray) -> "Packed":
         """The same pictures with other labels, (N,) int64."""
-        return Packed(self.shards, self.table, labels, self.sizes, self.max_pixels)
+        return Packed(self.shards, self.table, labels, self.sizes, self.max_pixels, self._contents)
 
     def key(self, *facts: object) -> str:
         """A short hash of the pictures (shards, their sizes and times of last change) and of the facts."""
@@ -100,4 +119,5 @@ def joined_packed(parts: Sequence[Packed]) -> Packed:
     table, labels, sizes = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("table", "labels", "sizes")
     )
-    return Packed(parts[0].shards, table, labels, sizes, parts[0].max_pixels)
+    contents = np.concatenate([part.contents() for part in parts])
+    return Packed(parts[0].shards, table, labels, sizes, parts[0].max_pixels, contents)

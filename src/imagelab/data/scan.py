@@ -12,7 +12,7 @@ import numpy as np
 
 from imagelab.data.array_record import read_arrays, write_arrays
 from imagelab.data.cache import cache_folder, write_record
-from imagelab.data.decode import Unreadable, verify
+from imagelab.data.decode import Unreadable, Verified, verify
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.paths import Paths, paths_of
 from imagelab.problem import Problem, some_of
@@ -20,17 +20,21 @@ from imagelab.terminal import screen
 
 logger = logging.getLogger(__name__)
 
+UNREADABLE = 0  # the content of files that cannot be read
+
 
 class Scan(NamedTuple):
     """The result of checking N files.
 
     sizes: (N, 2) int32, width and height in pixels, upright; 0 for unreadable files.
     stamps: (N, 2) int64, bytes and time of the last change in ns.
+    contents: (N,) uint64, a hash of the bytes of each file; UNREADABLE for those that cannot be read.
     faults: Path of each unreadable file -> what is wrong with it. record: File that lists them.
     """
 
     sizes: np.ndarray
     stamps: np.ndarray
+    contents: np.ndarray
     faults: dict[str, str]
     record: Path
 
@@ -53,7 +57,8 @@ def scan(paths: Paths | Sequence[str], subject: str, max_pixels: int) -> Scan:
     store = cache_folder("scan") / f"{name}.arrays"
     stamps = paths.stamps()
     sizes = np.zeros((len(paths), 2), dtype=np.int32)
-    same = _recall(store, paths, stamps, sizes)
+    contents = np.zeros(len(paths), dtype=np.uint64)
+    same = _recall(store, paths, stamps, {"sizes": sizes, "contents": contents})
     sizes[sizes.prod(axis=1, dtype=np.int64) > max_pixels] = 0
     fresh = np.flatnonzero(sizes[:, 0] == 0)
     if len(fresh):
@@ -64,8 +69,8 @@ def scan(paths: Paths | Sequence[str], subject: str, max_pixels: int) -> Scan:
         if isinstance(result, str):
             faults[paths[place]] = result
         else:
-            sizes[place] = result
-    found = Scan(sizes, stamps, dict(sorted(faults.items())), store.with_suffix(".json"))
+            *sizes[place], contents[place] = result
+    found = Scan(sizes, stamps, contents, dict(sorted(faults.items())), store.with_suffix(".json"))
     if len(fresh) or not same:
         _save(store, subject, paths, found)
     return found
@@ -89,18 +94,18 @@ def refuse_or_skip(found: Scan, count: int, on_bad_image: Literal["error", "skip
     logger.warning("left out %d of %d pictures that cannot be read:\n  %s", len(found.faults), count, listing)
 
 
-def _check(path: str, max_pixels: int) -> tuple[int, int] | str:
-    """Width and height of a picture, or why it cannot be read."""
+def _check(path: str, max_pixels: int) -> Verified | str:
+    """What a picture is, or why it cannot be read."""
     try:
         return verify(path, max_pixels)
     except Unreadable as error:
         return str(error).removeprefix(f"{path}: ")
 
 
-def _recall(store: Path, paths: Paths, stamps: np.ndarray, sizes: np.ndarray) -> bool:
-    """Fill in the sizes of files that are as they were; whether the last scan was of these very files."""
+def _recall(store: Path, paths: Paths, stamps: np.ndarray, facts_of: dict[str, np.ndarray]) -> bool:
+    """Fill in facts of files that are as they were; whether the last scan was of these very files."""
     content = read_arrays(store)
-    if content is None:
+    if content is None or not facts_of.keys() <= content[1].keys():
         return False
     facts, arrays = content
     before = Paths(facts["folder"], arrays["table"])
@@ -109,7 +114,8 @@ def _recall(store: Path, paths: Paths, stamps: np.ndarray, sizes: np.ndarray) ->
     else:
         known, places = _in_both(before, paths)
     unchanged = (arrays["stamps"][known] == stamps[places]).all(axis=1)
-    sizes[places[unchanged]] = arrays["sizes"][known[unchanged]]
+    for name, values in facts_of.items():
+        values[places[unchanged]] = arrays[name][known[unchanged]]
     return bool(unchanged.all()) and len(before) == len(paths) == len(places)
 
 
@@ -128,7 +134,8 @@ def _whole(paths: Paths) -> np.ndarray:
 def _save(store: Path, subject: str, paths: Paths, found: Scan) -> None:
     try:
         facts = {"subject": subject, "folder": paths.folder}
-        write_arrays(store, facts, table=paths.table, stamps=found.stamps, sizes=found.sizes)
+        arrays = {"stamps": found.stamps, "sizes": found.sizes, "contents": found.contents}
+        write_arrays(store, facts, table=paths.table, **arrays)
         write_record(found.record, {"subject": subject, "unreadable": found.faults})
     except Problem as problem:
         logger.warning("the pictures will be checked again next time: %s", problem)

@@ -1,33 +1,49 @@
-"""Split a data set into train, val and test, stratified and independent of the seed; choose classes."""
+"""Split a data set into train, val and test, stratified, by content and not by the seed; choose classes."""
 
 from collections.abc import Mapping, Set
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from imagelab.contracts import Images, Source
 from imagelab.data.decisions import Decided, apply_decisions
 from imagelab.data.folds import Folds, pooled
-from imagelab.data.labels import kind_of, refuse_all_but_classes, strata
+from imagelab.data.labels import kind_of, refuse_all_but_classes
 from imagelab.data.named import Named, named
+from imagelab.data.ranks import first_of_each, part_of
 from imagelab.problem import Problem, nearest, some_of
-from imagelab.randomness import stream
 
 Splits = dict[str, Images]
-Part = TypeVar("Part", bound=Images)
 
 
-class Prepared(NamedTuple):
-    """The classes and splits of a run, the splits with names too, and what the decisions changed."""
+class Dealt(NamedTuple):
+    """The classes and splits of a run, and what the decisions changed."""
 
     classes: list[str]
-    splits: Splits
     named: dict[str, Named]
     decided: dict[str, Decided]
 
+    @property
+    def splits(self) -> Splits:
+        """The images of each split."""
+        return {split: part.images for split, part in self.named.items()}
 
-def prepare_splits(
-    source: Source,
+
+def prepare_splits(source: Source, **how: Any) -> Dealt:
+    """Prepare the classes of a run and its splits, as `deal` does.
+
+    Raises:
+        Problem: The images cannot be trained on.
+    """
+    dealt = deal(list(source.classes), named(source.splits), **how)
+    carved = set() if how["folds"] else dealt.named.keys() - source.splits.keys()
+    refuse_empty(dealt.classes, dealt.named, how["limit"], carved)
+    return dealt
+
+
+def deal(
+    names: list[str],
+    splits: Mapping[str, Named],
     *,
     classes: list[str | int] | None,
     limit: int | None,
@@ -36,11 +52,12 @@ def prepare_splits(
     folds: int | None,
     fold: int | None,
     decisions: str | None,
-) -> Prepared:
-    """Prepare the classes of a run and its splits "train", "val" and, if there is one, "test".
+) -> Dealt:
+    """Deal the images of a source to "train", "val" and, if there is one, "test": the only place that does.
 
     Args:
-        source: Data set.
+        names: Names of the classes, in the order of the labels.
+        splits: Images of the source that can be read.
         classes: Names of the classes to use; None: all.
         limit: Most images per split (of all folds together), the same share of each class.
         val_fraction: Share of the training images for "val", if there is none and no folds; in (0, 1).
@@ -50,25 +67,23 @@ def prepare_splits(
         decisions: Table of images to drop or relabel; held-out images stay the same.
 
     Raises:
-        Problem: The images cannot be trained on.
+        Problem: A setting or a table does not fit the images.
     """
-    names, splits, decided = list(source.classes), named(source.splits), dict[str, Decided]()
+    decided = dict[str, Decided]()
     splits = pool(splits, test_fraction) if folds else carve(splits, val_fraction, test_fraction)
     parts = Folds(splits["train"], folds) if folds else None
     if decisions is not None:
         splits, decided = apply_decisions(splits, decisions, names)
-    if classes is not None:
-        chosen = [str(name) for name in classes]  # YAML reads 3 as a number
-        names, splits = choose_classes(names, splits, chosen)
+    if classes is not None:  # YAML reads 3 as a number
+        names, splits = choose_classes(names, splits, [str(name) for name in classes])
     if limit is not None:
-        splits = {name: images.select(first_of_each(images.labels, limit)) for name, images in splits.items()}
+        splits = {name: _limited(part, limit) for name, part in splits.items()}
     if parts is not None:
         splits |= parts.hold_out(splits["train"], fold or 0, refold=limit is not None)
-    refuse_empty(names, splits, limit, set() if folds else splits.keys() - source.splits.keys())
-    return Prepared(names, {split: part.images for split, part in splits.items()}, splits, decided)
+    return Dealt(names, splits, decided)
 
 
-def carve(splits: Mapping[str, Part], val_fraction: float, test_fraction: float) -> dict[str, Part]:
+def carve(splits: Mapping[str, Named], val_fraction: float, test_fraction: float) -> dict[str, Named]:
     """Add the splits that a source lacks: "test" if it has only "train", and "val" if it has none."""
     carved = _with_test(splits, test_fraction)
     if "val" not in carved:
@@ -82,35 +97,9 @@ def pool(splits: Mapping[str, Named], test_fraction: float) -> dict[str, Named]:
     return {"train": pooled(parts)} | ({"test": parts["test"]} if "test" in parts else {})
 
 
-def stratified_order(labels: np.ndarray, purpose: str) -> np.ndarray:
-    """An order of N labels, the same each time, in which every prefix is stratified by class.
-
-    >>> labels = np.repeat([0, 1], [75, 25])
-    >>> np.bincount(labels[stratified_order(labels, "test")[:20]]).tolist()
-    [15, 5]
-    """
-    order = stream(0, purpose).permutation(len(labels))  # the seed of a run must not change what is held out
-    labels = strata(labels)
-    shuffled = labels[order]
-    counts = np.bincount(labels)
-    by_class = np.argsort(shuffled, kind="stable")
-    place = np.empty(len(labels))
-    place[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return order[np.argsort((place + 0.5) / counts[shuffled], kind="stable")]
-
-
-def first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Places of `limit` images, stratified, each class at least once; a larger limit only adds images."""
-    order = stratified_order(labels, "limit")
-    _, firsts = np.unique(strata(labels)[order], return_index=True)
-    if len(firsts) <= limit:
-        order = np.concatenate([order[firsts], np.delete(order, firsts)])
-    return np.sort(order[:limit])
-
-
 def choose_classes(
-    names: list[str], splits: Mapping[str, Part], chosen: list[str]
-) -> tuple[list[str], dict[str, Part]]:
+    names: list[str], splits: Mapping[str, Named], chosen: list[str]
+) -> tuple[list[str], dict[str, Named]]:
     """Keep only the images of the chosen classes; labels are renumbered in the order of the choice.
 
     Raises:
@@ -130,7 +119,7 @@ def choose_classes(
     return list(chosen), {split: _renumber(images, number) for split, images in splits.items()}
 
 
-def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | None, carved: Set[str]) -> None:
+def refuse_empty(names: list[str], splits: Mapping[str, Named], limit: int | None, carved: Set[str]) -> None:
     """Raise a Problem if a split is empty or a class has no training image.
 
     Args:
@@ -142,6 +131,8 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
     keys = " and ".join(f"data.{split}_fraction" for split in sorted(carved))
     taken, left = sum(len(splits[split]) for split in carved), len(splits["train"])
     fractions = f"{keys}: {taken:,} of {taken + left:,} images are held out"
+    if left == 0 and len(np.unique(np.concatenate([part.contents for part in splits.values()]))) == 1:
+        raise Problem(f"data: all {taken:,} images are copies of one, which belong in one split; add others")
     if carved and left == 0:
         raise Problem(f"{fractions} and none is left to train on; set smaller ones, such as 0.1")
     for split, images in splits.items():
@@ -166,22 +157,24 @@ def refuse_empty(names: list[str], splits: Mapping[str, Images], limit: int | No
     )
 
 
-def _with_test(splits: Mapping[str, Part], fraction: float) -> dict[str, Part]:
+def _with_test(splits: Mapping[str, Named], fraction: float) -> dict[str, Named]:
     parts = dict(splits)
     if set(parts) == {"train"}:
         parts["train"], parts["test"] = _divide(parts["train"], "test", fraction)
     return parts
 
 
-def _divide(images: Part, part: str, fraction: float) -> tuple[Part, Part]:
+def _limited(images: Named, limit: int) -> Named:
+    return images.select(first_of_each(images.labels, images.contents, limit))
+
+
+def _divide(images: Named, part: str, fraction: float) -> tuple[Named, Named]:
     if not 0 < fraction < 1:
         raise Problem(f"data.{part}_fraction must lie between 0 and 1, got {fraction}")
-    order = stratified_order(images.labels, part)
-    count = max(1, round(fraction * len(order)))
-    halves = images.select(np.sort(order[count:])), images.select(np.sort(order[:count]))
-    return cast(tuple[Part, Part], halves)
+    held_out = part_of(images.labels, images.contents, fraction, part)
+    return images.select(np.flatnonzero(~held_out)), images.select(np.flatnonzero(held_out))
 
 
-def _renumber(images: Part, number: np.ndarray) -> Part:
+def _renumber(images: Named, number: np.ndarray) -> Named:
     kept = images.select(np.flatnonzero(number[images.labels] >= 0))
-    return cast(Part, kept.relabel(number[kept.labels]))
+    return kept.relabel(number[kept.labels])

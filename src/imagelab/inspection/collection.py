@@ -5,6 +5,7 @@ Folders are inspected without torch, whose import alone takes 500 MB and two sec
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from itertools import chain
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import numpy as np
 from imagelab.config import schema
 from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
-from imagelab.data.decisions import apply_decisions
 from imagelab.data.files import Files
-from imagelab.data.folds import Folds
+from imagelab.data.folds import merged
 from imagelab.data.labels import refuse_all_but_classes
 from imagelab.data.named import Named, named
-from imagelab.data.splits import carve, choose_classes, first_of_each, pool
+from imagelab.data.paths import paths_of
+from imagelab.data.scan import UNREADABLE, scan
+from imagelab.data.splits import choose_classes, deal
 from imagelab.inspection.command import FOLDER
 from imagelab.inspection.walk import Walk, walk
 
@@ -83,9 +85,7 @@ def collect(cfg: Node) -> Collection:
     if own["_target_"] == FOLDER:
         found = walk(own["root"], own["manifest"])
         names = sorted(set(chain.from_iterable(found.listing.values())))
-        source: dict[str, Images] = {
-            split: _files(classes, names, knobs["max_pixels"]) for split, classes in found.listing.items()
-        }
+        source = _of_folder(found, names, knobs["max_pixels"])
     else:
         from imagelab.config.make import make
 
@@ -96,27 +96,38 @@ def collect(cfg: Node) -> Collection:
         names = list(made.classes)
         source = dict(made.splits)
     parts = named(source)
-    folds = None
+    unreadable = {split: _where(part, part.contents == UNREADABLE) for split, part in parts.items()}
+    parts = {split: _where(part, part.contents != UNREADABLE) for split, part in parts.items()}
     if "train" in parts and len(parts["train"]):
-        fractions = {key: knobs[key] for key in ("val_fraction", "test_fraction")}
-        parts = pool(parts, knobs["test_fraction"]) if knobs["folds"] else carve(parts, **fractions)
-        folds = Folds(parts["train"], knobs["folds"]) if knobs["folds"] else None
-    if knobs["decisions"] is not None:
-        parts, _ = apply_decisions(parts, knobs["decisions"], names)
-    if knobs["classes"] is not None:
-        names, parts = choose_classes(names, parts, [str(name) for name in knobs["classes"]])
-    if knobs["limit"] is not None:
-        parts = {s: one.select(first_of_each(one.labels, knobs["limit"])) for s, one in parts.items()}
-    if folds is not None:
-        parts |= folds.hold_out(parts["train"], knobs["fold"], refold=knobs["limit"] is not None)
+        how = {name: knobs[name] for name in signature(deal).parameters if name in knobs}
+        classes, parts, _ = deal(names, parts, **how)
+        unreadable = choose_classes(names, unreadable, classes)[1]
+        names = classes
+    for split, part in unreadable.items():
+        parts[split] = merged([parts[split], part]) if len(part) else parts[split]
     return _collection(parts, names, found)
 
 
-def _files(classes: Mapping[str, list[str]], names: list[str], max_pixels: int) -> Files:
-    """The files in the order of the classes, as in `data=folder`."""
-    kept = [(path, label) for label, name in enumerate(names) for path in classes.get(name, [])]
-    labels = np.array([label for _, label in kept], dtype=np.int64)
-    return Files([path for path, _ in kept], labels, max_pixels=max_pixels)
+def _where(part: Named, kept: np.ndarray) -> Named:
+    return part.select(np.flatnonzero(kept))
+
+
+def _of_folder(found: Walk, names: list[str], max_pixels: int) -> dict[str, Images]:
+    """The files of each split in the order of the classes, as in `data=folder`."""
+    listing = {
+        split: [(path, label) for label, name in enumerate(names) for path in classes.get(name, [])]
+        for split, classes in found.listing.items()
+    }
+    paths = paths_of([path for files in listing.values() for path, _ in files])
+    seen = scan(paths, found.origin, max_pixels)
+    source: dict[str, Images] = {}
+    end = 0
+    for split, files in listing.items():
+        mine = slice(end, end := end + len(files))
+        labels = np.array([label for _, label in files], dtype=np.int64)
+        facts = seen.stamps[mine], seen.contents[mine]
+        source[split] = Files(paths[mine], labels, seen.sizes[mine], max_pixels, *facts)
+    return source
 
 
 def _collection(parts: Mapping[str, Named], classes: list[str], found: Walk | None) -> Collection:

@@ -6,13 +6,13 @@ https://www.w3.org/Graphics/JPEG/itu-t81.pdf, table B.1.
 
 import os
 from dataclasses import dataclass
-from hashlib import blake2b
 from io import BytesIO
 
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image
 
+from imagelab.data.content import digest
 from imagelab.data.decode import Unreadable, decode, read_file
 
 END = b"\xff\xd9"  # end-of-image mark of a JPEG
@@ -54,14 +54,14 @@ def look(path: str, max_pixels: int) -> Look:
     except OSError as error:
         return Look(None, 0, "", error.strerror or str(error), ())
     kind = kind_of(data)
-    digest = short_digest(data)
+    number = digest(data)
     odd = [] if not data or _suits(path, kind) else [_misnamed(path, kind)]
     try:
         pixels = decode(path, None, max_pixels)
     except Unreadable as error:
-        return Look(None, digest, kind, str(error).removeprefix(f"{path}: "), tuple(odd))
+        return Look(None, number, kind, str(error).removeprefix(f"{path}: "), tuple(odd))
     odd += _odd_jpeg(data) if kind == "JPEG" else _odd_other(data)
-    return Look(pixels, digest, kind, "", (*odd, *_odd_shape(pixels)))
+    return Look(pixels, number, kind, "", (*odd, *_odd_shape(pixels)))
 
 
 def kind_of(data: bytes) -> str:
@@ -86,11 +86,6 @@ def kind_of(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     return "HTML" if data[:200].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")) else ""
-
-
-def short_digest(data: bytes | memoryview) -> int:
-    """A 64-bit hash of the bytes."""
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
 def _suits(path: str, kind: str) -> bool:

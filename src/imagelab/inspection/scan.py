@@ -9,12 +9,13 @@ from typing import BinaryIO
 
 import numpy as np
 
+from imagelab.data.content import digest
 from imagelab.data.files import Files
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import resized
 from imagelab.inspection.collection import Collection
 from imagelab.inspection.likeness import SIDE
-from imagelab.inspection.look import Look, look, short_digest
+from imagelab.inspection.look import Look, look
 from imagelab.inspection.measures import MEASURES, measure, shrunk
 from imagelab.problem import Problem
 from imagelab.terminal import screen
@@ -143,7 +144,7 @@ def _note(seen: Seen, first: int, looks: list[Look]) -> None:
             seen.odd[index] = one.odd
         if one.pixels is not None:
             seen.sizes[index] = one.pixels.shape[1], one.pixels.shape[0]
-            of_pixels = short_digest(np.ascontiguousarray(one.pixels).data)
+            of_pixels = digest(np.ascontiguousarray(one.pixels).data)
             seen.digests[index] = of_pixels ^ one.pixels.shape[0], one.digest
 
 

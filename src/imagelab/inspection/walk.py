@@ -21,12 +21,14 @@ class Walk:
 
     Args:
         root: Path of the folder.
+        origin: The folder, or its table of labels.
         listing: Split -> class -> paths of files with a picture's ending; classes may be empty.
         strays: Paths of other files.
         refusal: Why `data=folder` would refuse the folder without opening a file; empty if it would not.
     """
 
     root: Path
+    origin: str
     listing: Listing = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
     refusal: str = ""
@@ -42,8 +44,13 @@ def walk(root: str, manifest: str | None) -> Walk:
     table = _table(top, manifest)
     if table is not None:
         listing = read_manifest(table, top)
-        return Walk(top, listing=listing, refusal=_refusal(partial(_classes, listing, str(table), least=2)))
-    found = Walk(top)
+        return Walk(
+            top,
+            str(table),
+            listing=listing,
+            refusal=_refusal(partial(_classes, listing, str(table), least=2)),
+        )
+    found = Walk(top, str(top))
     found.refusal = _refusal(lambda: _classes(list_pictures(top, labelled=True), str(top), least=2))
     for split, folder in _split_folders(top):
         _collect(found, split, folder)

@@ -41,8 +41,8 @@ def refuse_other_data(then: Node, now: Node, folder: object) -> None:
             )
     if changed := [split for split, mark in then.get("labels", {}).items() if mark != now["labels"][split]]:
         raise Problem(
-            f"The data have changed since this run began: {' and '.join(changed)} with other labels, or an "
-            "edited data.decisions. Restore them, or start a new run with "
+            f"The data have changed since this run began: {' and '.join(changed)} with other images or "
+            "labels, or dealt in another way. Restore them, or start a new run with "
             f"model.weights={folder}."
         )
 

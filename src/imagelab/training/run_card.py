@@ -26,9 +26,8 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
 
 
 def label_marks(data: ImageData) -> dict[str, int]:
-    """One checksum per split, of its labels and of the images that decisions drop."""
+    """One checksum per split, of the contents of its images and their labels."""
     return {
-        split: crc32("\n".join(part.names if data.decided else ()).encode(errors="surrogateescape"))
-        ^ crc32(part.labels.tobytes())
+        split: crc32(part.labels.tobytes(), crc32(part.contents.tobytes()))
         for split, part in data.named.items()
     }

@@ -16,7 +16,7 @@ from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
 from imagelab.data.batches import Address
-from imagelab.data.splits import first_of_each
+from imagelab.data.ranks import first_of_each
 from imagelab.pages.heat_map import heat_map
 from imagelab.problem import refuse_less
 from imagelab.runs.csv_cells import Writer, restored
@@ -56,7 +56,7 @@ class PredictionDynamics(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         self.classes = data.classes
-        self.places = first_of_each(data.splits["val"].labels, self.images)
+        self.places = first_of_each(data.named["val"].labels, data.named["val"].contents, self.images)
         batch = data.dataset("val", augmented=False)[Address(0, 0, self.places, np.zeros_like(self.places))]
         self.pixels = data.preprocess(move_data_to_device(batch.images, pl_module.device))
         self.labels = batch.labels

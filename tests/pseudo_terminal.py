@@ -5,12 +5,15 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
 from pathlib import Path
+
+from imagelab.training.own_ranks import end_with_parent
 
 HERE = Path(sys.executable).parent / "imagelab"
 CONTROL = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])")
@@ -38,7 +41,7 @@ class PseudoTerminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: (end_with_parent(signal.SIGKILL), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
         )
         os.close(theirs)
         self.file, self.width, self.output = mine, width, ""

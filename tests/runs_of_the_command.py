@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -112,9 +113,18 @@ def _run(words: list[str], folder: str, said: str, environment: dict[str, str], 
         from lightning.pytorch.strategies.launchers import subprocess_script
 
         vars(subprocess_script)["subprocess"] = SimpleNamespace(Popen=Rank())
+    threading.Thread(target=_end_with_tests, daemon=True).start()
     from imagelab import cli
 
     cli.main()
+
+
+def _end_with_tests() -> None:
+    """Leave nothing behind where the tests end, even by `kill -9`; the fork server outlives them."""
+    tests = multiprocessing.parent_process()
+    assert tests is not None
+    tests.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def start(

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from imagelab.training.own_ranks import end_with_parent
 from tests.runs_of_the_command import assert_same, finish, outcome
 from tests.test_torchrun import ONE, TWO, assert_equal_numbers, free_port
 
@@ -45,6 +47,7 @@ class Agent:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
                 start_new_session=True,
+                preexec_fn=partial(end_with_parent, signal.SIGKILL),
             )
 
     def wait(self, timeout: float = 300) -> int:

@@ -44,6 +44,13 @@ def test_photos_that_were_shrunk_to_another_size_are_not_taken_for_these(files):
     assert np.abs(shrink_once(files, short=10).photo(0, None) - blocks).max() <= 1
 
 
+def test_photos_are_decoded_at_twice_the_size_that_is_stored(files, monkeypatch):
+    asked, photo = [], Files.photo
+    monkeypatch.setattr(Files, "photo", lambda *given: asked.append(given[2]) or photo(*given))
+    shrink_once(files, short=20)
+    assert asked == [40] * 4
+
+
 def test_selecting_and_relabelling_keep_photo_and_label_together(files):
     photos = shrink_once(files, short=20)
     chosen = photos.select(np.array([2, 0]))

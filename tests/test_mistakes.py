@@ -79,7 +79,7 @@ BEFORE = {  # words -> what the one sentence says, in this order
     # network and weights
     "model=timm model.name=resnett18": "model.name=resnett18: timm has no such|'resnet18'",
     "model=torchvision model.name=resnet8": "model.name=resnet8: torchvision has no such|'resnet18'",
-    "model.widths=[0,1]": "model.widths: wants 1 or more for each convolution, got [0, 1]",
+    "model.widths=[0,1]": "model.widths: wants 1 or more for each, got [0, 1]",
     "model.dropout=2": "model.dropout: wants a probability in [0, 1), or null, got 2",
     "model.dropout2d=-0.1": "model.dropout2d: wants a probability in [0, 1), or null, got -0.1",
     "model.stochastic_depth=0.2": "model.stochastic_depth drops residual branches, and SmallCNN has none",

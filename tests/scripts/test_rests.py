@@ -1,6 +1,7 @@
 """What is left when a room or a choice is out passes lint, types, a run and its tests."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.remove import main, tracked
+from scripts.remove import count, main, tracked
 from scripts.rooms import choices, without
 from tests.scripts.test_remove import ROOT, THERE, dangling
 
@@ -51,6 +52,20 @@ def test_changes_that_are_not_committed_are_safe(copy: Path, capsys: pytest.Capt
     assert main(["trick/swa"], copy) == 2
     assert "not committed" in capsys.readouterr().err
     assert (copy / "configs" / "trick" / "swa.yaml").exists()
+
+
+@pytest.mark.slow
+def test_the_design_says_how_many_lines_rooms_and_the_rest_have() -> None:
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    (*rooms, rest, whole) = [line.rsplit(maxsplit=1) for line in count(tracked(ROOT)).splitlines()]
+    said = dict(re.findall(r"(?m)^\| `(\w+)` \| .* \| ([\d,]+) \|$", page))
+    said |= dict(zip(("rest", "all"), *re.findall(r"has ([\d,]+)\sof ([\d,]+) lines", page), strict=True))
+    for name, lines in [*rooms, ("rest", rest[1]), ("all", whole[1])]:
+        assert number(said[name]) == pytest.approx(number(lines), rel=0.05), name
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ Lost = dict[str, set[str]]  # names that have gone, by module
 Display = ast.List | ast.Tuple | ast.Set | ast.Dict
 Part = ast.expr | ast.keyword  # of a row
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-TEST = re.compile(r"(?m)^ *(?:async )?def test_")
+TEST = re.compile(r"(?m)^ *(?:async )?def (test_\w+)")
 
 
 class Choice(NamedTuple):

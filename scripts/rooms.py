@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from scripts.ingredients import NONE, Choice, untested
+from scripts.ingredients import NONE, TEST, Choice, untested
 from scripts.markers import cut
 from scripts.trimming import mentions, trimmed
 
@@ -47,7 +47,7 @@ def without(files: Files, room: str) -> Files:
     left = unchosen(left, gone_modules, choice)
     said = [f"imagelab {word}" for word in words]
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
-    named_in = mentions(files.keys() - left.keys(), said, room)
+    named_in = mentions(files.keys() - left.keys() | tests(files) - tests(left), said, room)
     return {path: trimmed(path, text, named_in) for path, text in left.items()}
 
 
@@ -167,6 +167,12 @@ def mirrored(path: str) -> str:
     """
     folder, _, name = path.removeprefix("src/imagelab/").rpartition("/")
     return "/".join(part for part in ("tests", folder, f"test_{name}") if part)
+
+
+def tests(files: Files) -> set[str]:
+    """All tests, as pages name them: `tests/task/test_simclr.py::test_name`."""
+    paths = [path for path in files if path.startswith("tests/") and path.endswith(".py")]
+    return {f"{path}::{name}" for path in paths for name in TEST.findall(files[path])}
 
 
 def layered(text: str, known: set[str]) -> str:

@@ -171,9 +171,11 @@ def test_a_sweep_compares_by_its_metric_and_its_direction(tmp_path):  # room: sw
     table = rows(tmp_path / "sweep" / "sweep.csv")
     best = max(table, key=lambda row: float(row["val/within_four"]))
     assert best["optimizer.lr"] == "0.01"
+    # room: reports
     said("report", "sweep=sweep", folder=tmp_path)
     page = (tmp_path / "sweep" / "report.html").read_text()
     assert "val/within_four" in page
+    # end
 
 
 def test_killed_and_resumed_it_ends_in_the_same_bits(tmp_path):

@@ -171,7 +171,7 @@ def test_a_command_that_is_one_process_is_refused_under_torchrun(tmp_path):
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "slurm"])
-def test_a_launcher_is_refused_under_torchrun(launcher):
+def test_a_launcher_is_refused_under_torchrun(launcher):  # room: sweep
     cfg = compose("train", [f"launcher={launcher}", "trainer=torchrun"]).cfg
     (found,) = started(cfg, launched(torchrun_environment(0, 2, 1)))
     assert "torchrun has started 2" in found
@@ -181,7 +181,7 @@ def test_a_launcher_is_refused_under_torchrun(launcher):
     )
 
 
-def test_each_trial_of_a_sweep_takes_all_ranks(tmp_path):
+def test_each_trial_of_a_sweep_takes_all_ranks(tmp_path):  # room: sweep
     words = [
         *TWO,
         "trainer.max_epochs=1",

@@ -8,7 +8,13 @@ from imagelab.runs.edited import mistakes
 from tests.in_process import imagelab
 
 
-@pytest.mark.parametrize("command", ["evaluate", "report"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate",
+        "report",  # room: reports
+    ],
+)
 def test_commands_name_file_key_and_value(digits, tmp_path, command):
     text = (digits / "config.yaml").read_text()
     (digits / "config.yaml").write_text(text.replace("batch_size: 128", "batch_size: many"))

@@ -127,6 +127,13 @@ def test_a_choice_takes_its_module_its_tests_and_the_recipes_that_need_it(files:
     assert "trick=[ema]" not in left["README.md"]
 
 
+def test_pages_do_not_name_tests_that_have_gone(rest: Callable[[str], Files]) -> None:  # room: reports
+    name = "test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume"
+    assert name in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert name not in rest("reports")["docs/reliability.md"]
+    assert "test_fifty_kills_do_not_change_a_bit" in rest("reports")["docs/reliability.md"]
+
+
 def test_defaults_are_needed(files: Files) -> None:
     can = choices(files)
     assert "trick/ema" in can

@@ -90,9 +90,11 @@ def test_a_sweep_in_a_folder_with_any_name_is_resumed_and_reported(tmp_path):
     assert sweep(objective, "-m", "seed=0,1", f'hydra.sweep.dir="{name}"', folder=tmp_path).status == 130
     said = sweep(objective, f'resume="{name}"', folder=tmp_path)
     assert (said.status, seen) == (0, [0, 1, 1]), said
+    # room: reports
     said = in_process.imagelab("report", f'sweep="{name}"', folder=tmp_path)
     assert said.status == 0, said
     assert (tmp_path / name / "report.html").is_file()
+    # end
 
 
 def test_a_sweep_resumes_with_another_launcher_without_the_keys_of_the_former(tmp_path):

@@ -78,8 +78,8 @@ GROUPS = (
     "model",
     "task",
     "trainer",
-    "sweep",
-    "launcher",
+    "sweep",  # room: sweep
+    "launcher",  # room: sweep
 )
 LISTS = ("augment", "trick")
 SHARED = menu.root_keys("train")
@@ -142,7 +142,15 @@ def test_every_argument_of_the_trainer_is_taken_or_refused_with_a_reason():
     assert not TAKEN & FILLED_IN.keys()
 
 
-@pytest.mark.parametrize("group", ["finetune", "sweep", "experiment", "debug"])
+@pytest.mark.parametrize(
+    "group",
+    [
+        "finetune",
+        "sweep",  # room: sweep
+        "experiment",
+        "debug",
+    ],
+)
 def test_null_leaves_a_group_unanswered(group):
     assert compose("train", [f"{group}=null"]).problems == []
     assert for_hydra([f"{group}=null"], set(), "train") == [f"~{group}"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from imagelab.checks.apart import ALONE, LOST
+from imagelab.checks.apart import ALONE, LOST, wake
 from imagelab.checks.findings import found
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import Fixed, short_trainer
@@ -19,10 +19,12 @@ from imagelab.classifier import Classifier
 from imagelab.contracts import Inputs
 from imagelab.finding import Finding, grade
 from imagelab.metrics.table import ACCURACY
+from imagelab.model.head import last_layer
 
 MOST, FEWEST = 200, 14  # images
 PARTS = (3, 7)  # numbers of batches, the last of which is smaller
 NEAR, FAR = 1e-4, 5e-3
+SPREAD = 3.0  # deviation between the outputs of images
 
 
 def same_metrics(subject: Subject) -> Finding:
@@ -33,6 +35,8 @@ def same_metrics(subject: Subject) -> Finding:
     sizes = [-(-count // parts) for parts in PARTS]
     copy = subject.plain()
     _settle(copy, subject.some(min(count, 32)))
+    if subject.task is not None:
+        _spread(copy, subject.some(min(count, 32)))
     first, second = (_read(subject, index, size) for size in sizes)
     outputs, labels = _at_once(copy, first)
     own = {name: float(value) for name, value in copy.task.metrics(outputs, labels).items()}
@@ -111,6 +115,15 @@ def _settle(copy: Classifier, batch: Inputs) -> None:
     copy(batch.images)
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
+
+
+@torch.no_grad()
+def _spread(copy: Classifier, batch: Inputs) -> None:
+    """Let outputs differ between images, as after training: if all are the same, so are all metrics."""
+    wake(copy.net)
+    spread = float(copy.eval()(batch.images).float().std(dim=0).mean())
+    if 0 < spread < SPREAD:
+        last_layer(copy.net)[1].weight.mul_(SPREAD / spread)
 
 
 def _validated(

@@ -118,7 +118,7 @@ def renamed(seen: np.ndarray, fits: np.ndarray) -> list[tuple[int, int]]:
         pairs = [(here, int(becomes[here])) for here in ring]
         good = sum(fits[here, there] for here, there in pairs)
         gain = good - sum(fits[here, here] for here in ring)
-        like = all(shares[here, there] > shares[there, there] for here, there in pairs if seen[there].any())
+        like = sum(shares[here, there] - shares[there, there] for here, there in pairs) > 0
         if min(good + PER_CLASS * len(ring), gain) > CLEAR + PER_CLASS * len(ring) and like:
             moved += [(here, there) for here, there in pairs if seen[here].any()]
     return sorted(moved)

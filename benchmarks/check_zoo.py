@@ -125,10 +125,11 @@ def _speaking(checked: Any, status: str) -> list[str]:
 def tables(rows: list[Row]) -> Iterator[str]:
     """The shares in words, then a table of the bugs and one of those planted blindly."""
     names = sorted({row["setting"] for row in rows}, reverse=True)
-    for zoo, words in (("bugs", "bugs"), ("blind", "bugs of somebody who had not read the checks")):
+    for zoo, words in (("bugs", "bugs"), ("blind", "mistakes written down before the checks were read")):
         for setting in names:
             here = [row for row in rows if row["zoo"] == zoo and row["setting"] == setting]
-            yield f"- {setting}: {sum(row['found'] for row in here)} of {len(here)} {words} are found."
+            if here:
+                yield f"- {setting}: {sum(row['found'] for row in here)} of {len(here)} {words} are found."
     healthy = [row for row in rows if row["zoo"] == "healthy"]
     yield f"- {sum(row['found'] for row in healthy)} of {len(healthy)} sound runs fail."
     for zoo in ("bugs", "blind"):

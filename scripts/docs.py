@@ -43,6 +43,7 @@ EXAMPLES = {  # values to show of keys whose default says nothing
     "data.batch_size": "full",
     "data.classes": "[cat,dog]",
     "data.limit": "500",
+    "data.train_limit": "0.5",
     "data.size": "64",
     "data.workers": "2",
     "model.dropout": "0.3",

@@ -1,6 +1,8 @@
 """What a user gets for a mistake: one clear sentence, the right exit status, and nothing left behind."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.in_process import imagelab
-from tests.runs_of_the_command import finish
+from tests.runs_of_the_command import IMAGELAB
 
 SHORT = ["trainer=cpu", "trainer.max_epochs=1", "data.limit=300"]
 
@@ -171,12 +173,20 @@ def test_an_existing_empty_run_folder_is_used(tmp_path):
     assert (tmp_path / "mine/results.json").exists()
 
 
-def test_a_normal_run_prints_nothing_but_its_own_lines(place, tmp_path, monkeypatch):
-    monkeypatch.setenv("IMAGELAB_CACHE", str(tmp_path / "cache"))
+def test_a_normal_run_prints_nothing_but_its_own_lines(place, tmp_path):
     words = ["data=folder", f"data.root={place / 'fine'}", "data.batch_size=4", "data.storage=files"]
-    said = finish([*words, "data.workers=1", "augment=[crop,color_jitter,mixup]", *SHORT[:2]], tmp_path)
+    done = subprocess.run(
+        [IMAGELAB, "train", *words, "data.workers=1", "augment=[crop,color_jitter,mixup]", *SHORT[:2]],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "IMAGELAB_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     known = (
         "data |model |training |learning rate |run folder |epoch |status |best epoch |parameters |trained |"
         "checkpoint |verdict |try |report |evaluate |predict |──|    |loss |accuracy|f1_macro |ece "
     )
-    assert [line for line in said.splitlines() if line and not line.startswith(tuple(known.split("|")))] == []
+    lines = [line for line in done.stdout.splitlines() if line]
+    strange = [line for line in lines if not line.startswith(tuple(known.split("|")))]
+    assert (strange, done.stderr) == ([], "")

@@ -110,6 +110,7 @@ def build_saver(cfg: Node, folder: Path, stop: StopRequest) -> Saver:
         monitor=monitor,
         lower=lower_is_better_of(cfg, monitor),
         every=cfg["save_every"],
+        top=cfg["save_top"],
         stop=stop,
     )
 

@@ -14,7 +14,7 @@ from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.terminal import screen
 
-Which = Literal["best", "last", "snapshots"]
+Which = Literal["best", "last", "snapshots", "top"]
 RESULT, TABLE = "evaluation.json", "evaluation.csv"
 
 

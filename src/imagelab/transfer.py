@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from imagelab.classifier import Classifier
 from imagelab.finetune.head import Head
-from imagelab.finetune.moves import Groups, freeze, moves_of, stage_groups
+from imagelab.finetune.moves import Groups, draw_ends, freeze, moves_of, stage_groups
 from imagelab.finetune.strategy import Strategy
 from imagelab.terminal.summary import StageRow
 
@@ -32,6 +32,8 @@ class TransferClassifier(Classifier):
     def __init__(self, *, groups: Groups, strategy: Strategy, epochs: int, **parts: Any) -> None:
         net = parts["net"]
         self.strategy = strategy
+        if strategy.draws_ends:
+            draw_ends(net)  # torch is still seeded for the weights of this run
         self.moves = moves_of(net, strategy, epochs)
         super().__init__(groups=stage_groups(net, groups, self.moves), **parts)
         self.head_layers: list[str] = []  # while features replace images: the layers to run

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from hydra.utils import get_object
 
-from imagelab.config import facts, validate
-from imagelab.config.compose import compose, plain
+from imagelab.config import facts
 from imagelab.config.facts import said_by, says, unclear
 from tests import stranger
 
@@ -18,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 HERE = "tests.stranger"
 OWN = [name for name, one in vars(stranger).items() if isclass(one) and one.__module__ == HERE]
 READABLE = [f"{HERE}.{name}" for name in OWN if name != "Hidden"]
+CHECK = (
+    "import sys; from imagelab.config import validate; from imagelab.config.compose import compose, plain; "
+    "cfg = plain(compose('train', sys.argv[1:]).cfg); "
+)
 
 
 def shipped() -> set[str]:
@@ -59,28 +62,23 @@ def test_facts_that_the_source_hides_come_from_the_imported_class():
     assert unclear({"_target_": "not.imported.Class"})
 
 
+def printed_alone(*words: str, more: str) -> list[str]:
+    """What a process of its own prints, which has imported nothing before."""
+    command = [sys.executable, "-c", CHECK + more, *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 def test_the_quick_check_imports_neither_the_class_nor_torch():
     words = ["optimizer=lbfgs", f"optimizer._target_={HERE}.MyLBFGS", f"++trick.x._target_={HERE}.Latest"]
-    code = (
-        "import sys; from imagelab.config import validate; "
-        "from imagelab.config.compose import compose, plain; "
-        "print(validate.quick_problems(plain(compose('train', sys.argv[1:]).cfg))[0]); "
-        f"print({{'torch', 'timm', {HERE!r}}} & {{*sys.modules}})"
-    )
-    command = [sys.executable, "-c", code, *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    sentence, imported = done.stdout.splitlines()
+    more = f"print(validate.quick_problems(cfg)[0]); print({{'torch', 'timm', {HERE!r}}} & {{*sys.modules}})"
+    sentence, imported = printed_alone(*words, more=more)
     assert sentence.startswith("data.batch_size: MyLBFGS compares losses")
     assert imported == "set()"
 
 
-def test_the_thorough_check_refuses_facts_known_only_from_the_class(tmp_path, monkeypatch):
-    (tmp_path / "never_imported.py").write_text(
-        "from torch import optim\n\nHidden = type('Hidden', (optim.LBFGS,), {})\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    words = ["trainer=cpu", "optimizer=lbfgs", "optimizer._target_=never_imported.Hidden"]
-    cfg = plain(compose("train", words).cfg)
-    assert validate.quick_problems(cfg) == []
-    assert "never_imported" not in sys.modules
-    assert validate.thorough_problems(cfg)[0].startswith("data.batch_size: Hidden compares losses")
+def test_the_thorough_check_refuses_facts_known_only_from_the_class():
+    words = ["trainer=cpu", "optimizer=lbfgs", f"optimizer._target_={HERE}.Hidden"]
+    more = "print(validate.quick_problems(cfg)); print(validate.thorough_problems(cfg)[0])"
+    quick, thorough = printed_alone(*words, more=more)
+    assert quick == "[]"
+    assert thorough.startswith("data.batch_size: Hidden compares losses")

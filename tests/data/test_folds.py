@@ -19,6 +19,7 @@ NAMES = ["ant", "bee", "cat"]
 HOW: dict[str, Any] = {
     "classes": None,
     "limit": None,
+    "train_limit": None,
     "decisions": None,
     "val_fraction": 0.1,
     "test_fraction": 0.2,

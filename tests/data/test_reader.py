@@ -35,7 +35,14 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     again = Folder(root=str(root), **FOLDER)
     from imagelab.data.splits import prepare_splits
 
-    how = {"limit": None, "folds": None, "fold": None, "val_fraction": 0.25, "test_fraction": 0.25}
+    how = {
+        "limit": None,
+        "train_limit": None,
+        "folds": None,
+        "fold": None,
+        "val_fraction": 0.25,
+        "test_fraction": 0.25,
+    }
     files = prepare_splits(again, classes=None, decisions=None, **how).splits
     count = data.counts["test"]
     index = np.arange(count)

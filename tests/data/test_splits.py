@@ -20,7 +20,14 @@ def images(*counts, first=0):
 
 
 def prepare(splits, names=NAMES, **changes):
-    settings = {"classes": None, "limit": None, "decisions": None, "folds": None, "fold": None}
+    settings = {
+        "classes": None,
+        "limit": None,
+        "train_limit": None,
+        "decisions": None,
+        "folds": None,
+        "fold": None,
+    }
     settings |= {"val_fraction": 0.1, "test_fraction": 0.2}
     dealt = prepare_splits(SimpleNamespace(classes=names, splits=splits), **(settings | changes))
     return dealt.classes, dealt.splits
@@ -143,3 +150,14 @@ def test_copies_of_a_single_image_are_refused_as_such():
 def test_data_that_cannot_be_trained_on_is_refused(splits, changes, told):
     with pytest.raises(Problem, match=told):
         prepare({name: images(*counts) for name, counts in splits.items()}, **changes)
+
+
+def test_a_limit_of_the_training_images_leaves_the_others_whole_and_larger_ones_only_add_images():
+    whole = prepare({"train": images(500, 300, 200)})[1]
+    cut = [prepare({"train": images(500, 300, 200)}, train_limit=limit)[1] for limit in (0.25, 0.5, 600)]
+    for found in cut:
+        assert all(identities(found[split]) == identities(whole[split]) for split in ("val", "test"))
+    sizes = [len(found["train"]) for found in cut]
+    assert sizes == [180, 360, 600]
+    assert identities(cut[0]["train"]) < identities(cut[1]["train"]) < identities(cut[2]["train"])
+    assert shares(cut[0]["train"]).tolist() == [90, 54, 36]

@@ -42,7 +42,7 @@ def two_phase(head_epochs):
         (two_phase(0.3), 4, 1, [None, None, None, 0]),
         (two_phase(2), 1, 10, [0]),
         (Discriminative(decay=0.4, norm="train"), 4, 10, [0] * 4),
-        (Full(scale=0.1, norm="train"), 4, 10, [0] * 4),
+        (Full(scale=0.1, head_rate=None, norm="train"), 4, 10, [0] * 4),
     ],
 )
 def test_stages_start_to_train_in_these_epochs(strategy, stages, epochs, starts):
@@ -51,9 +51,11 @@ def test_stages_start_to_train_in_these_epochs(strategy, stages, epochs, starts)
 
 def test_rates_decay_with_the_distance_from_the_head():
     for strategy in (gradual(1), top_half(0.2), two_phase(0.2), Discriminative(decay=0.5, norm="train")):
-        assert [strategy.factor(distance) for distance in range(4)] == [1, 0.5, 0.25, 0.125]
-    assert [Full(scale=0.1, norm="train").factor(distance) for distance in range(3)] == [0.1] * 3
-    assert LinearProbe(norm="frozen", views=None).factor(0) == 1
+        assert [strategy.factor(distance, 4) for distance in range(4)] == [1, 0.5, 0.25, 0.125]
+    assert [Full(scale=0.1, head_rate=None, norm="train").factor(distance, 3) for distance in range(3)] == [
+        0.1
+    ] * 3
+    assert LinearProbe(norm="frozen", views=None).factor(0, 3) == 1
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_an_unfrozen_stage_warms_up_over_a_fraction_of_an_epoch_or_some_steps(re
         (lambda: top_half(1.5), "head_epochs"),
         (lambda: two_phase(10).starts(4, 10), "head_epochs"),
         (lambda: Discriminative(decay=2, norm="train"), "decay"),
-        (lambda: Full(scale=0, norm="train"), "scale"),
+        (lambda: Full(scale=0, head_rate=None, norm="train"), "scale"),
     ],
 )
 def test_values_out_of_range_are_refused_by_their_key(make, key):

@@ -10,6 +10,7 @@ KNOBS: dict[str, Any] = {
     "workers": 0,
     "size": None,
     "limit": None,
+    "train_limit": None,
     "classes": None,
     "balance": False,
     "val_fraction": 0.1,

@@ -82,6 +82,19 @@ def test_a_frozen_network_starts_from_a_plain_one(run):
     torch.testing.assert_close(net(images), trained.eval()(images))
 
 
+def test_grey_weights_start_a_colour_network_with_the_same_responses_and_back(run, tmp_path):
+    folder, trained = run
+    colour = SmallCNN(num_classes=10, in_channels=3, widths=[8, 16], kernel_size=3)
+    assert load_weights(colour, folder) == []
+    grey = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(colour.eval()(grey.expand(-1, 3, -1, -1)), trained.eval()(grey))
+    state = {f"net.{name}": tensor for name, tensor in colour.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "colour.ckpt")
+    back = small_cnn()
+    load_weights(back, tmp_path / "colour.ckpt")
+    torch.testing.assert_close(back.eval()(grey), trained(grey))
+
+
 def refusal(net, path):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     with pytest.raises(Problem) as caught:

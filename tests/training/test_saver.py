@@ -13,7 +13,7 @@ from tests.fitting import built, fitted
 
 def best_epoch(tmp_path, monitor, values):
     saver = Saver(
-        folder=tmp_path, monitor=monitor, lower=monitor != "val/accuracy", every=60, stop=StopRequest()
+        folder=tmp_path, monitor=monitor, lower=monitor != "val/accuracy", every=60, top=1, stop=StopRequest()
     )
     for epoch, value in enumerate(values):
         module = SimpleNamespace(seen={}, averages={})

@@ -74,8 +74,21 @@ def test_a_resumed_run_writes_the_same_snapshots(at, tmp_path):
         assert_same(whole, again)
 
 
+@pytest.mark.parametrize(
+    ("words", "ends"), [([], [8]), (["schedule=cosine", "trainer.accumulate_grad_batches=3"], [4])]
+)
+def test_every_few_epochs_with_any_schedule(words, ends, tmp_path):
+    often = ["trick=[snapshots]", "schedule=step", "trick.snapshots.every=2", "trainer.max_epochs=3"]
+    _, steps = recorded([*often, *words], tmp_path)
+    files = sorted((tmp_path / "checkpoints").glob("snapshot_*"))
+    assert [file.name for file in files] == [f"snapshot_{n}.ckpt" for n in range(1, len(ends) + 1)]
+    for file, end in zip(files, ends, strict=True):
+        assert_same(weights(file), steps[end - 1])
+
+
 def test_a_schedule_without_cycles_is_refused():
     found = validate.problems(plain(compose("train", ["trick=[snapshots]", "schedule=cosine"]).cfg))
     assert found == [
-        "trick.snapshots: needs a schedule with cycles, and Cosine has none; set schedule=cosine_restarts"
+        "trick.snapshots: needs a schedule with cycles, and Cosine has none; "
+        "set schedule=cosine_restarts, or trick.snapshots.every=EPOCHS"
     ]

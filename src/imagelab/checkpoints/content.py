@@ -10,6 +10,7 @@ from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
 
 SNAPSHOT = "snapshot_"  # followed by a number
+TOP = "top_"  # followed by the epoch
 CLASSIFY = "classify"  # the task of checkpoints that do not say theirs
 
 

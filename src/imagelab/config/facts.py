@@ -51,7 +51,7 @@ class Facts(NamedTuple):
     needs_classes: bool = False  # needs a task that predicts classes
     needs_mean_loss: bool = False  # needs a loss that is a mean over images
     needs_noise: bool = False  # needs batches of at least two images, but not of all images
-    needs_cycles: bool = False  # needs a schedule with cycles
+    needs_cycles: bool = False  # needs a schedule with cycles, unless its `every` is set
     needs_images: bool = False  # passes images through the whole network: features cannot replace them
 
     # Anything.

@@ -19,6 +19,7 @@ class Run:
     seed: int
     monitor: str
     save_every: float
+    save_top: int
     resume: str | None
     data: Choice
     task: Choice
@@ -48,6 +49,7 @@ class DataKnobs:
     workers: int | Literal["auto"]
     size: int | None
     limit: int | None
+    train_limit: float | None
     classes: list[str | int] | None  # 3 for the class named 3
     balance: bool
     val_fraction: float

@@ -3,9 +3,6 @@
 Source: Alpaydin & Kaynak 1998, https://archive.ics.uci.edu/dataset/80, the test part; scikit-learn ships it.
 """
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -17,16 +14,9 @@ class Digits:
     """The digits 0 to 9, in one split."""
 
     def __init__(self) -> None:
-        images, labels = _read()
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
         pixels = np.round(images.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
         self.classes = [str(digit) for digit in range(10)]
         self.splits: dict[str, Images] = {"train": Arrays(torch.from_numpy(pixels), labels.astype(np.int64))}
-
-
-@cache
-def _read() -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (1797, 64) from 0 to 16 and labels (1797,), parsed once per process: not to be changed."""
-    from sklearn.datasets import load_digits
-
-    read: Any = load_digits(return_X_y=True)
-    return read

@@ -47,13 +47,10 @@ class ImageData(lightning.LightningDataModule):
         limit: Most images per split (of all folds together), the same share of each class.
         classes: Names of the classes to use; None: all.
         balance: Whether to draw every class equally often.
-        val_fraction: Share of the training images for "val", if the source has none; in (0, 1).
-        test_fraction: Share of all images for "test", if the source has only one split; in (0, 1).
-        folds: Number of equal parts of all images but "test", one of which is "val"; None: no folds.
-        fold: Fold that becomes "val", from 0.
         decisions: Table of images to drop or relabel, in whichever split they are.
         storage: Where pictures from files are kept.
         task: Class of the task (`task/contract.py`). If it has several views, val and test are augmented too.
+        held_out: The other arguments of `prepare_splits`: which images are held out.
 
     Raises:
         Problem: The images cannot be trained on.
@@ -72,13 +69,10 @@ class ImageData(lightning.LightningDataModule):
         limit: int | None,
         classes: list[str | int] | None,
         balance: bool,
-        val_fraction: float,
-        test_fraction: float,
-        folds: int | None,
-        fold: int | None,
         decisions: str | None,
         storage: Storage,
         task: Any,
+        **held_out: Any,
     ) -> None:
         super().__init__()
         self.seed = seed
@@ -88,9 +82,7 @@ class ImageData(lightning.LightningDataModule):
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
-        held_out: Any = {"val_fraction": val_fraction, "test_fraction": test_fraction, "folds": folds}
-        held_out |= {"classes": classes, "limit": limit, "decisions": decisions, "fold": fold}
-        dealt = prepare_splits(source, **held_out)
+        dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
         self._store(dealt.splits, storage, size, preprocess)
         self.full_batch = batch_size == "full"

@@ -47,6 +47,7 @@ def deal(
     *,
     classes: list[str | int] | None,
     limit: int | None,
+    train_limit: float | None,
     val_fraction: float,
     test_fraction: float,
     folds: int | None,
@@ -60,18 +61,15 @@ def deal(
         splits: Images of the source that can be read.
         classes: Names of the classes to use; None: all.
         limit: Most images per split (of all folds together), the same share of each class.
+        train_limit: The same for "train" alone: a number, or a share below 1; "val" and "test" stay whole.
         val_fraction: Share of the training images for "val", if there is none and no folds; in (0, 1).
         test_fraction: Share of all images for "test", if the source has only "train"; in (0, 1).
         folds: Number of equal parts of all images but "test"; None: no folds.
         fold: Number of the part that becomes "val", from 0.
         decisions: Table of images to drop or relabel; held-out images stay the same.
-
-    Raises:
-        Problem: A setting or a table does not fit the images.
     """
-    decided = dict[str, Decided]()
     splits = pool(splits, test_fraction) if folds else carve(splits, val_fraction, test_fraction)
-    parts = Folds(splits["train"], folds) if folds else None
+    parts, decided = Folds(splits["train"], folds) if folds else None, dict[str, Decided]()
     if decisions is not None:
         splits, decided = apply_decisions(splits, decisions, names)
     if classes is not None:  # YAML reads 3 as a number
@@ -80,6 +78,8 @@ def deal(
         splits = {name: _limited(part, limit) for name, part in splits.items()}
     if parts is not None:
         splits |= parts.hold_out(splits["train"], fold or 0, refold=limit is not None)
+    if train_limit is not None:
+        splits["train"] = _limited(splits["train"], _count(train_limit, splits["train"]))
     return Dealt(names, splits, decided)
 
 
@@ -162,6 +162,10 @@ def _with_test(splits: Mapping[str, Named], fraction: float) -> dict[str, Named]
     if set(parts) == {"train"}:
         parts["train"], parts["test"] = _divide(parts["train"], "test", fraction)
     return parts
+
+
+def _count(limit: float, images: Named) -> int:
+    return int(limit) if limit >= 1 else max(1, round(limit * len(images)))
 
 
 def _limited(images: Named, limit: int) -> Named:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagelab.checkpoints.content import SNAPSHOT, better, expect_predictions
+from imagelab.checkpoints.content import SNAPSHOT, TOP, better, expect_predictions
 from imagelab.config.schema import Node
 from imagelab.evaluation.one_run import checkpoint_of, have_changed
 from imagelab.loading import from_checkpoint
@@ -14,6 +14,10 @@ from imagelab.runs import find
 from imagelab.runs.files import CONFIG, read_config
 from imagelab.terminal import screen
 
+KINDS = {  # of members that are several files of a run: how these begin, and how to get some
+    "snapshots": (SNAPSHOT, "schedule=cosine_restarts trick=[snapshots]"),
+    "top": (TOP, "save_top=3"),
+}
 HARMLESS = {
     "batch_size",
     "workers",
@@ -21,7 +25,7 @@ HARMLESS = {
     "balance",
     "storage",
 }  # keys of data that do not change its splits
-OF_TRAINING = {"val_fraction", "folds", "fold"}  # keys that do not change the test images
+OF_TRAINING = {"val_fraction", "folds", "fold", "train_limit"}  # keys that do not change the test images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,25 +189,25 @@ def _checkpoints(place: str, names: list[str], last: int | None) -> Iterator[tup
         return
     folder = find.existing(place)
     for name in names:
-        if name != "snapshots":
+        if name not in KINDS:
             yield folder, name
         else:
-            yield from ((folder, file.stem) for file in snapshots(folder)[-(last or 0) :])
+            yield from ((folder, file.stem) for file in of_kind(folder, name)[-(last or 0) :])
 
 
-def snapshots(folder: Path) -> list[Path]:
-    """The snapshots of a run, oldest first.
+def of_kind(folder: Path, name: str) -> list[Path]:
+    """The snapshots of a run, or its best epochs, oldest first.
 
     Raises:
         Problem: If there are none.
     """
-    files = (folder / "checkpoints").glob(f"{SNAPSHOT}*.ckpt")
-    numbers = {file: file.stem.removeprefix(SNAPSHOT) for file in files}
+    prefix, words = KINDS[name]
+    numbers = {
+        file: file.stem.removeprefix(prefix) for file in (folder / "checkpoints").glob(f"{prefix}*.ckpt")
+    }
     found = sorted((int(number), file) for file, number in numbers.items() if number.isdigit())
     if not found:
-        raise Problem(
-            f"members=snapshots: run={folder} has none; train with schedule=cosine_restarts trick=[snapshots]"
-        )
+        raise Problem(f"members={name}: run={folder} has none; train with {words}")
     return [file for _, file in found]
 
 

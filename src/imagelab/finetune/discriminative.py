@@ -25,5 +25,5 @@ class Discriminative(Strategy):
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         return [0] * stages
 
-    def factor(self, distance: int) -> float:
+    def factor(self, distance: int, stages: int) -> float:
         return self.decay**distance

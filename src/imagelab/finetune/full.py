@@ -12,20 +12,23 @@ from imagelab.problem import Problem
 
 @dataclass(frozen=True, kw_only=True)
 class Full(Strategy):
-    """Scale all rates; in all other strategies the head trains at `optimizer.lr`, the rate from scratch.
+    """Scale all rates; the head of all other strategies trains at `optimizer.lr`, the rate from scratch.
 
     Args:
         scale: Factor on the rate of all stages, in (0, 1].
+        head_rate: The same for the head alone, in (0, 1]; None: `scale`.
     """
 
     scale: float
+    head_rate: float | None
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale <= 1:
-            raise Problem(f"finetune.scale: wants a factor above 0, up to 1, got {self.scale}")
+        for key, value in (("scale", self.scale), ("head_rate", self.head_rate)):
+            if value is not None and not 0 < value <= 1:
+                raise Problem(f"finetune.{key}: wants a factor above 0, up to 1, got {value}")
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         return [0] * stages
 
-    def factor(self, distance: int) -> float:
-        return self.scale
+    def factor(self, distance: int, stages: int) -> float:
+        return self.scale if distance or self.head_rate is None else self.head_rate

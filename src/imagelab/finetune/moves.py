@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from imagelab.finetune.head_stage import tuned_stages
 from imagelab.finetune.strategy import Strategy
+from imagelab.model.head import last_layer
 from imagelab.model.stages import Stage
 
 Groups = list[dict[str, Any]]
@@ -36,9 +37,16 @@ def moves_of(net: nn.Module, strategy: Strategy, epochs: int) -> list[Move]:
     cut = tuned_stages(net)
     starts = strategy.starts(len(cut), epochs)
     return [
-        Move(stage=stage, start=start, factor=strategy.factor(len(cut) - 1 - place))
+        Move(stage=stage, start=start, factor=strategy.factor(len(cut) - 1 - place, len(cut)))
         for place, (stage, start) in enumerate(zip(cut, starts, strict=True))
     ]
+
+
+def draw_ends(net: nn.Module) -> None:
+    """Draw the weights of the first and the last layer anew from torch's generator."""
+    first = next(layer for layer in net.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
+    for layer in (first, last_layer(net)[1]):
+        layer.reset_parameters()
 
 
 def stage_groups(net: nn.Module, groups: Groups, moves: Sequence[Move]) -> Groups:

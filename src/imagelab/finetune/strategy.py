@@ -24,6 +24,11 @@ class Strategy(ABC):
 
     norm: Literal["train", "frozen"]
 
+    @property
+    def draws_ends(self) -> bool:
+        """Whether the weights of the first and the last layer are drawn anew."""
+        return False
+
     @abstractmethod
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         """The epoch in which each stage starts to train, from the stem to the head; None: never.
@@ -33,8 +38,8 @@ class Strategy(ABC):
             epochs: Number of epochs in the run, >= 1.
         """
 
-    def factor(self, distance: int) -> float:
-        """The factor on `optimizer.lr` for the stage at this distance from the head."""
+    def factor(self, distance: int, stages: int) -> float:
+        """The factor on `optimizer.lr` for the stage at this distance from the head, of this many stages."""
         return 1.0
 
     def ramp(self, step: int, steps: int) -> float:
@@ -59,7 +64,7 @@ class Unfreezing(Strategy):
         expect_decay(self.decay)
         expect_share("rewarm", self.rewarm, "a fraction of an epoch", "steps")
 
-    def factor(self, distance: int) -> float:
+    def factor(self, distance: int, stages: int) -> float:
         return self.decay**distance
 
     def ramp(self, step: int, steps: int) -> float:

@@ -13,6 +13,7 @@ from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_tensors
 from imagelab.metrics.table import CLASSES
 from imagelab.model.head import last_layer
+from imagelab.model.stem import adapt_kernels
 from imagelab.problem import Problem, nearest, some_of
 
 NAMED = 3  # names in a sentence: enough to see what is different
@@ -37,6 +38,7 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
     content = content_of(file := checkpoint_of(weights_in(local(path))))
     saved = net_weights(content, file)
     own = _comparable(net.state_dict())
+    _fit_channels(net, saved, own, path)
     why = _another_head(content, classes)
     anew = _ends(net, saved, own) if why else []
     misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]
@@ -55,6 +57,20 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
             f"the checkpoint has {there}."
         )
     return misfits + anew
+
+
+def _fit_channels(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor], path: object) -> None:
+    """Adapt the kernels of the first convolution to images with other channels: grey to colour, or back."""
+    layers = [f"{name}.weight" for name, layer in net.named_modules() if isinstance(layer, nn.Conv2d)]
+    name = layers[0] if layers else ""
+    if name not in saved or name not in own:
+        return
+    (filters, there, *sides), (wanted, here, *wanted_sides) = saved[name].shape, own[name].shape
+    if there != here and (filters, sides) == (wanted, wanted_sides):
+        saved[name] = adapt_kernels(saved[name], here)
+        log.warning(
+            f"model.weights={path}: {name} is adapted to images of {here} channels; that run had {there}."
+        )
 
 
 def checkpoint_of(path: Path) -> Path:

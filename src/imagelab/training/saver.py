@@ -22,6 +22,7 @@ from imagelab.training.fsdp import all_finite, in_parts
 from imagelab.training.shared_decision import EVERY, SharedDecision
 from imagelab.training.step_plan import closes_epoch, closes_step
 from imagelab.training.stop import Stopped, StopRequest
+from imagelab.training.top_epochs import TopEpochs
 
 
 class Saver(Checkpoint):
@@ -32,16 +33,21 @@ class Saver(Checkpoint):
         monitor: Metric that selects the best epoch.
         lower: Whether lower values are better.
         every: Seconds between checkpoints within an epoch.
+        top: Number of best epochs to keep, see `TopEpochs`.
         stop: Request to stop, checked after every step.
     """
 
-    def __init__(self, *, folder: Path, monitor: str, lower: bool, every: float, stop: StopRequest) -> None:
+    def __init__(
+        self, *, folder: Path, monitor: str, lower: bool, every: float, top: int, stop: StopRequest
+    ) -> None:
+        self.top = TopEpochs(folder=folder, count=top, lower=lower)
         self.folder, self.monitor, self.lower = folder, monitor, lower
         self.every, self.stop = every, stop
         self.decision = SharedDecision(every=min(every, EVERY))
         self.best: dict[str, Any] = {}
         self.seen: dict[str, Seen] = {}  # val outputs of the best epoch, if it ran in this process
         self.seen_best = False  # whether the best epoch ran in this process, on every rank
+        self.value = math.nan  # of the epoch that was validated last
         self.weights = RAW  # the better ones in the last validation: raw or an average
         self.seconds = 0.0  # training time so far, including all resumed parts
         self.rows: int | None = None  # rows of metrics.csv when the last checkpoint was written
@@ -77,7 +83,9 @@ class Saver(Checkpoint):
             raise Stopped(self.stop.signum)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.save(trainer, best=self._update_best(trainer))
+        best = self._update_best(trainer)
+        self.top.update(trainer, self.value)
+        self.save(trainer, best=best)
         signum = self.decision.now(trainer, False, self.stop.signum)[1]
         if signum:
             raise Stopped(signum)
@@ -116,11 +124,13 @@ class Saver(Checkpoint):
             "weights": self.weights,
             "seconds": self.seconds,
             "rows": self.rows,
+            "top": self.top.values,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.weights = state_dict["best"], state_dict["weights"]
         self.seconds, self.rows = state_dict["seconds"], state_dict["rows"]
+        self.top.values = dict(state_dict["top"])
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["weights"] = self.weights
@@ -144,7 +154,7 @@ class Saver(Checkpoint):
         values = {name: metrics[metric_of(self.monitor, name)] for name in (RAW, *averages)}
         numbers = {name: sign * value for name, value in values.items() if not math.isnan(value)}
         self.weights = max(numbers, key=lambda name: numbers[name], default=RAW)  # on a tie, the raw ones
-        value = values[self.weights]
+        value = self.value = values[self.weights]
         before = self.best.get("value", math.nan)
         better = math.isnan(before) or sign * value >= sign * before  # on a tie, the one trained longer
         if better:

@@ -1,4 +1,4 @@
-"""Save a checkpoint at the end of each cycle of the schedule, to be used as an ensemble.
+"""Save a checkpoint at the end of each cycle of the schedule, or every few epochs: members of an ensemble.
 
 Each cycle ends at a rate near 0, where the weights have settled, and the next one leads to another minimum:
 `imagelab evaluate run=RUN members=snapshots` averages their predictions.
@@ -23,19 +23,23 @@ class Snapshots(Callback):
     """Write checkpoints/snapshot_1.ckpt and so on: the raw weights and all that is needed to use them.
 
     Args:
+        every: Epochs between two snapshots, >= 1; None: at the end of each cycle of the schedule.
         folder: Folder of the run.
     """
 
     needs_cycles = True
 
-    def __init__(self, *, folder: Path) -> None:
+    def __init__(self, *, every: int | None, folder: Path) -> None:
+        if every is not None and every < 1:
+            raise Problem(f"trick.snapshots.every: wants 1 epoch or more, got {every}")
+        self.every = every
         self.folder = folder / "checkpoints"
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        if not said_by(pl_module.schedule).has_cycles:
+        if self.every is None and not said_by(pl_module.schedule).has_cycles:
             raise Problem(
                 f"trick.snapshots: {type(pl_module.schedule).__name__} has no cycles; "
-                "set schedule=cosine_restarts"
+                "set schedule=cosine_restarts, or trick.snapshots.every=EPOCHS"
             )
 
     def on_train_batch_end(
@@ -43,11 +47,17 @@ class Snapshots(Callback):
     ) -> None:
         if not closes_step(trainer, batch_idx):
             return
-        step = trainer.global_step
-        done = ended(pl_module.schedule, step, pl_module.step_plan)
-        if done > ended(pl_module.schedule, step - 1, pl_module.step_plan):
+        done = self._done(pl_module, trainer.global_step)
+        if done > self._done(pl_module, trainer.global_step - 1):
             pl_module.flush_losses()
             trainer.save_checkpoint(self.folder / f"{SNAPSHOT}{done}.ckpt", weights_only=True)
+
+    def _done(self, pl_module: Any, step: int) -> int:
+        """The number of snapshots that are due after so many optimizer steps."""
+        plan: StepPlan = pl_module.step_plan
+        if self.every is None:
+            return ended(pl_module.schedule, step, plan)
+        return int((plan.epoch(step) + 1e-9) / self.every)
 
 
 def ended(schedule: Any, step: int, step_plan: StepPlan) -> int:

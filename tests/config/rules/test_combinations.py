@@ -12,6 +12,7 @@ from imagelab.config.rules import combinations
 GOOD = {
     "seed": 0,
     "save_every": 60,
+    "save_top": 1,
     "resume": None,
     "monitor": "auto",
     "task": {"_target_": "imagelab.task.classify.Classify"},

@@ -38,12 +38,14 @@ PART = Range("more than 0", above=0)
 RANGES = {
     "seed": at_least(0),
     "save_every": Range("0 or more", least=0),
+    "save_top": at_least(1),
     "annotate": at_least(1),
     "port": Range("0 to 65535", least=0, most=65535),
     "data.batch_size": at_least(1),
     "data.workers": at_least(0),
     "data.size": at_least(1),
     "data.limit": at_least(1),
+    "data.train_limit": PART,
     "data.folds": at_least(2),
     "data.fold": at_least(0),
     "data.max_pixels": at_least(1),
@@ -93,6 +95,10 @@ RANGES = {
     "sweep.trials": at_least(1),  # room: sweep
     "sweep.points": at_least(1),  # room: sweep
     "sweep.epochs": at_least(1),  # room: sweep
+    "sweep.seeds": at_least(2),  # room: sweep
+    "sweep.sizes": at_least(1),  # room: sweep
+    "sweep.shares": PART,  # room: sweep
+    "sweep.worth": ABOVE_0,  # room: sweep
     "trainer.devices": at_least(-1),
     "trick.early_stopping.min_delta": at_least(0),
     "schedule.midpoint": Range("a share of the run in [0, 1]", least=0, most=1),

@@ -77,10 +77,12 @@ def _schedule_has_cycles(cfg: Node) -> Iterator[str]:
     if says(schedule).has_cycles or unclear(schedule):
         return
     for name in stating(cfg["trick"], "needs_cycles"):
-        yield (
-            f"trick.{name}: needs a schedule with cycles, and {target(schedule)} has none; "
-            "set schedule=cosine_restarts"
-        )
+        regular = "every" in cfg["trick"][name]
+        if not regular or cfg["trick"][name]["every"] is None:
+            yield (
+                f"trick.{name}: needs a schedule with cycles, and {target(schedule)} has none; "
+                f"set schedule=cosine_restarts{f', or trick.{name}.every=EPOCHS' * regular}"
+            )
 
 
 TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [

@@ -107,6 +107,21 @@ def test_one_file_and_a_glob_are_sources_too(digits, mixed, tmp_path):
     assert found == ["mixed/deeper/inside/turned.png", "mixed/grey.png", "mixed/grey16.png"]
 
 
+def test_what_is_no_picture_by_its_name_is_passed_over_and_counted(digits, mixed, tmp_path):
+    for name in ("notes.txt", "labels.csv", "deeper/readme.md"):
+        (mixed / name).write_text("no picture")
+    for source, others in (("mixed", 3), ("mixed/*", 2)):
+        said = in_process.imagelab("predict", f"run={digits}", f"source={source}", folder=tmp_path)
+        assert f"of them unreadable; passed over {others} that are no pictures by their names." in said.out
+        assert "notes.txt" not in said.out
+    shutil.copy(mixed / "grey.png", mixed / "grey.part")
+    for source in ("mixed/grey.part", "mixed/*.part"):
+        assert [line["error"] for line in predicted(digits, source, tmp_path)] == [""]
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no picture")
+    assert "wants an image, a folder with images" in refused(f"run={digits}", "source=texts", folder=tmp_path)
+
+
 def test_file_names_may_be_anything(digits, mixed, tmp_path):
     odd = ["a,b.png", 'quoted ".png', "two\nlines.png", "ünï.png", "[brackets] (1).png", "no\udcfftext.png"]
     for name in odd:
@@ -183,7 +198,7 @@ def test_a_source_without_files_is_refused(digits, tmp_path):
     (tmp_path / "hollow").mkdir()
     for source in ("nowhere", "hollow", "*.jpg"):
         assert refused(f"run={digits}", f"source={source}", folder=tmp_path) == (
-            f"source={source}: wants an image, a folder with files, or a glob that matches some"
+            f"source={source}: wants an image, a folder with images, or a glob that matches some"
         )
 
 

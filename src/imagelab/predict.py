@@ -11,6 +11,7 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config.schema import Node
+from imagelab.data.listing import is_picture
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs import find
@@ -41,14 +42,15 @@ def start(cfg: Node, _: Path) -> None:
     if cfg["batch_size"] < 1:
         raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
     run = find_network(cfg["run"])
-    paths = pictures(cfg["source"])
+    paths, others = pictures(cfg["source"])
     if cfg["run"] == "last":
         screen.say(f"run=last: {run}")
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
     unreadable = write(output, _predictor(run, cfg["tta"], cfg["batch_size"]), paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
-    screen.say_written(output, before=f"{count}. ")
+    passed = f"; passed over {others:,} that are no pictures by their names" if others else ""
+    screen.say_written(output, before=f"{count}{passed}. ")
 
 
 def find_network(run: str) -> Path:
@@ -58,8 +60,11 @@ def find_network(run: str) -> Path:
     return find.existing(run)
 
 
-def pictures(source: str) -> list[Path]:
-    """List the files of a source: a file, all files below a folder except hidden ones, or those of a glob.
+def pictures(source: str) -> tuple[list[Path], int]:
+    """List the pictures of a source: a file, those below a folder except hidden ones, or those of a glob.
+
+    As in `data=folder`, the ending of a name tells a picture; a file that is given by its name is always one, and
+    so are the files of a glob that finds no pictures. Returns also how many files were passed over.
 
     Raises:
         Problem: If there are none.
@@ -70,9 +75,12 @@ def pictures(source: str) -> list[Path]:
     else:
         below = [path] if os.path.lexists(path) else _matching(path)
     found = sorted(file for file in below if not file.is_dir())  # what is no file is listed as unreadable
-    if not found:
-        raise Problem(f"source={source}: wants an image, a folder with files, or a glob that matches some")
-    return found
+    named = [file for file in found if is_picture(str(file))]
+    if not path.is_dir() and not named:
+        named = found
+    if not named:
+        raise Problem(f"source={source}: wants an image, a folder with images, or a glob that matches some")
+    return named, len(found) - len(named)
 
 
 def _matching(pattern: Path) -> Iterator[Path]:

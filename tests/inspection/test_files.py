@@ -2,8 +2,12 @@ import json
 
 import pytest
 
+from imagelab.inspection.files import files
+from imagelab.inspection.scan import scan
 from tests.in_process import imagelab
 from tests.inspection import bad_files
+from tests.inspection.bad_files import encoded, scene
+from tests.inspection.looked_at import collection, config_of
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +65,12 @@ def test_file_names_cannot_inject_html_into_the_page(inspected):
     page = (inspected[1] / "inspection.html").read_text(encoding="utf-8")
     assert "<b>&" not in page
     assert len(page) < 1_000_000
+
+
+def test_advice_that_is_followed_already_is_not_given_again(tmp_path):
+    images = collection(tmp_path / "photos", {"a/1.jpg": encoded(scene(1)), "b/2.jpg": b"x"})
+    seen = scan(images, tmp_path)
+    for on_bad_image, status in (("error", "FAIL"), ("skip", "WARN")):
+        cfg = config_of(tmp_path / "photos", on_bad_image=on_bad_image)
+        found = files(seen, cfg, tmp_path).findings[0]
+        assert (found.status, "on_bad_image" in found.fix) == (status, status == "FAIL")

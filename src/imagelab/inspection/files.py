@@ -27,7 +27,7 @@ PICTURES = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Report unreadable and odd files, and those that are ignored."""
     odd = oddities(seen)
-    findings = [_readable(seen), _odd(seen, odd), _kinds(seen)]
+    findings = [_readable(seen, cfg), _odd(seen, odd), _kinds(seen)]
     found = seen.images.walk
     if found is not None:
         findings += [_layout(found), _strays(found)]
@@ -72,15 +72,17 @@ def _grey(seen: Seen) -> Any:
     return seen.readable & (seen.measures["chroma"] < 0.04)
 
 
-def _readable(seen: Seen) -> Finding:
+def _readable(seen: Seen, cfg: Node) -> Finding:
+    skipped = "on_bad_image" in cfg["data"] and cfg["data"]["on_bad_image"] == "skip"
     bad = {str(seen.images.names[index]): why for index, why in sorted(seen.faults.items())}
+    fix = "fix or remove them" + ("" if skipped else ", or leave them out with data.on_bad_image=skip")
     return Finding(
         name="files that can be read",
-        status="FAIL" if bad else "OK",
+        status=grade(fail=bad and not skipped, warn=bad),
         value=_first(bad) if bad else f"all {len(seen.images):,}",
         expected="every file",
         why=f"{len(bad):,} of {len(seen.images):,} cannot be read" if bad else "",
-        fix="fix or remove them, or leave them out with data.on_bad_image=skip" if bad else "",
+        fix=fix if bad else "",
     )
 
 

@@ -84,20 +84,20 @@ class ImageData(lightning.LightningDataModule):
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
-        self._store(dealt.splits, storage, size, preprocess)
+        self._store(dealt.splits, size, preprocess, storage=storage, pooled=folds is not None)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
         self._divide_augmentation()
         self.train_set = self._viewed("train", augmented=True)
         self._try_first_step()
 
-    def _store(self, splits: Splits, storage: Storage, size: int | None, given: Preprocess | None) -> None:
+    def _store(self, splits: Splits, size: int | None, given: Preprocess | None, **kept: Any) -> None:
         """Store the splits for speed, no larger than needed, and fit the preprocessing to them."""
         square = size or (given and given.size)
         geometry = photo_geometry(given, size)
         train_short = max(geometry.resize, least_side(self.single, geometry.size))
         short = train_short if self.views > 1 else geometry.resize
-        self.splits = store_splits(splits, storage, size=square, short=short, train_short=train_short)
+        self.splits = store_splits(splits, size=square, short=short, train_short=train_short, **kept)
         self.preprocess = fit_preprocess(given, size, self.splits["train"], splits["train"])
 
     def _divide_augmentation(self) -> None:

@@ -2,8 +2,11 @@
 
 from typing import Literal
 
+import numpy as np
+
 from imagelab.contracts import Images
 from imagelab.data.files import Files
+from imagelab.data.folds import joined
 from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.data.packed import Packed
 from imagelab.data.shrunk import shrink_once
@@ -13,13 +16,14 @@ Storage = Literal["auto", "memory", "files", "shrunk"]
 
 
 def store_splits(
-    splits: Splits, storage: Storage, *, size: int | None, short: int, train_short: int
+    splits: Splits, storage: Storage, *, pooled: bool, size: int | None, short: int, train_short: int
 ) -> Splits:
     """Store the pictures of all splits as `storage` says; images that are already in memory stay there.
 
     Args:
         splits: The splits of a source.
         storage: "auto" keeps small pictures of one size in memory, and others in their files.
+        pooled: Whether train and val are folds of one pool, which is stored once for all folds.
         size: Side in pixels of the square that pictures in memory are cropped to if they are larger or
             differ in size.
         short: Short side in pixels that photos are shrunk to.
@@ -36,4 +40,21 @@ def store_splits(
             return images
         return decode_once(images, size=size) if storage == "memory" else shrink_once(images, short=short)
 
-    return {name: put(images, train_short if name == "train" else short) for name, images in splits.items()}
+    stored: Splits = {}
+    for name, images in splits.items():
+        least = train_short if name == "train" else short
+        if pooled and name != "test" and isinstance(images, Files | Packed) and storage != "files":
+            pool, places = _pool(splits["train"], splits["val"])
+            stored[name] = put(pool, least).select(places[name])
+        else:
+            stored[name] = put(images, least)
+    return stored
+
+
+def _pool(train: Images, val: Images) -> tuple[Images, dict[str, np.ndarray]]:
+    """All images of both in an order that does not depend on the fold, and the places of each in it."""
+    pool = joined([train, val])
+    assert isinstance(pool, Files | Packed)
+    order = np.argsort(pool.paths.table) if isinstance(pool, Files) else np.lexsort(pool.table[:, 1::-1].T)
+    places = np.argsort(order)
+    return pool.select(order), {"train": places[: len(train)], "val": places[len(train) :]}

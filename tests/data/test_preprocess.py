@@ -111,3 +111,13 @@ def test_training_can_use_constants_that_evaluation_cached():
     weight = torch.ones(1, requires_grad=True)
     (plain(noise(1, 3, 32, 32)) * weight).sum().backward()
     assert weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("width", "resize", "size"), [(40, 27, 24), (38, 27, 24), (41, 28, 24), (27, 27, 24)]
+)
+def test_a_tensor_is_cropped_to_the_square_that_a_file_is_cropped_to(width, resize, size):
+    columns = np.broadcast_to(np.arange(width, dtype=np.uint8)[:, None], (resize, width, 3))
+    reader = preprocess(size=size, resize=resize)
+    pixels = reader.denormalise(reader(torch.from_numpy(columns.transpose(2, 0, 1).copy())[None]))
+    assert np.array_equal(pixels[0].permute(1, 2, 0).numpy(), reader.centre(np.ascontiguousarray(columns)))

@@ -59,7 +59,16 @@ def decode(path: str | Path, least: Least = None, most: int = MOST_PIXELS) -> np
     Raises:
         Unreadable: The file is missing, empty, truncated, damaged, too large, or not a picture.
     """
-    return _read(path, partial(read_file, path), least, most)[0]
+    return decode_sized(path, least, most)[0]
+
+
+def decode_sized(path: str | Path, least: Least, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Decode a picture as `decode` does -> (H, W, 3) uint8, and its whole width and height.
+
+    Raises:
+        Unreadable: As in `decode`.
+    """
+    return _read(path, partial(read_file, path), least, most)
 
 
 def verify(path: str | Path, most: int = MOST_PIXELS) -> Verified:

@@ -84,7 +84,7 @@ class ImageData(lightning.LightningDataModule):
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
-        self._store(dealt.splits, size, preprocess, storage=storage, pooled=folds is not None)
+        self._store(dealt.splits, size, preprocess, storage=storage, pooled=held_out["folds"] is not None)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
         self._divide_augmentation()

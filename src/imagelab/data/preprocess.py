@@ -84,7 +84,8 @@ class Preprocess:
         if pixels.shape[-1] == pixels.shape[-2] == self.size:
             return pixels
         pixels = _scaled(pixels, self.resize, self.interpolation)
-        top, left = ((side - self.size) // 2 for side in pixels.shape[-2:])
+        inner = (self.resize - self.size) // 2  # crops twice, as `centre` does: other halves would be rounded
+        top, left = ((side - self.resize) // 2 + inner for side in pixels.shape[-2:])
         return pixels[..., top : top + self.size, left : left + self.size].clamp(0, 255)  # bicubic overshoots
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from imagelab.contracts import Images
 from imagelab.data.arrays import Arrays
-from imagelab.data.decode import MOST_PIXELS, decode
+from imagelab.data.decode import MOST_PIXELS, decode_sized
 from imagelab.data.memory import SPARE
 from imagelab.data.preprocess import Preprocess
-from imagelab.data.resize import covered
+from imagelab.data.resize import covered, resized, shrunk_size
 from imagelab.data.shrunk import Shrunk
 
 
@@ -24,11 +24,14 @@ class Reader:
         shape: Height and width of the run's images in memory, in pixels; None: photos of any size, cropped
             to the size of the network's input.
         max_pixels: Largest number of pixels of a picture; older cards do not have it.
+        shrinks: Whether the run's photos were shrunk on disk before they were cropped; older cards do not
+            have it.
     """
 
     least: int
     shape: list[int] | None
     max_pixels: int = MOST_PIXELS
+    shrinks: bool = False
 
     def file(self, path: str | Path, preprocess: Preprocess) -> np.ndarray:
         """The pixels of a picture file, (H, W, 3) uint8, the same H and W for all.
@@ -36,7 +39,11 @@ class Reader:
         Raises:
             Unreadable: The file is not a picture, or damaged.
         """
-        return self.image(decode(path, self.least, self.max_pixels), preprocess)
+        pixels, (width, height) = decode_sized(path, self.least, self.max_pixels)
+        if self.shrinks:  # the sides are rounded as those of the whole picture were
+            width, height = shrunk_size(width, height, preprocess.resize)
+            pixels = resized(pixels, height, width)
+        return self.image(pixels, preprocess)
 
     def image(self, pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
         """(H, W, 3) uint8 of any size -> (H, W, 3) uint8, the same H and W for all."""
@@ -52,5 +59,6 @@ def reader_of(images: Images, preprocess: Preprocess, max_pixels: int = MOST_PIX
     if isinstance(images, Arrays):
         height, width = (int(side) for side in images.images.shape[-2:])
         return Reader(least=SPARE * min(height, width), shape=[height, width], max_pixels=max_pixels)
-    spare = SPARE if isinstance(images, Shrunk) else 1
-    return Reader(least=spare * preprocess.resize, shape=None, max_pixels=max_pixels)
+    shrinks = isinstance(images, Shrunk)
+    least = SPARE * preprocess.resize if shrinks else preprocess.resize
+    return Reader(least=least, shape=None, max_pixels=max_pixels, shrinks=shrinks)

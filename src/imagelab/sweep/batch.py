@@ -80,8 +80,8 @@ class Batch(Grid):
         ]
         return [Text("\n".join([*lines, ""]))]
 
-    def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
-        return {"speed": "imagelab find_batch"}  # room: finders
+    def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:  # room: finders
+        return {"speed": "imagelab find_batch"}
 
 
 def best(found: Mapping[int, Interval], lower: bool) -> int:

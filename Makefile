@@ -17,7 +17,7 @@ STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | 
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types bench docs snapshots golden lock clean rename remove
+.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types recipe bench docs snapshots golden lock clean rename remove
 
 help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,11 @@ format: $(STAMP)  ## Fix style and layout where that is safe
 types: $(STAMP)  ## Check the types
 	@$(BIN)/basedpyright
 
+# room: checks, finders, sweep, reports
+recipe: $(STAMP)  ## Follow the six steps of choosing hyperparameters: make recipe ARGS="data=cifar10 model=resnet9"
+	@$(BIN)/python -m scripts.recipe $(ARGS)
+# end
+
 bench: $(STAMP)  ## Measure speed relative to the usual ways: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
 	@$(BIN)/python benchmarks/loop_overhead.py
 	@$(BIN)/python benchmarks/data_path.py --data $(DATA) # room: augment/color_jitter, augment/crop, augment/flip
@@ -73,7 +78,7 @@ bench: $(STAMP)  ## Measure speed relative to the usual ways: make bench DATA=FO
 docs: $(STAMP)  ## Rewrite docs/tricks.md, docs/schemas and docs/pictures from configs and code
 	@$(BIN)/python scripts/docs.py
 	@$(BIN)/python -m scripts.schemas
-	@$(BIN)/python scripts/pictures.py
+	@$(BIN)/python -m scripts.pictures
 
 snapshots: $(STAMP)  ## Rewrite tests/snapshots: a changed default shows in the diff
 	@$(BIN)/python scripts/snapshots.py

@@ -4,6 +4,7 @@ Each picture is a function that returns the text of an SVG file, always the same
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from imagelab.model.init import SCHEMES, init_weights
 from imagelab.model.lsuv import lsuv
 from imagelab.pages.line_plot import line_plot, side_by_side
 from imagelab.training.step_plan import StepPlan
+from scripts import paths
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 INITS = ["default", *SCHEMES, "lsuv"]
@@ -79,6 +81,7 @@ PICTURES: dict[str, Callable[[], str]] = {
     "init": lambda: init(nn.ReLU, "ReLU"),
     "init_tanh": lambda: init(nn.Tanh, "tanh"),
     "schedules": schedules,
+    **{f"paths_{scene}": partial(paths.picture, scene) for scene in paths.SCENES},
 }
 
 

@@ -167,3 +167,22 @@ def test_a_milestone_at_an_epoch_is_not_missed_by_a_rounding():
             grown = BatchGrowth(milestones=[epoch / epochs], factor=2).windows(1, epochs)
             assert grown == [1] * epoch + [2] * (epochs - epoch)
     assert BatchGrowth(milestones=[0.55], factor=2).windows(1, 100)[55] == 2  # 0.55 * 100 > 55
+
+
+def test_growth_on_top_of_a_falling_rate_warns(tmp_path, caplog):
+    for schedule, warns in (("one_cycle", True), ("constant", False)):
+        caplog.clear()
+        words = [
+            "trainer=cpu",
+            "data.limit=40",
+            "data.batch_size=8",
+            "trainer.max_epochs=2",
+            "trick=[batch_growth]",
+            "logger=[]",
+        ]
+        parts = built([*words, f"schedule={schedule}"], tmp_path / schedule)
+        with caplog.at_level("WARNING", logger="imagelab"):
+            for trick in parts.trainer.callbacks:
+                if isinstance(trick, BatchGrowth):
+                    trick.setup(parts.trainer, parts.classifier, "fit")
+        assert ("OneCycle lets it fall to" in caplog.text) == warns

@@ -54,7 +54,7 @@ CHANGES = [{}, {"folds": 3, "fold": 2}, {"limit": 8}, {"decisions": "drop.csv"}]
 def taken_by_training(root, changes):
     """(split, file) of each image that a run would use."""
     source = Folder(root=str(root), **FOLDER | {"on_bad_image": "skip"})
-    knobs = ("classes", "limit", "val_fraction", "test_fraction", "folds", "fold", "decisions")
+    knobs = ("classes", "limit", "train_limit", "val_fraction", "test_fraction", "folds", "fold", "decisions")
     dealt = prepare_splits(source, **{name: (KNOBS | changes)[name] for name in knobs})
     return {
         (split, os.path.relpath(path, root)) for split, files in dealt.splits.items() for path in files.paths

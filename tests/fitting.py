@@ -18,7 +18,8 @@ SHORT = [
     "trainer.log_every_n_steps=1",
 ]
 # What Folder takes besides its root.
-FOLDER: Any = {"manifest": None, "on_bad_image": "error", "labelled": True, "max_pixels": 50_000_000}
+FOLDER: Any = {"manifest": None, "label": "label", "takes": "class"}
+FOLDER |= {"on_bad_image": "error", "max_pixels": 50_000_000}
 # What ImageData takes besides a source and augmentations.
 IMAGE_DATA: dict[str, Any] = {
     "seed": 0,

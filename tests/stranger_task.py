@@ -23,7 +23,7 @@ class Legs:
         power: Exponent of the absolute error in the loss, >= 1.
     """
 
-    predicts = "values"
+    predicts = "legs"
     measures: ClassVar[dict[str, str]] = {"mae": "lower", "within_four": "higher"}
     views, kept = 1, 1
     columns = ("rounded",)

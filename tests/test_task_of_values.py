@@ -157,7 +157,7 @@ def test_an_exported_file_gives_the_values_of_the_run(run, tmp_path, kind):
     file = tmp_path / f"net{ENDINGS[kind]}"
     said("export", f"run={run}", f"format={kind}", f"output={file}", folder=tmp_path)
     card = json.loads((tmp_path / "labels.json").read_text())["output"]
-    assert (card["name"], card["shape"], card["names"]) == ("values", ["batch", 1], ["legs"])
+    assert (card["name"], card["shape"], card["names"]) == ("legs", ["batch", 1], ["legs"])
     pictures(tmp_path / "in", run)
     words = [f"source={tmp_path / 'in'}", f"output={tmp_path / 'out.csv'}", f"trust={file}"]
     said("predict", f"run={file}", *words, folder=tmp_path)

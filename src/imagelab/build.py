@@ -22,7 +22,7 @@ from imagelab.config.schema import Node
 from imagelab.contracts import GrowsBatches, Penalty, Rewire
 from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
-from imagelab.data.labels import refuse_all_but_classes, refuse_other_labels
+from imagelab.data.labels import refuse_all_but_classes, refuse_non_finite, refuse_other_labels
 from imagelab.data.preprocess import Preprocess
 from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
@@ -121,8 +121,9 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     task = get_object(cfg["task"]["_target_"])
     max_pixels = knobs.pop("max_pixels")
     takes = said_by(task).takes
-    source = make(own, seed=cfg["seed"], labelled=bool(takes), max_pixels=max_pixels)
+    source = make(own, seed=cfg["seed"], labelled=bool(takes), takes=takes, max_pixels=max_pixels)
     refuse_other_labels(source.splits, takes, task=task_name(cfg))
+    refuse_non_finite(source)
     if knobs["balance"]:
         refuse_all_but_classes(source.splits["train"].labels, "data.balance")
     augment = [make(node) for node in cfg["augment"].values()]
@@ -154,7 +155,7 @@ def build_classifier(
     size, channels = data.preprocess.size, data.in_channels
     net = build_net(cfg["model"], data.classes, channels, size, seed=cfg["seed"], sample=data.sample)
     task = build_task(cfg, data, trainer.world_size)
-    set_head(net, task.head, in_channels=channels, size=size)
+    set_head(net, task.head, zero=said_by(task).starts_at_zero, in_channels=channels, size=size)
     trainer.precision_plugin.convert_module(net)  # now, so that a 64-bit checkpoint is loaded as one
     if cfg["trainer"]["compile"]:
         net.compile()  # in place, which keeps the names of the weights

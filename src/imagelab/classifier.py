@@ -21,6 +21,7 @@ from imagelab.metrics.table import ACCURACY
 from imagelab.randomness import seed_step
 from imagelab.schedule import Schedule
 from imagelab.task.contract import Task
+from imagelab.task.fitted import fitted_numbers
 from imagelab.terminal.summary import StageRow
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
@@ -80,10 +81,10 @@ class Classifier(lightning.LightningModule):
         self.losses = LossRecord(window=window)
         self.terms = LossTerms(penalties=penalties, window=window)
         self.correct = CorrectCount()
-        self.rewires, self.split = rewires, split
-        self.outputs = Outputs()
+        self.rewires, self.split, self.outputs = rewires, split, Outputs()
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by a trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
+        self.fitted: dict[str, dict[str, Tensor]] = {}  # numbers of the task, by set of weights
         self.seen: dict[str, Seen] = {}  # by split, from the last validation or test
         self.step_plan = step_plan
         self.evaluations = 0  # of the loss, for this batch
@@ -146,9 +147,9 @@ class Classifier(lightning.LightningModule):
         self.outputs.add(*self.task.outputs(self, batch))
 
     def on_validation_epoch_end(self) -> None:
-        self._finish_split("val", self.outputs)
+        self._finish_split("val", self.outputs, RAW)
         for name in self.averages:
-            self._finish_split(metric_of("val", name), self.averages_outputs[name])
+            self._finish_split(metric_of("val", name), self.averages_outputs[name], name)
 
     def on_test_epoch_end(self) -> None:
         self._finish_split("test", self.outputs)
@@ -172,10 +173,12 @@ class Classifier(lightning.LightningModule):
         # Called on every rank and written by the first: the losses of all ranks, (ranks, n).
         records = self.losses.state_dict() | self.terms.state_dict() | self.correct.state_dict()
         losses = {name: self._gather(values) for name, values in records.items()}
+        checkpoint["fitted"] = self.fitted
         checkpoint["imagelab"] = self.card | {"losses": losses, "history": self.history}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         losses, self.history = checkpoint["imagelab"]["losses"], checkpoint["imagelab"]["history"]
+        self.fitted = checkpoint.get("fitted", {})
         mine = share_of_rank(losses, self.global_rank, self.trainer.world_size)
         for record in (self.losses, self.terms, self.correct):
             record.load_state_dict(mine)
@@ -237,9 +240,11 @@ class Classifier(lightning.LightningModule):
         alone = self.trainer.world_size == 1
         return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
 
-    def _finish_split(self, split: str, outputs: Outputs) -> None:
+    def _finish_split(self, split: str, outputs: Outputs, weights: str = "") -> None:
         taken = outputs.take(self.task.kept, self.device)
         if self.trainer.is_global_zero:
             self.seen[split] = keep(*taken)
+        if weights:
+            self.fitted[weights] = fitted_numbers(self.task, *taken)
         metrics = self.task.metrics(*taken)
         self.log_dict({f"{split}/{name}": value.float() for name, value in metrics.items()}, logger=False)

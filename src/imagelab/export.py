@@ -121,7 +121,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_predictions(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
-    card = card_of(content["imagelab"], cfg["weights"] or better(content), predictor.task.names)
+    card = card_of(content["imagelab"], cfg["weights"] or better(content), predictor.task)
     data = files.read_config(folder)["data"]
     pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from imagelab import launch
 from imagelab.config import schema
+from imagelab.config.facts import says
 from imagelab.config.schema import Node
+from imagelab.data.labels import kind_of
 from imagelab.finding import Finding, taking, timed, worst
 from imagelab.inspection.command import FOLDER
 from imagelab.problem import Problem
 from imagelab.terminal import screen
+
+WHAT = {"class": "classes", "multilabel": "labels", "values": "values"}
 
 if TYPE_CHECKING:
     from imagelab.inspection.answer import Question
@@ -52,8 +56,12 @@ def questions(cfg: Node) -> "list[Question]":
     from imagelab.inspection.files import files
     from imagelab.inspection.outliers import outliers
     from imagelab.inspection.signal import labels_follow
+    from imagelab.inspection.tags import tag_distribution
+    from imagelab.inspection.values import value_distribution
 
-    asked: list[Question] = [class_distribution, files, copies, outliers, labels_follow]
+    of_labels = {"multilabel": tag_distribution, "values": value_distribution}
+    distribution = of_labels.get(says(cfg["task"]).takes, class_distribution)
+    asked: list[Question] = [distribution, files, copies, outliers, labels_follow]
     if cfg["labels"]:
         from imagelab.inspection.suspects import label_errors
 
@@ -144,9 +152,8 @@ def _summary(seen: Any, findings: list[Finding]) -> str:
     status = worst(findings)
     told = [finding.name for finding in findings if finding.status == status and status in ("FAIL", "WARN")]
     verdict = f"{status}: {'; '.join(told)}." if told else "No problems found."
-    return (
-        f"{sum(counts.values()):,} images of {len(seen.images.classes)} classes ({splits}){faults}. {verdict}"
-    )
+    what = f"{len(seen.images.classes)} {WHAT[kind_of(seen.images.labels)]}"
+    return f"{sum(counts.values()):,} images of {what} ({splits}){faults}. {verdict}"
 
 
 def readable_counts(seen: Any) -> dict[str, int]:

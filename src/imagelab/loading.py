@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imagelab.checkpoints.content import expect_predictions, module_state
+from imagelab.checkpoints.card import FITTED
+from imagelab.checkpoints.content import expect_predictions, fitted, module_state
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
@@ -66,14 +67,14 @@ def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> P
     prefix = "net."
     state = module_state(checkpoint, weights)
     mine = {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
-    return from_card(checkpoint["imagelab"], mine)
+    return from_card(checkpoint["imagelab"] | {FITTED: fitted(state)}, mine)
 
 
 def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     """Build the network that a card describes.
 
     Args:
-        card: Card with classes, preprocess, reader, model, task and seed.
+        card: Card with classes, preprocess, reader, model, task, seed and, if the task has any, its numbers.
         state: Weights and buffers of the network by name.
     """
     preprocess = Preprocess.from_dict(card["preprocess"])
@@ -96,8 +97,11 @@ def task_from(card: Node) -> Any:
     """
     refuse_untrusted(card, "The card of the network")
     preprocess = card["preprocess"]
-    facts = {"in_channels": preprocess["channels"], "size": preprocess["size"], "batch": 1}
-    return make(card.get("task_config", CLASSIFY), loss=no_loss, classes=card["classes"], **facts)
+    facts = {"in_channels": preprocess["channels"], "size": preprocess["size"], "batch": 1, "labels": None}
+    task = make(card.get("task_config", CLASSIFY), loss=no_loss, classes=card["classes"], **facts)
+    for name, values in card.get(FITTED, {}).items():
+        getattr(task, name).copy_(torch.tensor(values))
+    return task
 
 
 def no_loss(*_: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def start(cfg: Node, folder: Path) -> None:
             folder.parent.rmdir()
     if output.exists() and any(output.iterdir()) and output != folder:
         raise Problem(f"output={output}: the folder is not empty; name a new one")
-    source = make(own, seed=cfg["seed"], labelled=True, max_pixels=knobs["max_pixels"])
+    source = make(own, seed=cfg["seed"], labelled=True, takes="class", max_pixels=knobs["max_pixels"])
     for split, images in source.splits.items():
         count = pack_split(output, split, images, list(source.classes), int(cfg["shard_size"] * 1e6))
         screen.say(f"{split}: {len(images):,} images in {count} file{'s' * (count > 1)}")

@@ -235,6 +235,7 @@ def test_best(attempt: Any) -> dict[str, float]:
         load_weights(parts.classifier, states[weights])
         tester.test(parts.classifier, datamodule=parts.data, verbose=False)
         metrics |= {metric_of(key, weights): float(v) for key, v in tester.callback_metrics.items()}
+    load_weights(parts.classifier, states[parts.saver.best["weights"]])  # room: reports
     row = {"epoch": parts.trainer.current_epoch} | metrics
     for logger in parts.trainer.loggers if metrics else ():
         logger.log_metrics(row, step=parts.trainer.global_step)

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,7 +68,9 @@ def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path
         save_file(
             {"a": torch.zeros(1)},
             weights,
-            metadata={KEY: written(card_of(card, "raw", card["classes"]) | {"model": model})},
+            metadata={
+                KEY: written(card_of(card, "raw", SimpleNamespace(names=card["classes"])) | {"model": model})
+            },
         )
         (tmp_path / place).mkdir()
         (tmp_path / place / files.CONFIG).write_text(yaml.safe_dump(config | {"model": model}))

@@ -20,7 +20,7 @@ from tests.fitting import FOLDER
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-KNOBS = {key: FOLDER[key] for key in ("on_bad_image", "labelled", "max_pixels")}
+KNOBS = {key: FOLDER[key] for key in ("on_bad_image", "max_pixels")} | {"labelled": True}
 KNOBS |= {"subset": None, "image": "image", "label": "label"}
 
 

@@ -15,8 +15,8 @@ from tests.fitting import FOLDER
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def folder(root, manifest=None, on_bad_image="error", labelled=True):
-    given = {"manifest": manifest, "on_bad_image": on_bad_image, "labelled": labelled}
+def folder(root, manifest=None, on_bad_image="error", takes="class", label="label"):
+    given = {"manifest": manifest, "on_bad_image": on_bad_image, "takes": takes, "label": label}
     return Folder(root=str(root), **FOLDER | given)
 
 
@@ -62,27 +62,27 @@ def test_without_labels_pictures_may_lie_in_no_class_folder(tmp_path, write_pict
     for name in ("flat/b.png", "flat/a.png", "mixed/c.png", "mixed/cat/d.png", "mixed/empty/notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         write_picture(tmp_path / name) if name.endswith("png") else (tmp_path / name).write_text("")
-    flat, mixed = (folder(tmp_path / name, labelled=False) for name in ("flat", "mixed"))
+    flat, mixed = (folder(tmp_path / name, takes="") for name in ("flat", "mixed"))
     assert (flat.classes, mixed.classes) == (["unlabelled"], ["cat", "unlabelled"])
     assert names(flat.splits["train"], flat) == [("unlabelled", "a.png"), ("unlabelled", "b.png")]
     assert names(mixed.splits["train"], mixed) == [("cat", "d.png"), ("unlabelled", "c.png")]
     with pytest.raises(Problem, match="flat has no class folders"):
         folder(tmp_path / "flat")
     with pytest.raises(Problem, match=r"empty has no pictures: it holds 1 \.txt files"):
-        folder(tmp_path / "mixed" / "empty", labelled=False)
+        folder(tmp_path / "mixed" / "empty", takes="")
 
 
 def test_without_labels_splits_may_be_flat_too(tmp_path, write_picture):
     for name in ("train/1.png", "train/2.png", "val/3.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write_picture(tmp_path / name)
-    source = folder(tmp_path, labelled=False)
+    source = folder(tmp_path, takes="")
     assert source.classes == ["unlabelled"]
     assert {split: len(files) for split, files in source.splits.items()} == {"train": 2, "val": 1}
 
 
 def test_without_labels_one_class_is_enough(tmp_path, write_classes):
-    assert folder(write_classes(tmp_path, 2, "cat"), labelled=False).classes == ["cat"]
+    assert folder(write_classes(tmp_path, 2, "cat"), takes="").classes == ["cat"]
 
 
 def test_a_class_may_be_called_train(tmp_path, write_classes):

@@ -29,9 +29,11 @@ def config_of(root: Path, **changes: Any) -> dict[str, Any]:
         "_target_": "imagelab.data.folder.Folder",
         "root": str(root),
         "manifest": None,
+        "label": "label",
         "on_bad_image": "error",
     }
-    return {"seed": 0, "split": None, "data": own | KNOBS | changes}
+    task = changes.pop("task", {"_target_": "imagelab.task.classify.Classify"})
+    return {"seed": 0, "split": None, "task": task, "data": own | KNOBS | changes}
 
 
 def collection(root: Path, files: dict[str, bytes], **changes: Any) -> Collection:

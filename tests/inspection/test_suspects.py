@@ -125,7 +125,13 @@ def test_the_number_of_errors_is_qualified_if_predictions_are_weak(tmp_path: Pat
 
 
 def test_a_folder_is_recognised_with_another_table_and_by_a_part_of_it(tmp_path: Path) -> None:
-    folder = {"_target_": FOLDER, "root": str(tmp_path / "photos"), "manifest": None, "on_bad_image": "error"}
+    folder = {
+        "_target_": FOLDER,
+        "root": str(tmp_path / "photos"),
+        "manifest": None,
+        "label": "label",
+        "on_bad_image": "error",
+    }
     assert _overlap(folder, folder | {"manifest": "split.csv", "on_bad_image": "skip"})
     assert _overlap(folder, folder | {"root": str(tmp_path / "photos" / "train")})
     assert not _overlap(folder, folder | {"root": str(tmp_path / "photos2")})

@@ -1,18 +1,20 @@
 from pathlib import Path
 
+import pytest
 import yaml
 
 from imagelab.config.compose import compose, plain
 from imagelab.runs.files import read_config, write_config, write_text
 
 
-def test_a_config_of_before_a_shared_key_was_added_gets_its_value_of_today(tmp_path: Path) -> None:
-    composed = compose("train", ["data.limit=30"])
+@pytest.mark.parametrize("new", ["max_pixels", "label"])
+def test_a_config_of_before_a_key_was_added_gets_its_value_of_today(tmp_path: Path, new: str) -> None:
+    composed = compose("train", ["data=folder", "data.root=photos", "data.limit=30"])
     assert composed.cfg is not None
     cfg = plain(composed.cfg)
-    old = cfg | {"data": {key: value for key, value in cfg["data"].items() if key != "max_pixels"}}
+    old = cfg | {"data": {key: value for key, value in cfg["data"].items() if key != new}}
     write_config(old, tmp_path)
-    assert "max_pixels" not in yaml.safe_load((tmp_path / "config.yaml").read_text())["data"]
+    assert new not in yaml.safe_load((tmp_path / "config.yaml").read_text())["data"]
     assert read_config(tmp_path) == cfg
 
 

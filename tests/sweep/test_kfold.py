@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 import pytest
+from torch.nn import CrossEntropyLoss
 
 from imagelab import finding
 from imagelab.config.rules.values import _fold_is_one_of_the_folds
@@ -17,6 +18,7 @@ from imagelab.sweep.out_of_fold import HeldOut, table
 from imagelab.sweep.plan import make_plan
 from imagelab.sweep.space import parsed
 from imagelab.sweep.trial import Row
+from imagelab.task.classify import Classify
 from tests import in_process
 from tests.sweep.made import sweep
 
@@ -191,7 +193,7 @@ def test_the_default_is_five_folds():
         (["data.fold=1"], "data.fold: sweep=kfold holds out each fold in turn"),
         (["data.folds=3,5"], "data.folds: wants a single number of folds, got a list"),
         (["data.folds=1"], "data.folds: wants 2 or more, got 1"),
-        (["task=autoencoder", "augment=[noise]"], "sweep: kfold needs a task that predicts classes"),
+        (["task=autoencoder", "augment=[noise]"], "sweep: kfold needs a task that predicts something"),
         (["optimizer.lr=interval(0.1,1)"], "optimizer.lr: a grid needs a list of values"),
     ],
 )
@@ -207,11 +209,11 @@ def test_images_that_change_between_folds_are_refused():
         zeros = np.zeros(len(names), dtype=np.int64)
         return HeldOut(
             fold=fold,
-            classes=["a", "b"],
             names=names,
             labels=zeros,
-            probabilities=ones,
+            predictions=ones,
             predicted=zeros,
+            task=Classify(loss=CrossEntropyLoss(), classes=["a", "b"]),
             metrics={},
             pool=pool,
         )

@@ -5,10 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
-from imagelab.terminal.summary import StageRow, closing_table, near, opening, stage_table
+from imagelab.terminal.summary import StageRow, closing_table, in_brief, near, opening, stage_table
 
 RESULTS = {
     "status": "finished",
+    "predicts": "classes",
     "epochs": 20,
     "train_seconds": 7.123,
     "images_per_second": 3456.7,
@@ -82,7 +83,7 @@ def test_a_folder_below_the_current_one_is_named_as_one_would_type_it(tmp_path, 
 def test_the_opening_lines_count_images_parameters_and_steps(tmp_path):
     text = shown(
         opening(
-            classes=[f"class{i}" for i in range(10)],
+            labels=in_brief([f"class{i}" for i in range(10)], "classes"),
             counts={"train": 1294, "val": 144, "test": 359},
             model="small_cnn",
             parameters=57834,

@@ -5,24 +5,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagelab.metrics.table import CLASSES
+from imagelab.metrics.table import CLASSES, TAGS
 from imagelab.problem import Problem
 
 Card = dict[str, Any]
 KEY = "imagelab"  # metadata key of the card in a file
 INPUT = "images"
+FITTED = "fitted"  # key of the numbers that the task has from the data
 PROBABILITIES = "probabilities"  # what the output of an exported file is called if it predicts classes
 BATCH = "batch"  # the name of the dimension that may be of any length
 
 
-def card_of(checkpoint: Card, weights: str, names: list[str]) -> Card:
+def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
     """The card of a network to export.
 
     Args:
         checkpoint: The card of the run's checkpoint.
         weights: raw, ema or swa.
-        names: Names of the numbers that the network predicts.
+        task: Task that predicts, with these weights.
     """
+    names = task.names
+    buffers = task.named_buffers(recurse=False) if hasattr(task, "named_buffers") else ()
     preprocess, reader = checkpoint["preprocess"], checkpoint["reader"]
     side = preprocess["size"]
     height, width = reader["shape"] or (side, side)
@@ -36,7 +39,7 @@ def card_of(checkpoint: Card, weights: str, names: list[str]) -> Card:
             "meaning": "RGB from 0 to 255, the picture's shorter side resized to fit, its centre cut out",
         },
         "output": {
-            "name": PROBABILITIES if predicted == CLASSES else predicted,
+            "name": PROBABILITIES if predicted in (CLASSES, TAGS) else predicted,
             "dtype": "float32",
             "shape": [BATCH, len(names)],
             "names": names,
@@ -46,6 +49,7 @@ def card_of(checkpoint: Card, weights: str, names: list[str]) -> Card:
         "reader": reader,
         "model": checkpoint["model"],
         **{key: checkpoint[key] for key in ("task", "task_config", "predicts") if key in checkpoint},
+        FITTED: {name: values.tolist() for name, values in buffers},
         "seed": checkpoint["seed"],
         "weights": weights,
     }

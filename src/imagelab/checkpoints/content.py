@@ -1,5 +1,6 @@
 """Read the content of a checkpoint: its card, its sets of weights and the task it was trained for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from imagelab.problem import Problem
 
 SNAPSHOT = "snapshot_"  # followed by a number
 TOP = "top_"  # followed by the epoch
+OF_TASK = "task."  # before the names of the task's own numbers in the state of a module
 CLASSIFY = "classify"  # the task of checkpoints that do not say theirs
 
 
@@ -36,11 +38,18 @@ def module_state(content: dict[str, Any], weights: str | None = None) -> dict[st
         )
     averages = content.get("averages", {})
     name = weights or better(content)
+    own = content["state_dict"] | content.get("fitted", {}).get(name, {})
     if name == RAW:
-        return content["state_dict"]
+        return own
     if name not in averages:
         raise Problem(f"weights={name}: the checkpoint has {' and '.join([RAW, *averages])} weights")
-    return content["state_dict"] | {f"net.{key}": tensor for key, tensor in averages[name].items()}
+    return own | {f"net.{key}": tensor for key, tensor in averages[name].items()}
+
+
+def fitted(state: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The numbers that the task of a module's state has from the data, such as the mean of its values."""
+    own = {name.removeprefix(OF_TASK): value for name, value in state.items() if name.startswith(OF_TASK)}
+    return {name: value.tolist() for name, value in own.items() if "." not in name}  # not those of its loss
 
 
 def better(content: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from imagelab.contracts import Inputs
 from imagelab.finding import Finding, grade
 from imagelab.metrics.table import ACCURACY
 from imagelab.model.head import last_layer
+from imagelab.task.fitted import fitted_numbers
 
 MOST, FEWEST = 200, 14  # images
 PARTS = (3, 7)  # numbers of batches, the last of which is smaller
@@ -39,6 +40,7 @@ def same_metrics(subject: Subject) -> Finding:
         _spread(copy, subject.some(min(count, 32)))
     first, second = (_read(subject, index, size) for size in sizes)
     outputs, labels = _at_once(copy, first)
+    fitted_numbers(copy.task, outputs, labels)  # as validation does
     own = {name: float(value) for name, value in copy.task.metrics(outputs, labels).items()}
     right = _right(copy, outputs, labels) if ACCURACY in own else None
     if right is not None:

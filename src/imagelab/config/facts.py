@@ -24,10 +24,13 @@ class Facts(NamedTuple):
 
     # Tasks.
     takes: Literal["class", "multilabel", "values", ""] = "class"  # which labels it learns from; empty: none
-    predicts: str = ""  # what its network predicts: "classes", or a word of your own; empty: nothing
+    predicts: str = (
+        ""  # "classes", "tags", "values", or a word of your own; empty: its network predicts nothing
+    )
     measures: dict[str, Literal["higher", "lower"]] = {}  # noqa: RUF012 - metrics of its own
     views: int = 1  # how often a batch shows each image, augmented differently each time
     compares_batch: bool = False  # its loss compares the images of a batch, so it is not a mean over them
+    starts_at_zero: bool = False  # its head's bias starts at 0, which stands for the mean of its values
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level
@@ -49,6 +52,7 @@ class Facts(NamedTuple):
     grows_batches: bool = False  # changes how many batches form a step (contracts.GrowsBatches)
     watches_layers: bool = False  # reads the weights or outputs of whole layers
     needs_classes: bool = False  # needs a task that predicts classes
+    needs_shares: bool = False  # needs a task that predicts classes or tags, which have shares of the images
     needs_mean_loss: bool = False  # needs a loss that is a mean over images
     needs_noise: bool = False  # needs batches of at least two images, but not of all images
     needs_cycles: bool = False  # needs a schedule with cycles, unless its `every` is set

@@ -39,8 +39,14 @@ REFUSED = {
     "TQDMProgressBar": OWN_BAR,
 }
 
+VALUES = ("values",)  # what a task predicts that these losses are for
+
 LIBRARY_FACTS: dict[str, dict[str, Any]] = {
     "torch.nn.CrossEntropyLoss": {"cross_entropy": True},
+    "torch.nn.MSELoss": {"judges": VALUES},
+    "torch.nn.L1Loss": {"judges": VALUES},
+    "torch.nn.HuberLoss": {"judges": VALUES},
+    "torch.nn.SmoothL1Loss": {"judges": VALUES},
     "torch.optim.LBFGS": {"line_search": True},
     "timm.optim.Lamb": {"adapts_to_norms": True},
     "timm.optim.Lars": {"adapts_to_norms": True},

@@ -1,13 +1,18 @@
 """Read any folder of pictures: class folders, split folders of class folders, a table of labels, or none."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from imagelab.data.files import Files
 from imagelab.data.index import Index, index_folder, index_of
+from imagelab.data.label_table import tabled
+from imagelab.data.labels import SEVERAL, WORDS, kind_of
 from imagelab.data.manifest import read_manifest
+from imagelab.data.paths import Paths, paths_of
 from imagelab.data.scan import Scan, refuse_or_skip, scan
 from imagelab.problem import Problem, nearest, some_of
 
@@ -20,10 +25,12 @@ class Folder:
             per class; or with only such class folders; or with a `labels.csv`.
         manifest: CSV file with the columns file,label[,split], which replaces the folder names; files are
             searched beside it, then in `root`. None: `labels.csv` in `root`, if there is one.
+        label: Column of that file with the labels, or several of them. One column holds a class, a value, or
+            several classes such as red|dress; several columns hold values, or say yes or no to a class each.
         on_bad_image: What to do about unreadable pictures: list them all, then stop ("error") or leave them
             out ("skip").
-        labelled: Whether labels are needed, of at least two classes. Otherwise pictures may lie directly in
-            `root`, or in its `train/`, `val/` and `test/`, without a class folder.
+        takes: Kind of labels that the task takes. If it takes none, pictures may lie directly in `root`, or
+            in its `train/`, `val/` and `test/`, without a class folder.
         max_pixels: Largest number of pixels of a picture; a larger one counts as unreadable.
     """
 
@@ -32,21 +39,43 @@ class Folder:
         *,
         root: str,
         manifest: str | None,
+        label: str | list[str],
         on_bad_image: Literal["error", "skip"],
-        labelled: bool,
+        takes: Literal["class", "multilabel", "values", ""],
         max_pixels: int,
     ) -> None:
         top = _existing(Path(root).expanduser().absolute(), "data.root")
         table = _table(top, manifest)
-        index = index_folder(top, labelled=labelled) if table is None else index_of(read_manifest(table, top))
         origin = str(table or top)
-        self.classes = _classes(index.classes, origin, least=2 if labelled else 1)
-        found = scan(index.paths, origin, max_pixels)
-        refuse_or_skip(found, len(index.paths), on_bad_image)
+        columns = [label] if isinstance(label, str) else label
+        if takes in SEVERAL:
+            self.classes, paths, splits, labels = tabled(top, table, takes, columns)
+            places = {split: np.flatnonzero(splits == split) for split in {*splits.tolist()}}
+            parts = {split: (mine, labels[mine]) for split, mine in places.items()}
+        else:
+            index = indexed(top, table, takes, columns)
+            self.classes = _classes(index.classes, origin, least=2 if takes else 1)
+            paths = index.paths
+            parts = {split: index.places(split, self.classes) for split in index.classes}
+        found = scan(paths, origin, max_pixels)
+        refuse_or_skip(found, len(paths), on_bad_image)
         self.splits: Mapping[str, Files] = {
-            split: _files(index, split, self.classes, found, max_pixels) for split in sorted(index.classes)
+            split: _files(paths_of(paths), *parts[split], found, max_pixels) for split in sorted(parts)
         }
         _refuse_empty(self.splits, self.classes, found.record)
+
+
+def indexed(top: Path, table: Path | None, takes: str, columns: Sequence[str]) -> Index:
+    """The pictures by split and class, of a table or else of the folders.
+
+    Raises:
+        Problem: There are none, or there are several columns with classes.
+    """
+    if takes and len(columns) != 1:
+        raise Problem(f"data.label: wants a column for {WORDS[takes]}, got {len(columns)}; name one of them")
+    if table is None:
+        return index_folder(top, labelled=bool(takes))
+    return index_of(read_manifest(table, top, columns[0] if takes else None))
 
 
 def _existing(path: Path, key: str) -> Path:
@@ -90,19 +119,20 @@ def _classes(listing: Mapping[str, Collection[str]], origin: str, least: int) ->
     return classes
 
 
-def _files(index: Index, split: str, classes: list[str], found: Scan, max_pixels: int) -> Files:
-    """The readable pictures of a split, in the order of their classes."""
-    places, labels = index.places(split, classes)
+def _files(paths: Paths, places: np.ndarray, labels: np.ndarray, found: Scan, max_pixels: int) -> Files:
+    """The readable pictures at these places."""
     kept = found.readable[places]
     places = places[kept]
     facts = found.stamps[places], found.contents[places]
-    return Files(index.paths[places], labels[kept], found.sizes[places], max_pixels, *facts)
+    return Files(paths[places], labels[kept], found.sizes[places], max_pixels, *facts)
 
 
 def _refuse_empty(splits: Mapping[str, Files], classes: list[str], record: Path) -> None:
     for split, files in splits.items():
         if not len(files):
             raise Problem(f"no picture in {split} can be read: fix them or remove {split} ({record})")
+    if kind_of(splits["train"].labels) != "class":
+        return
     present = set(splits["train"].labels.tolist())
     if empty := [name for label, name in enumerate(classes) if label not in present]:
         raise Problem(

@@ -77,8 +77,7 @@ class ImageData(lightning.LightningDataModule):
         super().__init__()
         self.seed = seed
         self.balance = balance
-        self.views = said_by(task).views
-        self.task = task
+        self.task, self.views = task, said_by(task).views
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
@@ -201,7 +200,8 @@ class ImageData(lightning.LightningDataModule):
         assert self.trainer is not None
         inputs = self.prepare_batch(batch, train=self.trainer.training, rank=self.trainer.global_rank)
         convert = self.trainer.precision_plugin.convert_input  # bf16-true wants bf16
-        return inputs._replace(images=convert(inputs.images), targets=convert(inputs.targets))
+        targets = max(inputs.targets, convert(inputs.targets), key=Tensor.element_size)  # bf16: 1998 is 2000
+        return inputs._replace(images=convert(inputs.images), targets=targets)
 
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """Augment a batch on its device, normalise it and, in training, mix it."""

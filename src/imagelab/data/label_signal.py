@@ -33,7 +33,7 @@ def label_signal(images: Any, labels: np.ndarray, *, seed: int) -> float:
     Args:
         images: (N, H, W, C) or (N, C, H, W) uint8, C 1 or 3, an array or a tensor; or features (N, F) float.
             Above 2,000 images a sample is used.
-        labels: (N,) int64.
+        labels: (N, ...), as in `contracts.Images`; values of several columns on one scale.
         seed: Seed of the sample and of the permutations.
     """
     return strongest(list(label_signals(images, labels, seed=seed).values()))
@@ -44,8 +44,8 @@ def label_signals(images: Any, labels: np.ndarray, *, seed: int) -> dict[str, np
     rng = stream(seed, "label signal")
     places = np.sort(rng.permutation(len(labels))[:MOST])
     sample = np.asarray(images[places])
-    labels = np.unique(np.asarray(labels)[places], return_inverse=True)[1]
-    if len(labels) < 3 or labels.max() < 1:
+    labels = np.asarray(labels)[places]
+    if len(labels) < 3 or (labels == labels[0]).all():
         return {"nothing to compare": np.zeros(1 + PERMUTATIONS)}
     orders = [np.arange(len(labels)), *(rng.permutation(len(labels)) for _ in range(PERMUTATIONS))]
     return {name: _agreement(features, labels, orders) for name, features in _descriptions(sample).items()}
@@ -109,9 +109,14 @@ def _histogram(image: np.ndarray) -> np.ndarray:
 
 def _agreement(features: np.ndarray, labels: np.ndarray, orders: Sequence[np.ndarray]) -> np.ndarray:
     near = _neighbours(features)
-    shares = np.array([(labels[order][near] == labels[order][:, None]).mean() for order in orders])
+    shares = np.array([_alike(labels[order][near], labels[order][:, None]) for order in orders])
     spread = shares[1:].std()
     return (shares - shares[1:].mean()) / spread if spread > 0 else np.zeros(len(shares))
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of equal classes, or minus the mean squared distance of values."""
+    return float((-np.square(one - other) if one.dtype.kind == "f" else one == other).mean())
 
 
 def _neighbours(features: np.ndarray) -> np.ndarray:

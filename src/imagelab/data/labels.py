@@ -1,15 +1,17 @@
 """Tell the kinds of labels apart: one class per image, several, or values; refuse what does not fit."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from imagelab.contracts import Images
+from imagelab.contracts import Images, Source
 from imagelab.problem import Problem
 
+SEPARATOR = "|"  # between several classes in words
 Kind = Literal["class", "multilabel", "values"]
 WORDS = {"class": "one class per image", "multilabel": "several classes per image", "values": "values"}
+SEVERAL = ("multilabel", "values")
 SHAPES = {"class": "(N,) int64", "multilabel": "(N, K) bool", "values": "(N, V) float32"}
 
 
@@ -50,6 +52,49 @@ def refuse_other_labels(splits: Mapping[str, Images], takes: str, *, task: str) 
                 f"data: task={task} takes {WORDS[takes]}, and the labels of {split} are {WORDS[kind]} "
                 f"({images.labels.dtype}, {images.labels.shape}); say another task or another data set"
             )
+
+
+def refuse_non_finite(source: Source) -> None:
+    """Raise a Problem if a value of an image is NaN or infinite."""
+    for split, images in source.splits.items():
+        labels = images.labels
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            places, columns = np.nonzero(~np.isfinite(labels))
+            first, name = places[0], source.classes[columns[0]]
+            more = f", like {len(places) - 1:,} more values" if len(places) > 1 else ""
+            raise Problem(
+                f"data: {name} of {split}/{first} is {labels[first, columns[0]]}{more}; "
+                "correct them, or leave those images out"
+            )
+
+
+def classes_of(label: np.ndarray) -> list[int]:
+    """The classes of one label; values have none.
+
+    >>> classes_of(np.array(3)), classes_of(np.array([True, False, True])), classes_of(np.array([0.5]))
+    ([3], [0, 2], [])
+    """
+    if label.ndim == 0:
+        return [int(label)]
+    return np.flatnonzero(label).tolist() if label.dtype.kind == "b" else []
+
+
+def in_words(label: Any, classes: list[str]) -> str:
+    """A label in words: its class, its classes, or its values.
+
+    >>> classes = ["ant", "bee"]
+    >>> in_words(np.int64(1), classes), in_words(np.array([True, True]), classes)
+    ('bee', 'ant|bee')
+    >>> in_words(np.array([0.5, 12.0]), classes)
+    'ant 0.5, bee 12'
+    """
+    label = np.asarray(label)
+    if label.ndim == 0:
+        return classes[label]
+    pairs = [*zip(classes, label.tolist(), strict=True)]
+    if label.dtype.kind == "b":
+        return SEPARATOR.join(name for name, there in pairs if there)
+    return ", ".join(f"{name} {value:.4g}" for name, value in pairs)
 
 
 def refuse_all_but_classes(labels: np.ndarray, key: str) -> None:

@@ -1,73 +1,107 @@
-"""Read a table of labels: a CSV file with the columns file,label[,split]."""
+"""Read a table of labels: a CSV file with a column `file`, columns with labels, and perhaps `split`."""
 
 import csv
 import os
 import stat
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imagelab.data.listing import SPLITS, Listing
-from imagelab.problem import Problem, some_of
+from imagelab.data.listing import SPLITS, UNLABELLED, Listing
+from imagelab.problem import Problem, nearest, some_of
 from imagelab.runs.csv_cells import restored
+
+FILE, SPLIT = "file", "split"
 
 
 class Row(NamedTuple):
-    """One line of the table. line: Its number, the header being 1."""
+    """One line of the table. line: Its number, the header being 1. labels: The cells of the label columns."""
 
     line: int
     file: str
-    label: str
+    labels: tuple[str, ...]
     split: str
 
 
-def read_manifest(table: Path, root: Path) -> Listing:
-    """Read the pictures of a table, by split and class; without a column `split`, all are "train".
+def read_manifest(table: Path, root: Path, label: str | None) -> Listing:
+    """Read the pictures of a table, by split and class.
 
     Args:
         table: CSV file.
         root: Folder to search for files that are not beside the table.
+        label: Column with the class; None: all are of the class `unlabelled`.
 
     Raises:
-        Problem: Columns, labels or files are missing, a split is unknown or a file is listed twice.
+        Problem: As in `read_rows`, or a label is empty.
     """
-    rows = [row._replace(file=_locate(row.file, table.parent, root)) for row in _rows(table)]
-    _refuse(
-        table,
-        "unknown splits (expected train, val or test)",
-        [r for r in rows if r.split.lower() not in SPLITS],
-        "split",
-    )
-    _refuse(table, "files without a label", [row for row in rows if not row.label], "file")
-    _refuse(table, "files that do not exist", [row for row in rows if not _is_there(row.file)], "file")
-    times = Counter(row.file for row in rows)
-    _refuse(
-        table, "files that are listed more than once", [row for row in rows if times[row.file] > 1], "file"
-    )
+    rows = read_rows(table, root, [label] if label else [])
+    rows = rows if label else [row._replace(labels=(UNLABELLED,)) for row in rows]
+    bare = [row for row in rows if not row.labels[0]]
+    refuse(table, "files without a label", bare, [row.file for row in bare])
     listing: Listing = {}
     for row in rows:
-        listing.setdefault(SPLITS[row.split.lower()], {}).setdefault(row.label, []).append(row.file)
+        listing.setdefault(row.split, {}).setdefault(row.labels[0], []).append(row.file)
     return listing
 
 
-def _rows(table: Path) -> list[Row]:
+def read_rows(table: Path, root: Path, columns: Sequence[str]) -> list[Row]:
+    """Read the rows of a table; without a column `split`, all are "train".
+
+    Args:
+        table: CSV file.
+        root: Folder to search for files that are not beside the table.
+        columns: Columns with the labels.
+
+    Raises:
+        Problem: Columns or files are missing, a split is unknown or a file is listed twice.
+    """
+    rows = [row._replace(file=_locate(row.file, table.parent, root)) for row in _rows(table, columns)]
+    strange = [row for row in rows if row.split.lower() not in SPLITS]
+    splits = [row.split for row in strange]
+    refuse(table, "unknown splits (expected train, val or test)", strange, splits)
+    gone = [row for row in rows if not _is_there(row.file)]
+    refuse(table, "files that do not exist", gone, [row.file for row in gone])
+    times = Counter(row.file for row in rows)
+    twice = [row for row in rows if times[row.file] > 1]
+    refuse(table, "files that are listed more than once", twice, [row.file for row in twice])
+    return [row._replace(split=SPLITS[row.split.lower()]) for row in rows]
+
+
+def refuse(table: Path, what: str, rows: Sequence[Row], shown: Sequence[str]) -> None:
+    """Raise a Problem about rows of a table, if there are any.
+
+    Args:
+        table: CSV file.
+        what: What they have in common.
+        rows: The rows.
+        shown: What to show of each.
+    """
+    if rows:
+        lines = [f"{text or '(empty)'} (line {row.line})" for row, text in zip(rows, shown, strict=True)]
+        raise Problem(f"{table} has {what}: {some_of(lines)}")
+
+
+def _rows(table: Path, columns: Sequence[str]) -> list[Row]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [(name or "").strip() for name in reader.fieldnames or []]
-            if not {"file", "label"} <= set(columns):
+            there = [(name or "").strip() for name in reader.fieldnames or []]
+            if missing := [name for name in (FILE, *columns) if name not in there]:
+                wanted = ",".join((FILE, *columns))
                 raise Problem(
-                    f"{table} must have the columns file,label[,split], got {','.join(columns) or '(none)'}"
+                    f"{table} must have the columns {wanted}[,{SPLIT}], got {','.join(there) or '(none)'}"
+                    f"{nearest(missing[0], there)}; data.label=COLUMN names other labels"
                 )
-            reader.fieldnames = columns
-            return [_row(reader.line_num, cells, "split" in columns) for cells in reader]
+            reader.fieldnames = there
+            return [_row(reader.line_num, cells, columns, SPLIT in there) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Problem(f"{table} cannot be read as a table ({error}): save it as CSV in UTF-8") from error
 
 
-def _row(line: int, cells: dict[str, str | None], has_split: bool) -> Row:
-    file, label, split = ((cells.get(name) or "").strip() for name in ("file", "label", "split"))
-    return Row(line, file, restored(label), split if has_split else "train")
+def _row(line: int, cells: dict[str, str | None], columns: Sequence[str], has_split: bool) -> Row:
+    file, split, *labels = ((cells.get(name) or "").strip() for name in (FILE, SPLIT, *columns))
+    return Row(line, file, tuple(map(restored, labels)), split if has_split else "train")
 
 
 def _locate(file: str, beside: Path, root: Path) -> str:
@@ -88,9 +122,3 @@ def _is_there(path: str) -> bool:
         return not stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - for each of 60,000 files
     except OSError:
         return False
-
-
-def _refuse(table: Path, what: str, rows: list[Row], column: str) -> None:
-    if rows:
-        listing = some_of([f"{getattr(row, column) or '(empty)'} (line {row.line})" for row in rows])
-        raise Problem(f"{table} has {what}: {listing}")

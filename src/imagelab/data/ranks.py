@@ -6,7 +6,8 @@ class. Names and places in the source do not matter, copies stay together, and t
 
 import numpy as np
 
-from imagelab.data.labels import strata
+from imagelab.data.labels import kind_of, strata
+from imagelab.data.stratified import tag_ranks
 from imagelab.randomness import keyed
 
 GOLDEN = 0.5 * (5**0.5 - 1)
@@ -25,8 +26,10 @@ def ranks(labels: np.ndarray, contents: np.ndarray, purpose: str) -> np.ndarray:
     >>> ranks(np.zeros(4, int), np.array([5, 6, 7, 7], np.uint64), "test").tolist()
     [0.0, 0.25, 0.5, 0.5]
     """
-    classes = _of_copies(strata(labels), contents)
     keys = keyed(contents, purpose)
+    if kind_of(labels) == "multilabel":  # one added image may then move several others
+        return tag_ranks(labels, keys)
+    classes = _of_copies(strata(labels), contents)
     order = np.lexsort((keys, classes))
     counts = np.bincount(classes)
     begins = np.diff(contents[order], prepend=~contents[order[:1]]) != 0

@@ -138,6 +138,7 @@ def refuse_empty(names: list[str], splits: Mapping[str, Named], limit: int | Non
     for split, images in splits.items():
         if len(images) == 0:
             raise Problem(f"data: the {split} split has no images")
+    _refuse_bare_tags(names, splits["train"].labels)
     if kind_of(splits["train"].labels) != "class":
         return
     missing = np.flatnonzero(np.bincount(splits["train"].labels, minlength=len(names)) == 0)
@@ -155,6 +156,14 @@ def refuse_empty(names: list[str], splits: Mapping[str, Named], limit: int | Non
     raise Problem(
         f"data: no training images of {gone}{where}; add some, or leave the class out with data.classes=[...]"
     )
+
+
+def _refuse_bare_tags(names: list[str], labels: np.ndarray) -> None:
+    """Raise a Problem if no training image has one of several classes."""
+    bare = np.flatnonzero(~labels.any(axis=0)) if kind_of(labels) == "multilabel" else []
+    if len(bare):
+        gone = some_of([names[k] for k in bare])
+        raise Problem(f"data: no training images of {gone}; add some, or leave the class out")
 
 
 def _with_test(splits: Mapping[str, Named], fraction: float) -> dict[str, Named]:

@@ -3,18 +3,24 @@
 import os
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.build import build_task
 from imagelab.config.make import make
 from imagelab.config.monitor import headline
 from imagelab.config.schema import Node
 from imagelab.evaluation.disagreement import disagreement, pairwise
-from imagelab.evaluation.measured import measured
-from imagelab.evaluation.members import Member, changed_images, load_members, other_images, titles
+from imagelab.evaluation.measured import judge, measured
+from imagelab.evaluation.members import (
+    Member,
+    changed_images,
+    load_members,
+    other_images,
+    titles,
+)
 from imagelab.evaluation.one_pass import form_of, probabilities
 from imagelab.evaluation.one_run import data_of, device_of, here
 from imagelab.evaluation.outcome import Outcome, prediction_table
@@ -24,7 +30,6 @@ from imagelab.evaluation.shown import (
     members_table,
     metrics_table,
 )
-from imagelab.task.contract import Predicting
 from imagelab.terminal import screen
 
 
@@ -50,7 +55,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     device = device_of(run["trainer"])
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
     labels = torch.from_numpy(data.splits[split].labels)
-    task = cast(Predicting, build_task(run, data, ranks=1))  # `load_members` refuses other tasks
+    task = judge(run, data, members)
     content: Node = _head(cfg, members) | {
         "notes": [*other_images(members, split), *changed_images(members, data, split)]
     }
@@ -91,6 +96,9 @@ def _compared(members: list[Member], said: Tensor, labels: Tensor, task: Any) ->
     predicted = task.decisions(said).numpy()
     if predicted.dtype.kind == "f":  # values are never quite the same
         return {"members": rows}
+    if predicted.ndim > 2:  # members agree on an image if they do on all of its classes
+        sets = np.unique(predicted.reshape(-1, predicted.shape[-1]), axis=0, return_inverse=True)[1]
+        predicted = sets.reshape(predicted.shape[:-1])
     return {
         "members": rows,
         "disagreement": {"share": disagreement(predicted), "pairs": pairwise(predicted).tolist()},

@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from imagelab.build import build_task
 from imagelab.config.schema import Node
+from imagelab.evaluation.members import Member
 
 
 def measured(predictions: Tensor, labels: Tensor, task: Any) -> Node:
@@ -18,3 +21,18 @@ def measured(predictions: Tensor, labels: Tensor, task: Any) -> Node:
     outputs = task.as_outputs(predictions)
     metrics = {name: float(value) for name, value in task.metrics(outputs, labels).items()}
     return {"metrics": metrics, "calibration": task.calibration(outputs, labels)}
+
+
+def judge(cfg: Node, data: Any, members: list[Member]) -> Any:
+    """The task with its loss, and with the mean of the members' numbers, such as thresholds.
+
+    Args:
+        cfg: Config of the first member's run.
+        data: Data of the first member.
+        members: Members, all of a task that predicts.
+    """
+    task = build_task(cfg, data, ranks=1)
+    for name, own in task.named_buffers(recurse=False) if isinstance(task, nn.Module) else ():
+        theirs = [getattr(one.predictor.task, name)[one.order] for one in members]
+        own.copy_(torch.stack(theirs).mean(dim=0))
+    return task

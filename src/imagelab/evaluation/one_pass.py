@@ -47,8 +47,12 @@ class Group:
     def ready(self, device: torch.device, *, batches: int) -> Networks:
         """Their networks on a device, to be run on `batches` batches."""
         nets = [member.predictor.net.to(device) for member in self.members]
-        predictions = self.members[0].predictor.task.predictions
-        return Networks(nets, passes=batches * len(self.form.views), predictions=predictions)
+        return Networks(nets, passes=batches * len(self.form.views), predictions=self.predictions)
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Outputs (M, B, K) of the members -> predictions, by the task of each."""
+        pairs = zip(self.members, outputs, strict=True)
+        return torch.stack([member.predictor.task.predictions(one) for member, one in pairs])
 
 
 def probabilities(

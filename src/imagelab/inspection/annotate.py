@@ -10,6 +10,7 @@ import numpy as np
 
 from imagelab.config.schema import Node
 from imagelab.data.image_data import ImageData
+from imagelab.data.labels import refuse_all_but_classes
 from imagelab.finding import Finding, plain
 from imagelab.inspection.annotation import Answers, Said, findings, order_of
 from imagelab.inspection.annotation_page import HOST, serve
@@ -124,6 +125,7 @@ def annotation(cfg: Node, folder: Path) -> Annotation:
         Problem: There is no annotation to resume, or its images are not those of the data.
     """
     data = readable_data(cfg)
+    refuse_all_but_classes(data.splits["train"].labels, "annotate")
     split = "test" if data.has_test else "val"
     if isinstance(cfg["annotate"], str):
         return _resume(cfg["annotate"], data)

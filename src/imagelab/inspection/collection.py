@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config import schema
+from imagelab.config.facts import says
+from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
 from imagelab.data.files import Files
 from imagelab.data.folds import merged
-from imagelab.data.labels import refuse_all_but_classes
+from imagelab.data.labels import in_words, refuse_non_finite, refuse_other_labels
 from imagelab.data.named import Named, named
 from imagelab.data.paths import paths_of
 from imagelab.data.scan import UNREADABLE, scan
@@ -35,7 +37,7 @@ class Collection:
         names: (N,) str: file of each image, relative to `root` if it is inside; without files, its index in
             the source, such as train/17.
         splits: (N,) str: split of each image.
-        labels: (N,) int64: label of each image.
+        labels: (N, ...): label of each image, as in `contracts.Images`.
         walk: Content of the folder; None if the data set is not a folder.
     """
 
@@ -56,6 +58,10 @@ class Collection:
                 return images, index
             index -= len(images)
         raise IndexError(index)
+
+    def label(self, index: int) -> str:
+        """The label of an image in words."""
+        return in_words(self.labels[index], self.classes)
 
     def path(self, index: int) -> str | None:
         """The file of an image; None if it has none."""
@@ -82,19 +88,17 @@ def collect(cfg: Node) -> Collection:
         Problem: There are none.
     """
     own, knobs = schema.split("data", cfg["data"])
-    if own["_target_"] == FOLDER:
-        found = walk(own["root"], own["manifest"])
-        names = sorted(set(chain.from_iterable(found.listing.values())))
-        source = _of_folder(found, names, knobs["max_pixels"])
-    else:
+    takes = says(cfg["task"]).takes or "class"
+    found = walk(own, takes) if own["_target_"] == FOLDER else None
+    if found is None:
         from imagelab.config.make import make
 
-        made = make(own, seed=cfg["seed"], labelled=True, max_pixels=knobs["max_pixels"])
-        for images in made.splits.values():
-            refuse_all_but_classes(images.labels, "imagelab inspect")
-        found = None
-        names = list(made.classes)
-        source = dict(made.splits)
+        made = make(own, seed=cfg["seed"], labelled=True, takes=takes, max_pixels=knobs["max_pixels"])
+        refuse_other_labels(made.splits, takes, task=task_name(cfg))
+        refuse_non_finite(made)
+        names, source = list(made.classes), dict(made.splits)
+    else:
+        names, source = _of_folder(found, knobs["max_pixels"])
     parts = named(source)
     unreadable = {split: _where(part, part.contents == UNREADABLE) for split, part in parts.items()}
     parts = {split: _where(part, part.contents != UNREADABLE) for split, part in parts.items()}
@@ -112,22 +116,28 @@ def _where(part: Named, kept: np.ndarray) -> Named:
     return part.select(np.flatnonzero(kept))
 
 
-def _of_folder(found: Walk, names: list[str], max_pixels: int) -> dict[str, Images]:
-    """The files of each split in the order of the classes, as in `data=folder`."""
-    listing = {
-        split: [(path, label) for label, name in enumerate(names) for path in classes.get(name, [])]
-        for split, classes in found.listing.items()
-    }
-    paths = paths_of([path for files in listing.values() for path, _ in files])
+def _of_folder(found: Walk, max_pixels: int) -> tuple[list[str], dict[str, Images]]:
+    """The names of the labels, and the files of each split in the order of `data=folder`."""
+    if found.labels is not None:
+        names, files, splits, labels = found.labels
+    else:
+        names = sorted(set(chain.from_iterable(found.listing.values())))
+        rows = [
+            (path, split, label)
+            for split, classes in found.listing.items()
+            for label, name in enumerate(names)
+            for path in classes.get(name, [])
+        ]
+        files, splits = [row[0] for row in rows], np.array([row[1] for row in rows])
+        labels = np.array([row[2] for row in rows], dtype=np.int64)
+    paths = paths_of(files)
     seen = scan(paths, found.origin, max_pixels)
     source: dict[str, Images] = {}
-    end = 0
-    for split, files in listing.items():
-        mine = slice(end, end := end + len(files))
-        labels = np.array([label for _, label in files], dtype=np.int64)
+    for split in found.listing:
+        mine = np.flatnonzero(splits == split)
         facts = seen.stamps[mine], seen.contents[mine]
-        source[split] = Files(paths[mine], labels, seen.sizes[mine], max_pixels, *facts)
-    return source
+        source[split] = Files(paths[mine], labels[mine], seen.sizes[mine], max_pixels, *facts)
+    return names, source
 
 
 def _collection(parts: Mapping[str, Named], classes: list[str], found: Walk | None) -> Collection:

@@ -10,12 +10,12 @@ from imagelab.config.hydra_internals import quoted
 FOLDER = "imagelab.data.folder.Folder"  # `_target_` of data=folder
 
 
-def on_folder(command: str, *, root: str, manifest: str | None) -> str:
-    """An `imagelab` command with `data=folder` and its paths.
+def on_folder(command: str, *words: str, root: str, manifest: str | None) -> str:
+    """An `imagelab` command with `data=folder`, its paths and other words.
 
     >>> print(on_folder("train", root="my photos", manifest=None))
     imagelab train data=folder 'data.root="my photos"'
     """
     paths = {"data.root": root} | ({"data.manifest": manifest} if manifest else {})
-    words = [f"{key}={quoted(value)}" for key, value in paths.items()]
-    return shlex.join(["imagelab", command, "data=folder", *words])
+    quotes = [f"{key}={quoted(value)}" for key, value in paths.items()]
+    return shlex.join(["imagelab", command, "data=folder", *quotes, *words])

@@ -11,6 +11,7 @@ from imagelab.build import build_data
 from imagelab.config.schema import Node
 from imagelab.contracts import Inputs
 from imagelab.data.image_data import ImageData
+from imagelab.data.labels import classes_of
 from imagelab.finding import Finding
 from imagelab.inspection.answer import Answer
 from imagelab.logger.pictures import grid, legible, save
@@ -23,6 +24,7 @@ EACH = 6  # images to show per class
 CLASSES = 50  # classes to show
 STEPS = 8  # steps searched for images of every class
 BUDGET = 120_000  # bytes for the pictures of a section
+BY_CLASS = "What enters the network, by class"
 KEY = "images/inputs.png"
 
 
@@ -53,9 +55,10 @@ def net_inputs(seen: Any, cfg: Node, folder: Path) -> Answer:
         "caption is the label, or the shares of two."
     )
     rest = f"The first {EACH} of each class, of up to {CLASSES} classes, in the first {STEPS} steps."
+    each = [Section(BY_CLASS, rest, _gallery(*_joined(by_class)))] if by_class else []
     sections = [
         Section("What enters the network", about, _gallery(first.pixels, first.words)),
-        Section("What enters the network, by class", rest, _gallery(*_joined(by_class))),
+        *each,
     ]
     return Answer(
         findings=[_finding("INFO", shown, "the inputs of the first training step", "")], sections=sections
@@ -71,9 +74,10 @@ def sheets(data: ImageData) -> tuple[Sheet, dict[str, Sheet]]:
     for inputs in entering(data):
         sheet = _sheet(data, inputs)
         first = first or Sheet(sheet.pixels[:RANDOM], sheet.words[:RANDOM])
-        for label, one, words in zip(inputs.labels.tolist(), sheet.pixels, sheet.words, strict=True):
-            if len(kept.get(label, [])) < EACH and label in kept:
-                kept[label].append((one, words))
+        for label, one, words in zip(inputs.labels, sheet.pixels, sheet.words, strict=True):
+            for own in classes_of(label.numpy()):
+                if own in kept and len(kept[own]) < EACH:
+                    kept[own].append((one, words))
         if all(len(found) == EACH for found in kept.values()):
             break
     assert first is not None

@@ -43,7 +43,7 @@ def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -
         for pair in pairs:
             both = pair[:2]
             told = [images.names[i] for i in both] + [images.splits[i] for i in both]
-            told += [images.classes[images.labels[i]] for i in both]
+            told += [images.label(i) for i in both]
             writer.writerow([*told, pair.kind, f"{pair.likeness:.4f}", groups[pair.first]])
 
 
@@ -52,7 +52,7 @@ def _urgency(seen: Seen, pair: Pair) -> tuple[bool, bool, bool, float]:
 
 
 def _agree(seen: Seen, pair: Pair) -> bool:
-    return bool(seen.images.labels[pair.first] == seen.images.labels[pair.second])
+    return bool(np.array_equal(seen.images.labels[pair.first], seen.images.labels[pair.second]))
 
 
 def _across(seen: Seen, pair: Pair) -> bool:
@@ -142,10 +142,7 @@ def _between(seen: Seen, pair: Pair) -> str:
 
 def _named(seen: Seen, pairs: list[Pair]) -> list[str]:
     images = seen.images
-    told = [
-        " = ".join(f"{images.names[i]} ({images.classes[images.labels[i]]})" for i in pair[:2])
-        for pair in pairs
-    ]
+    told = [" = ".join(f"{images.names[i]} ({images.label(i)})" for i in pair[:2]) for pair in pairs]
     return few(told, NAMED)
 
 
@@ -154,7 +151,7 @@ def _section(seen: Seen, pairs: list[Pair]) -> Section:
     rows = []
     for pair in pairs[:SHOWN]:
         both = [Picture(images.pixels(i, 96), str(images.names[i])) for i in pair[:2]]
-        labels = " / ".join(dict.fromkeys(images.classes[images.labels[i]] for i in pair[:2]))
+        labels = " / ".join(dict.fromkeys(images.label(i) for i in pair[:2]))
         rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness])
     about = (
         "Copies side by side: first those with different labels, then those across splits. Likeness: the "

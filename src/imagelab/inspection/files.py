@@ -167,6 +167,6 @@ def _rows(seen: Seen, odd: dict[int, tuple[str, ...]]) -> list[list[Any]]:
         shown = None
         if index not in seen.faults and place < PICTURED:
             shown = Picture(images.pixels(index, 96), "")
-        label = images.classes[images.labels[index]]
+        label = images.label(index)
         rows.append([str(images.names[index]), str(images.splits[index]), label, words[index], shown])
     return rows

@@ -85,7 +85,7 @@ def write_images(seen: Seen, named: dict[str, np.ndarray], path: Path) -> None:
         writer.writerow([*heads, "outlier", "odd", "fault"])
         numbers = np.stack([values[name] for name in MEASURES], axis=1).astype(float).tolist()
         for index, row in enumerate(numbers):
-            label = images.classes[images.labels[index]]
+            label = images.label(index)
             rest = (" ".join(far.get(index, [])), "; ".join(odd.get(index, ())), seen.faults.get(index, ""))
             what = (images.names[index], images.splits[index], label, seen.kinds[index], *seen.sizes[index])
             shown = [f"{number:.5g}" for number in row] if index not in seen.faults else [""] * len(row)
@@ -117,7 +117,7 @@ def _section(seen: Seen, values: dict[str, np.ndarray]) -> Section:
         order = places[np.argsort(column[places], kind="stable")]
         for end, some in (("lowest", order[:EXTREMES]), ("highest", order[-EXTREMES:][::-1])):
             for index in some.tolist() if column[order[0]] < column[order[-1]] else []:
-                label = images.classes[images.labels[index]]
+                label = images.label(index)
                 picture = Picture(images.pixels(index, 96), "")
                 what = [str(images.names[index]), str(images.splits[index]), label]
                 rows.append([name, end, float(column[index]), picture, *what])

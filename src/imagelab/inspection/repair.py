@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
+from imagelab.data.labels import kind_of, strata
 from imagelab.finding import Finding
 from imagelab.inspection.collection import Collection
 from imagelab.inspection.command import on_folder
@@ -41,18 +42,20 @@ def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Finding:
     assert images.walk is not None
     if not seen.readable.any():
         raise Problem("split=repaired: no picture can be read; run without split=repaired to see why")
-    after = repaired(images.splits, groups, images.labels, given=set(images.walk.listing))
+    after = repaired(images.splits, groups, strata(images.labels), given=set(images.walk.listing))
     table = folder / "split.csv"
     write_manifest(seen, after, table)
     changed = np.flatnonzero(seen.readable & (after != images.splits))
     moved = Counter(f"{images.splits[i]} -> {after[i] or 'left out'}" for i in changed.tolist())
+    values = kind_of(images.labels) == "values"
+    words = [f"data.label=[{','.join(images.classes)}]"] if values else []
     return Finding(
         name=REPAIRED,
         status="INFO",
         value=dict(moved) or "nothing had to change",
         expected="no group of copies in two splits",
         why=f"{len(changed):,} of {len(after):,} images changed split or were left out; labels are unchanged",
-        fix=on_folder("train", root=cfg["data"]["root"], manifest=str(table.absolute())),
+        fix=on_folder("train", *words, root=cfg["data"]["root"], manifest=str(table.absolute())),
     )
 
 
@@ -103,7 +106,9 @@ def write_manifest(seen: Seen, splits: np.ndarray, table: Path) -> None:
     images = seen.images
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = Writer(file)
-        writer.writerow(["file", "label", "split"])
+        values = kind_of(images.labels) == "values"
+        writer.writerow(["file", *(images.classes if values else ["label"]), "split"])
         for index in np.flatnonzero(seen.readable & (splits != LEFT_OUT)).tolist():
             path = os.path.relpath(str(images.path(index)), table.parent.absolute())
-            writer.writerow([path, images.classes[images.labels[index]], splits[index]])
+            label = images.labels[index].tolist() if values else [images.label(index)]
+            writer.writerow([path, *label, splits[index]])

@@ -7,8 +7,11 @@ import numpy as np
 
 from imagelab.config.schema import Node
 from imagelab.data.label_signal import MOST, label_signal, signal_finding
+from imagelab.data.labels import kind_of
 from imagelab.inspection.answer import Answer
 from imagelab.randomness import stream
+
+TINY = 1e-12
 
 if TYPE_CHECKING:
     from imagelab.inspection.scan import Seen
@@ -19,7 +22,9 @@ def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
     readable = np.flatnonzero(seen.readable)
     some = np.sort(stream(cfg["seed"], "label signal images").permutation(readable)[:MOST])
     labels = seen.images.labels[some]
-    if len(np.unique(labels)) < 2:
+    if len(np.unique(labels, axis=0)) < 2:
         return Answer(findings=[])
+    if kind_of(labels) == "values":
+        labels = (labels - labels.mean(axis=0)) / np.maximum(labels.std(axis=0), TINY)
     z = label_signal(seen.thumbnails.take(some), labels, seed=cfg["seed"])
     return Answer(findings=[signal_finding(z, len(some))])

@@ -13,6 +13,7 @@ from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.decisions import KEEP, read_decisions
 from imagelab.data.image_data import ImageData
+from imagelab.data.labels import refuse_all_but_classes
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.features import features_of
@@ -61,6 +62,7 @@ def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
         Problem: The predictor has seen the images.
     """
     data = readable_data(cfg)
+    refuse_all_but_classes(data.splits["train"].labels, "labels")
     predicted = _predict(cfg, data, folder)
     margin = margins(predicted.probabilities, predicted.labels)
     order = np.argsort(margin, kind="stable")

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from imagelab.config.schema import Node
 from imagelab.data.folder import _classes, _existing, _table
+from imagelab.data.label_table import Tabled, tabled
+from imagelab.data.labels import SEVERAL
 from imagelab.data.listing import SPLITS, UNLABELLED, Listing, is_picture, list_pictures
 from imagelab.data.manifest import read_manifest
 from imagelab.data.tree import is_folder, tree
@@ -24,32 +27,40 @@ class Walk:
         origin: The folder, or its table of labels.
         listing: Split -> class -> paths of files with a picture's ending; classes may be empty.
         strays: Paths of other files.
+        labels: Their labels if they are no classes; all paths are then listed under one.
         refusal: Why `data=folder` would refuse the folder without opening a file; empty if it would not.
     """
 
     root: Path
     origin: str
     listing: Listing = field(default_factory=dict)
+    labels: Tabled | None = None
     strays: list[str] = field(default_factory=list)
     refusal: str = ""
 
 
-def walk(root: str, manifest: str | None) -> Walk:
+def walk(own: Node, takes: str) -> Walk:
     """List everything below a folder, or the files in its table of labels.
+
+    Args:
+        own: Config of `data=folder`.
+        takes: Kind of labels to read: "class", or as a task takes them.
 
     Raises:
         Problem: There is no such folder, no picture in it, or its table cannot be read.
     """
-    top = _existing(Path(root).expanduser().absolute(), "data.root")
-    table = _table(top, manifest)
+    top = _existing(Path(own["root"]).expanduser().absolute(), "data.root")
+    table, label = _table(top, own["manifest"]), own["label"]
+    if takes in SEVERAL:
+        made = tabled(top, table, takes, [label] if isinstance(label, str) else label)
+        listing: Listing = {}
+        for path, split in zip(made.paths, made.splits.tolist(), strict=True):
+            listing.setdefault(split, {}).setdefault(UNLABELLED, []).append(path)
+        return Walk(top, str(table or top), listing=listing, labels=made)
     if table is not None:
-        listing = read_manifest(table, top)
-        return Walk(
-            top,
-            str(table),
-            listing=listing,
-            refusal=_refusal(partial(_classes, listing, str(table), least=2)),
-        )
+        listing = read_manifest(table, top, label if isinstance(label, str) else label[0])
+        refusal = _refusal(partial(_classes, listing, str(table), least=2))
+        return Walk(top, str(table), listing=listing, refusal=refusal)
     found = Walk(top, str(top))
     found.refusal = _refusal(lambda: _classes(list_pictures(top, labelled=True), str(top), least=2))
     for split, folder in _split_folders(top):

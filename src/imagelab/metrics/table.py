@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 CLASSES = "classes"  # what most networks predict (`predicts` of a task)
+TAGS = "tags"  # what `task=multilabel` predicts: for each class, whether an image has it
+VALUES = "values"  # what `task=regress` predicts
 LOSS = "loss"  # the metric that every task has, and computes itself
 ACCURACY = "accuracy"  # the one that training measures too, where the task says what is correct
 
@@ -22,6 +24,7 @@ class Metric:
         better: Which direction is better.
         of: What the network predicts (`Task.predicts`) where there is this metric; empty: every task has it.
         function: Dotted path of the function that computes it; empty: the task does.
+        counts_images: Whether it is the share of images that are right, which has a binomial interval.
         above_classes: Number of classes above which there is this metric.
     """
 
@@ -29,12 +32,21 @@ class Metric:
     better: Literal["higher", "lower"]
     of: str = field(default="")
     function: str = field(default="")
+    counts_images: bool = field(default=False)
     above_classes: int = field(default=0)
 
 
 OF_CLASSES = "imagelab.metrics.classification"
+OF_TAGS = "imagelab.metrics.tags"
+OF_VALUES = "imagelab.metrics.regression"
 METRICS = (
-    Metric(name=ACCURACY, better="higher", of=CLASSES, function=f"{OF_CLASSES}.accuracy"),
+    Metric(
+        name=ACCURACY,
+        better="higher",
+        of=CLASSES,
+        function=f"{OF_CLASSES}.accuracy",
+        counts_images=True,
+    ),
     Metric(name="accuracy_macro", better="higher", of=CLASSES, function=f"{OF_CLASSES}.accuracy_macro"),
     Metric(name="f1_macro", better="higher", of=CLASSES, function=f"{OF_CLASSES}.f1_macro"),
     Metric(name="ece", better="lower", of=CLASSES, function=f"{OF_CLASSES}.ece"),
@@ -45,6 +57,12 @@ METRICS = (
         function=f"{OF_CLASSES}.accuracy_top5",
         above_classes=10,
     ),
+    Metric(name="ap_macro", better="higher", of=TAGS, function=f"{OF_TAGS}.ap_macro"),
+    Metric(name="f1_macro", better="higher", of=TAGS),  # at thresholds, which the task has
+    Metric(name="subset_accuracy", better="higher", of=TAGS, counts_images=True),
+    Metric(name="r2", better="higher", of=VALUES, function=f"{OF_VALUES}.r2"),
+    Metric(name="mae", better="lower", of=VALUES, function=f"{OF_VALUES}.mae"),
+    Metric(name="rmse", better="lower", of=VALUES, function=f"{OF_VALUES}.rmse"),
     Metric(name=LOSS, better="lower"),
 )
 

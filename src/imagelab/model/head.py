@@ -19,7 +19,14 @@ def fit_head(net: nn.Module, num_classes: int) -> None:
         net.set_submodule(name, nn.Conv2d(old.in_channels, num_classes, kernel_size=1, bias=bias))
 
 
-def set_head(net: nn.Module, make: Callable[[int], nn.Module | None], *, in_channels: int, size: int) -> None:
+def set_head(
+    net: nn.Module,
+    make: Callable[[int], nn.Module | None],
+    *,
+    in_channels: int,
+    size: int,
+    zero: bool = False,
+) -> None:
     """Replace the last layer with another module; hooks on the features before it, such as dropout, stay.
 
     Args:
@@ -27,6 +34,7 @@ def set_head(net: nn.Module, make: Callable[[int], nn.Module | None], *, in_chan
         make: Number of features -> module (B, features) -> (B, K), or None to keep the last layer.
         in_channels: Channels of an image.
         size: Side of an image in pixels.
+        zero: Whether the bias of a last layer that is kept starts at 0.
 
     Raises:
         Problem: The network does not end in a linear layer.
@@ -34,6 +42,8 @@ def set_head(net: nn.Module, make: Callable[[int], nn.Module | None], *, in_chan
     name, old = last_layer(net)
     head = make(old.weight.shape[1])
     if head is None:
+        if zero and old.bias is not None:
+            nn.init.zeros_(old.bias)
         return
     if not isinstance(old, nn.Linear):
         raise Problem(

@@ -39,7 +39,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def completed(cfg: dict[str, Any]) -> dict[str, Any]:
-    """The config of a run of before a shared key was added, with the key's value of today."""
+    """The config of a run of before a key of its data set, or a shared key, was added, with today's value."""
+    cfg = cfg | {"data": _of_data(cfg["data"]) | cfg["data"]} if "data" in cfg else cfg
     missing = {
         group: {field.name for field in fields(knobs)} - cfg[group].keys()
         for group, knobs in KNOBS.items()
@@ -51,6 +52,12 @@ def completed(cfg: dict[str, Any]) -> dict[str, Any]:
     return cfg | {
         group: {key: today[group][key] for key in keys} | cfg[group] for group, keys in missing.items()
     }
+
+
+def _of_data(node: dict[str, Any]) -> dict[str, Any]:
+    """The keys, with their values, of the choice of a data set that builds what a node names."""
+    choices = [menu.load(menu.folder() / "data" / f"{name}.yaml") for name in menu.choices("data")]
+    return next((one for one in choices if one["_target_"] == node.get("_target_")), {})
 
 
 def write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:

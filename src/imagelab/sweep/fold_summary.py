@@ -10,15 +10,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from imagelab import finding
+from imagelab.config.monitor import metrics_of
 from imagelab.evaluation.per_class import wilson
 from imagelab.finding import Finding
+from imagelab.metrics.table import Metric
 from imagelab.runs import files
 from imagelab.runs.csv_cells import Writer
-from imagelab.sweep.out_of_fold import predict_fold, table
+from imagelab.sweep.out_of_fold import pooled, predict_fold, table
 from imagelab.sweep.trial import Row
 from imagelab.terminal.summary import lines, near, number
 
 FINDINGS, TABLE = "kfold.json", "kfold.csv"
+ENDS = ("low", "high")
 Values = tuple[tuple[str, str], ...]
 
 
@@ -31,7 +34,8 @@ class Combination:
         folds: Planned number of folds.
         metrics: Metrics by name, of val and, if tested, of test; one value per finished fold.
         images: Number of images with an out-of-fold prediction.
-        right: Number of these images predicted correctly.
+        judged_by: Row of the metric that judges the runs.
+        pooled: That metric of all these images, each predicted by the run that held it out.
         file: File with the predictions; empty until all folds are finished.
     """
 
@@ -39,13 +43,21 @@ class Combination:
     folds: int
     metrics: Mapping[str, list[float]]
     images: int
-    right: int
+    judged_by: Metric
+    pooled: float
     file: str
 
     @property
     def name(self) -> str:
         """Its values as typed on the command line."""
         return " ".join(f"{key}={value}" for key, value in self.values)
+
+    @property
+    def interval(self) -> dict[str, float]:
+        """The ends of the 95% Wilson interval of `pooled`; empty if it does not count images."""
+        if not self.judged_by.counts_images:
+            return {}
+        return dict(zip(ENDS, wilson(round(self.pooled * self.images), self.images), strict=True))
 
 
 def summary(
@@ -71,7 +83,8 @@ def summary(
     files.write_text(folder / TABLE, as_table(found))
     if len(found) == 1:
         return [_shown(found[0], folder)]
-    best_first = sorted(found, key=lambda one: -one.right / one.images)
+    sign = 1 if found[0].judged_by.better == "lower" else -1
+    best_first = sorted(found, key=lambda one: sign * one.pooled)
     return [lines({one.name: _in_short(one, folder) for one in best_first}) + Text("\n")]
 
 
@@ -90,22 +103,24 @@ def findings(one: Combination, checkpoint: str) -> list[Finding]:
         )
         for name, values in one.metrics.items()
     ]
-    low, high = wilson(one.right, one.images)
     chosen = (
         " The best epoch was selected on the same images, which is slightly optimistic."
         if checkpoint == "best"
         else ""
     )
-    pooled = Finding(
-        name=f"{before}out-of-fold accuracy",
+    name = one.judged_by.name
+    hits = f"{round(one.pooled * one.images):,} of {one.images:,} images, each predicted"
+    whole = f"Of all {one.images:,} images, each predicted"
+    together = Finding(
+        name=f"{before}out-of-fold {name}",
         status="INFO",
-        value={"accuracy": one.right / one.images, "low": low, "high": high, "images": one.images},
+        value={name: one.pooled} | one.interval | {"images": one.images},
         expected="",
-        why=f"{one.right:,} of {one.images:,} images, each predicted by the run that held it out; 95% "
-        f"Wilson interval.{chosen}",
+        why=f"{hits if one.interval else whole} by the run that held it out"
+        f"{'; 95% Wilson interval' if one.interval else ''}.{chosen}",
         fix="",
     )
-    return [*made, pooled, _complete(one, before)]
+    return [*made, together, _complete(one, before)]
 
 
 def as_table(found: Sequence[Combination]) -> str:
@@ -115,17 +130,15 @@ def as_table(found: Sequence[Combination]) -> str:
     out = io.StringIO()
     writer = Writer(out, lineterminator="\n")
     sums = [f"{name} {what}" for name in names for what in ("mean", "sd")]
-    writer.writerow([*keys, "folds", *sums, "out_of_fold", "low", "high", "images", "file"])
+    writer.writerow([*keys, "folds", *sums, "out_of_fold", *ENDS, "images", "file"])
     for one in found:
         cells: list[float | str] = []
         for name in names:
             values = one.metrics[name]
             cells += [fmean(values), stdev(values) if len(values) > 1 else ""]
-        ends = wilson(one.right, one.images)
+        ends = [one.interval.get(end, "") for end in ENDS]
         done = len(one.metrics[names[0]])
-        writer.writerow(
-            [*(v for _, v in one.values), done, *cells, one.right / one.images, *ends, one.images, one.file]
-        )
+        writer.writerow([*(v for _, v in one.values), done, *cells, one.pooled, *ends, one.images, one.file])
     return out.getvalue()
 
 
@@ -137,6 +150,7 @@ def _combination(
     (folder / file).unlink(missing_ok=True)
     if len(held) == folds:
         files.write_text(folder / file, table(held))
+    judged_by = metrics_of(files.read_config(rows[0].folder))[0]
     tested = [name for name in rows[0].test if all(row.test.get(name) is not None for row in rows)]
     tested = tested if checkpoint == "best" else []  # runs test the best epoch
     metrics = {f"val/{name}": [one.metrics[name] for one in held] for name in held[0].metrics}
@@ -146,7 +160,8 @@ def _combination(
         folds=folds,
         metrics=metrics,
         images=sum(len(one.names) for one in held),
-        right=sum(one.right for one in held),
+        judged_by=judged_by,
+        pooled=pooled(held, judged_by.name),
         file=file if len(held) == folds else "",
     )
 
@@ -170,19 +185,19 @@ def _shown(one: Combination, folder: Path) -> Text:
     told = {"folds": f"{_count(one)} of {one.folds}"}
     for name, values in one.metrics.items():
         told[name] = f"{_spread(values)}  ({', '.join(map(number, values))})"
-    return lines(told | {"out-of-fold accuracy": _pooled(one, folder)}) + Text("\n")
+    return lines(told | {f"out-of-fold {one.judged_by.name}": _pooled(one, folder)}) + Text("\n")
 
 
 def _in_short(one: Combination, folder: Path) -> str:
     missing = "" if one.file else f", {_count(one)} of {one.folds} folds"
-    return f"val/accuracy {_spread(one.metrics['val/accuracy'])}, out-of-fold {_pooled(one, folder)}{missing}"
+    name = f"val/{one.judged_by.name}"
+    return f"{name} {_spread(one.metrics[name])}, out-of-fold {_pooled(one, folder)}{missing}"
 
 
 def _pooled(one: Combination, folder: Path) -> str:
-    low, high = wilson(one.right, one.images)
     where = f": {near(folder / one.file)}" if one.file else ""
-    interval = f"95% interval {low:.4f} to {high:.4f}"
-    return f"{number(one.right / one.images)} of {one.images:,} images, {interval}{where}"
+    interval = ", 95% interval {low:.4f} to {high:.4f}".format(**one.interval) if one.interval else ""
+    return f"{number(one.pooled)} of {one.images:,} images{interval}{where}"
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -11,7 +11,6 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from imagelab.config.facts import says
-from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
 from imagelab.sweep.grid import Grid
 from imagelab.sweep.search import Node, Ranges
@@ -38,10 +37,8 @@ class KFold(Grid):
         return [f"{FOLDS}={self.folds}"]
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
-        if says(cfg["task"]).predicts != CLASSES:
-            raise Problem(
-                "sweep: kfold needs a task that predicts classes; set task=classify, or another sweep"
-            )
+        if not says(cfg["task"]).predicts:
+            raise Problem("sweep: kfold needs a task that predicts something; set task=classify, for example")
         if FOLDS in typed:
             raise Problem(f"{FOLDS}: wants a single number of folds, got a list; choose one of them")
         if FOLD in typed or cfg["data"]["fold"] is not None:

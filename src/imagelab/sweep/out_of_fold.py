@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 
@@ -23,28 +23,23 @@ class HeldOut:
 
     Args:
         fold: Number of the fold.
-        classes: Class names, in the order of the labels.
         names: Names of the images, (N,): file, or split and index.
-        labels: True classes, (N,) int64.
-        probabilities: Class probabilities, (N, K).
-        predicted: Predicted classes, (N,) int64.
+        labels: True labels, (N, ...).
+        predictions: Predictions, (N, K), such as probabilities.
+        predicted: Predicted classes, (N,) int64, or values.
+        task: Task of the run, with its loss.
         metrics: Metrics by name, such as "accuracy".
         pool: Number of images in all folds together.
     """
 
     fold: int
-    classes: list[str]
     names: list[str]
     labels: np.ndarray
-    probabilities: np.ndarray
+    predictions: np.ndarray
     predicted: np.ndarray
+    task: Any
     metrics: dict[str, float]
     pool: int
-
-    @property
-    def right(self) -> int:
-        """Number of correct predictions."""
-        return int((self.predicted == self.labels).sum())
 
 
 def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
@@ -55,12 +50,10 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     """
     import torch
 
-    from imagelab.build import build_task
-    from imagelab.evaluation.measured import measured
+    from imagelab.evaluation.measured import judge, measured
     from imagelab.evaluation.members import load_members
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
-    from imagelab.task.contract import Predicting
 
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     member = load_members([(folder, checkpoint)], None)[0]
@@ -70,22 +63,34 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     device = device_of(cfg["trainer"])
     found = probabilities([member], data, "val", tta=None, batch_size=size, device=device)[0]
     labels = torch.from_numpy(data.splits["val"].labels)
-    task = cast(Predicting, build_task(cfg, data, ranks=1))  # `load_members` refuses other tasks
+    task = judge(cfg, data, [member])
     screen.release()
     return HeldOut(
         fold=cfg["data"]["fold"],
-        classes=data.classes,
         names=data.named["val"].names,
         labels=labels.numpy(),
-        probabilities=found.numpy(),
+        predictions=found.numpy(),
         predicted=task.decisions(found).numpy(),
+        task=task,
         metrics=measured(found, labels, task)["metrics"],
         pool=data.counts["train"] + data.counts["val"],
     )
 
 
+def pooled(held: Sequence[HeldOut], metric: str) -> float:
+    """A metric of all folds together, each predicted by its own run."""
+    import torch
+
+    task = held[0].task
+    predictions, labels = (
+        torch.from_numpy(np.concatenate([getattr(one, name) for one in held]))
+        for name in ("predictions", "labels")
+    )
+    return float(task.metrics(task.as_outputs(predictions), labels)[metric])
+
+
 def table(held: Sequence[HeldOut]) -> str:
-    """The content of out_of_fold.csv: one row per image, with the probabilities of all classes.
+    """The content of out_of_fold.csv: one row per image, with its whole prediction.
 
     Raises:
         Problem: If the images have changed between the runs.
@@ -99,11 +104,10 @@ def table(held: Sequence[HeldOut]) -> str:
         )
     out = io.StringIO()
     writer = Writer(out, lineterminator="\n")
-    writer.writerow([*COLUMNS, *held[0].classes])
+    writer.writerow([*COLUMNS, *held[0].task.names])
     for one in held:
-        for name, label, guess, row in zip(
-            one.names, one.labels, one.predicted, one.probabilities, strict=True
-        ):
+        parts = one.labels.tolist(), one.predicted.tolist(), one.predictions
+        for name, label, guess, row in zip(one.names, *parts, strict=True):
             numbers = [f"{value:.6f}" for value in row]
-            writer.writerow([name, one.classes[label], one.fold, one.classes[guess], *numbers])
+            writer.writerow([name, one.task.wording(label), one.fold, one.task.wording(guess), *numbers])
     return out.getvalue()

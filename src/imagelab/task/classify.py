@@ -1,6 +1,5 @@
 """Tell classes apart: each image has a label, and the network learns to give it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,9 +8,8 @@ from torch.nn import functional
 from imagelab.contracts import Inputs
 from imagelab.metrics.classification import split_metrics
 from imagelab.problem import Problem
-from imagelab.task.contract import Forward
+from imagelab.task.contract import Criterion, Forward
 
-Criterion = Callable[[Tensor, Tensor], Tensor]
 TINY = 1e-12  # a probability of 0 would have an infinite loss
 
 

@@ -5,7 +5,7 @@ Shapes: B images of a batch, N of a split, K numbers of a prediction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imagelab.contracts import Inputs
 
 Forward = Callable[["Tensor"], "Tensor"]
+Criterion = Callable[["Tensor", "Tensor"], "Tensor"]
 
 
 class Task(Protocol):
@@ -22,15 +23,19 @@ class Task(Protocol):
     `forward` maps images to outputs, with the requested weights. Nothing else interprets targets or outputs:
     a softmax, an argmax or a one-hot code belongs in a task, a loss or a metric.
 
-    `predicts`, `takes`, `views` and `measures` are facts, with defaults in `config/facts.py`: write literals.
+    `predicts`, `takes`, `views`, `measures` and `starts_at_zero` are facts, with defaults in
+    `config/facts.py`: write literals. If a task is a module, its buffers, such as the mean of its values, go
+    with the weights.
 
-    predicts: Kind of its network's predictions: "classes", or a word of your own such as "values",
-    and the task is a `Predicting` one; empty: nothing, its network is a start for others.
+    predicts: What its network predicts: "classes", "tags" or "values", with metrics of the table, or a word
+    of your own, with metrics of your own, and the task is a `Predicting` one; empty: nothing, its network is
+    a start for others.
 
     takes: The labels it learns from, which the data set must have: "class", one class per image;
     "multilabel", several; "values"; empty: none. views: How often a batch shows each image, augmented anew
     each time. measures: Metrics of its own, the most informative first, and their better direction, such as
     {"mae": "lower"}; `metrics` computes them.
+    starts_at_zero: Whether the head's bias starts at 0, as for outputs that are standardised values.
     kept: Number of values that `outputs` keeps per image (for example the number of classes).
     """
 
@@ -70,6 +75,19 @@ class Task(Protocol):
 
     def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Metrics by name, from the outputs and labels kept for a whole split; one of them is `loss`."""
+        ...
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """What a task also has, a module, if it fits numbers, such as thresholds, to each validation."""
+
+    def fit(self, outputs: Tensor, labels: Tensor) -> None:
+        """Set its buffers by the outputs (N, kept) and labels of a split; `metrics` then uses them."""
+        ...
+
+    def named_buffers(self, *, recurse: bool) -> Iterator[tuple[str, Tensor]]:
+        """Those of `nn.Module`."""
         ...
 
 

@@ -16,7 +16,7 @@ SPLITS = ("train", "val", "test")
 
 def opening(
     *,
-    classes: list[str],
+    labels: str,
     counts: Mapping[str, int],
     model: str,
     parameters: int,
@@ -31,7 +31,7 @@ def opening(
     """Describe a run that is about to start, in a few lines.
 
     Args:
-        classes: Class names, in the order of the labels.
+        labels: Names of classes or values, in brief.
         counts: Number of images in each split.
         model: Name of the network.
         parameters: Number of parameters of the network.
@@ -47,7 +47,7 @@ def opening(
     plan = f"{_times(epochs, 'epoch')}, {_times(steps, 'step')} of {_growing(batch_sizes)} images"
     return lines(
         {
-            "data": f"{len(classes)} classes ({_names(classes)}); images: {splits}",
+            "data": f"{labels}; images: {splits}",
             "model": f"{model}, {parameters:,} parameters",
             "training": f"{plan} on {device}",
             "learning rate": f"{lr:g}" + (f" ({lr_note})" if lr_note else ""),
@@ -108,8 +108,14 @@ def near(path: Path) -> str:
         return str(path.absolute())
 
 
-def _names(classes: list[str]) -> str:
-    return ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
+def in_brief(classes: list[str], what: str) -> str:
+    """The number of classes or values, and the first names.
+
+    >>> in_brief(["ink", "slant"], "values")
+    '2 values (ink, slant)'
+    """
+    names = ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
+    return f"{len(classes)} {what} ({names})"
 
 
 def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
@@ -136,7 +142,7 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
 def _next(results: dict[str, Any], folder: Path) -> dict[str, str]:
     if results["status"] != "finished":
         return {"resume": f"imagelab train resume={near(folder)}"}
-    if results.get("task", "classify") != "classify":
+    if not results["predicts"]:
         return {"use": f"imagelab train model.weights={near(folder)} finetune=linear_probe"}
     return {
         "evaluate": f"imagelab evaluate run={near(folder)}",

@@ -9,11 +9,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from imagelab.config.differences import choice_of
+from imagelab.config.facts import says
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.metrics.names import RAW, metric_of
+from imagelab.metrics.table import CLASSES
 from imagelab.runs.provenance import git_state, versions
-from imagelab.terminal.summary import opening
+from imagelab.terminal.summary import in_brief, opening
 from imagelab.training.phase_timer import TimeSpent
 
 FEWEST = 10  # steps per epoch that need no hint
@@ -28,6 +30,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     why; `time` is the training time per phase.
     """
     content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
+    content["predicts"] = says(cfg["task"]).predicts
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
         loop = trainer.fit_loop
@@ -66,7 +69,7 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     device = trainer.strategy.root_device.type
     note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"
     shown = opening(
-        classes=data.classes,
+        labels=in_brief(data.classes, says(cfg["task"]).predicts or CLASSES),
         counts=data.counts,
         model=model_name(cfg["model"]),
         parameters=sum(p.numel() for p in classifier.net.parameters()),

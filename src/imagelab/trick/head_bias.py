@@ -27,7 +27,7 @@ class HeadBias(Callback):
     run then loads its own weights. The bias of a pretrained head is replaced too.
     """
 
-    needs_classes = True
+    needs_shares = True
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         if stage == "fit":
@@ -44,16 +44,19 @@ class HeadBias(Callback):
 
 
 def class_shares(labels: np.ndarray, classes: int, *, balanced: bool) -> Tensor:
-    """The frequency of each class, (K,).
+    """The share of images with each class, (K,).
 
     >>> class_shares(np.array([0, 0, 0, 1]), 2, balanced=False)
     tensor([0.7500, 0.2500])
 
     Args:
-        labels: Labels of the images, (N,) int64.
+        labels: Labels of the images, (N,) int64, or (N, K) bool for several classes per image.
         classes: Number of classes, K.
         balanced: Whether all classes are sampled equally often.
     """
+    if labels.ndim > 1:
+        counts = labels.sum(axis=0).clip(LEAST, len(labels) - LEAST)
+        return torch.tensor(counts / len(labels), dtype=torch.float32)
     counts = np.maximum(np.bincount(labels, minlength=classes), LEAST)
     counts = np.ones(classes) if balanced else counts
     return torch.tensor(counts / counts.sum(), dtype=torch.float32)

@@ -62,6 +62,7 @@ RANGES = {
     "model.stochastic_depth": DROPPED,
     "loss.label_smoothing": SHARE,
     "loss.gamma": at_least(0),
+    "loss.delta": ABOVE_0,
     "optimizer.lr": ABOVE_0,
     "optimizer.lr_base_batch": at_least(1),
     "optimizer.weight_decay": at_least(0),

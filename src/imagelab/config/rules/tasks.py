@@ -8,7 +8,7 @@ from imagelab.config.rules.classes import stating, target
 from imagelab.config.schema import Node
 from imagelab.config.signatures import from_source
 from imagelab.config.value_types import show
-from imagelab.metrics.table import CLASSES
+from imagelab.metrics.table import CLASSES, TAGS
 
 OWN = "imagelab."
 
@@ -99,11 +99,12 @@ def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
 
 def _tricks_find_classes(cfg: Node) -> Iterator[str]:
     predicted = says(cfg["task"]).predicts
-    for name in stating(cfg["trick"], "needs_classes") if predicted != CLASSES else ():
-        yield (
-            f"trick.{name}: needs a task that predicts classes, and task={task_name(cfg)} predicts "
-            f"{predicted or 'nothing'}; leave it out"
-        )
+    for fact, fits in {"needs_classes": (CLASSES,), "needs_shares": (CLASSES, TAGS)}.items():
+        for name in stating(cfg["trick"], fact) if predicted not in fits else ():
+            yield (
+                f"trick.{name}: needs a task that predicts {' or '.join(fits)}, and task={task_name(cfg)} "
+                f"predicts {predicted or 'nothing'}; leave it out"
+            )
 
 
 TASK_RULES: list[Callable[[Node], Iterator[str]]] = [

@@ -56,6 +56,7 @@ def run(tmp_path_factory):
 def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path, run):
     content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     card = content["imagelab"]
+    task = SimpleNamespace(names=card["classes"])
     config = yaml.safe_load((run / "config.yaml").read_text())
     for place, model in {
         "top": hostile(target, canary),
@@ -68,9 +69,7 @@ def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path
         save_file(
             {"a": torch.zeros(1)},
             weights,
-            metadata={
-                KEY: written(card_of(card, "raw", SimpleNamespace(names=card["classes"])) | {"model": model})
-            },
+            metadata={KEY: written(card_of(card, "raw", task) | {"model": model})},
         )
         (tmp_path / place).mkdir()
         (tmp_path / place / files.CONFIG).write_text(yaml.safe_dump(config | {"model": model}))

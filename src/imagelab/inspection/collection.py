@@ -105,7 +105,8 @@ def collect(cfg: Node) -> Collection:
     if "train" in parts and len(parts["train"]):
         how = {name: knobs[name] for name in signature(deal).parameters if name in knobs}
         classes, parts, _ = deal(names, parts, **how)
-        unreadable = choose_classes(names, unreadable, classes)[1]
+        if knobs["classes"] is not None:
+            unreadable = choose_classes(names, unreadable, classes)[1]
         names = classes
     for split, part in unreadable.items():
         parts[split] = merged([parts[split], part]) if len(part) else parts[split]

@@ -107,7 +107,7 @@ def decoding(root: Path) -> float:
 
 def memory(root: Path) -> float:
     """Bytes per image of what a worker gets that decodes files."""
-    given = {"manifest": None, "on_bad_image": "error", "labelled": True, "max_pixels": 50_000_000}
+    given = {"manifest": None, "on_bad_image": "error", "label": "label", "takes": "class", "max_pixels": 50_000_000}
     files = Folder(root=str(root), **given).splits["train"]
     return len(pickle.dumps(files)) / len(files)
 

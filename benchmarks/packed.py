@@ -26,7 +26,7 @@ CLASSES = 100
 KINDS = 500  # different contents
 DROP = Path("/proc/sys/vm/drop_caches")
 QUEUE = Path("/proc/thread-self/schedstat")
-KNOBS = {"on_bad_image": "error", "labelled": True, "max_pixels": 50_000_000}
+KNOBS = {"on_bad_image": "error", "max_pixels": 50_000_000}
 PROMISE = 3.0  # times as fast, where the cache of the operating system is empty
 
 
@@ -39,9 +39,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=told.folder) as name:
         top = Path(name)
         os.environ["IMAGELAB_CACHE"] = f"{top}/cache"
-        source = Folder(root=str(make(top / "files", told.count)), manifest=None, **KNOBS)
+        source = Folder(root=str(make(top / "files", told.count)), manifest=None, label="label", takes="class", **KNOBS)
         pack_split(top / "packed", "train", source.splits["train"], source.classes, 256_000_000)
-        columns = {"subset": None, "image": "image", "label": "label"}
+        columns = {"labelled": True, "subset": None, "image": "image", "label": "label"}
         packed = Arrow(root=str(top / "packed"), **columns, **KNOBS)
         sides = {"a file each": source.splits["train"], "packed": packed.splits["train"]}
         cold = drop_caches()

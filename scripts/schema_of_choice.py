@@ -25,7 +25,7 @@ def of_choice(group: str, choice: str, several: bool) -> Node:
     node = shared_keys(group) | own_keys(group, choice)
     path = f"{group}.{choice}" if several else group
     said = menu.comments(lines(group, choice))
-    about = "\n".join(menu.about(group, choice))
+    about = " ".join(menu.about(group, choice))
     if "_target_" not in node:
         return {"description": about, "type": "object"}
     try:

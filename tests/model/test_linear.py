@@ -17,4 +17,4 @@ def test_a_logit_is_a_weighted_sum_of_pixels():
 def test_it_tells_most_digits_apart_but_fewer_than_the_small_network(tmp_path):
     words = ["trainer=cpu", "model=linear", "trainer.max_epochs=5", "optimizer.lr=0.02", "logger=[]"]
     parts = fitted(words, tmp_path)
-    assert 0.9 < float(parts.trainer.callback_metrics["val/accuracy"]) < 0.985
+    assert 0.8 < float(parts.trainer.callback_metrics["val/accuracy"]) < 0.985

@@ -13,7 +13,7 @@ from tests.fitting import built, fitted
 from tests.runs_of_the_command import finish
 
 LBFGS = ["optimizer=lbfgs", "data.batch_size=full", "schedule=constant", "trainer.log_every_n_steps=1"]
-SOFTMAX = ["model._target_=tests.optimizer.test_lbfgs.Softmax", "~model.widths"]
+SOFTMAX = ["model._target_=tests.optimizer.test_lbfgs.Softmax", "~model.widths", "~model.kernel_size"]
 
 
 class Softmax(nn.Module):

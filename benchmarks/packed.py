@@ -39,7 +39,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=told.folder) as name:
         top = Path(name)
         os.environ["IMAGELAB_CACHE"] = f"{top}/cache"
-        source = Folder(root=str(make(top / "files", told.count)), manifest=None, label="label", takes="class", **KNOBS)
+        files = make(top / "files", told.count)
+        source = Folder(root=str(files), manifest=None, label="label", takes="class", **KNOBS)
         pack_split(top / "packed", "train", source.splits["train"], source.classes, 256_000_000)
         columns = {"labelled": True, "subset": None, "image": "image", "label": "label"}
         packed = Arrow(root=str(top / "packed"), **columns, **KNOBS)

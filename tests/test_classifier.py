@@ -146,6 +146,7 @@ def test_any_module_named_by_its_path_is_trained(tmp_path):
         "model._target_=tests.test_classifier.Perceptron",
         "++model.width=16",
         "~model.widths",
+        "~model.kernel_size",
     ]
     parts = fitted(words, tmp_path)
     assert type(parts.classifier.net).__name__ == "Perceptron"

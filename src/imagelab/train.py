@@ -228,7 +228,7 @@ def test_best(attempt: Any) -> dict[str, float]:
     tester = build_trainer(attempt.cfg, attempt.folder, **quiet)
     if not parts.saver.seen_best and parts.classifier.task.predicts:  # room: reports
         better = parts.saver.best["weights"]
-        parts.classifier.load_state_dict(states[better])
+        load_weights(parts.classifier, states[better])
         tester.validate(parts.classifier, datamodule=parts.data, verbose=False)
         parts.saver.seen = {metric_of("val", better): parts.classifier.seen.get("val")}
     for weights in chosen if parts.data.has_test else ():

@@ -27,7 +27,8 @@ def test_the_last_rows_of_the_table_equal_an_evaluation(run):
     assert sorted({int(row[0]) for row in rows}) == [0, 2, 4, 6, 8, 10, 12, 14, 16]
     places = np.array(sorted({int(row[1]) for row in rows}))
     val = parts.data.splits["val"]
-    assert np.bincount(val.labels[places]).tolist() == [2] * 10  # each class in its share
+    share = np.bincount(val.labels) * 20 / len(val)
+    assert np.abs(np.bincount(val.labels[places]) - share).max() < 1  # each class in proportion
     net = parts.classifier.eval()
     with torch.no_grad():
         wanted = net(parts.data.preprocess(val.images[places])).softmax(dim=1)

@@ -104,6 +104,9 @@ def shard(module: Any, mesh: Any) -> None:
 
 def load_weights(module: nn.Module, state: Mapping[str, Any]) -> None:
     """Load whole weights into a module, which may be divided."""
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()  # evaluation leaves parts whole
     if any(isinstance(weight, DTensor) for weight in module.parameters()):
         set_model_state_dict(module, dict(state), options=StateDictOptions(full_state_dict=True))
     else:

@@ -108,7 +108,7 @@ def decoding(root: Path) -> float:
 def memory(root: Path) -> float:
     """Bytes per image of what a worker gets that decodes files."""
     given = {"manifest": None, "on_bad_image": "error", "max_pixels": 50_000_000}
-    files = Folder(root=str(root), label="label", takes="class", **given).splits["train"]
+    files = Folder(root=str(root), label="label", group=None, takes="class", **given).splits["train"]
     return len(pickle.dumps(files)) / len(files)
 
 

@@ -40,7 +40,7 @@ def main() -> int:
         top = Path(name)
         os.environ["IMAGELAB_CACHE"] = f"{top}/cache"
         files = make(top / "files", told.count)
-        source = Folder(root=str(files), manifest=None, label="label", takes="class", **KNOBS)
+        source = Folder(root=str(files), manifest=None, label="label", group=None, takes="class", **KNOBS)
         pack_split(top / "packed", "train", source.splits["train"], source.classes, 256_000_000)
         columns = {"labelled": True, "subset": None, "image": "image", "label": "label"}
         packed = Arrow(root=str(top / "packed"), **columns, **KNOBS)

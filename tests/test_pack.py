@@ -63,5 +63,6 @@ def test_what_cannot_be_packed_is_refused(photos, tmp_path):
         return said.err
 
     assert "data.limit: pack writes the whole data set" in refused("data.limit=10")
+    assert "data.group: packed images have no groups" in refused("data.group='(p)'")
     assert "shard_size: wants a number of MB above 0" in refused("shard_size=0")
     assert f"output={photos}: the folder is not empty" in refused(f"output={photos}")

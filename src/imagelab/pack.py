@@ -43,6 +43,10 @@ def start(cfg: Node, folder: Path) -> None:
         raise Problem(
             f"data.{chosen[0]}: pack writes the whole data set; leave it out here, and say it to train"
         )
+    if "group" in own and own["group"] is not None:
+        raise Problem(
+            "data.group: packed images have no groups; leave it out, or put a column split into the table"
+        )
     if cfg["shard_size"] <= 0:
         raise Problem(f"shard_size: wants a number of MB above 0, such as 256, got {cfg['shard_size']}")
     output = Path(cfg["output"]).expanduser() if cfg["output"] else folder

@@ -118,9 +118,7 @@ def test_labels_of_no_kind_are_refused():
 def test_values_and_several_classes_are_split_and_reach_the_loss_beside_their_images(more, tmp_path):
     words = [*SHORT, *SPOTS, *more, "data.limit=null", "data.folds=4", "data.fold=1"]
     data = built(words, tmp_path).data
-    assert [data.counts[split] for split in ("train", "val", "test")] == pytest.approx(
-        [240, 80, 80], abs=12
-    )
+    assert [data.counts[split] for split in ("train", "val", "test")] == pytest.approx([240, 80, 80], abs=12)
     contents = [set(part.contents.tolist()) for part in data.named.values()]
     assert len(set.union(*contents)) == sum(map(len, contents)) == 64, "copies are on one side"
     whole = Spots(tags=len(more) > 1).splits["train"]

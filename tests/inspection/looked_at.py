@@ -30,6 +30,7 @@ def config_of(root: Path, **changes: Any) -> dict[str, Any]:
         "root": str(root),
         "manifest": None,
         "label": "label",
+        "group": None,
         "on_bad_image": "error",
     }
     task = changes.pop("task", {"_target_": "imagelab.task.classify.Classify"})

@@ -24,6 +24,7 @@ class Files:
         max_pixels: Largest number of pixels of a picture; see `decode`.
         stamps: (N, 2) int64, bytes and time of the last change in ns of each file; None: looked up.
         contents: (N,) uint64, a hash of each file's bytes; None: computed when needed.
+        groups: (N,) uint64, the number of each file's group, which stays on one side; None: no groups.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Files:
         max_pixels: int = MOST_PIXELS,
         stamps: np.ndarray | None = None,
         contents: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
     ) -> None:
         # Arrays, not N objects: their reference counts would copy their memory into every worker.
         self.paths = paths_of(paths)
@@ -42,6 +44,7 @@ class Files:
         self.sizes = sizes
         self.max_pixels = max_pixels
         self._contents = contents
+        self.groups = groups
         if len(self.paths) != len(labels):
             raise ValueError(f"each path needs a label, got {len(labels)} labels for {len(self.paths)} paths")
 
@@ -66,13 +69,14 @@ class Files:
 
     def select(self, index: np.ndarray) -> "Files":
         """The pictures at these places, in this order."""
-        facts = self.sizes, self.stamps, self._contents
-        sizes, stamps, contents = (None if fact is None else fact[index] for fact in facts)
-        return Files(self.paths[index], self.labels[index], sizes, self.max_pixels, stamps, contents)
+        facts = self.sizes, self.stamps, self._contents, self.groups
+        sizes, *more = (None if fact is None else fact[index] for fact in facts)
+        return Files(self.paths[index], self.labels[index], sizes, self.max_pixels, *more)
 
     def relabel(self, labels: np.ndarray) -> "Files":
         """The same pictures with other labels."""
-        return Files(self.paths, labels, self.sizes, self.max_pixels, self.stamps, self._contents)
+        more = self.stamps, self._contents, self.groups
+        return Files(self.paths, labels, self.sizes, self.max_pixels, *more)
 
     def key(self, *facts: object) -> str:
         """A short hash of the files (path, size, time of last change) and of how they are processed."""

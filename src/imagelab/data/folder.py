@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from imagelab.data.files import Files
+from imagelab.data.groups import together
 from imagelab.data.index import Index, index_folder, index_of
 from imagelab.data.label_table import tabled
 from imagelab.data.labels import SEVERAL, WORDS, kind_of
@@ -27,6 +28,9 @@ class Folder:
             searched beside it, then in `root`. None: `labels.csv` in `root`, if there is one.
         label: Column of that file with the labels, or several of them. One column holds a class, a value, or
             several classes such as red|dress; several columns hold values, or say yes or no to a class each.
+        group: Column of that file, or a regular expression with one pair of parentheses over the path of each
+            picture in `root`. Pictures with the same text there, such as the name of a patient, stay on one
+            side of every split that is drawn. None: only copies stay together.
         on_bad_image: What to do about unreadable pictures: list them all, then stop ("error") or leave them
             out ("skip").
         takes: Kind of labels that the task takes. If it takes none, pictures may lie directly in `root`, or
@@ -40,6 +44,7 @@ class Folder:
         root: str,
         manifest: str | None,
         label: str | list[str],
+        group: str | None,
         on_bad_image: Literal["error", "skip"],
         takes: Literal["class", "multilabel", "values", ""],
         max_pixels: int,
@@ -59,8 +64,10 @@ class Folder:
             parts = {split: index.places(split, self.classes) for split in index.classes}
         found = scan(paths, origin, max_pixels)
         refuse_or_skip(found, len(paths), on_bad_image)
+        paths = paths_of(paths)
+        groups = together(group, paths, found.contents, top, table)
         self.splits: Mapping[str, Files] = {
-            split: _files(paths_of(paths), *parts[split], found, max_pixels) for split in sorted(parts)
+            split: _files(paths, *parts[split], groups, found, max_pixels) for split in sorted(parts)
         }
         _refuse_empty(self.splits, self.classes, found.record)
 
@@ -119,11 +126,18 @@ def _classes(listing: Mapping[str, Collection[str]], origin: str, least: int) ->
     return classes
 
 
-def _files(paths: Paths, places: np.ndarray, labels: np.ndarray, found: Scan, max_pixels: int) -> Files:
+def _files(
+    paths: Paths,
+    places: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray | None,
+    found: Scan,
+    max_pixels: int,
+) -> Files:
     """The readable pictures at these places."""
     kept = found.readable[places]
     places = places[kept]
-    facts = found.stamps[places], found.contents[places]
+    facts = found.stamps[places], found.contents[places], None if groups is None else groups[places]
     return Files(paths[places], labels[kept], found.sizes[places], max_pixels, *facts)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from imagelab.contracts import Images
 from imagelab.data.files import Files
+from imagelab.data.groups import folds_of_groups
 from imagelab.data.named import Named
 from imagelab.data.packed import Packed, joined_packed
 from imagelab.data.paths import joined_paths
@@ -27,7 +28,7 @@ class Folds:
 
     def __init__(self, pool: Named, count: int) -> None:
         self.count = count
-        numbers = fold_numbers(pool.labels, pool.contents, count)
+        numbers = _numbers(pool, count)
         self.places = {name: pool.places[pool.origins == name] for name in np.unique(pool.origins)}
         self.numbers = {name: numbers[pool.origins == name] for name in self.places}
 
@@ -49,11 +50,18 @@ class Folds:
             refold: Whether to make new folds of just these images. If few remain, their folds within the
                 whole pool would differ in size.
         """
-        numbers = fold_numbers(pool.labels, pool.contents, self.count) if refold else self.of(pool)
+        numbers = _numbers(pool, self.count) if refold else self.of(pool)
         return {
             "train": pool.select(np.flatnonzero(numbers != fold)),
             "val": pool.select(np.flatnonzero(numbers == fold)),
         }
+
+
+def _numbers(pool: Named, count: int) -> np.ndarray:
+    """The fold of each image, (N,) int64."""
+    if pool.groups is None:
+        return fold_numbers(pool.labels, pool.contents, count)
+    return folds_of_groups(pool.labels, pool.groups, count)
 
 
 def pooled(parts: Mapping[str, Named]) -> Named:
@@ -108,6 +116,7 @@ def joined(parts: Sequence[Images]) -> Images:
     known = [one for one in sizes if one is not None]
     paths = joined_paths([part.paths for part in files])
     most = max(part.max_pixels for part in files)
+    groups = [part.groups for part in files if part.groups is not None]
     stamps = [part.stamps for part in files if part.stamps is not None]
     return Files(
         paths,
@@ -116,4 +125,5 @@ def joined(parts: Sequence[Images]) -> Images:
         most,
         np.concatenate(stamps) if len(stamps) == len(files) else None,
         np.concatenate([part.contents() for part in files]),
+        np.concatenate(groups) if len(groups) == len(files) else None,
     )

@@ -45,18 +45,21 @@ def read_manifest(table: Path, root: Path, label: str | None) -> Listing:
     return listing
 
 
-def read_rows(table: Path, root: Path, columns: Sequence[str]) -> list[Row]:
+def read_rows(
+    table: Path, root: Path, columns: Sequence[str], remedy: str = "data.label=COLUMN names other labels"
+) -> list[Row]:
     """Read the rows of a table; without a column `split`, all are "train".
 
     Args:
         table: CSV file.
         root: Folder to search for files that are not beside the table.
         columns: Columns with the labels.
+        remedy: What to do if they are missing.
 
     Raises:
         Problem: Columns or files are missing, a split is unknown or a file is listed twice.
     """
-    rows = [row._replace(file=_locate(row.file, table.parent, root)) for row in _rows(table, columns)]
+    rows = [row._replace(file=_locate(row.file, table.parent, root)) for row in _rows(table, columns, remedy)]
     strange = [row for row in rows if row.split.lower() not in SPLITS]
     splits = [row.split for row in strange]
     refuse(table, "unknown splits (expected train, val or test)", strange, splits)
@@ -82,7 +85,7 @@ def refuse(table: Path, what: str, rows: Sequence[Row], shown: Sequence[str]) ->
         raise Problem(f"{table} has {what}: {some_of(lines)}")
 
 
-def _rows(table: Path, columns: Sequence[str]) -> list[Row]:
+def _rows(table: Path, columns: Sequence[str], remedy: str) -> list[Row]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
@@ -91,7 +94,7 @@ def _rows(table: Path, columns: Sequence[str]) -> list[Row]:
                 wanted = ",".join((FILE, *columns))
                 raise Problem(
                     f"{table} must have the columns {wanted}[,{SPLIT}], got {','.join(there) or '(none)'}"
-                    f"{nearest(missing[0], there)}; data.label=COLUMN names other labels"
+                    f"{nearest(missing[0], there)}; {remedy}"
                 )
             reader.fieldnames = there
             return [_row(reader.line_num, cells, columns, SPLIT in there) for cells in reader]

@@ -41,6 +41,11 @@ class Named:
         return self.images.labels
 
     @property
+    def groups(self) -> np.ndarray | None:
+        """The number of what must stay on one side, (N,) uint64; None: only copies must."""
+        return self.images.groups if isinstance(self.images, Files) else None
+
+    @property
     def names(self) -> list[str]:
         """The name of each image: its file relative to the common folder, or else split/place (train/17)."""
         if isinstance(self.images, Files):

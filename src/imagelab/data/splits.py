@@ -1,6 +1,8 @@
 """Split a data set into train, val and test, stratified, by content and not by the seed; choose classes."""
 
+import logging
 from collections.abc import Mapping, Set
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,10 +10,13 @@ import numpy as np
 from imagelab.contracts import Images, Source
 from imagelab.data.decisions import Decided, apply_decisions
 from imagelab.data.folds import Folds, pooled
+from imagelab.data.groups import part_of_groups
 from imagelab.data.labels import kind_of, refuse_all_but_classes
 from imagelab.data.named import Named, named
 from imagelab.data.ranks import first_of_each, part_of
 from imagelab.problem import Problem, nearest, some_of
+
+logger = logging.getLogger(__name__)
 
 Splits = dict[str, Images]
 
@@ -38,6 +43,7 @@ def prepare_splits(source: Source, **how: Any) -> Dealt:
     dealt = deal(list(source.classes), named(source.splits), **how)
     carved = set() if how["folds"] else dealt.named.keys() - source.splits.keys()
     refuse_empty(dealt.classes, dealt.named, how["limit"], carved)
+    warn_of_groups(dealt.named)
     return dealt
 
 
@@ -158,6 +164,15 @@ def refuse_empty(names: list[str], splits: Mapping[str, Named], limit: int | Non
     )
 
 
+def warn_of_groups(splits: Mapping[str, Named]) -> None:
+    """Log images of a split whose group is in another split, too: the source came with such splits."""
+    grouped = [(name, part, part.groups) for name, part in splits.items() if part.groups is not None]
+    for (one, first, groups), (other, _, others) in combinations(grouped, 2):
+        if len(shared := np.flatnonzero(np.isin(groups, others))):
+            names = some_of(first.select(shared).names, most=3)
+            logger.warning("data.group: images of %s and %s are of one group: %s", one, other, names)
+
+
 def _refuse_bare_tags(names: list[str], labels: np.ndarray) -> None:
     """Raise a Problem if no training image has one of several classes."""
     bare = np.flatnonzero(~labels.any(axis=0)) if kind_of(labels) == "multilabel" else []
@@ -184,7 +199,10 @@ def _limited(images: Named, limit: int) -> Named:
 def _divide(images: Named, part: str, fraction: float) -> tuple[Named, Named]:
     if not 0 < fraction < 1:
         raise Problem(f"data.{part}_fraction must lie between 0 and 1, got {fraction}")
-    held_out = part_of(images.labels, images.contents, fraction, part)
+    if images.groups is None:
+        held_out = part_of(images.labels, images.contents, fraction, part)
+    else:
+        held_out = part_of_groups(images.labels, images.groups, fraction, part)
     return images.select(np.flatnonzero(~held_out)), images.select(np.flatnonzero(held_out))
 
 

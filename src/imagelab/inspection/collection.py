@@ -18,11 +18,12 @@ from imagelab.config.schema import Node
 from imagelab.contracts import Images, Photos
 from imagelab.data.files import Files
 from imagelab.data.folds import merged
+from imagelab.data.groups import together
 from imagelab.data.labels import in_words, refuse_non_finite, refuse_other_labels
 from imagelab.data.named import Named, named
 from imagelab.data.paths import paths_of
 from imagelab.data.scan import UNREADABLE, scan
-from imagelab.data.splits import choose_classes, deal
+from imagelab.data.splits import choose_classes, deal, warn_of_groups
 from imagelab.inspection.command import FOLDER
 from imagelab.inspection.walk import Walk, walk
 
@@ -98,13 +99,14 @@ def collect(cfg: Node) -> Collection:
         refuse_non_finite(made)
         names, source = list(made.classes), dict(made.splits)
     else:
-        names, source = _of_folder(found, knobs["max_pixels"])
+        names, source = _of_folder(found, own["group"], knobs["max_pixels"])
     parts = named(source)
     unreadable = {split: _where(part, part.contents == UNREADABLE) for split, part in parts.items()}
     parts = {split: _where(part, part.contents != UNREADABLE) for split, part in parts.items()}
     if "train" in parts and len(parts["train"]):
         how = {name: knobs[name] for name in signature(deal).parameters if name in knobs}
         classes, parts, _ = deal(names, parts, **how)
+        warn_of_groups(parts)
         if knobs["classes"] is not None:
             unreadable = choose_classes(names, unreadable, classes)[1]
         names = classes
@@ -117,7 +119,7 @@ def _where(part: Named, kept: np.ndarray) -> Named:
     return part.select(np.flatnonzero(kept))
 
 
-def _of_folder(found: Walk, max_pixels: int) -> tuple[list[str], dict[str, Images]]:
+def _of_folder(found: Walk, group: str | None, max_pixels: int) -> tuple[list[str], dict[str, Images]]:
     """The names of the labels, and the files of each split in the order of `data=folder`."""
     if found.labels is not None:
         names, files, splits, labels = found.labels
@@ -133,10 +135,11 @@ def _of_folder(found: Walk, max_pixels: int) -> tuple[list[str], dict[str, Image
         labels = np.array([row[2] for row in rows], dtype=np.int64)
     paths = paths_of(files)
     seen = scan(paths, found.origin, max_pixels)
+    groups = together(group, paths, seen.contents, found.root, found.table)
     source: dict[str, Images] = {}
     for split in found.listing:
         mine = np.flatnonzero(splits == split)
-        facts = seen.stamps[mine], seen.contents[mine]
+        facts = seen.stamps[mine], seen.contents[mine], None if groups is None else groups[mine]
         source[split] = Files(paths[mine], labels[mine], seen.sizes[mine], max_pixels, *facts)
     return names, source
 

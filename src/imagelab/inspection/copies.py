@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagelab.config.hydra_internals import quoted
 from imagelab.config.schema import Node
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
@@ -107,7 +108,8 @@ def repair_command(cfg: Node) -> str:
     data = cfg["data"]
     if data["_target_"] != FOLDER:
         return "keep in mind that the measured accuracy is too optimistic"
-    return on_folder("inspect", root=data["root"], manifest=data["manifest"]) + " split=repaired"
+    words = [f"data.group={quoted(data['group'])}"] if data["group"] else []
+    return on_folder("inspect", *words, root=data["root"], manifest=data["manifest"]) + " split=repaired"
 
 
 def _within(seen: Seen, pairs: list[Pair]) -> Finding:

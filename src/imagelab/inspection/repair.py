@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
+from imagelab.data.files import Files
+from imagelab.data.groups import units
 from imagelab.data.labels import kind_of, strata
 from imagelab.finding import Finding
 from imagelab.inspection.collection import Collection
@@ -42,6 +44,8 @@ def repair(seen: Seen, groups: np.ndarray, cfg: Node, folder: Path) -> Finding:
     assert images.walk is not None
     if not seen.readable.any():
         raise Problem("split=repaired: no picture can be read; run without split=repaired to see why")
+    own = [one.groups for one in images.parts.values() if isinstance(one, Files) and one.groups is not None]
+    groups = units(groups, np.concatenate(own)) if own else groups  # those of data.group stay together too
     after = repaired(images.splits, groups, strata(images.labels), given=set(images.walk.listing))
     table = folder / "split.csv"
     write_manifest(seen, after, table)

@@ -38,6 +38,11 @@ class Walk:
     strays: list[str] = field(default_factory=list)
     refusal: str = ""
 
+    @property
+    def table(self) -> Path | None:
+        """Its table of labels, if there is one."""
+        return None if self.origin == str(self.root) else Path(self.origin)
+
 
 def walk(own: Node, takes: str) -> Walk:
     """List everything below a folder, or the files in its table of labels.

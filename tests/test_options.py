@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -19,6 +20,7 @@ from imagelab.pack import pack_split
 from imagelab.problem import Problem
 from imagelab.training.stop import StopRequest
 from tests.fitting import FOLDER, built, fitted
+from tests.partners import FITTING, partners
 
 GROUPS = ("data", "task", "augment", "model", "loss", "optimizer", "schedule", "finetune", "trick", "logger")
 OPTIONS = [(group, choice) for group in GROUPS for choice in menu.choices(group)]
@@ -34,10 +36,8 @@ NEEDS = {
     "torchvision": ["model.name=resnet18", "data.size=32"],
     "timm": ["model.name=resnet10t", "data.size=32"],
     "wandb": ["logger.wandb.mode=offline"],
-    "lbfgs": ["data.batch_size=full", "trainer.max_epochs=2", "optimizer.max_iter=3"],
+    "lbfgs": ["trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
-    "simclr": ["augment=[crop]"],
-    "snapshots": ["schedule=cosine_restarts"],
 }
 
 
@@ -85,6 +85,7 @@ def words_for(group: str, choice: str, photos) -> list[str]:
     words = [f"{group}=[{choice}]" if listed else f"{group}={choice}", *NEEDS.get(choice, [])]
     words += [f"data.root={photos}", "data.size=32"] if choice == "folder" else []
     words += [f"data.root={packed(photos)}", "data.size=32"] if choice == "arrow" else []
+    words += [f"data.root={with_facts(photos)}", "data.size=32"] if choice == "celeba" else []
     return words + (["data.limit=200", "data.val_fraction=0.5"] if choice == "cifar100" else [])
 
 
@@ -98,9 +99,23 @@ def packed(photos: Path) -> Path:
     return target
 
 
+def with_facts(photos: Path) -> Path:
+    """The same photos in the layout of CelebA."""
+    root = photos.with_name("with_facts")
+    folder = root / "celeba"
+    if not folder.exists():
+        shutil.copytree(photos, folder / "img_align_celeba")
+        names = [path.relative_to(photos) for path in sorted(photos.rglob("*.jpg"))]
+        facts = [f"{name} {1 if 'light' in name.parts else -1} {(-1) ** i}" for i, name in enumerate(names)]
+        parts = [f"{name} {max(0, i % 5 - 2)}" for i, name in enumerate(names)]
+        (folder / "list_attr_celeba.txt").write_text("\n".join([str(len(names)), "Light Even", *facts]))
+        (folder / "list_eval_partition.txt").write_text("\n".join(parts))
+    return root
+
+
 @pytest.mark.parametrize(("group", "choice"), OPTIONS, ids=["=".join(option) for option in OPTIONS])
 def test_every_choice_trains(group, choice, tmp_path, photos):
-    words = words_for(group, choice, photos)
+    words = [*words_for(group, choice, photos), *partners(group, choice)]
     words += [f"model.weights={weights_of(words, tmp_path)}"] if group == "finetune" else []
     learnt(fitted(["trainer=cpu", *BRIEF, *words], tmp_path))
 
@@ -215,18 +230,22 @@ def test_random_combinations_train_together_or_are_refused_with_a_reason(batch, 
 
 def combination(rng: random.Random, photos) -> list[str]:
     """Words that answer every question at random."""
-    sets = [name for name in menu.choices("data") if name != "cifar100"]  # a hundred classes take many steps
-    model, data = rng.choice(menu.choices("model")), rng.choice(sets)
-    words = [f"{group}={rng.choice(menu.choices(group))}" for group in ("loss", "optimizer", "schedule")]
+    model = rng.choice(menu.choices("model"))
+    task = rng.choice(menu.choices("task")) if rng.random() < 0.2 else "classify"
+    fitting = [one for one in FITTING if one[0] == task and one[2] != "cifar100"]  # which takes many steps
+    _, loss, data = rng.choice(fitting)
+    loss = rng.choice(menu.choices("loss")) if rng.random() < 0.1 else loss
+    words = [f"{group}={rng.choice(menu.choices(group))}" for group in ("optimizer", "schedule")]
+    words += [f"task={task}", f"loss={loss}"]
     words += [*words_for("model", model, photos), *words_for("data", data, photos)]
     words += [f"model.name={rng.choice(TINY[model])}"] if model in TINY else []
     for group, most in (("augment", 4), ("trick", 2)):
         names = [name for name in menu.choices(group) if name != "none"]
         words.append(f"{group}=[{','.join(rng.sample(names, rng.randint(0, most)))}]")
+    smoothed = "label_smoothing" in menu.keys("loss", loss)
     for key, values in KEYS.items():
-        if rng.random() < 0.2:
+        if rng.random() < 0.2 and (smoothed or key != "loss.label_smoothing"):
             words.append(f"{key}={rng.choice(values)}")
-    words += [f"task={rng.choice(menu.choices('task'))}"] if rng.random() < 0.1 else []
     words += [f"finetune={rng.choice(menu.choices('finetune'))}"] if rng.random() < 0.2 else []
     one_step = {"data.batch_size=full", "trainer.accumulate_grad_batches=2", "optimizer=lbfgs"} & set(words)
     return [*words, "trainer.max_epochs=2"] if one_step else words

@@ -14,13 +14,11 @@ from imagelab.config.rules import combinations
 from imagelab.config.signatures import from_import, from_source
 from imagelab.config.value_types import fits
 from imagelab.problem import Problem
+from tests.partners import partners
 
 NEEDED = {
     "data=folder": ["data.root=somewhere"],
     "data=arrow": ["data.root=somewhere"],
-    "optimizer=lbfgs": ["data.batch_size=full"],
-    "task=simclr": ["augment=[crop]"],
-    "trick=[snapshots]": ["schedule=cosine_restarts"],
     **{
         f"experiment={name}": ["data.root=somewhere"]
         for name in menu.choices("experiment")
@@ -55,7 +53,7 @@ def choice(request):
     """What each choice composes to, once for all tests of it."""
     group, name = request.param
     word = f"{group}=[{name}]" if group in LISTS else f"{group}={name}"
-    return compose("train", [word, *NEEDED.get(word, [])])
+    return compose("train", [word, *NEEDED.get(word, []), *partners(group, name)])
 
 
 def test_every_choice_passes_the_check(choice, monkeypatch):

@@ -1,0 +1,53 @@
+"""The words that a choice needs beside it, to make a run: most choices need none."""
+
+from itertools import product
+
+from imagelab.config import menu
+from imagelab.config.facts import Facts, says
+
+GIVEN = {
+    "optimizer=lbfgs": ["data.batch_size=full"],
+    "task=simclr": ["augment=[crop]"],
+    "trick=snapshots": ["schedule=cosine_restarts"],
+}
+# The labels that data sets have, other than one class per image.
+LABELS = {"celeba": ("multilabel",), "digits_facts": ("multilabel", "values")}
+TOGETHER = ("task", "loss", "data")
+DEFAULTS = tuple(menu.questions("train")[group] for group in TOGETHER)
+
+
+def facts(group: str, choice: str) -> Facts:
+    return says({"_target_": menu.value(group, choice, "_target_")})
+
+
+def together(task: str, loss: str, data: str) -> bool:
+    """Whether the loss judges what the task predicts, and the data have the labels that it takes."""
+    said, judges = facts("task", task), facts("loss", loss).judges
+    if not said.takes:
+        return loss == DEFAULTS[1]
+    return (not judges or said.predicts in judges) and said.takes in LABELS.get(data, ("class",))
+
+
+def changes(combination: tuple[str, ...]) -> int:
+    return sum(one != default for one, default in zip(combination, DEFAULTS, strict=True))
+
+
+# Task, loss and data that fit each other: first those with labels, near the defaults, without a download.
+FITTING = sorted(
+    (one for one in product(*map(menu.choices, TOGETHER)) if together(*one)),
+    key=lambda one: (not facts("task", one[0]).takes, changes(one), "download" in menu.keys("data", one[2])),
+)
+
+
+def partners(group: str, choice: str) -> list[str]:
+    """Further words for a run with this choice.
+
+    >>> partners("loss", "l1"), partners("data", "celeba"), partners("loss", "focal")
+    (['task=regress', 'data=digits_facts'], ['task=multilabel', 'loss=bce'], [])
+    """
+    words = GIVEN.get(f"{group}={choice}", [])
+    if group not in TOGETHER:
+        return words
+    found = next(one for one in FITTING if one[TOGETHER.index(group)] == choice)
+    pairs = zip(TOGETHER, found, DEFAULTS, strict=True)
+    return words + [f"{key}={name}" for key, name, default in pairs if name != default and key != group]

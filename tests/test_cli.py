@@ -184,7 +184,7 @@ def test_a_misspelt_command_is_named(user):
     ("line", "words"),
     [
         ("imagelab tr", {"train"}),
-        ("imagelab train data=dig", {"data=digits"}),
+        ("imagelab train data=dig", {"data=digits", "data=digits_facts"}),
         ("imagelab train trainer.max_ep", {"trainer.max_epochs="}),
     ],
 )

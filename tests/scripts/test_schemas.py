@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -9,9 +11,9 @@ from referencing import Registry, Resource
 
 from imagelab.config import menu
 from imagelab.config.rules.ranges import RANGES
-from scripts.schemas import FOLDER, SETTINGS, schemas, settings
+from scripts.schemas import FOLDER, ROOT, SETTINGS, settings
 
-FOUND = schemas()
+FOUND = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
 REGISTRY = Registry().with_resources(
     [(f"{name}.json", Resource.from_contents(schema)) for name, schema in FOUND.items()]
 )
@@ -42,7 +44,10 @@ def test_at_least_95_of_100_mistakes_are_underlined():
 
 
 def test_the_committed_files_are_up_to_date():
-    assert {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")} == FOUND, "make docs"
+    # In a process of its own: other tests patch classes whose signatures these are.
+    code = "import json; from scripts.schemas import schemas; print(json.dumps(schemas()))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert json.loads(said.stdout.splitlines()[-1]) == FOUND, "make docs"
     assert json.loads(SETTINGS.read_text()) == settings(), "make docs"
 
 

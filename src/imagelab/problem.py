@@ -18,6 +18,15 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
+def first_line(error: BaseException) -> str:
+    r"""The first line of an error's message; its kind if it has none.
+
+    >>> first_line(OSError("not found\nask later")), first_line(TimeoutError())
+    ('not found', 'TimeoutError')
+    """
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def some_of(names: Sequence[str], most: int = 20, between: str = ", ") -> str:
     """List names in a sentence: the first ones, and the number of others.
 

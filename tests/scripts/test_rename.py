@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.rename import KEPT, main, name, tracked
+from tests.checkout import ROOT, checkout
 
-ROOT = Path(__file__).parents[2]
 OLD = name(ROOT)
 
 
@@ -16,19 +15,7 @@ def copy(tmp_path: Path) -> Path:
     """The project's files, also those that are not committed yet, in a repository of their own."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout: there is nothing to rename in")
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for path in [ROOT / line for line in listed if (ROOT / line).is_file()]:
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a copy", "--no-verify")
-    return tmp_path
-
-
-def git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+    return checkout(tmp_path)
 
 
 def run(folder: Path, *words: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from scripts.remove import count, main, tracked
 from scripts.rooms import choices, without
+from tests.checkout import checkout, git
 from tests.scripts.test_remove import ROOT, THERE, dangling
 
 CHOICES = [  # one or two of each group
@@ -30,21 +30,10 @@ pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project's files, also those that are not committed yet, in a repository with our .venv."""
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for path in [ROOT / line for line in listed if (ROOT / line).is_file()]:
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    git(tmp_path, "init", "-q")
+    checkout(tmp_path)
     (tmp_path / ".git" / "info" / "exclude").write_text(".venv\n")
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a copy", "--no-verify")
     return tmp_path
-
-
-def git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def test_changes_that_are_not_committed_are_safe(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ Source: https://huggingface.co/docs/huggingface_hub/guides/download
 
 from pathlib import Path
 
-from imagelab.problem import Problem
+from imagelab.problem import Problem, first_line
 
 PREFIX = "hf:"
 RUN = "checkpoints"  # what a run has and such a folder has not
@@ -33,8 +33,7 @@ def local(path: str | Path) -> Path:
     try:
         folder = snapshot_download(name, revision=revision or None, allow_patterns=[WEIGHTS, CONFIG])
     except Exception as error:  # of the hub's client, of its transport, of the disk
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise Problem(f"{text}: the Hugging Face hub did not give it: {said[0]}") from error
+        raise Problem(f"{text}: the Hugging Face hub did not give it: {first_line(error)}") from error
     if not (Path(folder) / WEIGHTS).is_file():
         raise Problem(
             f"{text}: there is no {WEIGHTS}; other files of weights may hold code, and are not read"

@@ -24,9 +24,7 @@ class Facts(NamedTuple):
 
     # Tasks.
     takes: Literal["class", "multilabel", "values", ""] = "class"  # which labels it learns from; empty: none
-    predicts: str = (
-        ""  # "classes", "tags", "values", or a word of your own; empty: its network predicts nothing
-    )
+    predicts: str = ""  # "classes", "tags", "values", or a word of your own; empty: nothing
     measures: dict[str, Literal["higher", "lower"]] = {}  # noqa: RUF012 - metrics of its own
     views: int = 1  # how often a batch shows each image, augmented differently each time
     compares_batch: bool = False  # its loss compares the images of a batch, so it is not a mean over them

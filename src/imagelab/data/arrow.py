@@ -19,7 +19,7 @@ from imagelab.data.parallel import map_in_threads
 from imagelab.data.scan import Scan, refuse_or_skip
 from imagelab.data.shards import Located, locate
 from imagelab.data.tree import tree
-from imagelab.problem import Problem, some_of
+from imagelab.problem import Problem, first_line, some_of
 
 logger = logging.getLogger(__name__)
 
@@ -145,9 +145,9 @@ def from_hub(name: str) -> Path:
         if not any(path.endswith(ENDINGS) for path in tree(str(folder)).files):
             folder = Path(download(revision=CONVERTED))
     except Exception as error:  # of the hub's client, of its transport, of the disk
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Problem(
-            f"data.root={name}: there is no such folder, and the Hugging Face hub did not give it: {why}"
+            f"data.root={name}: there is no such folder, and the Hugging Face hub did not give it: "
+            f"{first_line(error)}"
         ) from error
     return folder
 

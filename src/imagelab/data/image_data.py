@@ -200,7 +200,9 @@ class ImageData(lightning.LightningDataModule):
         assert self.trainer is not None
         inputs = self.prepare_batch(batch, train=self.trainer.training, rank=self.trainer.global_rank)
         convert = self.trainer.precision_plugin.convert_input  # bf16-true wants bf16
-        targets = max(inputs.targets, convert(inputs.targets), key=Tensor.element_size)  # bf16: 1998 is 2000
+        targets = convert(inputs.targets)
+        if targets.element_size() < inputs.targets.element_size():  # in bf16, 1998 is 2000
+            targets = inputs.targets
         return inputs._replace(images=convert(inputs.images), targets=targets)
 
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:

@@ -8,6 +8,7 @@ from imagelab.config.schema import Node
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
+from imagelab.metrics.tags import co_occurrence
 from imagelab.pages.charts import bars, matrix
 from imagelab.pages.page import Section
 from imagelab.pages.table import table
@@ -81,7 +82,7 @@ def _measured(classes: list[str], counts: dict[str, np.ndarray]) -> Finding:
 
 
 def _same(classes: list[str], tags: np.ndarray) -> Finding:
-    both = _together(tags)
+    both = co_occurrence(tags)
     either = both.diagonal()[:, None] + both.diagonal() - both
     alike = np.triu(both > SAME * np.maximum(either, 1), k=1)
     pairs = [f"{classes[i]} and {classes[j]}" for i, j in np.argwhere(alike)]
@@ -107,13 +108,9 @@ def _section(classes: list[str], counts: dict[str, np.ndarray]) -> Section:
 
 
 def _pairs(classes: list[str], parts: dict[str, np.ndarray]) -> Section:
-    both = _together(np.concatenate([*parts.values()]))
+    both = co_occurrence(np.concatenate([*parts.values()]))
     part = np.sort(np.argsort(-both.diagonal(), kind="stable")[:SHOWN])
     chart = matrix(
         both[np.ix_(part, part)], [classes[k] for k in part], title="Images", rows="class", columns="also"
     )
     return Section("Which classes go together", "The number of images that have both classes.", chart)
-
-
-def _together(tags: np.ndarray) -> np.ndarray:
-    return tags.T.astype(int) @ tags.astype(int)

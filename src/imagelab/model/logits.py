@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from imagelab.problem import Problem
+from imagelab.problem import Problem, first_line
 
 
 def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: int) -> None:
@@ -16,10 +16,10 @@ def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: in
     try:
         logits = _run_in_eval_mode(net, image)
     except (RuntimeError, AssertionError, ValueError, IndexError, ZeroDivisionError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Problem(
-            f"{type(net).__name__} cannot take images of {in_channels} x {size} x {size} ({reason}). Try a "
-            "larger data.size (224 is what most networks for photos are made for), or another network."
+            f"{type(net).__name__} cannot take images of {in_channels} x {size} x {size} "
+            f"({first_line(error)}). Try a larger data.size (224 is what most networks for photos are made for), "
+            "or another network."
         ) from error
     if not isinstance(logits, Tensor) or tuple(logits.shape) != (1, num_classes):
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

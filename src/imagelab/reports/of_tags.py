@@ -8,17 +8,15 @@ import torch
 
 from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding, grade
-from imagelab.metrics.tags import average_precision, f1_by_class
+from imagelab.metrics.tags import average_precision, co_occurrence, f1_by_class
 from imagelab.pages.charts import bars, matrix
-from imagelab.pages.page import Section, fold, row
-from imagelab.pages.picture import Picture, gallery
+from imagelab.pages.page import Section, row
 from imagelab.pages.table import table
 from imagelab.reports.image_parts import Figure, ImageParts
+from imagelab.reports.worst_images import worst_images
 from imagelab.runs.csv_cells import Writer
 
 SHOWN_CLASSES = 30  # of a chart
-SHOWN_IMAGES = 24
-THUMBNAIL = 96  # pixels
 TINY = 1e-12
 COLUMNS = (
     *("class", "images", "predicted", "average precision", "of chance"),
@@ -127,7 +125,7 @@ def class_sections(found: Predictions, rows: list[tuple[str | int | float | None
     part = np.sort(np.argsort(-found.labels.sum(axis=0), kind="stable")[:SHOWN_CLASSES])
     names = [found.classes[k] for k in part]
     charts = [
-        matrix(_together(one[:, part]), names, title=title, rows="class", columns="also")
+        matrix(co_occurrence(one[:, part]), names, title=title, rows="class", columns="also")
         for title, one in (("Given together", found.labels), ("Predicted together", found.predicted))
     ]
     together = (
@@ -148,17 +146,7 @@ def losses(found: Predictions) -> np.ndarray:
 def worst_section(found: Predictions) -> Section:
     """The section with the images of highest loss: the first place to look for wrong or missing labels."""
     loss = losses(found)
-    pictures, rows = [], []
-    for place in np.argsort(-loss, kind="stable")[:SHOWN_IMAGES].tolist():
-        given, said = (
-            found.task.wording(part[place].tolist()) or "-" for part in (found.labels, found.predicted)
-        )
-        rows.append((found.name(place), given, said, float(loss[place])))
-        pixels = found.pixels(place, THUMBNAIL)
-        if pixels is not None:
-            pictures.append(Picture(pixels, f"{found.name(place)}: {given}; predicted {said}"))
-    listed = table(("image", "given", "predicted", "loss"), rows)
-    body = gallery(pictures, side=THUMBNAIL) + fold("As a table", listed) if pictures else listed
+    body = worst_images(found, loss, found.predicted, ("given", "predicted", "loss"), "{}: {}; predicted {}")
     return Section("Top losses", "The first place to look for wrong or missing labels.", body)
 
 
@@ -173,11 +161,6 @@ def table_of(found: Predictions) -> str:
         numbers = [f"{value:.6g}" for value in (loss[place], *found.predictions[place])]
         writer.writerow([found.name(place), *words, *numbers])
     return out.getvalue()
-
-
-def _together(tags: np.ndarray) -> np.ndarray:
-    """The number of images with both classes, (K, K)."""
-    return tags.T.astype(int) @ tags.astype(int)
 
 
 def _known(value: float) -> float | None:

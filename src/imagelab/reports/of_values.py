@@ -7,14 +7,11 @@ import numpy as np
 from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding, grade
 from imagelab.pages.charts import histogram, scatter
-from imagelab.pages.page import Section, fold, row
-from imagelab.pages.picture import Picture, gallery
-from imagelab.pages.table import table
+from imagelab.pages.page import Section, row
 from imagelab.reports.image_parts import Figure, ImageParts
+from imagelab.reports.worst_images import worst_images
 from imagelab.runs.csv_cells import Writer
 
-SHOWN_IMAGES = 24
-THUMBNAIL = 96  # pixels
 SIZE = (440, 360)  # pixels of a chart
 
 
@@ -111,18 +108,8 @@ def ranking(found: Predictions, errors: np.ndarray) -> np.ndarray:
 def worst_section(found: Predictions, errors: np.ndarray) -> Section:
     """The section with the images that are farthest off: the first place to look for wrong values."""
     far = ranking(found, errors)
-    order = np.argsort(-far, kind="stable")[:SHOWN_IMAGES].tolist()
-    pictures, rows = [], []
-    for place in order:
-        true, predicted = (
-            found.task.wording(part[place].tolist()) for part in (found.labels, found.predictions)
-        )
-        rows.append((found.name(place), true, predicted, float(far[place])))
-        pixels = found.pixels(place, THUMBNAIL)
-        if pixels is not None:
-            pictures.append(Picture(pixels, f"{found.name(place)}: {true}, predicted {predicted}"))
-    listed = table(("image", "true", "predicted", "error in standard deviations"), rows)
-    body = gallery(pictures, side=THUMBNAIL) + fold("As a table", listed) if pictures else listed
+    heads = ("true", "predicted", "error in standard deviations")
+    body = worst_images(found, far, found.predictions, heads, "{}: {}, predicted {}")
     return Section("Worst images", "The farthest off: the first place to look for wrong values.", body)
 
 

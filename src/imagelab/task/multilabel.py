@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.contracts import Inputs
+from imagelab.data.labels import SEPARATOR
 from imagelab.metrics.measure import measure
 from imagelab.metrics.table import LOSS, TAGS, rows_of
 from imagelab.metrics.tags import best_thresholds, f1, subset_accuracy
 from imagelab.task.contract import Criterion, Forward
 
 TINY = 1e-7  # a probability of 0 or 1 would have an infinite logit
-SEPARATOR = "|"  # between the classes of an image, in words
 
 
 class Multilabel(nn.Module):

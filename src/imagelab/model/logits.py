@@ -18,8 +18,8 @@ def check_logits(net: nn.Module, *, num_classes: int, in_channels: int, size: in
     except (RuntimeError, AssertionError, ValueError, IndexError, ZeroDivisionError) as error:
         raise Problem(
             f"{type(net).__name__} cannot take images of {in_channels} x {size} x {size} "
-            f"({first_line(error)}). Try a larger data.size (224 is what most networks for photos are made for), "
-            "or another network."
+            f"({first_line(error)}). Try a larger data.size (224 is what most networks for photos are "
+            "made for), or another network."
         ) from error
     if not isinstance(logits, Tensor) or tuple(logits.shape) != (1, num_classes):
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

@@ -1,4 +1,4 @@
-"""Tell the kinds of labels apart: one class per image, several, or values; refuse what does not fit."""
+"""Tell kinds of labels apart (one class per image, several, values); refuse what does not fit."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -116,3 +116,8 @@ def strata(labels: np.ndarray) -> np.ndarray:
     ([2, 0], [0, 0])
     """
     return labels if kind_of(labels) == "class" else np.zeros(len(labels), dtype=np.int64)
+
+
+def co_occurrence(tags: np.ndarray) -> np.ndarray:
+    """The number of images with both classes, (K, K), of labels (N, K) bool."""
+    return tags.T.astype(int) @ tags.astype(int)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from imagelab.config.schema import Node
+from imagelab.data.labels import co_occurrence
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
-from imagelab.metrics.tags import co_occurrence
 from imagelab.pages.charts import bars, matrix
 from imagelab.pages.page import Section
 from imagelab.pages.table import table

@@ -5,7 +5,6 @@ Means are over the classes that a split has images of: without any, nothing can 
 Source: average precision as in https://scikit-learn.org/stable/modules/model_evaluation.html#precision-recall-f-measure-metrics.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -75,8 +74,3 @@ def _ranked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     steps = torch.ones_like(labels)
     steps[:-1] = ranked[1:] != ranked[:-1]
     return found, ranked, steps
-
-
-def co_occurrence(tags: np.ndarray) -> np.ndarray:
-    """The number of images with both classes, (K, K), of labels (N, K) bool."""
-    return tags.T.astype(int) @ tags.astype(int)

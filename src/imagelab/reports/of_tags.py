@@ -6,9 +6,10 @@ import math
 import numpy as np
 import torch
 
+from imagelab.data.labels import co_occurrence
 from imagelab.evaluation.predictions import Predictions
 from imagelab.finding import Finding, grade
-from imagelab.metrics.tags import average_precision, co_occurrence, f1_by_class
+from imagelab.metrics.tags import average_precision, f1_by_class
 from imagelab.pages.charts import bars, matrix
 from imagelab.pages.page import Section, row
 from imagelab.pages.table import table

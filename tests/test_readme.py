@@ -247,6 +247,7 @@ FOLLOWED = {  # what a line is like -> what shows that it does what it says; the
         "data=arrow" in succeed([*shlex.split(line)[1:], "hydra.run.dir=logs/packed"], place).out
     ),
     r"imagelab runs": lambda line, place: "1 of 1 runs" in succeed(shlex.split(line)[1:], place).out,
+    r"imagelab embed ": lambda line, place: "Written to" in succeed(shlex.split(line)[1:], place).out,
     r"imagelab export ": lambda line, place: "Written to" in succeed(shlex.split(line)[1:], place).out,
     r"imagelab find_batch": lambda line, place: (
         "data.batch_size=" in succeed([*smaller(line), "seconds=0.05"], place).out

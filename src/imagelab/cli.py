@@ -16,6 +16,7 @@ COMMANDS = {
     "train": ("train", "check the config, fit, test with the best weights"),
     "evaluate": ("evaluate", "measure a finished run on one of its splits"),
     "predict": ("predict", "predict the classes of a file, folder or glob"),
+    "embed": ("embed", "compute features: a table, neighbours, a map, search"),  # room: embedding
     "inspect": ("inspect_data", "examine the data before training"),  # room: inspection
     "pack": ("pack", "write a data set into a few files that are read fast"),  # room: data/arrow
     "check": ("check", "sanity-check a run before you spend hours on it"),  # room: checks

@@ -17,11 +17,17 @@ from imagelab.config.schema import Node
 from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.model.efficientnet_lite0 import (  # room: model/efficientnet_lite0
+    efficientnet_lite0,
+    efficientnet_lite0_preprocess,
+)
 from imagelab.model.head import set_head
 from imagelab.model.network import bare, build_net
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem
+from imagelab.task.classify import Classify  # room: model/efficientnet_lite0
 
+IMAGENET = "weights"  # in place of a path: EfficientNet-Lite0, trained on ImageNet; nothing is downloaded
 CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # for older cards, which have no task
 
 
@@ -31,12 +37,14 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     The network is on the CPU, with the raw or averaged weights, whichever were better in validation.
 
     Args:
-        path: Folder or file, or `hf:USER/NAME` on the Hugging Face hub.
+        path: Folder or file, `hf:USER/NAME` on the Hugging Face hub, or `weights`, trained on ImageNet.
         trust: Modules besides this project's own that the file may name.
 
     Raises:
         Problem: If the file is missing or damaged, comes from another program, or was trained without labels.
     """
+    if str(path) == IMAGENET:  # room: model/efficientnet_lite0
+        return imagenet()
     path = weights_in(local(path))
     with trusting(trust):
         return _load(path)
@@ -102,6 +110,25 @@ def task_from(card: Node) -> Any:
     for name, values in card.get(FITTED, {}).items():
         getattr(task, name).copy_(torch.tensor(values))
     return task
+
+
+def imagenet() -> Predictor:  # room: model/efficientnet_lite0
+    """EfficientNet-Lite0 with its ImageNet weights and their 1,000 classes, from a package.
+
+    Raises:
+        Problem: The package is not installed.
+    """
+    from timm.data.imagenet_info import ImageNetInfo
+
+    known = ImageNetInfo()
+    classes = [known.index_to_description(index, detailed=True) for index in range(known.num_classes())]
+    preprocess = efficientnet_lite0_preprocess()
+    net = efficientnet_lite0(
+        pretrained=True, num_classes=len(classes), in_channels=preprocess.channels, size=preprocess.size
+    )
+    task: Any = Classify(loss=no_loss, classes=classes)
+    reader = Reader(least=preprocess.resize, shape=None)
+    return Predictor(net=net, classes=classes, preprocess=preprocess, reader=reader, task=task)
 
 
 def no_loss(*_: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config.schema import Node
-from imagelab.data.listing import is_picture
+from imagelab.data.pictures import pictures
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs import find
@@ -58,41 +58,6 @@ def find_network(run: str) -> Path:
     if is_exported(Path(run)):  # room: exporting
         return Path(run).expanduser()
     return find.existing(run)
-
-
-def pictures(source: str) -> tuple[list[Path], int]:
-    """List the pictures of a source: a file, those below a folder except hidden ones, or those of a glob.
-
-    As in `data=folder`, the ending of a name tells a picture. A file that is given by its name is always one,
-    and so are the files of a glob that finds no pictures. Returns also how many files were passed over.
-
-    Raises:
-        Problem: If there are none.
-    """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        below = (file for file in path.rglob("*") if not _hidden(file.relative_to(path)))
-    else:
-        below = [path] if os.path.lexists(path) else _matching(path)
-    found = sorted(file for file in below if not file.is_dir())  # what is no file is listed as unreadable
-    named = [file for file in found if is_picture(str(file))]
-    if not path.is_dir() and not named:
-        named = found
-    if not named:
-        raise Problem(f"source={source}: wants an image, a folder with images, or a glob that matches some")
-    return named, len(found) - len(named)
-
-
-def _matching(pattern: Path) -> Iterator[Path]:
-    """What a glob finds but what is hidden; `**` follows no links, which could form rings."""
-    top = Path(pattern.anchor)
-    parts = [*pattern.relative_to(top).parts, *(["*"] if pattern.name == "**" else [])]
-    try:
-        for found in top.glob(str(Path(*parts))):
-            if not any(part.startswith(".") and part not in parts for part in found.parts):
-                yield found
-    except (ValueError, NotImplementedError) as error:
-        raise Problem(f"source={pattern}: {error}") from error
 
 
 def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> list[tuple[Path, str]]:
@@ -163,10 +128,6 @@ def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
     from imagelab.evaluation.view_predictor import ViewPredictor
 
     return ViewPredictor(predictor, make(tta), room=batch_size)
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _printable(text: str) -> str:

@@ -12,8 +12,10 @@ from imagelab.data.decode import Unreadable
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.model.capture import with_features
 from imagelab.task.contract import Predicting
 
+AT_ONCE = 64  # pictures whose features are computed together
 Reading = np.ndarray | Unreadable  # a prediction, (K,) float32, or why a file could not be read
 
 
@@ -42,14 +44,22 @@ class TakesPictures:
         Raises:
             ValueError: If one is something else, such as a path.
         """
-        return self._predictions([self.reader.image(_rgb(image), self.preprocess) for image in images])
+        return self._predictions([self.prepared(image) for image in images])
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
         """The prediction for each image file, in order, or the error if it cannot be read."""
-        pictures = list(map_in_threads(self._read, paths))
+        pictures = self.read(paths)
         readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
         found = iter(self._predictions(readable))
         return [picture if isinstance(picture, Unreadable) else next(found) for picture in pictures]
+
+    def read(self, paths: Sequence[str | Path]) -> list[np.ndarray | Unreadable]:
+        """The pixels of each image file as the network takes them, (H, W, 3) uint8, or its error."""
+        return list(map_in_threads(self._read, paths))
+
+    def prepared(self, image: Any) -> np.ndarray:
+        """An image in memory, as `images` takes it, as the network takes it: (H, W, 3) uint8."""
+        return self.reader.image(_rgb(image), self.preprocess)
 
     def _read(self, path: str | Path) -> np.ndarray | Unreadable:
         try:
@@ -60,7 +70,7 @@ class TakesPictures:
     def _predictions(self, pictures: list[np.ndarray]) -> np.ndarray:
         if not pictures:
             return np.empty((0, len(self.task.names)), np.float32)
-        return self.predictions(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
+        return self.predictions(batch_of(pictures))
 
 
 class Predictor(TakesPictures, nn.Module):
@@ -96,6 +106,39 @@ class Predictor(TakesPictures, nn.Module):
 
     def predictions(self, images: Tensor) -> np.ndarray:
         return self(images).cpu().numpy()
+
+    def features(self, pictures: Iterable[Any]) -> np.ndarray:
+        """Features (N, F) float32 of pictures: the input of the network's last layer, averaged over places.
+
+        Args:
+            pictures: Paths of image files, or images in memory as `images` takes them.
+
+        Raises:
+            Unreadable: A file cannot be read.
+        """
+        made = [self.file(one) if isinstance(one, str | Path) else self.prepared(one) for one in pictures]
+        parts = [self.with_features(batch_of(made[k : k + AT_ONCE]))[1] for k in range(0, len(made), AT_ONCE)]
+        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+    @torch.inference_mode()
+    def with_features(self, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions (B, K) and features (B, F), float32, of images as the reader returns them."""
+        device = next(self.net.parameters()).device
+        outputs, features = with_features(self.net, self.preprocess(images.to(device)))
+        return self.task.predictions(outputs).cpu().numpy(), features.float().cpu().numpy()
+
+    def file(self, path: str | Path) -> np.ndarray:
+        """The pixels of an image file as the network takes them, (H, W, 3) uint8.
+
+        Raises:
+            Unreadable: It cannot be read.
+        """
+        return self.reader.file(path, self.preprocess)
+
+
+def batch_of(pictures: Sequence[np.ndarray]) -> Tensor:
+    """Pictures (H, W, 3) uint8 of one size -> a batch (B, 3, H, W) uint8."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
 
 
 def _rgb(image: Any) -> np.ndarray:

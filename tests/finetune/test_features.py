@@ -12,8 +12,7 @@ from imagelab.build import Parts
 from imagelab.checkpoints.content import card
 from imagelab.checkpoints.durable import BEST, LAST, read
 from imagelab.contracts import Inputs
-from imagelab.finetune.features import FeatureCache, capturing
-from imagelab.model.small_cnn import SmallCNN
+from imagelab.finetune.features import FeatureCache
 from imagelab.training.stop import Stopped
 from tests.fitting import SHORT, built, fitted
 from tests.in_process import imagelab as typed
@@ -186,22 +185,6 @@ def test_two_processes_equal_one_with_twice_the_batch(weights, tmp_path):
         torch.testing.assert_close(both["weights"][name], value, rtol=1e-6, atol=1e-8, msg=name)
     assert both["results"]["test"] == pytest.approx(one["results"]["test"], abs=1e-6)
     assert "features of 2 fixed views" in (tmp_path / "two" / "console.log").read_text()
-
-
-def test_capturing_leaves_the_network_unchanged():
-    net = SmallCNN(num_classes=3, in_channels=1, widths=[4, 8], kernel_size=3)
-    net.compile(backend="eager")
-    net.pool.eval()
-    compiled, images = net._compiled_call_impl, torch.rand(2, 1, 8, 8)
-    with capturing(net, "head") as seen:
-        assert net._compiled_call_impl is None
-        assert not any(layer.training for layer in net.modules())
-        logits = net(images)
-    assert net._compiled_call_impl is compiled
-    assert [layer for layer in net.modules() if not layer.training] == [net.pool]
-    torch.testing.assert_close(net.head(seen[0]), logits)
-    net(images)
-    assert len(seen) == 1
 
 
 class Clock(lightning.Callback):

@@ -95,8 +95,8 @@ def test_the_room_takes_its_command_config_tests_pages_and_layer(files: Files) -
     assert "docs/howto/inspect.md" not in left
     assert "imagelab inspect" not in left["README.md"]
     assert "inspection" not in left["pyproject.toml"]
-    # room: checks, exporting, finders, reports
-    assert '"reports | checks | exporting | finders"' in left["pyproject.toml"]
+    # room: checks, embedding, exporting, finders, reports
+    assert '"reports | checks | exporting | finders | embedding"' in left["pyproject.toml"]
     # end
 
 

@@ -12,8 +12,8 @@ from imagelab.config.schema import Node
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.finetune.auto import Auto
-from imagelab.finetune.features import capturing
 from imagelab.finetune.head import head_layers
+from imagelab.model.capture import capturing
 from imagelab.model.head import last_layer
 from imagelab.model.network import build_net
 from imagelab.problem import Problem

@@ -10,10 +10,11 @@ from imagelab.config.facts import said_by
 from imagelab.contracts import Rewire
 from imagelab.data.image_data import ImageData
 from imagelab.data.memory import ROOM
-from imagelab.finetune.features import FeatureCache, capturing
+from imagelab.finetune.features import FeatureCache
 from imagelab.finetune.head import head_layers
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.logger.pictures import AugmentedPictures
+from imagelab.model.capture import capturing
 from imagelab.training.stop import StopRequest
 
 COMPARED = 4  # images on which the logits from features are compared with the network's own

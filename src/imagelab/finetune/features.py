@@ -5,7 +5,6 @@ Source: Kornblith et al. 2019, https://arxiv.org/abs/1805.08974, section 3: a li
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from imagelab.data.batches import Address
 from imagelab.data.dataset import ArrayBatches
 from imagelab.data.image_data import ImageData
 from imagelab.data.workers import make_loader, worker_count
+from imagelab.model.capture import capturing
 from imagelab.randomness import sample_keys
 from imagelab.terminal import screen
 from imagelab.training.stop import Stopped, StopRequest
@@ -133,23 +133,3 @@ def every_batch(data: ImageData, split: str, view: int | None) -> Iterator[Batch
     slow = not isinstance(dataset, ArrayBatches) or bool(dataset.steps)
     workers = worker_count(data.workers, one_by_one=slow, batches=len(addresses))
     return iter(make_loader(dataset, addresses, workers=workers, pin_memory=False))
-
-
-@contextmanager
-def capturing(net: nn.Module, layer: str) -> Iterator[list[Tensor]]:
-    """Collect the input of a layer whenever the network runs, in evaluation mode and not compiled."""
-    seen: list[Tensor] = []
-    trains = {one: one.training for one in net.modules()}
-    compiled = net._compiled_call_impl
-    net._compiled_call_impl = None  # a compiled network would keep the hook
-    hook = net.get_submodule(layer).register_forward_pre_hook(
-        lambda _, inputs: seen.append(inputs[0].clone()), prepend=True
-    )
-    try:
-        net.eval()
-        yield seen
-    finally:
-        hook.remove()
-        net._compiled_call_impl = compiled
-        for one, training in trains.items():
-            one.training = training

@@ -18,10 +18,10 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.data.resize import covered
-from imagelab.finetune.features import capturing
 from imagelab.finetune.head import head_layers
 from imagelab.inspection.command import FOLDER
 from imagelab.inspection.patch_features import SIDE, patch_features
+from imagelab.model.capture import capturing
 from imagelab.model.head import last_layer
 from imagelab.model.weights import checkpoint_of
 from imagelab.problem import Problem

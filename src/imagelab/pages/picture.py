@@ -65,11 +65,12 @@ def figures(pictures: Sequence[Picture], *, side: int = SIDE, budget: int = BUDG
     """Each picture as HTML, all with the same quality."""
     return [
         _figure(picture, uri, side)
-        for picture, uri in zip(pictures, _encoded(pictures, side, budget), strict=True)
+        for picture, uri in zip(pictures, encoded(pictures, side, budget), strict=True)
     ]
 
 
-def _encoded(pictures: Sequence[Picture], side: int, budget: int) -> list[str]:
+def encoded(pictures: Sequence[Picture], side: int, budget: int) -> list[str]:
+    """Each picture as a data URI, at most `side` pixels wide and high, all with the same quality."""
     sample = pictures[:: max(1, len(pictures) // SAMPLE)]
     uris: list[str] = []
     for share, quality in LADDER:

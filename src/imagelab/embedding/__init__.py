@@ -1,0 +1,1 @@
+"""Features of pictures: a table, nearest neighbours, a map."""

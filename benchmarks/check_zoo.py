@@ -61,7 +61,8 @@ def planned(folder: str | None) -> Iterator[tuple[Row, Callable[[], Row]]]:
         ("CIFAR-10", photos, zoo_healthy.PHOTOS if photos else {}),
     ):
         for name, own in runs.items():
-            yield {"zoo": "healthy", "setting": setting, "name": name}, partial(says, [*words, *own])
+            start = () if any(word.startswith("data=") for word in own) else words
+            yield {"zoo": "healthy", "setting": setting, "name": name}, partial(says, [*start, *own])
 
 
 def settings(folder: str | None) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 # room: checks
-"""Forty sound set-ups over networks, losses, tasks, norms and optimizers, none of which may fail."""
+"""More than forty sound set-ups over networks, losses, tasks, norms and optimizers, none of which may fail."""
 
 TIMM = ("model=timm", "data.size=32")
+FACTS = ("data=digits_facts",)  # in place of the digits
 SLIM = ("model=resnet9", "model.width=8")
 DIGITS: dict[str, tuple[str, ...]] = {
     "the default": (),
@@ -18,7 +19,8 @@ DIGITS: dict[str, tuple[str, ...]] = {
     "lbfgs": ("optimizer=lbfgs", "data.batch_size=full", "schedule=constant", "data.limit=300"),
     "a tiny rate": ("optimizer=sgd", "optimizer.lr=1e-5"),
     "group norm": ("model.norm=group",),
-    "layer norm": ("model.norm=layer",),
+    "instance norm": ("model.norm=instance",),
+    "weight norm": ("model.norm=weight",),
     "no norm": ("model.norm=none",),
     "binary cross entropy": ("loss=bce",),
     "focal loss": ("loss=focal",),
@@ -37,6 +39,8 @@ DIGITS: dict[str, tuple[str, ...]] = {
     "head at the class frequencies": ("trick=[head_bias]",),
     "autoencoder": ("task=autoencoder",),
     "simclr": ("task=simclr", "augment=[crop,flip]"),
+    "several classes per image": (*FACTS, "task=multilabel", "loss=bce"),
+    "values": (*FACTS, "task=regress", "loss=mse"),
     "resnet9": SLIM,
     "resnet18 of torchvision": ("model=torchvision", "model.stem=small", "data.size=16", "data.limit=300"),
 }

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from imagelab.checks.apart import batch_leak
+from imagelab.checks.augmented import augmented_classes
 from imagelab.checks.causes import CAUSES, folded
 from imagelab.checks.findings import found
 from imagelab.checks.inputs import statistics
@@ -17,7 +18,7 @@ from imagelab.checks.overfit import one_batch
 from imagelab.checks.run import CHEAP, TRAINED
 from imagelab.data.image_data import ImageData
 from imagelab.model.head import last_layer
-from tests.zoo import DIGITS, subject
+from tests.zoo import BLOBS, DIGITS, subject
 from tests.zoo_bugs import data_becomes
 
 
@@ -55,6 +56,10 @@ def test_a_rate_that_is_tiny_on_purpose_does_not_fail():
     finding = one_batch(subject([*DIGITS, "optimizer=sgd", "optimizer.lr=1e-6"]))
     assert finding.status == "WARN"
     assert "10000 times the rate" in finding.why
+
+
+def test_mirrored_images_whose_colours_tell_the_class_are_still_of_their_class():
+    assert augmented_classes(subject([*BLOBS, "augment=[flip]"])).status == "OK"
 
 
 @pytest.mark.parametrize("cause", CAUSES)

@@ -1,9 +1,11 @@
 """Do augmented images keep their label: are they the image it belongs to, and do they look like its class?"""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool1d, adaptive_avg_pool2d
 
 from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import Subject
@@ -17,6 +19,7 @@ DISTANT, STRANGE = 0.36, 0.42  # share of other images that are closer than the 
 MATCH = 0.7  # distance to the closest original, relative to the second closest, of images in another order
 HELD = 512  # images in memory to compare by class
 TAKEN, ERRORS = 0.3, 4.0  # share of a class that looks like one other only when augmented; standard errors
+KNOWN = 0.5  # share of its own class in the neighbours by colour that leaves no doubt about a class
 LEFT = 0.35  # share of the likeness to its own class that is left
 
 
@@ -58,13 +61,17 @@ def augmented_classes(subject: Subject) -> Finding:
         return fact(None, "images are not augmented, or are mixed or in several views")
     batch = subject.training(HELD if isinstance(subject.data.splits["train"], Arrays) else COMPARED)
     own = subject.read("train", batch.index.numpy())
-    before, after = (_shares(subject, one) for one in (own, batch))
+    before, after, values = (
+        _shares(subject, one, describe)
+        for one, describe in ((own, thumbnails), (batch, thumbnails), (batch, _values))
+    )
     names, labels = subject.data.classes, batch.labels.numpy()
     counts = np.bincount(labels, minlength=len(names))
     more = after - before
     more -= (more.sum(axis=0) - more) / max(1, len(names) - 1)  # what all classes gain is no likeness
     np.fill_diagonal(more, 0)
     more[TAKEN * np.sqrt(counts) < 0.5 * ERRORS] = 0  # too few images to be sure
+    more[values.diagonal() > KNOWN] = 0  # a class that its colours tell may well change places
     here, there = np.argwhere(more == more.max())[0]
     shares = counts / counts.sum()
     chance, usual, kept = (float(shares @ one) for one in (shares, before.diagonal(), after.diagonal()))
@@ -104,11 +111,11 @@ def _not_alone(subject: Subject) -> bool:
     return bool(subject.data.mixing) or subject.data.views > 1 or not subject.cfg["augment"]
 
 
-def _shares(subject: Subject, batch: Inputs) -> np.ndarray:
+def _shares(subject: Subject, batch: Inputs, describe: Callable[[Tensor], Tensor]) -> np.ndarray:
     """Labels (columns) of the training images most similar to images of each label (rows), shares (K, K)."""
     pixels, labels, places = subject.small["train"]
-    seen = thumbnails(subject.data.preprocess.denormalise(batch.images))
-    away = torch.cdist(seen, thumbnails(pixels))
+    seen = describe(subject.data.preprocess.denormalise(batch.images))
+    away = torch.cdist(seen, describe(pixels))
     away[batch.index[:, None] == torch.from_numpy(places)] = torch.inf  # not the image itself
     table = votes_of(away, batch.labels.numpy(), labels, len(subject.data.classes))
     return table / table.sum(axis=1, keepdims=True).clip(1e-12)
@@ -116,6 +123,12 @@ def _shares(subject: Subject, batch: Inputs) -> np.ndarray:
 
 def _places(images: Tensor) -> Tensor:
     return adaptive_avg_pool2d(images, SIDE).flatten(1)
+
+
+def _values(images: Tensor) -> Tensor:
+    """The values of each channel in order of size, (B, C * SIDE), which no turn, mirror or shift changes."""
+    ordered = images.float().flatten(2).sort(dim=2).values
+    return adaptive_avg_pool1d(ordered, SIDE).flatten(1)
 
 
 def _colours(images: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ SHORT = [
     "trainer.log_every_n_steps=1",
 ]
 # What Folder takes besides its root.
-FOLDER: Any = {"manifest": None, "label": "label", "takes": "class"}
+FOLDER: Any = {"manifest": None, "columns": None, "delimiter": "auto", "label": "label", "takes": "class"}
 FOLDER |= {"group": None, "on_bad_image": "error", "max_pixels": 50_000_000}
 # What ImageData takes besides a source and augmentations.
 IMAGE_DATA: dict[str, Any] = {

@@ -1,5 +1,5 @@
 # room: checks
-"""More than forty sound set-ups over networks, losses, tasks, norms and optimizers, none of which may fail."""
+"""Over forty sound set-ups of networks, losses, tasks, norms and optimizers, none of which may fail."""
 
 TIMM = ("model=timm", "data.size=32")
 FACTS = ("data=digits_facts",)  # in place of the digits

@@ -43,7 +43,7 @@ def start(cfg: Node, folder: Path) -> None:
         raise Problem(
             f"data.{chosen[0]}: pack writes the whole data set; leave it out here, and say it to train"
         )
-    if "group" in own and own["group"] is not None:
+    if "group" in own and (own["group"] is not None or "group" in (own["columns"] or {})):
         raise Problem(
             "data.group: packed images have no groups; leave it out, or put a column split into the table"
         )

@@ -256,3 +256,35 @@ def test_a_lower_limit_counts_for_files_that_were_read_before(tmp_path, write_cl
     Folder(root=str(tmp_path), **FOLDER)
     with pytest.raises(Problem, match="6 of 6 pictures"):
         Folder(root=str(tmp_path), **FOLDER | {"max_pixels": 119})
+
+
+PHOTOS = "photo;kind;patient\nx/0.png;cat;1\nx/1.png;dog;1\ny/0.png;cat;2\ny/1.png;dog;3\n"
+
+
+def test_a_table_with_columns_of_its_own_names_classes_and_groups(tmp_path, write_classes):
+    (write_classes(tmp_path, 2, "x", "y") / "labels.csv").write_text(PHOTOS)
+    columns = {"file": "photo", "label": "kind", "group": "patient"}
+    source = Folder(root=str(tmp_path), **FOLDER | {"columns": columns, "delimiter": "semicolon"})
+    train = source.splits["train"]
+    assert names(train, source) == [("cat", "0.png"), ("cat", "0.png"), ("dog", "1.png"), ("dog", "1.png")]
+    cats, dogs = train.groups[:2].tolist(), train.groups[2:].tolist()
+    assert cats[0] == dogs[0]
+    assert len({*cats, *dogs}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"columns": {"lable": "kind"}}, "data.columns: there is no 'lable' .*mean 'label'"),
+        ({"columns": {"label": "kind"}, "label": "age"}, "data.label=age: data.columns names the column"),
+        ({"columns": {"group": "patient"}, "group": "film"}, "data.group=film: data.columns names a column"),
+        ({"columns": {"file": "photo"}, "root": "x"}, "data.columns: .* has no labels.csv with columns"),
+    ],
+)
+def test_columns_that_say_nothing_or_two_things_are_refused(tmp_path, write_classes, changes, said):
+    (write_classes(tmp_path, 2, "x", "y") / "labels.csv").write_text(PHOTOS.replace("photo", "file"))
+    given = FOLDER | {"root": str(tmp_path / changes.pop("root", "."))} | changes
+    if "group" in changes:
+        given["columns"] |= {"label": "kind"}
+    with pytest.raises(Problem, match=said):
+        Folder(**given)

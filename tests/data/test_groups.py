@@ -7,6 +7,7 @@ import pytest
 
 from imagelab.config.compose import compose
 from imagelab.data.groups import folds_of_groups, groups_by_pattern, groups_of, part_of_groups, stay_together
+from imagelab.data.manifest import Table
 from imagelab.data.paths import paths_of
 from imagelab.problem import Problem
 
@@ -122,7 +123,7 @@ def test_a_column_that_is_missing_or_has_gaps_is_refused(tmp_path, table, group,
     path = tmp_path / "labels.csv"
     path.write_text(f"file,{table}")
     with pytest.raises(Problem, match=said):
-        groups_of(group, paths_of([str(tmp_path / "a.png")]), tmp_path, path)
+        groups_of(group, paths_of([str(tmp_path / "a.png")]), tmp_path, Table(path, {}, "auto"))
 
 
 @pytest.mark.parametrize("group", [r"(patient\d+)_", "patient", r"film-([^/]+)/", "(a|b), [x]"])

@@ -29,6 +29,8 @@ def config_of(root: Path, **changes: Any) -> dict[str, Any]:
         "_target_": "imagelab.data.folder.Folder",
         "root": str(root),
         "manifest": None,
+        "columns": None,
+        "delimiter": "auto",
         "label": "label",
         "group": None,
         "on_bad_image": "error",

@@ -129,6 +129,8 @@ def test_a_folder_is_recognised_with_another_table_and_by_a_part_of_it(tmp_path:
         "_target_": FOLDER,
         "root": str(tmp_path / "photos"),
         "manifest": None,
+        "columns": None,
+        "delimiter": "auto",
         "label": "label",
         "on_bad_image": "error",
     }

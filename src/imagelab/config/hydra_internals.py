@@ -2,7 +2,7 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ __all__ = [
     "parse_word",
     "plain_value",
     "quoted",
+    "quoted_table",
     "run_trial",
 ]
 
@@ -63,6 +64,15 @@ def quoted(value: object) -> str:
     if re.fullmatch(r"[\w/.+-]+", text, re.ASCII):
         return text
     return '"' + re.sub(r'(\\*)"', r"\1\1\"", text) + '"'
+
+
+def quoted_table(words: Mapping[str, str]) -> str:
+    """A table as Hydra reads it.
+
+    >>> print(quoted_table({"file": "photo", "label": "kind (new)"}))
+    {file: photo, label: "kind (new)"}
+    """
+    return "{" + ", ".join(f"{key}: {quoted(value)}" for key, value in words.items()) + "}"
 
 
 def plain_value(word: str) -> str:

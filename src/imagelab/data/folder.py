@@ -12,7 +12,7 @@ from imagelab.data.groups import together
 from imagelab.data.index import Index, index_folder, index_of
 from imagelab.data.label_table import tabled
 from imagelab.data.labels import SEVERAL, WORDS, kind_of
-from imagelab.data.manifest import read_manifest
+from imagelab.data.manifest import LABEL, ROLES, Table, read_manifest
 from imagelab.data.paths import Paths, paths_of
 from imagelab.data.scan import Scan, refuse_or_skip, scan
 from imagelab.problem import Problem, nearest, some_of
@@ -26,6 +26,8 @@ class Folder:
             per class; or with only such class folders; or with a `labels.csv`.
         manifest: CSV file with the columns file,label[,split], which replaces the folder names; files are
             searched beside it, then in `root`. None: `labels.csv` in `root`, if there is one.
+        columns: What those columns are called instead: "file", "label", "split", "group" -> name. None: so.
+        delimiter: What separates the cells of that file; "auto": whichever is most frequent in its header.
         label: Column of that file with the labels, or several of them. One column holds a class, a value, or
             several classes such as red|dress; several columns hold values, or say yes or no to a class each.
         group: Column of that file, or a regular expression with one pair of parentheses over the path of each
@@ -43,6 +45,8 @@ class Folder:
         *,
         root: str,
         manifest: str | None,
+        columns: dict[str, str] | None,
+        delimiter: Literal["auto", "comma", "semicolon", "tab", "pipe"],
         label: str | list[str],
         group: str | None,
         on_bad_image: Literal["error", "skip"],
@@ -50,15 +54,15 @@ class Folder:
         max_pixels: int,
     ) -> None:
         top = _existing(Path(root).expanduser().absolute(), "data.root")
-        table = _table(top, manifest)
+        table = table_of(top, manifest, columns, delimiter)
         origin = str(table or top)
-        columns = [label] if isinstance(label, str) else label
+        labels_in = label_columns(label, columns)
         if takes in SEVERAL:
-            self.classes, paths, splits, labels = tabled(top, table, takes, columns)
+            self.classes, paths, splits, labels = tabled(top, table, takes, labels_in)
             places = {split: np.flatnonzero(splits == split) for split in {*splits.tolist()}}
             parts = {split: (mine, labels[mine]) for split, mine in places.items()}
         else:
-            index = indexed(top, table, takes, columns)
+            index = indexed(top, table, takes, labels_in)
             self.classes = _classes(index.classes, origin, least=2 if takes else 1)
             paths = index.paths
             parts = {split: index.places(split, self.classes) for split in index.classes}
@@ -72,7 +76,7 @@ class Folder:
         _refuse_empty(self.splits, self.classes, found.record)
 
 
-def indexed(top: Path, table: Path | None, takes: str, columns: Sequence[str]) -> Index:
+def indexed(top: Path, table: Table | None, takes: str, columns: Sequence[str]) -> Index:
     """The pictures by split and class, of a table or else of the folders.
 
     Raises:
@@ -96,7 +100,39 @@ def _existing(path: Path, key: str) -> Path:
     raise Problem(f"{key}={path} does not exist: {parent} has no folder {missing!r}{near}")
 
 
-def _table(root: Path, manifest: str | None) -> Path | None:
+def table_of(
+    root: Path, manifest: str | None, columns: Mapping[str, str] | None, delimiter: str
+) -> Table | None:
+    """The table of labels that replaces the folder names, if there is one; arguments as in `Folder`.
+
+    Raises:
+        Problem: There is no such table, or no table whose columns could be named.
+    """
+    for role in columns or {}:
+        if role not in ROLES:
+            raise Problem(
+                f"data.columns: there is no {role!r} among {', '.join(ROLES)}{nearest(role, ROLES)}"
+            )
+    path = _path_of(root, manifest)
+    if path is None and columns:
+        raise Problem(f"data.columns: {root} has no labels.csv with columns; set data.manifest=TABLE")
+    return path and Table(path, columns or {}, delimiter)
+
+
+def label_columns(label: str | list[str], columns: Mapping[str, str] | None) -> list[str]:
+    """The columns with labels, by their names or roles.
+
+    Raises:
+        Problem: `data.columns` names another one.
+    """
+    if LABEL in (columns or {}) and label != LABEL:
+        raise Problem(
+            f"data.label={label}: data.columns names the column of labels, too; leave one of them out"
+        )
+    return [label] if isinstance(label, str) else label
+
+
+def _path_of(root: Path, manifest: str | None) -> Path | None:
     if manifest is None:
         table = root / "labels.csv"
         return table if table.is_file() else None

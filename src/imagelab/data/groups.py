@@ -12,7 +12,7 @@ import numpy as np
 
 from imagelab.data.content import digest
 from imagelab.data.labels import kind_of, strata
-from imagelab.data.manifest import read_rows, refuse
+from imagelab.data.manifest import GROUP, Table, read_rows, refuse
 from imagelab.data.paths import Paths
 from imagelab.data.scan import UNREADABLE
 from imagelab.problem import Problem, some_of
@@ -20,31 +20,35 @@ from imagelab.randomness import keyed
 
 
 def together(
-    group: str | None, paths: Paths, contents: np.ndarray, top: Path, table: Path | None
+    group: str | None, paths: Paths, contents: np.ndarray, top: Path, table: Table | None
 ) -> np.ndarray | None:
     """The number of what must stay together, (N,) uint64: groups, and groups with copies; None: no groups.
 
     Args:
-        group: As in `groups_of`; None: no groups.
+        group: As in `groups_of`; None: the table's own column of groups, or else no groups.
         paths: Paths of N files.
         contents: (N,) uint64, a hash of each file's bytes; UNREADABLE for those that cannot be read.
         top: Folder with the files.
-        table: CSV file with their labels, if there is one.
+        table: Table of their labels, if there is one.
 
     Raises:
         Problem: As in `groups_of`.
     """
+    if table is not None and GROUP in table.columns:
+        if group is not None:
+            raise Problem(f"data.group={group}: data.columns names a column of groups, too; leave one out")
+        group = GROUP
     return None if group is None else stay_together(groups_of(group, paths, top, table), contents)
 
 
-def groups_of(group: str, paths: Paths, top: Path, table: Path | None) -> list[str]:
+def groups_of(group: str, paths: Paths, top: Path, table: Table | None) -> list[str]:
     """The name of each file's group.
 
     Args:
         group: A regular expression with one pair of parentheses, or a column of the table.
         paths: Paths of N files.
         top: Folder to which the expression sees them relative.
-        table: CSV file with their labels, if there is one.
+        table: Table of their labels, if there is one.
 
     Raises:
         Problem: There is no such column, the expression does not fit, or files have no group.

@@ -9,7 +9,7 @@ import numpy as np
 
 from imagelab.data.labels import SEPARATOR, WORDS
 from imagelab.data.listing import list_pictures
-from imagelab.data.manifest import Row, read_rows, refuse
+from imagelab.data.manifest import Row, Table, read_rows, refuse
 from imagelab.problem import Problem, some_of
 
 YES, NO = ("1", "1.0", "true", "yes", "y"), ("0", "0.0", "-1", "false", "no", "n", "")
@@ -24,12 +24,12 @@ class Tabled(NamedTuple):
     labels: np.ndarray
 
 
-def tabled(top: Path, table: Path | None, takes: str, columns: Sequence[str]) -> Tabled:
+def tabled(top: Path, table: Table | None, takes: str, columns: Sequence[str]) -> Tabled:
     """Read files with labels that are no single class.
 
     Args:
         top: Folder with the files.
-        table: CSV file with their labels; None: values are the names of class folders, such as 23/.
+        table: Table of their labels; None: values are the names of class folders, such as 23/.
         takes: Kind of labels, "multilabel" or "values".
         columns: Columns with the labels.
 

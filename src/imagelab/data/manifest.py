@@ -1,10 +1,10 @@
-"""Read a table of labels: a CSV file with a column `file`, columns with labels, and perhaps `split`."""
+"""Read a table of labels: a CSV file with columns for file and labels, and perhaps for split and group."""
 
 import csv
 import os
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,25 @@ from imagelab.data.listing import SPLITS, UNLABELLED, Listing
 from imagelab.problem import Problem, nearest, some_of
 from imagelab.runs.csv_cells import restored
 
-FILE, SPLIT = "file", "split"
+FILE, LABEL, SPLIT, GROUP = ROLES = "file", "label", "split", "group"
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+
+
+class Table(NamedTuple):
+    """A CSV file with labels.
+
+    Args:
+        path: Path of the file.
+        columns: Role -> name of its column, for roles (ROLES) whose column is called otherwise.
+        delimiter: What separates its cells, a key of DELIMITERS; "auto": what separates most in the header.
+    """
+
+    path: Path
+    columns: Mapping[str, str]
+    delimiter: str
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 class Row(NamedTuple):
@@ -24,11 +42,11 @@ class Row(NamedTuple):
     split: str
 
 
-def read_manifest(table: Path, root: Path, label: str | None) -> Listing:
+def read_manifest(table: Table, root: Path, label: str | None) -> Listing:
     """Read the pictures of a table, by split and class.
 
     Args:
-        table: CSV file.
+        table: Table of labels.
         root: Folder to search for files that are not beside the table.
         label: Column with the class; None: all are of the class `unlabelled`.
 
@@ -46,12 +64,12 @@ def read_manifest(table: Path, root: Path, label: str | None) -> Listing:
 
 
 def read_rows(
-    table: Path, root: Path, columns: Sequence[str], remedy: str = "data.label=COLUMN names other labels"
+    table: Table, root: Path, columns: Sequence[str], remedy: str = "data.label=COLUMN names other labels"
 ) -> list[Row]:
     """Read the rows of a table; without a column `split`, all are "train".
 
     Args:
-        table: CSV file.
+        table: Table of labels.
         root: Folder to search for files that are not beside the table.
         columns: Columns with the labels.
         remedy: What to do if they are missing.
@@ -59,7 +77,9 @@ def read_rows(
     Raises:
         Problem: Columns or files are missing, a split is unknown or a file is listed twice.
     """
-    rows = [row._replace(file=_locate(row.file, table.parent, root)) for row in _rows(table, columns, remedy)]
+    rows = [
+        row._replace(file=_locate(row.file, table.path.parent, root)) for row in _rows(table, columns, remedy)
+    ]
     strange = [row for row in rows if row.split.lower() not in SPLITS]
     splits = [row.split for row in strange]
     refuse(table, "unknown splits (expected train, val or test)", strange, splits)
@@ -71,11 +91,11 @@ def read_rows(
     return [row._replace(split=SPLITS[row.split.lower()]) for row in rows]
 
 
-def refuse(table: Path, what: str, rows: Sequence[Row], shown: Sequence[str]) -> None:
+def refuse(table: Table, what: str, rows: Sequence[Row], shown: Sequence[str]) -> None:
     """Raise a Problem about rows of a table, if there are any.
 
     Args:
-        table: CSV file.
+        table: Table of labels.
         what: What they have in common.
         rows: The rows.
         shown: What to show of each.
@@ -85,21 +105,51 @@ def refuse(table: Path, what: str, rows: Sequence[Row], shown: Sequence[str]) ->
         raise Problem(f"{table} has {what}: {some_of(lines)}")
 
 
-def _rows(table: Path, columns: Sequence[str], remedy: str) -> list[Row]:
+def _rows(table: Table, columns: Sequence[str], remedy: str) -> list[Row]:
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
+        with table.path.open(newline="", encoding="utf-8-sig") as file:
+            head = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, skipinitialspace=True, delimiter=_delimiter(table, head))
             there = [(name or "").strip() for name in reader.fieldnames or []]
-            if missing := [name for name in (FILE, *columns) if name not in there]:
-                wanted = ",".join((FILE, *columns))
-                raise Problem(
-                    f"{table} must have the columns {wanted}[,{SPLIT}], got {','.join(there) or '(none)'}"
-                    f"{nearest(missing[0], there)}; {remedy}"
-                )
-            reader.fieldnames = there
-            return [_row(reader.line_num, cells, columns, SPLIT in there) for cells in reader]
+            reader.fieldnames = _roles(there, table.columns)
+            _refuse_missing(table, there, (FILE, *columns), remedy)
+            has_split = SPLIT in reader.fieldnames
+            return [_row(reader.line_num, cells, columns, has_split) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Problem(f"{table} cannot be read as a table ({error}): save it as CSV in UTF-8") from error
+
+
+def _delimiter(table: Table, head: str) -> str:
+    if table.delimiter == "auto":
+        return max(DELIMITERS.values(), key=head.count)
+    return DELIMITERS[table.delimiter]
+
+
+def _roles(there: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """The names of columns, those with a role by their role; a column of that name with no role is hidden.
+
+    >>> _roles(["photo", "file", "kind"], {"file": "photo"})
+    ['file', '', 'kind']
+    """
+    roles = {name: role for role, name in columns.items()}
+    roles |= {role: "" for role in columns if role not in roles}
+    return [roles.get(name, name) for name in there]
+
+
+def _refuse_missing(table: Table, there: Sequence[str], roles: Sequence[str], remedy: str) -> None:
+    """Raise a Problem if columns are missing, or those that `data.columns` names."""
+    needed = {role: role for role in roles} | table.columns
+    missing = [role for role, name in needed.items() if name not in there]
+    if not missing:
+        return
+    if any(role in table.columns or role == FILE for role in missing):
+        remedy = "data.columns={file: COLUMN, label: COLUMN} says what they are called"
+    wanted = ",".join(needed.values()) + ("" if SPLIT in needed else f"[,{SPLIT}]")
+    raise Problem(
+        f"{table} must have the columns {wanted}, got {','.join(there) or '(none)'}"
+        f"{nearest(needed[missing[0]], there)}; {remedy}"
+    )
 
 
 def _row(line: int, cells: dict[str, str | None], columns: Sequence[str], has_split: bool) -> Row:

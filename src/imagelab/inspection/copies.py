@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagelab.config.hydra_internals import quoted
+from imagelab.config.hydra_internals import quoted, quoted_table
 from imagelab.config.schema import Node
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
@@ -109,6 +109,8 @@ def repair_command(cfg: Node) -> str:
     if data["_target_"] != FOLDER:
         return "keep in mind that the measured accuracy is too optimistic"
     words = [f"data.group={quoted(data['group'])}"] if data["group"] else []
+    words += [f"data.delimiter={data['delimiter']}"] if data["delimiter"] != "auto" else []
+    words += [f"data.columns={quoted_table(data['columns'])}"] if data["columns"] else []
     return on_folder("inspect", *words, root=data["root"], manifest=data["manifest"]) + " split=repaired"
 
 

@@ -28,7 +28,14 @@ from imagelab.problem import Problem
 from imagelab.runs import files
 
 BATCH = 128  # images
-ASIDE = ("root", "manifest", "on_bad_image", "download")  # keys that do not distinguish data sets
+ASIDE = (
+    "root",
+    "manifest",
+    "columns",
+    "delimiter",
+    "on_bad_image",
+    "download",
+)  # keys that do not distinguish data sets
 
 
 def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from imagelab.config.schema import Node
-from imagelab.data.folder import _classes, _existing, _table
+from imagelab.data.folder import _classes, _existing, label_columns, table_of
 from imagelab.data.label_table import Tabled, tabled
 from imagelab.data.labels import SEVERAL
 from imagelab.data.listing import SPLITS, UNLABELLED, Listing, is_picture, list_pictures
-from imagelab.data.manifest import read_manifest
+from imagelab.data.manifest import Table, read_manifest
 from imagelab.data.tree import is_folder, tree
 from imagelab.problem import Problem
 
@@ -24,7 +24,7 @@ class Walk:
 
     Args:
         root: Path of the folder.
-        origin: The folder, or its table of labels.
+        table: Its table of labels, if there is one.
         listing: Split -> class -> paths of files with a picture's ending; classes may be empty.
         strays: Paths of other files.
         labels: Their labels if they are no classes; all paths are then listed under one.
@@ -32,16 +32,16 @@ class Walk:
     """
 
     root: Path
-    origin: str
+    table: Table | None = None
     listing: Listing = field(default_factory=dict)
     labels: Tabled | None = None
     strays: list[str] = field(default_factory=list)
     refusal: str = ""
 
     @property
-    def table(self) -> Path | None:
-        """Its table of labels, if there is one."""
-        return None if self.origin == str(self.root) else Path(self.origin)
+    def origin(self) -> str:
+        """The table of labels, or else the folder."""
+        return str(self.table or self.root)
 
 
 def walk(own: Node, takes: str) -> Walk:
@@ -55,18 +55,19 @@ def walk(own: Node, takes: str) -> Walk:
         Problem: There is no such folder, no picture in it, or its table cannot be read.
     """
     top = _existing(Path(own["root"]).expanduser().absolute(), "data.root")
-    table, label = _table(top, own["manifest"]), own["label"]
+    table = table_of(top, own["manifest"], own["columns"], own["delimiter"])
+    labels_in = label_columns(own["label"], own["columns"])
     if takes in SEVERAL:
-        made = tabled(top, table, takes, [label] if isinstance(label, str) else label)
+        made = tabled(top, table, takes, labels_in)
         listing: Listing = {}
         for path, split in zip(made.paths, made.splits.tolist(), strict=True):
             listing.setdefault(split, {}).setdefault(UNLABELLED, []).append(path)
-        return Walk(top, str(table or top), listing=listing, labels=made)
+        return Walk(top, table, listing=listing, labels=made)
     if table is not None:
-        listing = read_manifest(table, top, label if isinstance(label, str) else label[0])
+        listing = read_manifest(table, top, labels_in[0])
         refusal = _refusal(partial(_classes, listing, str(table), least=2))
-        return Walk(top, str(table), listing=listing, refusal=refusal)
-    found = Walk(top, str(top))
+        return Walk(top, table, listing=listing, refusal=refusal)
+    found = Walk(top)
     found.refusal = _refusal(lambda: _classes(list_pictures(top, labelled=True), str(top), least=2))
     for split, folder in _split_folders(top):
         _collect(found, split, folder)

@@ -1,7 +1,7 @@
 """Do short runs on a few hundred images learn from the images, and does the learning rate fit?"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,8 @@ HELD, DECODED = 1024, 192  # images to read: from memory, from files
 FEW = 64  # images of train or of val: with fewer, images that are of no use do not fail
 WARMUP = 10
 GAP = 0.05  # share of the loss on black images by which real images must lower it
+FACTORS = (1.0, 0.1, 10.0)  # on the rate
+MEMORISED = 2.0  # rounds after which the loss on train may fall by heart
 HIDDEN = 3.0  # gaps without regularisation that are too much to lose by it
 LOWER = (1 / 30, 1 / 300)  # factors on the rate to try if it seems too high
 HIGHER = 100.0  # factor to try if no lower rate learns either
@@ -64,6 +66,10 @@ def _unlearnt(subject: Subject, black: Seen, steps: int) -> tuple[str, str, Stat
     if _slow(subject):
         why = "training is too slow to tell: a low rate, or frozen stages"
         return why, "try a higher optimizer.lr", "WARN"
+    trained = [_short(subject, factor, steps) for factor in FACTORS]
+    if only_train(black, trained, rounds=steps * _batch(subject) / len(_read(subject).labels)):
+        why = "training images lower the loss at first sight; too few images to tell for val"
+        return why, "compare the curves of train and val in a longer run", "WARN"
     calm = max(_gaps(subject, black, steps, "unchanged"))
     if calm >= GAP:
         why = f"without dropout, penalties and augmentation it is {calm:.0%} lower: they hide the images"
@@ -73,9 +79,24 @@ def _unlearnt(subject: Subject, black: Seen, steps: int) -> tuple[str, str, Stat
     return why, "look at the inputs with their labels; go through the checks above", "FAIL"
 
 
+def only_train(black: Seen, trained: Sequence[Seen], rounds: float) -> bool:
+    """Whether images lower the loss on train, seen too seldom to be memorised: their labels are theirs.
+
+    Args:
+        black: Losses after training on black images.
+        trained: Losses after training on real ones, at some rates.
+        rounds: How often each image was seen.
+
+    >>> black, trained = Seen(train=2.301, val=2.303), [Seen(train=2.008, val=2.373)]
+    >>> only_train(black, trained, rounds=1.25), only_train(black, trained, rounds=5)
+    (True, False)
+    """
+    return rounds < MEMORISED and min(one.train for one in trained) < (1 - GAP) * black.train
+
+
 def _gaps(subject: Subject, black: Seen, steps: int, images: str) -> Iterator[float]:
     """By how much images lower the loss on val, at some rates, up to the first that is enough."""
-    for factor in (1.0, 0.1, 10.0):
+    for factor in FACTORS:
         gap = 1 - _short(subject, factor, steps, images=images).val / max(black.val, 1e-9)
         yield gap if gap == gap else -math.inf
         if gap >= GAP:

@@ -59,7 +59,9 @@ def _from_folders(top: Path, takes: str) -> list[Row]:
     ]
 
 
-def values_of(rows: Sequence[Row], columns: Sequence[str], table: Path) -> tuple[list[str], np.ndarray]:
+def values_of(
+    rows: Sequence[Row], columns: Sequence[str], table: Table | Path
+) -> tuple[list[str], np.ndarray]:
     """The names of the values, and those of each row, (N, V) float32.
 
     Raises:
@@ -69,7 +71,7 @@ def values_of(rows: Sequence[Row], columns: Sequence[str], table: Path) -> tuple
     return [*columns], np.array([[float(cell) for cell in row.labels] for row in rows], dtype=np.float32)
 
 
-def tags_of(rows: Sequence[Row], columns: Sequence[str], table: Path) -> tuple[list[str], np.ndarray]:
+def tags_of(rows: Sequence[Row], columns: Sequence[str], table: Table | Path) -> tuple[list[str], np.ndarray]:
     """The names of the classes, and those of each row, (N, K) bool.
 
     One column lists the classes of an image, such as red|dress; several columns say yes or no to each class.

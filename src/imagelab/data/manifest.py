@@ -91,7 +91,7 @@ def read_rows(
     return [row._replace(split=SPLITS[row.split.lower()]) for row in rows]
 
 
-def refuse(table: Table, what: str, rows: Sequence[Row], shown: Sequence[str]) -> None:
+def refuse(table: Table | Path, what: str, rows: Sequence[Row], shown: Sequence[str]) -> None:
     """Raise a Problem about rows of a table, if there are any.
 
     Args:
@@ -139,7 +139,7 @@ def _roles(there: Sequence[str], columns: Mapping[str, str]) -> list[str]:
 
 def _refuse_missing(table: Table, there: Sequence[str], roles: Sequence[str], remedy: str) -> None:
     """Raise a Problem if columns are missing, or those that `data.columns` names."""
-    needed = {role: role for role in roles} | table.columns
+    needed = {role: role for role in roles} | dict(table.columns)
     missing = [role for role, name in needed.items() if name not in there]
     if not missing:
         return

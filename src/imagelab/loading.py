@@ -24,11 +24,13 @@ from imagelab.model.efficientnet_lite0 import (  # room: model/efficientnet_lite
 from imagelab.model.head import set_head
 from imagelab.model.network import bare, build_net
 from imagelab.predictor import Predictor
-from imagelab.problem import Problem
+from imagelab.problem import Problem, first_line
 from imagelab.task.classify import Classify  # room: model/efficientnet_lite0
 
 IMAGENET = "weights"  # in place of a path: EfficientNet-Lite0, trained on ImageNet; nothing is downloaded
 CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # for older cards, which have no task
+
+BUILT = ("model", "task_config", "preprocess", "reader")  # of a card; names of classes may be any text
 
 
 def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
@@ -84,7 +86,18 @@ def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     Args:
         card: Card with classes, preprocess, reader, model, task, seed and, if the task has any, its numbers.
         state: Weights and buffers of the network by name.
+
+    Raises:
+        Problem: If the card names something that is not trusted, or does not describe a network.
     """
+    try:
+        return _built(card, state)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        why = f"{type(error).__name__}: {first_line(error)}"
+        raise Problem(f"The card of the network does not describe one with these weights ({why}).") from error
+
+
+def _built(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     preprocess = Preprocess.from_dict(card["preprocess"])
     with torch.random.fork_rng(devices=[]):  # the draws are overwritten; keep the global random state
         task = task_from(card)
@@ -103,7 +116,7 @@ def task_from(card: Node) -> Any:
     Raises:
         Problem: If the card names something that is not trusted.
     """
-    refuse_untrusted(card, "The card of the network")
+    refuse_untrusted({key: card[key] for key in BUILT if key in card}, "The card of the network")
     preprocess = card["preprocess"]
     facts = {"in_channels": preprocess["channels"], "size": preprocess["size"], "batch": 1, "labels": None}
     task = make(card.get("task_config", CLASSIFY), loss=no_loss, classes=card["classes"], **facts)

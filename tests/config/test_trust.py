@@ -18,7 +18,7 @@ import imagelab
 from imagelab.checkpoints import durable
 from imagelab.checkpoints.card import KEY, card_of, written
 from imagelab.config import menu
-from imagelab.config.trust import VARIABLE, refuse_untrusted_words, take_words, trusted, trusting
+from imagelab.config.trust import VARIABLE, take_words, trusted, trusting
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.sweep import started  # room: sweep
@@ -174,35 +174,42 @@ def test_trust_is_given_by_name_and_ends_with_its_block(monkeypatch):
     assert not trusted("bees.Other")
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        "model._target_=os.system",
-        "+trick={x: {_target_: os.system}}",
-        '\'model={"_target_": "os.system"}\'',
-        "hydra.sweeper._target_=os.system",
-        f"hydra.searchpath=[file:{'///tmp/evil'}]",
-        "hydra/launcher=evil",
-        "++hydra.callbacks.x._target_=os.system",
-        "--config-dir=/tmp/evil",
-        "-cd=/tmp/evil",
-    ],
-)
-def test_overrides_in_a_strangers_sweep_cannot_run_code(word, tmp_path):
-    with pytest.raises(Problem, match="could run any code"):
-        refuse_untrusted_words([word], "sweep.yaml")
-    # room: sweep
-    content = {"typed": [word], "choice": None, "fixed": [], "space": {}, "monitor": "val/loss"}
-    (tmp_path / started.FILE).write_text(yaml.safe_dump(content))
-    with pytest.raises(Problem, match="could run any code"):
-        started.read(tmp_path)
-    # end
-
-
-def test_ordinary_overrides_of_a_sweep_are_accepted():
-    refuse_untrusted_words(
-        ["optimizer.lr=0.1,0.2", "hydra.sweep.dir=logs/a", "model._target_=torch.nn.Linear"], ""
+def test_text_that_a_resolver_would_turn_into_a_node_is_not_resolved(canary, tmp_path, run):
+    """OmegaConf makes a node of `${oc.create:{...}}`, which Hydra would then instantiate."""
+    node = f"${{oc.create:{{_target_: {__name__}.touch, path: '{canary}'}}}}"
+    content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    card = content["imagelab"]
+    torch.save(
+        content | {"imagelab": card | {"model": card["model"] | {"widths": node}}}, tmp_path / "a.ckpt"
     )
+    with pytest.raises(Problem, match="could run any code"):
+        imagelab.load(tmp_path / "a.ckpt")
+    folder = tmp_path / "stranger"
+    shutil.copytree(run, folder)
+    (folder / "results.json").unlink()
+    config = yaml.safe_load((run / files.CONFIG).read_text())
+    (folder / files.CONFIG).write_text(
+        yaml.safe_dump(config | {"trainer": config["trainer"] | {"max_epochs": node}})
+    )
+    said = in_process.imagelab("train", f"resume={folder}", folder=tmp_path)
+    assert said.status == 2
+    assert "oc.create" in said.err
+    assert not canary.exists()
+
+
+def test_a_class_may_be_called_like_a_resolver(tmp_path, run):
+    content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    names = ["${a:b}", *content["imagelab"]["classes"][1:]]
+    torch.save(content | {"imagelab": content["imagelab"] | {"classes": names}}, tmp_path / "a.ckpt")
+    assert imagelab.load(tmp_path / "a.ckpt").classes == names
+
+
+@pytest.mark.parametrize("damage", ["model", "preprocess", "task_config"])
+def test_a_card_that_is_no_card_is_a_sentence(damage, tmp_path, run):
+    content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.save(content | {"imagelab": content["imagelab"] | {damage: "text"}}, tmp_path / "a.ckpt")
+    with pytest.raises(Problem, match="does not describe"):
+        imagelab.load(tmp_path / "a.ckpt")
 
 
 def test_a_run_with_a_custom_module_resumes_once_it_is_trusted(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from imagelab.problem import Problem
 from imagelab.sweep import started, table
 from imagelab.terminal import screen
 from tests import in_process
@@ -174,3 +175,10 @@ def test_a_written_table_reads_back_unchanged(tmp_path):
         "seed": "choice(1,2)",
         "optimizer": "choice(sgd,adam)",
     }
+
+
+def test_a_damaged_table_is_a_sentence(tmp_path):
+    for text in ("number,status\n0,finished\n", "number\nx\n", "number,status,epochs,val/loss\n1,2\n"):
+        (tmp_path / table.FILE).write_text(text)
+        with pytest.raises(Problem, match=r"sweep\.csv is damaged .*resume the sweep"):
+            table.read(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from imagelab.problem import Problem
 from imagelab.sweep.slurm import Job, Slurm
 from imagelab.sweep.trial import Trial
 from tests.in_process import imagelab
@@ -33,6 +34,14 @@ def test_trials_run_as_jobs_and_one_that_fails_is_recorded(made_processes, monke
         ["finished", "failed"],
         ["  seed=2: data.root: /nowhere does not exist"],
     )
+
+
+@pytest.mark.parametrize(
+    "change", [{"partition": "a\ntouch b"}, {"more": {"a\nb": 1}}, {"more": {"a": "\n"}}]
+)
+def test_an_option_with_a_line_break_would_be_a_command_of_the_job(change):
+    with pytest.raises(Problem, match=r"launcher: .*line break"):
+        Slurm(jobs=1, **OPTIONS | change)
 
 
 class Done:

@@ -36,6 +36,12 @@ ROOMS = (
 )
 UNSAFE_KEYS = {"checkpoint_path"}  # timm would unpickle the file
 HYDRAS_OWN = re.compile(r"hydra\.((run|sweep)\.(dir|subdir)|verbose)$")
+RESOLVER = re.compile(r"\$\{.*:", re.S)  # OmegaConf calls it: ${oc.decode:...} makes a node of any text
+# Options of sbatch that only choose machines and words; others, such as export and wrap, run what they name.
+SBATCH = re.compile(
+    r"account|begin|comment|constraint|deadline|exclude|exclusive|gres|hold|job-name|licenses|mail-type|mail-user"
+    r"|mem-per-cpu|mem-per-gpu|nice|nodelist|partition|priority|qos|reservation|signal|switches"
+)
 
 
 def refuse_untrusted(content: Any, where: object) -> None:
@@ -55,6 +61,8 @@ def refuse_untrusted(content: Any, where: object) -> None:
                 f"{where} names {str(target)[:200]!r}, which is not one of this project's choices and could "
                 f"run any code; if you trust the source of the file, add trust={module}"
             )
+    for text in commands(content):
+        raise Problem(f"{where} holds {text[:200]!r}, which could run any code: remove it from the file")
 
 
 def refuse_untrusted_words(words: Iterable[Any], where: object) -> None:
@@ -67,9 +75,11 @@ def refuse_untrusted_words(words: Iterable[Any], where: object) -> None:
         key = word.lstrip("+~").partition("=")[0]
         named = re.findall(r"_target_['\"]?\s*[=:]\s*['\"]?([^\s,'\"}\]]*)", word)
         hydras = key.startswith("hydra") and not HYDRAS_OWN.match(key)
-        if hydras or word.startswith("-"):
+        flag = word.startswith("-") or key == "trust" or "@" in key
+        if hydras or flag or len(named) < word.count("_target_"):
             raise Problem(f"{where} holds {word[:200]!r}, which could run any code: remove it from the file")
         refuse_untrusted([{"_target_": target} for target in named], where)
+        refuse_untrusted([word, _nested(key, word)], where)
 
 
 def targets(content: Any) -> Iterator[Any]:
@@ -84,6 +94,22 @@ def targets(content: Any) -> Iterator[Any]:
     elif isinstance(content, list | tuple):
         for value in content:
             yield from targets(value)
+
+
+def commands(content: Any) -> Iterator[str]:
+    """Yield every text at any depth that a library would run: a resolver, or an option of sbatch."""
+    if isinstance(content, dict):
+        launcher = content.get("launcher")
+        if isinstance(launcher, dict):
+            yield from _sbatch(launcher)
+        for key, value in content.items():
+            yield from commands(key)
+            yield from commands(value)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            yield from commands(value)
+    elif isinstance(content, str) and RESOLVER.search(content):
+        yield content
 
 
 def trusted(target: Any) -> bool:
@@ -133,6 +159,33 @@ def take_words(words: list[str]) -> list[str]:
     for word in said:
         trust(name.strip(" '\"") for name in word.partition("=")[2].strip("[] ").split(","))
     return [word for word in words if word not in said]
+
+
+def _sbatch(launcher: dict[Any, Any]) -> Iterator[str]:
+    """Options of a job that are more than a name or a number: a line break in one starts a command."""
+    more = launcher.get("more")
+    options = more if isinstance(more, dict) else {}
+    yield from (
+        f"launcher.more.{name}" for name in options if not SBATCH.fullmatch(str(name).replace("_", "-"))
+    )
+    for name, value in (launcher | options).items():
+        if isinstance(value, str) and not value.isprintable():
+            yield f"launcher.{name}: {value}"
+
+
+def _nested(key: str, word: str) -> Any:
+    """What an override sets, as a config has it: `launcher.jobs=2` is {"launcher": {"jobs": 2}}."""
+    from hydra.errors import HydraException
+
+    from imagelab.config.hydra_internals import parse_word
+
+    try:
+        node: Any = parse_word(word).value()
+    except HydraException:  # refused when it is used
+        return None
+    for part in reversed(key.split(".")):
+        node = {part: node}
+    return node
 
 
 def _above(target: str) -> Iterator[str]:

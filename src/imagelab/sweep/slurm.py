@@ -50,6 +50,9 @@ class Slurm:
         cluster: Literal["slurm", "local"],
         more: dict[str, Any],
     ) -> None:
+        for name, value in {"partition": partition, **more}.items():
+            if not f"{name}{value}".isprintable():  # the rest of the line would be a command of the job
+                raise Problem(f"launcher: {f'{name}={value}'!r} has a line break; sbatch takes single lines")
         if nodes > 1 and cluster == "local":
             raise Problem(f"launcher.nodes: {nodes} machines, but launcher.cluster=local is this one only")
         self.jobs, self.cluster, self.alone = jobs, cluster, nodes * processes == 1

@@ -35,12 +35,21 @@ def read(folder: Path) -> tuple[list[Row], str]:
     """Read the rows of a sweep, and the metric that its trials are compared by.
 
     Raises:
-        Problem: If there is no such table.
+        Problem: If there is no such table, or it is damaged.
     """
     try:
         lines = read_rows(io.StringIO((folder / FILE).read_text(encoding="utf-8")))
+        return _parsed(lines, folder)
     except OSError as error:
         raise Problem(f"{folder} is not the folder of a sweep: there is no {FILE} in it.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise Problem(
+            f"{folder / FILE} is damaged ({type(error).__name__}: {error}). "
+            "Delete it and resume the sweep: its trials are in their folders."
+        ) from error
+
+
+def _parsed(lines: list[dict[str, str]], folder: Path) -> tuple[list[Row], str]:
     columns = list(lines[0]) if lines else []
     tests = [name for name in columns if name.startswith("test/")]
     rest = [name for name in columns if name not in (*FIRST, *LAST, *tests)]

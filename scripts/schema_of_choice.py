@@ -60,7 +60,8 @@ def value(path: str, hint: Any, default: Any, comment: str | None) -> Node:
     found = _type(hint)
     if path in RANGES:
         limits = _limits(path)
-        found = {**found, **limits, "items": {**found.get("items", {}), **limits}}
+        own = {"not": {"const": RANGES[path].without}} if RANGES[path].without is not None else {}
+        found = {**found, **limits, **own, "items": {**found.get("items", {}), **limits}}
     if default == MISSING:
         found = {"anyOf": [found, TO_BE_SET]}
     elif default is not None:

@@ -15,6 +15,8 @@ from imagelab import launch, train
 from imagelab.config import menu, validate
 from imagelab.config.compose import compose
 from imagelab.config.rules import combinations
+from imagelab.config.rules.ranges import RANGES
+from imagelab.config.rules.span import Span
 from imagelab.metrics import table
 from imagelab.sweep import entry  # room: sweep
 from tests import in_process
@@ -52,17 +54,16 @@ def files(text: str) -> dict[str, str]:
     return dict(re.findall(r"^`([\w./]+)`\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
-def rows(text: str) -> list[str]:
-    """The rows that a text adds to the table of metrics."""
-    return re.findall(
-        r"^`[\w./]+`, a row in `METRICS`\n```python\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL
-    )
+def rows(text: str, name: str) -> list[str]:
+    """The rows that a text adds to a table: METRICS or RANGES."""
+    shown = rf"^`[\w./]+`, a row in `{name}`\n```python\n(.*?)\n```$"
+    return re.findall(shown, text, re.MULTILINE | re.DOTALL)
 
 
 def programs(text: str) -> list[str]:
     """Its blocks of Python that are not files."""
     rest = re.sub(
-        r"^`[\w./]+`(?:, a row in `METRICS`)?\n```\w+\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL
+        r"^`[\w./]+`(?:, a row in `[A-Z]+`)?\n```\w+\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL
     )
     return re.findall(r"^```python\n(.*?)^```$", rest, re.MULTILINE | re.DOTALL)
 
@@ -71,8 +72,11 @@ def programs(text: str) -> list[str]:
 def with_files(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The project as if the files and rows that a text shows were in it."""
     shown = files(text)
-    added = tuple(eval(row, {"Metric": table.Metric}) for row in rows(text))
+    added = tuple(eval(row, {"Metric": table.Metric}) for row in rows(text, "METRICS"))
     monkeypatch.setattr(table, "METRICS", (*table.METRICS[:-1], *added, table.METRICS[-1]))
+    for row in rows(text, "RANGES"):
+        for key, span in eval(f"{{{row}}}", {"Span": Span}).items():
+            monkeypatch.setitem(RANGES, key, span)
     modules = [name.removesuffix(".py").split("/")[1:] for name in shown if name.startswith("src/")]
     if shown:
         shutil.copytree(menu.folder(), folder / "configs")

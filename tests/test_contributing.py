@@ -63,16 +63,22 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert not (copy / name).exists(), f"{name} exists already: the example would overwrite it"
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(content, encoding="utf-8")
-    metrics = copy / "src" / "imagelab" / "metrics" / "table.py"
-    before, last, after = metrics.read_text(encoding="utf-8").partition("    Metric(name=LOSS")
-    metrics.write_text(f"{before}    {rows(TEXT)[0]},\n{last}{after}", encoding="utf-8")
+    for table, name, end in (
+        ("metrics/table.py", "METRICS", "    Metric(name=LOSS"),
+        ("config/rules/ranges.py", "RANGES", "}\nREQUIRED"),
+    ):
+        file = copy / "src" / "imagelab" / table
+        before, last, after = file.read_text(encoding="utf-8").partition(end)
+        more = "".join(f"    {row},\n" for row in rows(TEXT, name))
+        file.write_text(f"{before}{more}{last}{after}", encoding="utf-8")
     return copy
 
 
 def test_the_text_shows_all_kinds_of_additions() -> None:
     shown = files(TEXT)
     assert any(name.startswith("src/imagelab/metrics/") for name in shown)
-    assert len(rows(TEXT)) == 1
+    assert len(rows(TEXT, "METRICS")) == 1
+    assert len(rows(TEXT, "RANGES")) == 2
     for group in ("data", "model", "trick", "loss"):
         assert any(name.startswith(f"src/imagelab/{group}/") for name in shown)
         assert any(name.startswith(f"configs/{group}/") for name in shown)

@@ -219,7 +219,7 @@ def test_what_cannot_be_written_or_is_missing_is_refused(digits, tmp_path):
         "weights=swa: the checkpoint has raw and ema weights"
     )  # room: trick/ema
     assert "did you mean 'onnx'?" in refused(digits, "format=onx", folder=tmp_path)
-    assert refused(digits, "images=0", folder=tmp_path) == "images: wants 1 or more to verify with, got 0"
+    assert refused(digits, "images=0", folder=tmp_path).endswith("images: wants 1 or more, got 0")
 
 
 @pytest.mark.parametrize("name", ENDINGS.values())

@@ -306,9 +306,9 @@ def test_an_optimizer_whose_class_declares_a_line_search_is_refused():
     [
         (["data.batch_size=full"], "data.batch_size: full uses all images in one step"),
         (["optimizer=lbfgs", "data.batch_size=full"], "data.batch_size: full uses all images in one step"),
-        (["headroom=1"], "headroom: wants a fraction from 0 to 0.9, got 1"),
-        (["share=0"], "share: wants a fraction from 0.01 to 1, got 0"),
-        (["patience=0"], "patience: wants more than 0 seconds, got 0"),
+        (["headroom=1"], "headroom: wants a number in [0, 0.9], got 1"),
+        (["share=0"], "share: wants a number in [0.01, 1], got 0"),
+        (["patience=0"], "patience: wants a number above 0, got 0"),
     ],
 )
 def test_configs_without_a_batch_size_to_find_are_refused(words, sentence, tmp_path):

@@ -56,7 +56,7 @@ def test_it_writes_findings_a_page_and_a_chart_and_shows_what_to_paste(tmp_path)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["start=1", "end=0.1"], "start: wants a rate above 0 and below a finite end, got start=1"),
+        (["start=1", "end=0.1"], "start: wants less than end (0.1), got 1"),
         (["end=inf"], "end: wants a finite number, got inf"),
         (["steps=20"], "steps: wants 50 or more"),
         (["optimizer=lbfgs", "data.batch_size=full"], "LBFGS sets its step size by a line search"),

@@ -15,7 +15,6 @@ from pathlib import Path
 from imagelab import finding, launch
 from imagelab.config import schema
 from imagelab.config.schema import Node
-from imagelab.problem import Problem
 from imagelab.terminal import screen
 
 STEM = "check"
@@ -36,8 +35,6 @@ def main() -> None:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write check.json and check.html into a new folder; end with exit status 1 if a check failed."""
-    if not cfg["seconds"] > 0:
-        raise Problem(f"seconds: wants a number above 0, got {cfg['seconds']:g}")
     from imagelab.checks.causes import folded
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare

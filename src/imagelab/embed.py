@@ -50,9 +50,6 @@ def main() -> None:
 
 def start(cfg: Node, _: Path) -> None:
     """Write features.parquet, neighbours.csv, embedding.html and embedding.json; print what a query finds."""
-    for key, least in (("batch_size", 1), ("neighbours", 1), ("most", 2)):
-        if cfg[key] < least:
-            raise Problem(f"{key}: wants {least} or more, got {cfg[key]}")
     stored = Path(cfg["source"]).suffix == ".parquet"
     paths = [] if stored else pictures(cfg["source"])[0]
     asked = pictures(cfg["query"])[0] if cfg["query"] else []

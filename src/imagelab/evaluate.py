@@ -51,9 +51,6 @@ def start(cfg: Node, _: Path) -> float:
 
     if cfg["sweep"] == "last":  # room: sweep
         cfg = cfg | {"sweep": str(existing("last", "sweep"))}
-    for key in ("batch_size", "snapshots"):
-        if cfg[key] is not None and cfg[key] < 1:
-            raise Problem(f"{key}: wants 1 or more, or null, got {cfg[key]}")
     pairs = asked(cfg)
     outcome = once(cfg, *pairs[0]) if len(pairs) == 1 and cfg["tta"] is None else average(cfg, pairs)
     folder = place(cfg, [folder for folder, _ in pairs])

@@ -60,10 +60,8 @@ def wanted(cfg: Node, folder: Path) -> Path:
     """The path of the exported file.
 
     Raises:
-        Problem: If it cannot be written there, or a number is out of range.
+        Problem: If it cannot be written there.
     """
-    if cfg["images"] < 1:
-        raise Problem(f"images: wants 1 or more to verify with, got {cfg['images']}")
     if cfg["format"] == HUB:
         return new_folder(Path(cfg["output"]).expanduser() if cfg["output"] else folder / HUB) / WEIGHTS
     ending = ENDINGS[cfg["format"]]

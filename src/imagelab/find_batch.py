@@ -79,12 +79,6 @@ def refuse(cfg: Node) -> None:
         )
     if cfg["resume"] is not None:
         raise Problem("resume: only works with imagelab train; leave it out")
-    for key, low, high in (("headroom", 0, 0.9), ("share", 0.01, 1)):
-        if not low <= cfg[key] <= high:
-            raise Problem(f"{key}: wants a fraction from {low} to {high}, got {cfg[key]}")
-    for key in ("seconds", "patience"):
-        if cfg[key] <= 0:
-            raise Problem(f"{key}: wants more than 0 seconds, got {cfg[key]}")
 
 
 def search(cfg: Node, folder: Path) -> "Found":

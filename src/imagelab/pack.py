@@ -47,8 +47,6 @@ def start(cfg: Node, folder: Path) -> None:
         raise Problem(
             "data.group: packed images have no groups; leave it out, or put a column split into the table"
         )
-    if cfg["shard_size"] <= 0:
-        raise Problem(f"shard_size: wants a number of MB above 0, such as 256, got {cfg['shard_size']}")
     output = Path(cfg["output"]).expanduser() if cfg["output"] else folder
     if cfg["output"]:
         with suppress(OSError):  # another command's files are in it

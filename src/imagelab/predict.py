@@ -39,8 +39,6 @@ def main() -> None:
 
 def start(cfg: Node, _: Path) -> None:
     """Write a CSV file with one line per image, and report those that could not be read."""
-    if cfg["batch_size"] < 1:
-        raise Problem(f"batch_size: wants 1 or more, got {cfg['batch_size']}")
     run = find_network(cfg["run"])
     paths, others = pictures(cfg["source"])
     if cfg["run"] == "last":

@@ -40,9 +40,3 @@ def few(names: Sequence[str], most: int) -> list[str]:
     """The first names, then the number of others."""
     more = [f"and {len(names) - most:,} more"] if len(names) > most else []
     return [*names[:most], *more]
-
-
-def refuse_less(key: str, value: float, least: float, such_as: float) -> None:
-    """Raise a Problem if the number of a key is too small."""
-    if value < least:
-        raise Problem(f"{key}: wants {least} or more, such as {such_as}, got {value}")

@@ -120,14 +120,6 @@ def test_a_batch_of_one_is_refused():
         paste().mix(*flat(1), np.random.default_rng(0))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("area", (0.5, 0.1)), ("scale", (0.0, 1.0)), ("feather", -1), ("p", 2.0)]
-)
-def test_a_setting_out_of_its_range_is_named(name: str, value: Any):
-    with pytest.raises(Problem, match=f"augment.copy_paste.{name} must"):
-        paste(**{name: value})
-
-
 def test_it_is_an_augmentation_of_batches():
     assert isinstance(paste(), Mix)
     assert not isinstance(paste(), Augment)

@@ -105,21 +105,6 @@ def test_a_mirrored_border_as_large_as_the_image_is_refused_and_a_black_one_is_n
     assert crop(8, "zero").fits(8) is None
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"pad": -1}, "augment.crop.pad must be a share"),
-        ({"pad": 2.5}, "augment.crop.pad must be a share"),
-        ({"size": 0}, "augment.crop.size must be at least 1 pixel"),
-        ({"scale": (0.5, 1.5)}, "augment.crop.scale must be two rising numbers"),
-        ({"ratio": (2.0, 1.0)}, "augment.crop.ratio must be two rising numbers"),
-    ],
-)
-def test_a_setting_out_of_its_range_is_named(change: dict, sentence: str):
-    with pytest.raises(Problem, match=sentence):
-        crop(**change)
-
-
 WHOLE = crop(scale=(1.0, 1.0), ratio=(1.0, 1.0))
 
 

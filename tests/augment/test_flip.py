@@ -6,7 +6,6 @@ import torch
 
 from imagelab.augment.flip import Flip
 from imagelab.contracts import Augment, Mix
-from imagelab.problem import Problem
 from imagelab.randomness import sample_keys, uniform
 
 
@@ -70,8 +69,3 @@ def test_an_image_is_flipped_alike_whatever_else_is_in_its_batch():
 def test_a_photo_is_mirrored_left_right():
     transform: Any = Flip(p=1.0).transform(8)
     np.testing.assert_array_equal(transform(image=corner())["image"], corner()[:, ::-1])
-
-
-def test_a_share_above_one_is_refused():
-    with pytest.raises(Problem, match=r"augment.flip.p must lie in \[0, 1\], got 2"):
-        Flip(p=2)

@@ -4,7 +4,6 @@ import torch
 
 from imagelab.augment.lens import Lens, bent
 from imagelab.augment.warp import Border
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, centroids, grain, keys, looked_up, spot
 
@@ -48,8 +47,3 @@ def test_every_coefficient_up_to_the_strength_is_as_likely_as_any_other():
     shares = torch.histc(k, bins=5, min=-0.22, max=0.22) / 2000
     assert shares.numpy() == pytest.approx(1 / 5, abs=0.05)
     assert (k.min().item(), k.max().item()) == pytest.approx((-0.2, 0.2), abs=0.02)
-
-
-def test_a_strength_that_folds_the_image_is_refused():
-    with pytest.raises(Problem, match=r"augment.lens.strength must lie in \[0, 0.3\], got 0.4"):
-        Lens(strength=0.4, border="zero")

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from imagelab.augment.noise import Noise, normal
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, grain, keys
 
@@ -69,8 +68,3 @@ def test_white_and_black_do_not_wrap_around():
     for value in (0, 255):
         noisy = Noise(std=(10, 10)).batch(torch.full((4, 1, 16, 16), value, dtype=torch.uint8), keys(4))
         assert (noisy.int() - value).abs().max() < 60
-
-
-def test_a_range_that_is_none_is_named():
-    with pytest.raises(Problem, match=r"augment.noise.std must be two rising numbers within"):
-        Noise(std=(10, 5))

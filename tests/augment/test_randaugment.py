@@ -6,7 +6,6 @@ from torchvision.transforms import v2
 from imagelab.augment.apply import PhotoAugment
 from imagelab.augment.randaugment import RandAugment
 from imagelab.contracts import Augment
-from imagelab.problem import Problem
 from imagelab.randomness import sample_keys, uniform
 from tests.augment.test_changes import pictures, theirs
 
@@ -50,12 +49,6 @@ def test_a_photo_gets_torchvisions_with_the_same_settings():
     photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     augment = PhotoAugment([RandAugment(num_ops=3, magnitude=12)], size=32)
     assert len({augment(photo, key).tobytes() for key in range(40)}) > 35
-
-
-@pytest.mark.parametrize(("name", "value"), [("num_ops", 0), ("magnitude", 31), ("magnitude", -1)])
-def test_a_setting_out_of_its_range_is_named(name: str, value: int):
-    with pytest.raises(Problem, match=f"augment.randaugment.{name} must lie in .*, got {value}"):
-        RandAugment(**{"num_ops": 2, "magnitude": 9, name: value})
 
 
 def test_it_is_an_augmentation_of_single_images():

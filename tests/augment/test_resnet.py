@@ -12,7 +12,6 @@ from imagelab.augment.flip import Flip
 from imagelab.augment.resnet import ResNet
 from imagelab.data.dataset import PhotoBatches
 from imagelab.data.preprocess import Preprocess
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, grain, keys
 from tests.fitting import built
@@ -116,15 +115,3 @@ def test_photos_that_are_shrunk_once_keep_enough_for_training(
         splits: Any = built([*words, f"augment=[{augment}]", "trainer=cpu"], tmp_path).data.splits
         sides.append([min(splits[split].photo(0, None).shape[:2]) for split in ("train", "val")])
     assert sides == [[9, 9], [17, 9]]  # 256 and 480 of 224, of photos of 28 x 32
-
-
-@pytest.mark.parametrize(
-    ("shortest", "longest", "sentence"),
-    [
-        (200, 480, r"augment.resnet.shortest must lie in \[224, 2240\], got 200"),
-        (256, 250, r"augment.resnet.longest must lie in \[shortest, 2240\], here \[256, 2240\], got 250"),
-    ],
-)
-def test_lengths_without_a_window_are_named(shortest: int, longest: int, sentence: str):
-    with pytest.raises(Problem, match=sentence):
-        ResNet(shortest=shortest, longest=longest)

@@ -6,7 +6,6 @@ from torchvision.transforms.v2.functional import rotate as torchvision_rotate
 
 from imagelab.augment.rotate import Rotate, rotated
 from imagelab.augment.warp import Border
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, centroids, grain, keys, looked_up, smooth, spot
 
@@ -57,8 +56,3 @@ def test_a_mirrored_border_makes_no_new_grey_value_and_a_zero_border_is_black():
     assert rotated(white, turn, "reflect").unique().tolist() == [200]
     corners = rotated(white, turn, "zero")[0, 0, [0, 0, 8, 8], [0, 8, 0, 8]]
     assert corners.tolist() == [0] * 4
-
-
-def test_an_angle_out_of_its_range_is_named():
-    with pytest.raises(Problem, match=r"augment.rotate.degrees must lie in \[0, 180\], got 200"):
-        Rotate(degrees=200, border="zero")

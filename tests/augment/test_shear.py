@@ -1,12 +1,9 @@
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
 from imagelab.augment.shear import Shear, sheared
 from imagelab.augment.warp import Border
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, centroids, grain, keys, looked_up, spot
 
@@ -45,10 +42,3 @@ def test_every_angle_up_to_the_largest_is_as_likely_as_any_other():
     assert shares.numpy() == pytest.approx(1 / 5, abs=0.04)
     assert (angles.min().item(), angles.max().item()) == pytest.approx((-20, 20), abs=0.3)
     assert y.numpy() == pytest.approx(15, abs=0.02)
-
-
-@pytest.mark.parametrize("name", ["horizontal", "vertical"])
-def test_an_angle_out_of_its_range_is_named(name: str):
-    settings: dict[str, Any] = {"horizontal": 10, "vertical": 10, "border": "zero", name: 45}
-    with pytest.raises(Problem, match=rf"augment.shear.{name} must lie in \[0, 44\], got 45"):
-        Shear(**settings)

@@ -1,12 +1,9 @@
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
 from imagelab.augment.stretch import Stretch, stretched
 from imagelab.augment.warp import Border
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import assert_rounded, centroids, grain, keys, looked_up, spot
 
@@ -37,10 +34,3 @@ def test_a_gradient_gets_the_slope_of_the_factor():
     ramp = (10 * torch.arange(21)).byte().expand(1, 1, 21, 21)
     doubled = stretched(ramp, torch.tensor([2.0]), torch.tensor([1.0]), "zero")
     assert doubled[0, 0, 5].tolist() == list(range(50, 151, 5))
-
-
-@pytest.mark.parametrize("name", ["width", "height"])
-def test_a_range_that_is_none_is_named(name: str):
-    settings: dict[str, Any] = {"width": (0.8, 1.2), "height": (0.8, 1.2), "border": "zero", name: (0, 1)}
-    with pytest.raises(Problem, match=f"augment.stretch.{name} must be two rising numbers within"):
-        Stretch(**settings)

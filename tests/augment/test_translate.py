@@ -6,7 +6,6 @@ import torch
 
 from imagelab.augment.translate import Translate
 from imagelab.augment.warp import Border
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 from tests.augment.pictures import grain, keys
 
@@ -48,10 +47,3 @@ def test_a_bright_pixel_of_a_photo_goes_up_to_its_share_too():
     )
     assert np.abs(places).max(axis=0) == pytest.approx((10, 40), abs=1)
     assert places.mean(axis=0) == pytest.approx((0, 0), abs=4)
-
-
-@pytest.mark.parametrize("name", ["horizontal", "vertical"])
-def test_a_share_out_of_its_range_is_named(name: str):
-    settings: dict[str, Any] = {"horizontal": 0.1, "vertical": 0.1, "border": "zero", name: 4}
-    with pytest.raises(Problem, match=rf"augment.translate.{name} must lie in \[0, 0.99\], got 4"):
-        Translate(**settings)

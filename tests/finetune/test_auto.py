@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from imagelab.finetune.auto import Auto, Likeness
-from imagelab.problem import Problem
 
 VALUES = {
     "similarity": None,
@@ -74,10 +73,3 @@ def test_the_gain_is_the_fraction_of_mistakes_that_features_correct():
     assert partly.chance == pytest.approx(1 / 3)
     assert partly.gain == pytest.approx((partly.features - before) / (1 - before))
     assert 0.1 < partly.gain < 0.9
-
-
-def test_values_out_of_range_are_refused():
-    with pytest.raises(Problem, match=r"finetune\.similar_from: wants a number between 0 and 1, got 1\.5"):
-        auto(similar_from=1.5)
-    with pytest.raises(Problem, match=r"finetune\.neighbours: .* than finetune\.images \(300\), got 300"):
-        auto(neighbours=300)

@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot, softmax
 
-from imagelab.problem import Problem
 from tests.loss.losses import LABELS, LOGITS, loss
 
 
@@ -30,8 +29,3 @@ def test_a_certain_prediction_has_a_finite_slope():
     loss("focal", gamma=0.5)(sure, torch.tensor([0])).backward()
     assert sure.grad is not None
     assert sure.grad.isfinite().all()
-
-
-def test_a_gamma_below_zero_is_refused():
-    with pytest.raises(Problem, match=r"loss\.gamma: wants 0 or more, such as 2, got -1"):
-        loss("focal", gamma=-1.0)

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -35,15 +34,19 @@ def test_a_folder_is_held_as_long_as_its_process_lives(tmp_path):
 
 def test_processes_that_start_in_the_same_second_get_a_folder_each(tmp_path):
     code = """
-import sys, time
+import sys
 from imagelab.runs.claim import new_folder
-time.sleep(max(0, float(sys.argv[1]) - time.time()))
+print("ready", flush=True)
+sys.stdin.readline()
 print(*(new_folder("train") for _ in range(20)))
 """
-    start = str(int(time.time()) + 2.1)
-    command = [sys.executable, "-c", code, start]
-    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    folders = " ".join(process.communicate(timeout=60)[0] for process in both).split()
+    command, pipes = [sys.executable, "-c", code], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    several = [subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) for _ in range(3)]
+    assert [process.stdout.readline() for process in several] == ["ready\n"] * 3
+    for process in several:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    folders = " ".join(process.communicate(timeout=60)[0] for process in several).split()
     assert len(folders) == len(set(folders)) == 60
     assert len(list((tmp_path / "logs/train").iterdir())) == 60
 

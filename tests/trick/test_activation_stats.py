@@ -7,7 +7,6 @@ import pytest
 import torch
 from lightning import Callback
 
-from imagelab.problem import Problem
 from imagelab.trick.activation_stats import ActivationStats
 from tests.fitting import built
 from tests.trick.watching import SMALL, trick_of, watched
@@ -74,8 +73,3 @@ def test_only_some_layers_of_deep_networks_are_watched(tmp_path):
     words = ["model.widths=[4,4,4,4,4,4,4]", "trick.activation_stats.layers=4", "trainer.max_epochs=1"]
     parts = watched([*WORDS, *words], tmp_path)
     assert trick_of(parts, ActivationStats).names == ["features.0", "features.8", "features.20", "head"]
-
-
-def test_values_out_of_range_are_refused(tmp_path):
-    with pytest.raises(Problem, match=r"activation_stats\.layers: wants 2 or more, such as 8, got 1"):
-        ActivationStats(layers=1, every=1, folder=tmp_path)

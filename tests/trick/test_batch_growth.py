@@ -155,12 +155,6 @@ def test_a_warmup_longer_than_the_reduced_number_of_steps_is_refused(tmp_path):
     assert built([*WORDS, "schedule.warmup=42"], tmp_path).classifier.step_plan.total == 43
 
 
-@pytest.mark.parametrize("wrong", [{"milestones": [30], "factor": 5}, {"milestones": [0.5], "factor": 1}])
-def test_values_out_of_range_are_refused(wrong):
-    with pytest.raises(Problem, match=r"trick.batch_growth.(milestones|factor): wants"):
-        BatchGrowth(**wrong)
-
-
 def test_a_milestone_at_an_epoch_is_not_missed_by_a_rounding():
     for epochs in range(2, 120):
         for epoch in range(1, epochs):

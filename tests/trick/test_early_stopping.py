@@ -6,7 +6,6 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-from imagelab.problem import Problem
 from imagelab.trick.early_stopping import EarlyStopping
 
 LOSSES = [1.0, 0.8, 0.9, 0.79, 0.8, 0.81, 0.82, 0.5, 0.4]
@@ -91,8 +90,3 @@ def test_its_state_is_plain_data(tmp_path):
     fit(tmp_path)
     state = torch.load(tmp_path / "6.ckpt", weights_only=True)["callbacks"]
     assert next(value["wait_count"] for key, value in state.items() if "EarlyStopping" in key) == 3
-
-
-def test_a_patience_of_zero_is_refused(tmp_path):
-    with pytest.raises(Problem, match="patience: wants 1 epoch or more, got 0"):
-        fit(tmp_path, patience=0)

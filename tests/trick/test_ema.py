@@ -5,8 +5,7 @@ from math import prod
 import pytest
 import torch
 
-from imagelab.problem import Problem
-from imagelab.trick.ema import EMA, decay_at
+from imagelab.trick.ema import decay_at
 from tests.trick.averaging import average_of, recorded
 
 
@@ -38,9 +37,3 @@ def test_the_decay_warms_up_to_its_value():
     assert decays == sorted(decays)
     assert decays[0] == 2 / 11
     assert decays.index(0.99) + 1 == 890  # (1 + n) / (10 + n) = 0.99
-
-
-@pytest.mark.parametrize("decay", [1, 1.5, -0.1])
-def test_a_decay_out_of_range_is_refused(decay):
-    with pytest.raises(Problem, match=r"trick\.ema\.decay: wants a number in \[0, 1\)"):
-        EMA(decay=decay)

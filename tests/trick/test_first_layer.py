@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imagelab.problem import Problem
 from imagelab.trick.first_layer import FirstLayer, change, filters, first_weight
 from tests.trick.watching import trick_of, watched
 
@@ -46,8 +45,3 @@ def test_the_first_layer_is_the_first_with_weights():
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 3), nn.Linear(3, 2))
     assert first_weight(net) is net[2].weight
     assert change(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 0.0])) == pytest.approx(4 / 3)
-
-
-def test_values_out_of_range_are_refused(tmp_path):
-    with pytest.raises(Problem, match=r"first_layer\.every: wants 1 or more, such as 20, got 0"):
-        FirstLayer(every=0, folder=tmp_path)

@@ -10,7 +10,6 @@ from torch.func import functional_call, grad, vmap
 
 from imagelab.build import Parts
 from imagelab.data.arrays import Arrays
-from imagelab.problem import Problem
 from imagelab.trick.gradient_noise_scale import (
     GradientNoiseScale,
     Scale,
@@ -146,10 +145,3 @@ def test_the_sentence_advises_on_the_batch_size(batch, words):
     text = sentence(Scale(74.0, 9.0, 60.0, 100), batch)
     assert "74 ± 9 images" in text
     assert words in text
-
-
-def test_values_out_of_range_are_refused():
-    with pytest.raises(Problem, match=r"every: wants 1 or more, such as 40, got 0"):
-        GradientNoiseScale(every=0, start=0.1)
-    with pytest.raises(Problem, match=r"start: wants .* got 1"):
-        GradientNoiseScale(every=1, start=1)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from imagelab.problem import Problem
 from imagelab.task.classify import Classify
 from imagelab.trick.prediction_dynamics import PredictionDynamics, entries, picture, read, rewind, summary
 from tests.trick.watching import trick_of, watched
@@ -85,8 +84,3 @@ def test_the_picture_has_one_row_per_image_darker_for_higher_probability():
     assert text.index("&lt;bee&gt; (val 4)") < text.index("ant (val 2)")
     assert 'fill-opacity="0.1"' in text
     assert 'fill-opacity="0.9"' in text
-
-
-def test_values_out_of_range_are_refused(tmp_path):
-    with pytest.raises(Problem, match=r"prediction_dynamics\.images: wants 1 or more, such as 32, got 0"):
-        PredictionDynamics(images=0, every=1, folder=tmp_path)

@@ -6,8 +6,6 @@ from lightning import Callback
 from torch import Tensor, nn
 
 from imagelab.data.image_data import ImageData
-from imagelab.problem import Problem
-from imagelab.trick.swa import SWA
 from tests.fitting import built
 from tests.runs_of_the_command import finish
 from tests.trick.averaging import SMALL, average_of, last, recorded
@@ -98,15 +96,3 @@ def test_a_run_of_one_epoch_averages_its_last_weights(tmp_path):
     assert average_of(parts).updates == 1
     for name, _ in parts.classifier.net.named_parameters():
         assert torch.equal(average_of(parts).weights[name], steps[-1][name])
-
-
-@pytest.mark.parametrize(
-    ("start", "batches", "sentence"),
-    [
-        (1, 9, r"trick\.swa\.start: wants a fraction"),
-        (0.5, 0, r"trick\.swa\.bn_batches: wants 1 batch or more"),
-    ],
-)
-def test_values_out_of_range_are_refused(start, batches, sentence):
-    with pytest.raises(Problem, match=sentence):
-        SWA(start=start, bn_batches=batches, seed=0)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from imagelab.augment.chosen import change_chosen
-from imagelab.augment.limits import check_within
 from imagelab.randomness import uniform
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
@@ -25,10 +24,6 @@ class ColorJitter:
     """
 
     def __init__(self, *, brightness: float, contrast: float, saturation: float, hue: float) -> None:
-        check_within("augment.color_jitter.brightness", brightness, 0, 1)
-        check_within("augment.color_jitter.contrast", contrast, 0, 1)
-        check_within("augment.color_jitter.saturation", saturation, 0, 1)
-        check_within("augment.color_jitter.hue", hue, 0, 0.5)
         self.brightness = brightness
         self.contrast = contrast
         self.saturation = saturation

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imagelab.augment.limits import check_range, check_within
 from imagelab.problem import Problem
 
 
@@ -31,10 +30,6 @@ class CopyPaste:
     def __init__(
         self, *, area: tuple[float, float], scale: tuple[float, float], feather: int, p: float
     ) -> None:
-        check_range("augment.copy_paste.area", area, 1e-4, 1)
-        check_range("augment.copy_paste.scale", scale, 0.1, 10)
-        check_within("augment.copy_paste.feather", feather, 0, 1000)
-        check_within("augment.copy_paste.p", p, 0, 1)
         self.area = area
         self.scale = scale
         self.feather = feather

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imagelab.augment.limits import check_length, check_range, pixels
+from imagelab.augment.limits import pixels
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
 
@@ -36,11 +36,6 @@ class Crop:
         scale: tuple[float, float],
         ratio: tuple[float, float],
     ) -> None:
-        check_length("augment.crop.pad", pad)
-        check_range("augment.crop.scale", scale, 1e-4, 1)
-        check_range("augment.crop.ratio", ratio, 1e-2, 1e2)
-        if size is not None and size < 1:
-            raise Problem(f"augment.crop.size must be at least 1 pixel, or null for the image's, got {size}")
         self.pad = pad
         self.border = border
         self.size = size

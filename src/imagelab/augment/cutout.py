@@ -7,7 +7,7 @@ the edge; here it lies inside, so that every image loses the same area.
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_length, check_within, pixels
+from imagelab.augment.limits import pixels
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
 
@@ -22,9 +22,6 @@ class Cutout:
     """
 
     def __init__(self, *, size: float, p: float, fill: int) -> None:
-        check_length("augment.cutout.size", size)
-        check_within("augment.cutout.p", p, 0, 1)
-        check_within("augment.cutout.fill", fill, 0, 255)
         self.size = size
         self.p = p
         self.fill = fill

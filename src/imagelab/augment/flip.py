@@ -6,7 +6,6 @@ Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1.
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
 from imagelab.randomness import uniform
 
 
@@ -18,7 +17,6 @@ class Flip:
     """
 
     def __init__(self, *, p: float) -> None:
-        check_within("augment.flip.p", p, 0, 1)
         self.p = p
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from typing import Literal
 
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
 from imagelab.augment.warp import Border, between, photo_border, places, warp
 from imagelab.randomness import uniform
 
@@ -26,7 +25,6 @@ class Lens:
     """
 
     def __init__(self, *, strength: float, border: Literal["reflect", "zero"]) -> None:
-        check_within("augment.lens.strength", strength, 0, 0.3)
         self.strength = strength
         self.border: Border = border
 

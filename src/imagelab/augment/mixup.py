@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_alpha, check_within
 from imagelab.problem import Problem
 
 
@@ -22,8 +21,6 @@ class Mixup:
     mixes_labels = True
 
     def __init__(self, *, alpha: float, p: float) -> None:
-        check_alpha("mixup", alpha)
-        check_within("augment.mixup.p", p, 0, 1)
         self.alpha, self.p = alpha, p
 
     def mix(self, images: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

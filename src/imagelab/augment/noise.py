@@ -9,7 +9,6 @@ import math
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_range
 from imagelab.augment.warp import between
 from imagelab.randomness import uniform
 
@@ -24,7 +23,6 @@ class Noise:
     """
 
     def __init__(self, *, std: tuple[float, float]) -> None:
-        check_range("augment.noise.std", std, 0, 255)
         self.std = (std[0], std[1])
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:

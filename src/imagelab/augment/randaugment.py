@@ -6,8 +6,7 @@ Source: Cubuk et al. 2019, https://arxiv.org/abs/1909.13719, section 3.
 import torch
 from torch import Tensor
 
-from imagelab.augment.changes import CHANGES, STRONGEST, Widest, changed
-from imagelab.augment.limits import check_within
+from imagelab.augment.changes import CHANGES, Widest, changed
 from imagelab.randomness import uniform
 
 WIDEST = Widest(shear=0.3, translate=150 / 331, rotate=30, blend=0.9, bits=4)
@@ -22,8 +21,6 @@ class RandAugment:
     """
 
     def __init__(self, *, num_ops: int, magnitude: int) -> None:
-        check_within("augment.randaugment.num_ops", num_ops, 1, 100)
-        check_within("augment.randaugment.magnitude", magnitude, 0, STRONGEST)
         self.num_ops, self.magnitude = num_ops, magnitude
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:

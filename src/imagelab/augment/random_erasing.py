@@ -10,7 +10,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_range, check_within
 from imagelab.randomness import uniform
 
 TRIES = 10
@@ -35,11 +34,6 @@ class RandomErasing:
         ratio: tuple[float, float],
         fill: Literal["noise", "mean", "zero"] | float,
     ) -> None:
-        check_within("augment.random_erasing.p", p, 0, 1)
-        check_range("augment.random_erasing.scale", scale, 1e-4, 1)
-        check_range("augment.random_erasing.ratio", ratio, 1e-2, 1e2)
-        if not isinstance(fill, str):
-            check_within("augment.random_erasing.fill", fill, 0, 255)
         self.p = p
         self.scale = scale
         self.ratio = ratio

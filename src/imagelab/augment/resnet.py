@@ -6,9 +6,7 @@ https://arxiv.org/abs/1409.1556, section 3.1 (the short side from [256, 512]).
 
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
 from imagelab.augment.warp import places, warp
-from imagelab.problem import Problem
 from imagelab.randomness import uniform
 
 WINDOW = 224  # pixels: side of the window in the papers
@@ -26,12 +24,6 @@ class ResNet:
     """
 
     def __init__(self, *, shortest: int, longest: int) -> None:
-        check_within("augment.resnet.shortest", shortest, WINDOW, 10 * WINDOW)
-        if not shortest <= longest <= 10 * WINDOW:
-            raise Problem(
-                f"augment.resnet.longest must lie in [shortest, {10 * WINDOW}], here [{shortest}, "
-                f"{10 * WINDOW}], got {longest}"
-            )
         self.shortest, self.longest = shortest, longest
 
     def lengths(self, size: int) -> range:

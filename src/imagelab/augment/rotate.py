@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
 from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
 from imagelab.randomness import uniform
 
@@ -22,7 +21,6 @@ class Rotate:
     """
 
     def __init__(self, *, degrees: float, border: Literal["reflect", "zero"]) -> None:
-        check_within("augment.rotate.degrees", degrees, 0, 180)
         self.degrees = degrees
         self.border: Border = border
 

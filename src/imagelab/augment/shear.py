@@ -8,11 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
 from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
 from imagelab.randomness import uniform
-
-LARGEST = 44  # degrees: two shears of 45 squeeze the image into a line
 
 
 class Shear:
@@ -26,8 +23,6 @@ class Shear:
     """
 
     def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
-        check_within("augment.shear.horizontal", horizontal, 0, LARGEST)
-        check_within("augment.shear.vertical", vertical, 0, LARGEST)
         self.horizontal, self.vertical = horizontal, vertical
         self.border: Border = border
 

@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from imagelab.augment.limits import check_range
 from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
 from imagelab.randomness import uniform
 
@@ -25,8 +24,6 @@ class Stretch:
     def __init__(
         self, *, width: tuple[float, float], height: tuple[float, float], border: Literal["reflect", "zero"]
     ) -> None:
-        check_range("augment.stretch.width", width, 0.1, 10)
-        check_range("augment.stretch.height", height, 0.1, 10)
         self.width, self.height = (width[0], width[1]), (height[0], height[1])
         self.border: Border = border
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 from torch import Tensor
 
-from imagelab.augment.limits import check_within
 from imagelab.augment.warp import Border, between, photo_border, places, warp
 from imagelab.randomness import uniform
 
@@ -22,8 +21,6 @@ class Translate:
     """
 
     def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
-        check_within("augment.translate.horizontal", horizontal, 0, 0.99)
-        check_within("augment.translate.vertical", vertical, 0, 0.99)
         self.horizontal, self.vertical = horizontal, vertical
         self.border: Border = border
 

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from imagelab.config import arguments
 from imagelab.config.compose import plain
 from imagelab.config.rules import combinations
+from imagelab.config.rules.values import number_problems
 from imagelab.config.schema import KNOBS, Node, Run
 from imagelab.config.signatures import Signature, from_import, from_source
 from imagelab.problem import Problem
@@ -28,10 +29,8 @@ def problems(cfg: DictConfig | Node, root: type = Run) -> list[str]:
 def quick_problems(node: Node, root: type = Run) -> list[str]:
     """Find mistakes without importing what the config names: most of them, in a fraction of a second."""
     found = arguments.mistakes(node, from_source, root=root, knobs=KNOBS)
-    if not issubclass(root, Run):
-        return found
     told = [sentence.partition(": ")[0] for sentence in found]
-    more = combinations.problems(node, sound=not found)
+    more = combinations.problems(node, sound=not found) if issubclass(root, Run) else number_problems(node)
     return found + [s for s in more if not any(key.startswith(s.partition(": ")[0]) for key in told)]
 
 

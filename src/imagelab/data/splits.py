@@ -197,8 +197,6 @@ def _limited(images: Named, limit: int) -> Named:
 
 
 def _divide(images: Named, part: str, fraction: float) -> tuple[Named, Named]:
-    if not 0 < fraction < 1:
-        raise Problem(f"data.{part}_fraction must lie between 0 and 1, got {fraction}")
     if images.groups is None:
         held_out = part_of(images.labels, images.contents, fraction, part)
     else:

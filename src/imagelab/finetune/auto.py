@@ -18,7 +18,6 @@ from typing import Any, Literal
 from torch import Tensor
 
 from imagelab.finetune.neighbours import chance, neighbour_accuracy
-from imagelab.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +55,6 @@ class Auto:
     neighbours: int
     images: int
     many_different: Literal["scratch", "discriminative"]
-
-    def __post_init__(self) -> None:
-        if not 0 < self.similar_from < 1:
-            raise Problem(f"finetune.similar_from: wants a number between 0 and 1, got {self.similar_from}")
-        if not 1 <= self.neighbours < self.images:
-            raise Problem(
-                f"finetune.neighbours: wants 1 or more, and fewer than finetune.images ({self.images}), "
-                f"got {self.neighbours}"
-            )
 
     def likeness(self, features: Tensor, pixels: Tensor, labels: Tensor) -> Likeness:
         """Measure how well features (N, ...) and pixels (N, ...) of the same images predict labels (N,)."""

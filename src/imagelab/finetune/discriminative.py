@@ -6,7 +6,7 @@ al. 2021, https://arxiv.org/abs/2106.08254, appendix, "layer decay".
 
 from dataclasses import dataclass
 
-from imagelab.finetune.strategy import Strategy, expect_decay
+from imagelab.finetune.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +18,6 @@ class Discriminative(Strategy):
     """
 
     decay: float
-
-    def __post_init__(self) -> None:
-        expect_decay(self.decay)
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         return [0] * stages

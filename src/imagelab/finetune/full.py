@@ -7,7 +7,6 @@ orders of magnitude below those from scratch.
 from dataclasses import dataclass
 
 from imagelab.finetune.strategy import Strategy
-from imagelab.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +20,6 @@ class Full(Strategy):
 
     scale: float
     head_rate: float | None
-
-    def __post_init__(self) -> None:
-        for key, value in (("scale", self.scale), ("head_rate", self.head_rate)):
-            if value is not None and not 0 < value <= 1:
-                raise Problem(f"finetune.{key}: wants a factor above 0, up to 1, got {value}")
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         return [0] * stages

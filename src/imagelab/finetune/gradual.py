@@ -5,7 +5,7 @@ Source: Howard & Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.3.
 
 from dataclasses import dataclass
 
-from imagelab.finetune.strategy import Unfreezing, expect_share, started
+from imagelab.finetune.strategy import Unfreezing, started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +17,6 @@ class Gradual(Unfreezing):
     """
 
     every: float | int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect_share("every", self.every, "a fraction of the run above 0 and", "epochs", zero=False)
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         every = self.every * epochs if self.every < 1 else self.every

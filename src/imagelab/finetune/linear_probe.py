@@ -6,7 +6,6 @@ Source: Kornblith et al. 2019, https://arxiv.org/abs/1805.08974, section 3.
 from dataclasses import dataclass
 
 from imagelab.finetune.strategy import Strategy
-from imagelab.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +19,6 @@ class LinearProbe(Strategy):
     """
 
     views: int | None
-
-    def __post_init__(self) -> None:
-        if self.views is not None and self.views < 1:
-            raise Problem(f"finetune.views: wants 1 or more, or null, got {self.views}")
 
     def starts(self, stages: int, epochs: int) -> list[int | None]:
         return [*[None] * (stages - 1), 0]

@@ -60,10 +60,6 @@ class Unfreezing(Strategy):
     decay: float
     rewarm: float | int
 
-    def __post_init__(self) -> None:
-        expect_decay(self.decay)
-        expect_share("rewarm", self.rewarm, "a fraction of an epoch", "steps")
-
     def factor(self, distance: int, stages: int) -> float:
         return self.decay**distance
 
@@ -82,25 +78,9 @@ class HeadFirst(Unfreezing):
 
     head_epochs: float | int
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect_share("head_epochs", self.head_epochs, "a fraction of the run", "epochs")
-
     def joined(self, epochs: int) -> int | None:
         """The epoch in which other stages start to train, in a run of `epochs`; None: never."""
         return started(head_alone(self.head_epochs, epochs), epochs)
-
-
-def expect_decay(decay: float) -> None:
-    """Raise a Problem if rates would be 0 or grow towards the stem."""
-    if not 0 < decay <= 1:
-        raise Problem(f"finetune.decay: wants a factor above 0, up to 1, got {decay}")
-
-
-def expect_share(key: str, value: float, share: str, whole: str, *, zero: bool = True) -> None:
-    """Raise a Problem if a value is neither a fraction below 1 nor a whole number."""
-    if value < 0 or (value >= 1 and value != int(value)) or (value == 0 and not zero):
-        raise Problem(f"finetune.{key}: wants {share} below 1 or a whole number of {whole}, got {value}")
 
 
 def head_alone(head_epochs: float, epochs: int) -> int:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from imagelab.loss.class_weights import Weight
 from imagelab.loss.cross_entropy import CrossEntropy
-from imagelab.problem import Problem
 
 TINY = 1e-12  # of 1 - p: a power below 1 has an infinite slope at 0
 
@@ -29,8 +28,6 @@ class Focal(CrossEntropy):
     cross_entropy = False
 
     def __init__(self, *, gamma: float, weight: Weight, classes: list[str], labels: np.ndarray) -> None:
-        if gamma < 0:
-            raise Problem(f"loss.gamma: wants 0 or more, such as 2, got {gamma}")
         super().__init__(label_smoothing=0.0, weight=weight, classes=classes, labels=labels)
         self.gamma = gamma
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from imagelab.schedule.curve import Progress, Schedule, expect
+from imagelab.schedule.curve import Progress, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,6 @@ class CosineRestarts(Schedule):
 
     first_cycle: float
     multiplier: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("first_cycle", self.first_cycle, 0 < self.first_cycle <= 1, "a share in (0, 1]")
-        expect("multiplier", self.multiplier, self.multiplier >= 1, ">= 1")
 
     def curve(self, at: Progress) -> float:
         return (1 + math.cos(math.pi * self._cycle(at.t)[1])) / 2
@@ -82,12 +77,6 @@ class LinearCosine(Schedule):
     alpha: float
     beta: float
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("periods", self.periods, self.periods > 0, "> 0")
-        expect("alpha", self.alpha, self.alpha >= 0, ">= 0")
-        expect("beta", self.beta, self.beta >= 0, ">= 0")
-
     def curve(self, at: Progress) -> float:
         return (self.alpha + self.linear(at)) * (
             1 + math.cos(2 * math.pi * self.periods * at.t)
@@ -117,11 +106,6 @@ class NoisyLinearCosine(LinearCosine):
     variance: float
     decay: float
     seed: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("variance", self.variance, self.variance >= 0, ">= 0")
-        expect("decay", self.decay, self.decay >= 0, ">= 0")
 
     def linear(self, at: Progress) -> float:
         from imagelab.randomness import stream

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imagelab.problem import Problem
 from imagelab.training.step_plan import StepPlan
 
 History = Sequence[Mapping[str, float]]
@@ -46,13 +45,6 @@ class Schedule(ABC):
     warmup: float | int
     floor: float
 
-    def __post_init__(self) -> None:
-        if self.warmup < 0 or (self.warmup >= 1 and self.warmup != int(self.warmup)):
-            raise Problem(
-                f"schedule.warmup must be a share in [0, 1) or a whole number of steps, got {self.warmup}."
-            )
-        expect("floor", self.floor, 0 <= self.floor <= 1, "in [0, 1]")
-
     @abstractmethod
     def curve(self, at: Progress) -> float:
         """The factor before floor and warm-up, >= 0; 1 is the peak."""
@@ -78,12 +70,6 @@ class Schedule(ABC):
     def warmup_steps(self, total_steps: int) -> int:
         """The number of warm-up steps in a run of `total` optimizer steps."""
         return round(self.warmup * total_steps) if self.warmup < 1 else int(self.warmup)
-
-
-def expect(name: str, value: object, holds: bool, expected: str) -> None:
-    """Raise a Problem that names the key if a value is not as expected."""
-    if not holds:
-        raise Problem(f"schedule.{name} must be {expected}, got {value}.")
 
 
 def _progress(step: int, warmup: int, step_plan: StepPlan, history: History) -> Progress:

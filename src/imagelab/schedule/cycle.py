@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from imagelab.schedule.curve import Progress, Schedule, expect
+from imagelab.schedule.curve import Progress, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +21,6 @@ class Cyclic(Schedule):
     cycles: int
     low: float
     high: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("cycles", self.cycles, self.cycles >= 1, ">= 1")
-        expect("high", self.high, 0 < self.high <= 1, "in (0, 1]")
-        expect("low", self.low, 0 <= self.low <= self.high, f"in [0, {self.high}], up to schedule.high")
 
     def curve(self, at: Progress) -> float:
         share = (at.t * self.cycles) % 1
@@ -48,12 +42,6 @@ class OneCycle(Schedule):
     pct_start: float
     div_factor: float
     final_div_factor: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("pct_start", self.pct_start, 0 <= self.pct_start <= 1, "in [0, 1]")
-        expect("div_factor", self.div_factor, self.div_factor >= 1, ">= 1")
-        expect("final_div_factor", self.final_div_factor, self.final_div_factor >= 1, ">= 1")
 
     def curve(self, at: Progress) -> float:
         first = 1 / self.div_factor

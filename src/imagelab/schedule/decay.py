@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagelab.schedule.curve import Progress, Schedule, expect
+from imagelab.schedule.curve import Progress, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,6 @@ class Step(Schedule):
     every: float
     gamma: float
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("every", self.every, self.every > 0, "> 0 epochs")
-        expect("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
-
     def curve(self, at: Progress) -> float:
         return self.gamma ** math.floor(at.epoch / self.every)
 
@@ -55,12 +50,6 @@ class Multistep(Schedule):
     milestones: Sequence[float]
     gamma: float
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for milestone in self.milestones:
-            expect("milestones", milestone, 0 <= milestone <= 1, "shares of the run in [0, 1]")
-        expect("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
-
     def curve(self, at: Progress) -> float:
         return self.gamma ** sum(at.run >= milestone for milestone in self.milestones)
 
@@ -77,10 +66,6 @@ class Exponential(Schedule):
 
     gamma: float
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
-
     def curve(self, at: Progress) -> float:
         return self.gamma**at.e
 
@@ -96,10 +81,6 @@ class InverseTime(Schedule):
     """
 
     decay: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("decay", self.decay, self.decay >= 0, ">= 0")
 
     def curve(self, at: Progress) -> float:
         return 1 / (1 + self.decay * at.e)
@@ -119,11 +100,6 @@ class Inverse(Schedule):
 
     gamma: float
     power: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("gamma", self.gamma, self.gamma >= 0, ">= 0")
-        expect("power", self.power, self.power > 0, "> 0")
 
     def curve(self, at: Progress) -> float:
         return (1 + self.gamma * at.step) ** -self.power
@@ -151,10 +127,6 @@ class Polynomial(Schedule):
     """
 
     power: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("power", self.power, self.power > 0, "> 0")
 
     def curve(self, at: Progress) -> float:
         return (1 - at.t) ** self.power
@@ -186,10 +158,6 @@ class Sigmoid(Schedule):
 
     steepness: float
     midpoint: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("steepness", self.steepness, self.steepness > 0, "> 0")
 
     def curve(self, at: Progress) -> float:
         # The same as the quotient of the docstring, which overflows where it is steep.

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from imagelab.schedule.curve import Progress, Schedule, expect
+from imagelab.schedule.curve import Progress, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +33,6 @@ class Plateau(Schedule):
     patience: int
     threshold: float
     cooldown: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect("factor", self.factor, 0 < self.factor < 1, "in (0, 1)")
-        expect("patience", self.patience, self.patience >= 0, ">= 0 epochs")
-        expect("threshold", self.threshold, 0 <= self.threshold < 1, "in [0, 1)")
-        expect("cooldown", self.cooldown, self.cooldown >= 0, ">= 0 epochs")
 
     def curve(self, at: Progress) -> float:
         return self.factor ** self.drops([metrics[self.monitor] for metrics in at.history])

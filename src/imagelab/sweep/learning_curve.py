@@ -60,8 +60,6 @@ class LearningCurve(Grid):
         super().__init__(points=0, space=None)
         if len(shares) < FEWEST or sorted(set(shares)) != shares or not (shares[0] > 0 and shares[-1] <= 1):
             raise Problem(f"sweep.shares: wants {FEWEST} or more rising shares in (0, 1], got {shares}")
-        if worth <= 0:
-            raise Problem(f"sweep.worth: wants a gain above 0, got {worth}")
         self.shares, self.worth, self.seeds = shares, worth, seeds
         self.monitor = ""
 

@@ -37,8 +37,6 @@ class Refine(Random):
         self, *, coarse: str | None, best: float, trials: int, epochs: int, schedule: str, seed: int
     ) -> None:
         super().__init__(trials=trials, seed=seed, space=None)
-        if not 0 < best <= 1:
-            raise Problem(f"sweep.best: wants a fraction in (0, 1], got {best:g}")
         if coarse is None:
             raise Problem("from: sweep=refine continues another sweep; set from=FOLDER, or from=last")
         self.coarse = Path(coarse)

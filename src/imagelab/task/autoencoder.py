@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from imagelab.augment.noise import normal
 from imagelab.contracts import Inputs
-from imagelab.problem import Problem
 from imagelab.randomness import sample_keys, uniform
 from imagelab.task.contract import Forward
 from imagelab.task.unlabelled import Unlabelled
@@ -31,10 +30,6 @@ class Autoencoder(Unlabelled):
     kept = 1
 
     def __init__(self, *, noise: float, width: int, in_channels: int, size: int) -> None:
-        if noise < 0:
-            raise Problem(f"task.noise: wants 0 or more, such as 0.3, got {noise}")
-        if width < 1:
-            raise Problem(f"task.width: wants 1 or more, such as 64, got {width}")
         self.noise = noise
         self.channels = width
         self.in_channels = in_channels

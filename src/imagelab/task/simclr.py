@@ -9,7 +9,6 @@ from torch.distributed.nn.functional import all_gather
 from torch.nn import functional
 
 from imagelab.contracts import Inputs
-from imagelab.problem import Problem
 from imagelab.task.contract import Forward
 from imagelab.task.unlabelled import Unlabelled
 
@@ -28,10 +27,6 @@ class SimCLR(Unlabelled):
     compares_batch = True
 
     def __init__(self, *, temperature: float, dim: int, batch: int) -> None:
-        if temperature <= 0:
-            raise Problem(f"task.temperature: wants more than 0, such as 0.2, got {temperature}")
-        if dim < 2:
-            raise Problem(f"task.dim: wants 2 or more, such as 128, got {dim}")
         self.temperature = temperature
         self.dim = dim
         self.batch = batch

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from imagelab.contracts import Inputs
 from imagelab.pages.line_plot import Points, line_plot, side_by_side
-from imagelab.problem import refuse_less
 from imagelab.randomness import seed_step
 from imagelab.terminal import screen
 from imagelab.training import activation_health
@@ -48,8 +47,6 @@ class ActivationStats(Callback):
     watches_layers = True
 
     def __init__(self, *, layers: int, every: int, folder: Path) -> None:
-        refuse_less(f"trick.{NAME}.layers", layers, 2, 8)
-        refuse_less(f"trick.{NAME}.every", every, 1, 50)
         self.layers = layers
         self.every = every
         self.folder = folder

@@ -11,7 +11,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from imagelab.model.head import last_layer
-from imagelab.problem import Problem
 
 
 class AGC(Callback):
@@ -25,9 +24,6 @@ class AGC(Callback):
     clips_gradients = True
 
     def __init__(self, *, clip_factor: float, eps: float) -> None:
-        for key, value in (("clip_factor", clip_factor), ("eps", eps)):
-            if value <= 0:
-                raise Problem(f"trick.agc.{key}: wants a number above 0, got {value}")
         self.clip_factor, self.eps = clip_factor, eps
 
     def on_before_optimizer_step(

@@ -27,8 +27,6 @@ class DropConnect:
     """
 
     def __init__(self, *, rate: float, layers: Literal["linear", "all"]) -> None:
-        if not 0 < rate < 1:
-            raise Problem(f"trick.dropconnect.rate: wants a probability between 0 and 1, got {rate}")
         self.rate, self.layers = rate, layers
 
     def rewired(self, net: nn.Module) -> dict[str, Tensor]:

@@ -9,8 +9,6 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch import callbacks
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
-from imagelab.problem import Problem
-
 
 class EarlyStopping(callbacks.EarlyStopping):
     """Lightning's early stopping, but exact on resume: a run killed after it decided to stop stays stopped.
@@ -25,8 +23,6 @@ class EarlyStopping(callbacks.EarlyStopping):
     refused = ""  # unlike the base class: this one is exact on resume
 
     def __init__(self, *, monitor: str, mode: Literal["min", "max"], patience: int, min_delta: float) -> None:
-        if patience < 1:
-            raise Problem(f"trick.early_stopping.patience: wants 1 epoch or more, got {patience}")
         super().__init__(monitor=monitor, mode=mode, patience=patience, min_delta=min_delta)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

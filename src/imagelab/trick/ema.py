@@ -12,7 +12,6 @@ from lightning import Trainer
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from imagelab.problem import Problem
 from imagelab.trick.weight_average import WeightAverage
 
 
@@ -27,8 +26,6 @@ class EMA(WeightAverage):
     averages_from_start = True
 
     def __init__(self, *, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise Problem(f"trick.ema.decay: wants a number in [0, 1), such as 0.999, got {decay}")
         super().__init__()
         self.decay = decay
 

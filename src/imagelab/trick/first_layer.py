@@ -12,7 +12,6 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from imagelab.logger.pictures import grid, legible, log_pictures, save
-from imagelab.problem import refuse_less
 from imagelab.training.step_plan import closes_step
 
 COUNT = 64  # filters shown
@@ -32,7 +31,6 @@ class FirstLayer(Callback):
     watches_layers = True
 
     def __init__(self, *, every: int, folder: Path) -> None:
-        refuse_less("trick.first_layer.every", every, 1, 20)
         self.every, self.folder = every, folder
         self.start: Tensor | None = None  # the weights before training
         self.shape = (0, 0)  # channels and side of the images

@@ -16,7 +16,6 @@ from lightning import Callback, Trainer
 from torch import Tensor
 
 from imagelab.contracts import Inputs
-from imagelab.problem import Problem, refuse_less
 from imagelab.randomness import seed_step
 from imagelab.terminal import screen
 from imagelab.training.preserve import preserve_state
@@ -64,9 +63,6 @@ class GradientNoiseScale(Callback):
     needs_noise = True
 
     def __init__(self, *, every: int, start: float) -> None:
-        refuse_less(f"trick.{NAME}.every", every, 1, 40)
-        if not 0 <= start < 1:
-            raise Problem(f"trick.{NAME}.start: wants a fraction of the run in [0, 1), got {start}")
         self.every, self.start = every, start
         self.looks: deque[tuple[float, float]] = deque(maxlen=MOST)  # signal and noise
         self.batch = 0  # images per step, at the last measurement

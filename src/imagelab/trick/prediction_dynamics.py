@@ -18,7 +18,6 @@ from torch import Tensor
 from imagelab.data.batches import Address
 from imagelab.data.ranks import first_of_each
 from imagelab.pages.heat_map import heat_map
-from imagelab.problem import refuse_less
 from imagelab.runs.csv_cells import Writer, restored
 from imagelab.training.preserve import preserve_state
 from imagelab.training.step_plan import closes_step
@@ -43,8 +42,6 @@ class PredictionDynamics(Callback):
     needs_classes = True
 
     def __init__(self, *, images: int, every: int, folder: Path) -> None:
-        refuse_less(f"trick.{NAME}.images", images, 1, 32)
-        refuse_less(f"trick.{NAME}.every", every, 1, 20)
         self.images, self.every = images, every
         self.table = folder / f"{NAME}.csv"
         self.picture = folder / "images" / f"{NAME}.svg"

@@ -30,8 +30,6 @@ class Snapshots(Callback):
     needs_cycles = True
 
     def __init__(self, *, every: int | None, folder: Path) -> None:
-        if every is not None and every < 1:
-            raise Problem(f"trick.snapshots.every: wants 1 epoch or more, got {every}")
         self.every = every
         self.folder = folder / "checkpoints"
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
-from imagelab.problem import Problem
 from imagelab.randomness import seed_step
 from imagelab.training.step_plan import closes_epoch
 from imagelab.trick.weight_average import WeightAverage
@@ -37,10 +36,6 @@ class SWA(WeightAverage):
     needs_images = True  # for the BatchNorm statistics
 
     def __init__(self, *, start: float, bn_batches: int, seed: int) -> None:
-        if not 0 <= start < 1:
-            raise Problem(f"trick.swa.start: wants a fraction of the run in [0, 1), got {start}")
-        if bn_batches < 1:
-            raise Problem(f"trick.swa.bn_batches: wants 1 batch or more, got {bn_batches}")
         super().__init__()
         self.start = start
         self.bn_batches = bn_batches

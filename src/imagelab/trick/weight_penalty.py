@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.optimizer.param_groups import decaying
-from imagelab.problem import Problem
 
 
 class L1:
@@ -24,7 +23,7 @@ class L1:
     """
 
     def __init__(self, *, strength: float) -> None:
-        self.strength = _positive("l1", strength)
+        self.strength = strength
 
     def penalty(self, net: nn.Module) -> Tensor:
         return self.strength * _weights(net).abs().sum()
@@ -40,7 +39,7 @@ class L2:
     """
 
     def __init__(self, *, strength: float) -> None:
-        self.strength = _positive("l2", strength)
+        self.strength = strength
 
     def penalty(self, net: nn.Module) -> Tensor:
         return self.strength / 2 * _weights(net).square().sum()
@@ -55,9 +54,7 @@ class Elastic:
     """
 
     def __init__(self, *, strength: float, ratio: float) -> None:
-        self.strength = _positive("elastic", strength)
-        if not 0 <= ratio <= 1:
-            raise Problem(f"trick.elastic.ratio: wants a number from 0 (L2) to 1 (L1), got {ratio}")
+        self.strength = strength
         self.ratio = ratio
 
     def penalty(self, net: nn.Module) -> Tensor:
@@ -71,9 +68,3 @@ def _weights(net: nn.Module) -> Tensor:
     weights = [weight.flatten() for weight in decaying(net).values()]
     flat = torch.cat(weights) if weights else next(net.parameters()).new_zeros(1)
     return flat.to(torch.promote_types(flat.dtype, torch.float32))
-
-
-def _positive(name: str, strength: float) -> float:
-    if strength <= 0:
-        raise Problem(f"trick.{name}.strength: wants a number above 0, got {strength}")
-    return strength

@@ -1,46 +1,37 @@
-"""State the range of every number that the config gives to several classes or to a library.
+"""State the range of every number in a config; no number may be nan or infinite besides."""
 
-Augmentations, tricks, schedules and strategies check their own numbers; no number may be nan or infinite.
-"""
+from imagelab.config.rules.span import Span, at_least, rising, share_or_count, within
 
-import math
-from collections.abc import Iterator
-from typing import NamedTuple
-
-from imagelab.config.schema import Node
-
-
-class Range(NamedTuple):
-    """The numbers that a key takes, in words, and its limits: `above` and `below` are left out themselves."""
-
-    words: str
-    least: float = -math.inf
-    most: float = math.inf
-    above: float = -math.inf
-    below: float = math.inf
-
-    def holds(self, value: float) -> bool:
-        """Whether a number is in the range."""
-        ends = value < self.below or math.isinf(self.below)
-        return self.least <= value <= self.most and self.above < value and ends
-
-
-def at_least(least: int) -> Range:
-    """The range from a number on, such as 1 or more."""
-    return Range(f"{least} or more", least=least)
-
-
-ABOVE_0 = Range("a number above 0", above=0)
-BETWEEN = Range("a fraction between 0 and 1", above=0, below=1)
-SHARE = Range("a number in [0, 1)", least=0, below=1)
-DROPPED = Range("a probability in [0, 1), or null", least=0, below=1)
-PART = Range("more than 0", above=0)
+ABOVE_0 = Span("a number above 0", above=0)
+STRENGTH = Span("a number above 0; to turn it off, leave it out", above=0)
+BETWEEN = Span("a fraction between 0 and 1", above=0, below=1)
+SHARE = Span("a number in [0, 1)", least=0, below=1)
+UNIT = within(0, 1)
+UP_TO_1 = Span("a number above 0, up to 1", above=0, most=1)
+DROPPED = Span("a probability in [0, 1), or null", least=0, below=1)
+PART = Span("more than 0", above=0)
+BATCHES = Span("a share above 0 and below 1, or a whole number of batches", above=0, whole=True)
 RANGES = {
     "seed": at_least(0),
-    "save_every": Range("0 or more", least=0),
+    "save_every": Span("0 or more", least=0),
     "save_top": at_least(1),
     "annotate": at_least(1),
-    "port": Range("0 to 65535", least=0, most=65535),
+    "batch_size": at_least(1),
+    "snapshots": at_least(1),
+    "seconds": ABOVE_0,  # room: checks, finders
+    "patience": ABOVE_0,  # room: finders
+    "headroom": within(0, 0.9),  # room: finders
+    "share": within(0.01, 1),  # room: finders
+    "start": ABOVE_0,  # room: finders
+    "end": ABOVE_0,  # room: finders
+    "steps": Span("50 or more, to see a trend in the noise", least=50),  # room: finders
+    "images": at_least(1),  # room: exporting
+    "opset": at_least(1),  # room: exporting
+    "tolerance": at_least(0),  # room: exporting
+    "neighbours": at_least(1),  # room: embedding
+    "most": at_least(2),  # room: embedding
+    "shard_size": Span("a number of MB above 0", above=0),
+    "port": Span("0 to 65535", least=0, most=65535),
     "data.batch_size": at_least(1),
     "data.workers": at_least(0),
     "data.size": at_least(1),
@@ -51,8 +42,49 @@ RANGES = {
     "data.max_pixels": at_least(1),
     "data.val_fraction": BETWEEN,
     "data.test_fraction": BETWEEN,
+    "task.dim": at_least(2),
+    "task.noise": at_least(0),
+    "task.temperature": ABOVE_0,
+    "task.width": at_least(1),
+    "augment.color_jitter.brightness": UNIT,
+    "augment.color_jitter.contrast": UNIT,
+    "augment.color_jitter.saturation": UNIT,
+    "augment.color_jitter.hue": within(0, 0.5),
+    "augment.copy_paste.area": rising(0.0001, 1),
+    "augment.copy_paste.scale": rising(0.1, 10),
+    "augment.copy_paste.feather": within(0, 1000),
+    "augment.copy_paste.p": UNIT,
+    "augment.crop.pad": share_or_count("the side", "pixels"),
+    "augment.crop.size": at_least(1),
+    "augment.crop.scale": rising(0.0001, 1),
+    "augment.crop.ratio": rising(0.01, 100),
+    "augment.cutmix.alpha": STRENGTH,
+    "augment.cutmix.p": UNIT,
+    "augment.cutout.size": share_or_count("the side", "pixels"),
+    "augment.cutout.p": UNIT,
+    "augment.cutout.fill": within(0, 255),
+    "augment.flip.p": UNIT,
+    "augment.lens.strength": within(0, 0.3),
+    "augment.mixup.alpha": STRENGTH,
+    "augment.mixup.p": UNIT,
+    "augment.noise.std": rising(0, 255),
+    "augment.randaugment.num_ops": within(1, 100),
+    "augment.randaugment.magnitude": within(0, 30),
+    "augment.random_erasing.p": UNIT,
+    "augment.random_erasing.scale": rising(0.0001, 1),
+    "augment.random_erasing.ratio": rising(0.01, 100),
+    "augment.random_erasing.fill": within(0, 255),
+    "augment.resnet.shortest": within(224, 2240),
+    "augment.resnet.longest": within(224, 2240),
+    "augment.rotate.degrees": within(0, 180),
+    "augment.shear.horizontal": within(0, 44),  # two shears of 45 degrees squeeze the image into a line
+    "augment.shear.vertical": within(0, 44),
+    "augment.stretch.width": rising(0.1, 10),
+    "augment.stretch.height": rising(0.1, 10),
+    "augment.translate.horizontal": within(0, 0.99),
+    "augment.translate.vertical": within(0, 0.99),
     "model.slope": SHARE,
-    "model.pool_ratio": Range("a ratio between 1 and 2", above=1, below=2),
+    "model.pool_ratio": Span("a ratio between 1 and 2", above=1, below=2),
     "model.width": at_least(1),
     "model.widths": at_least(1),
     "model.kernel_size": at_least(1),
@@ -82,13 +114,81 @@ RANGES = {
     "optimizer.history_size": at_least(1),
     "optimizer.tolerance_grad": at_least(0),
     "optimizer.tolerance_change": at_least(0),
-    "launcher.jobs": at_least(1),  # room: sweep
-    "launcher.minutes": at_least(1),  # room: sweep
-    "launcher.nodes": at_least(1),  # room: sweep
-    "launcher.processes": at_least(1),  # room: sweep
-    "launcher.gpus": at_least(0),  # room: sweep
-    "launcher.cpus": at_least(1),  # room: sweep
-    "launcher.memory": ABOVE_0,  # room: sweep
+    "schedule.alpha": at_least(0),
+    "schedule.beta": at_least(0),
+    "schedule.cooldown": at_least(0),
+    "schedule.cycles": at_least(1),
+    "schedule.decay": at_least(0),
+    "schedule.div_factor": at_least(1),
+    "schedule.every": ABOVE_0,
+    "schedule.factor": BETWEEN,
+    "schedule.final_div_factor": at_least(1),
+    "schedule.first_cycle": UP_TO_1,
+    "schedule.floor": UNIT,
+    "schedule.gamma": UP_TO_1,
+    "schedule.high": UP_TO_1,
+    "schedule.low": UNIT,
+    "schedule.midpoint": UNIT,
+    "schedule.milestones": UNIT,
+    "schedule.multiplier": at_least(1),
+    "schedule.patience": at_least(0),
+    "schedule.pct_start": UNIT,
+    "schedule.periods": ABOVE_0,
+    "schedule.power": ABOVE_0,
+    "schedule.steepness": ABOVE_0,
+    "schedule.threshold": SHARE,
+    "schedule.variance": at_least(0),
+    "schedule.warmup": share_or_count("the run", "steps"),
+    "finetune.decay": UP_TO_1,
+    "finetune.every": Span(
+        "a share of the run above 0 and below 1, or a whole number of epochs", above=0, whole=True
+    ),
+    "finetune.few": at_least(1),
+    "finetune.head_epochs": share_or_count("the run", "epochs"),
+    "finetune.head_rate": UP_TO_1,
+    "finetune.images": at_least(2),
+    "finetune.neighbours": at_least(1),
+    "finetune.rewarm": share_or_count("an epoch", "steps"),
+    "finetune.scale": UP_TO_1,
+    "finetune.similar_from": BETWEEN,
+    "finetune.views": at_least(1),
+    "trick.activation_stats.every": at_least(1),
+    "trick.activation_stats.layers": at_least(2),
+    "trick.agc.clip_factor": ABOVE_0,
+    "trick.agc.eps": ABOVE_0,
+    "trick.batch_growth.factor": at_least(2),
+    "trick.batch_growth.milestones": BETWEEN,
+    "trick.dropconnect.rate": BETWEEN,
+    "trick.early_stopping.min_delta": at_least(0),
+    "trick.early_stopping.patience": at_least(1),
+    "trick.elastic.ratio": UNIT,
+    "trick.elastic.strength": ABOVE_0,
+    "trick.ema.decay": SHARE,
+    "trick.first_layer.every": at_least(1),
+    "trick.gradient_noise_scale.every": at_least(1),
+    "trick.gradient_noise_scale.start": SHARE,
+    "trick.l1.strength": ABOVE_0,
+    "trick.l2.strength": ABOVE_0,
+    "trick.prediction_dynamics.every": at_least(1),
+    "trick.prediction_dynamics.images": at_least(1),
+    "trick.progressive_size.multiple": at_least(1),
+    "trick.progressive_size.start": BETWEEN,
+    "trick.progressive_size.until": UP_TO_1,
+    "trick.snapshots.every": at_least(1),
+    "trick.swa.bn_batches": at_least(1),
+    "trick.swa.start": SHARE,
+    "trainer.devices": Span("-1 for all devices, or 1 or more", least=-1, without=0),
+    "trainer.num_nodes": at_least(1),
+    "trainer.max_epochs": at_least(1),
+    "trainer.num_sanity_val_steps": at_least(-1),
+    "trainer.accumulate_grad_batches": at_least(1),
+    "trainer.log_every_n_steps": at_least(1),
+    "trainer.reload_dataloaders_every_n_epochs": at_least(0),
+    "trainer.limit_train_batches": BATCHES,
+    "trainer.limit_val_batches": BATCHES,
+    "trainer.limit_test_batches": BATCHES,
+    "trainer.limit_predict_batches": BATCHES,
+    "trainer.gradient_clip_val": ABOVE_0,
     "sweep.seed": at_least(0),  # room: sweep
     "sweep.startup": at_least(0),  # room: sweep
     "sweep.patience": at_least(0),  # room: sweep
@@ -100,37 +200,20 @@ RANGES = {
     "sweep.sizes": at_least(1),  # room: sweep
     "sweep.shares": PART,  # room: sweep
     "sweep.worth": ABOVE_0,  # room: sweep
-    "trainer.devices": at_least(-1),
-    "trick.early_stopping.min_delta": at_least(0),
-    "schedule.midpoint": Range("a share of the run in [0, 1]", least=0, most=1),
-    "trainer.max_epochs": at_least(1),
-    "trainer.num_nodes": at_least(1),
-    "trainer.num_sanity_val_steps": at_least(-1),
-    "trainer.accumulate_grad_batches": at_least(1),
-    "trainer.log_every_n_steps": at_least(1),
-    "trainer.limit_train_batches": PART,
-    "trainer.limit_val_batches": PART,
-    "trainer.limit_test_batches": PART,
-    "trainer.gradient_clip_val": PART,
+    "sweep.best": UP_TO_1,  # room: sweep
+    "launcher.jobs": at_least(1),  # room: sweep
+    "launcher.minutes": at_least(1),  # room: sweep
+    "launcher.nodes": at_least(1),  # room: sweep
+    "launcher.processes": at_least(1),  # room: sweep
+    "launcher.gpus": at_least(0),  # room: sweep
+    "launcher.cpus": at_least(1),  # room: sweep
+    "launcher.memory": ABOVE_0,  # room: sweep
+    "launcher.devices": at_least(0),  # room: sweep
 }
 REQUIRED = ("optimizer.lr",)
-
-
-def numbers_are_in_range(cfg: Node) -> Iterator[str]:
-    """One sentence for each number outside its range."""
-    for path, wanted in RANGES.items():
-        value = _value(cfg, path)
-        given = value if isinstance(value, list) else [value]
-        numbers = [one for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
-        if not all(map(wanted.holds, numbers)):
-            yield f"{path}: wants {wanted.words}{' for each' * (given is value)}, got {value}"
-        elif value is None and path in REQUIRED:
-            yield f"{path}: wants {wanted.words}, got nothing"
-
-
-def _value(cfg: Node, path: str) -> object:
-    """The value at a path such as trick.ema.decay; None if a part of the path is not there."""
-    found: object = cfg
-    for key in path.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+ORDERED = (  # the smaller number, the larger one, and whether they may be equal
+    ("start", "end", False),  # room: finders
+    ("schedule.low", "schedule.high", True),
+    ("augment.resnet.shortest", "augment.resnet.longest", True),
+    ("finetune.neighbours", "finetune.images", False),
+)

@@ -1,9 +1,9 @@
 """Find single values that cannot work: out of their range, or an unknown word."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from imagelab.config.facts import says
-from imagelab.config.rules.ranges import numbers_are_in_range
+from imagelab.config.rules.ranges import ORDERED, RANGES, REQUIRED
 from imagelab.config.schema import Node
 from imagelab.problem import nearest
 
@@ -36,12 +36,6 @@ def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
         yield f"data.fold: wants 0 to {folds - 1} (data.folds={folds}), got {fold}"
 
 
-def _warmup_fits(cfg: Node) -> Iterator[str]:
-    value = cfg["schedule"].get("warmup") or 0
-    if value < 0 or (value >= 1 and value % 1):
-        yield f"schedule.warmup: wants a fraction of the run below 1 or a whole number of steps, got {value}"
-
-
 def _words_are_known(cfg: Node) -> Iterator[str]:
     for key, (words, others) in WORDS.items():
         word = cfg["trainer"].get(key)
@@ -50,10 +44,41 @@ def _words_are_known(cfg: Node) -> Iterator[str]:
             yield f"trainer.{key}: there is no {word!r}{hint}"
 
 
-VALUE_RULES: list[Callable[[Node], Iterator[str]]] = [
+def _numbers_are_in_range(cfg: Node) -> Iterator[str]:
+    for path, wanted in RANGES.items():
+        value = _value(cfg, path)
+        if wanted.refuses(value):
+            each = isinstance(value, list) and not wanted.rising
+            yield f"{path}: wants {wanted.words}{' for each' * each}, got {value}"
+        elif value is None and path in REQUIRED and path.partition(".")[0] in cfg:
+            yield f"{path}: wants {wanted.words}, got nothing"
+
+
+def _numbers_are_ordered(cfg: Node) -> Iterator[str]:
+    for small, large, equal in ORDERED:
+        low, high = _value(cfg, small), _value(cfg, large)
+        if not isinstance(low, int | float) or not isinstance(high, int | float):
+            continue
+        if low > high or (low == high and not equal):
+            yield f"{small}: wants {'at most' if equal else 'less than'} {large} ({high}), got {low}"
+
+
+def _value(cfg: Node, path: str) -> object:
+    """The value at a path such as trick.ema.decay; None if a part of the path is not there."""
+    found: object = cfg
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def number_problems(cfg: Node) -> list[str]:
+    """List the numbers of any command's config that cannot work, one sentence each."""
+    return [*_numbers_are_in_range(cfg), *_numbers_are_ordered(cfg)]
+
+
+VALUE_RULES: list[Callable[[Node], Iterable[str]]] = [
     _length_is_known,
-    numbers_are_in_range,
+    number_problems,
     _fold_is_one_of_the_folds,
-    _warmup_fits,
     _words_are_known,
 ]

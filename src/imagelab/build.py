@@ -45,7 +45,7 @@ from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.recipe import keep_batch, recipe
 from imagelab.training.run_card import card_of_run
 from imagelab.training.saver import Saver
-from imagelab.training.split_batch import SplitBatch
+from imagelab.training.split_batch import batch_loss
 from imagelab.training.step_log import StepLog, log_interval
 from imagelab.training.step_plan import StepPlan
 from imagelab.training.stop import StopRequest
@@ -178,7 +178,7 @@ def build_classifier(
         window=every * trainer.accumulate_grad_batches,
         penalties={name: trick for name, trick in tricks.items() if isinstance(trick, Penalty)},
         rewires=rewires,
-        split=SplitBatch(halve=cfg["trainer"]["on_oom"] == "halve"),
+        split=batch_loss(tricks, halve=cfg["trainer"]["on_oom"] == "halve"),
     )
     shard_when_started(classifier, trainer.strategy)
     for trick in rewires:

@@ -117,19 +117,17 @@ class Classifier(lightning.LightningModule):
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
         # L-BFGS calls this several times per step: always the same function, and only the first is recorded.
         begin = partial(seed_step, self.seed, self.current_epoch, batch_idx, self.global_rank)
-        correct: list[Tensor | None] = []
 
-        def compute(part: Inputs) -> Tensor:
+        def compute(part: Inputs) -> tuple[Tensor, Tensor | None]:
             outputs: list[Tensor] = []
             loss = self.task.loss(lambda images: outputs.append(self(images)) or outputs[-1], part)
-            correct.append(self.task.correct(outputs[-1].detach(), part))
-            return loss
+            return loss, self.task.correct(outputs[-1].detach(), part)
 
         self.evaluations += 1
         loss = self.split.loss(begin, compute, self.net, batch, scale=gradient_scale(self.trainer))
         if self.evaluations == 1:
             self.losses.add(loss)
-            for part in correct[-self.split.parts :]:  # those before are of an attempt that failed
+            for part in self.split.correct:
                 self.correct.add(part)
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
@@ -172,7 +170,7 @@ class Classifier(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Called on every rank and written by the first: the losses of all ranks, (ranks, n).
         records = self.losses.state_dict() | self.terms.state_dict() | self.correct.state_dict()
-        losses = {name: self._gather(values) for name, values in records.items()}
+        losses = {name: self.gather(values) for name, values in records.items()}
         checkpoint["fitted"] = self.fitted
         checkpoint["imagelab"] = self.card | {"losses": losses, "history": self.history}
 
@@ -222,6 +220,11 @@ class Classifier(lightning.LightningModule):
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
         return float(self.trainer.strategy.reduce(tensor, reduce_op=how))
 
+    def gather(self, values: Tensor) -> Tensor:
+        """The values of all ranks, (ranks, n), of those of this one, (n,)."""
+        alone = self.trainer.world_size == 1
+        return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
+
     def _train_accuracy(self) -> dict[str, float]:
         correct, images = (self.across_ranks(count, "sum") for count in self.correct.end_epoch())
         return {f"train/{ACCURACY}": correct / images} if images else {}
@@ -235,10 +238,6 @@ class Classifier(lightning.LightningModule):
             return loss
         mean = cast(Tensor, self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))
         return loss - loss.detach() + mean
-
-    def _gather(self, values: Tensor) -> Tensor:
-        alone = self.trainer.world_size == 1
-        return values[None] if alone else cast(Tensor, self.all_gather(values.to(self.device))).cpu()
 
     def _finish_split(self, split: str, outputs: Outputs, weights: str = "") -> None:
         taken = outputs.take(self.task.kept, self.device)

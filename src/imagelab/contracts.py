@@ -172,6 +172,20 @@ class Rewire(Protocol):
 
 
 @runtime_checkable
+class MovesGradients(Protocol):
+    """A trick that takes the gradients of a batch at other weights than its loss.
+
+    moves_gradients: True, so that the config check knows it, too.
+    """
+
+    moves_gradients: bool
+
+    def around(self, inner: Any) -> Any:
+        """What computes the loss of a batch in place of `inner`, a `training.split_batch.SplitBatch`."""
+        ...
+
+
+@runtime_checkable
 class GrowsBatches(Protocol):
     """A trick that changes how many batches form a step; it sets `trainer.accumulate_grad_batches` itself.
 

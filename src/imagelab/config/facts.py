@@ -48,6 +48,8 @@ class Facts(NamedTuple):
     averages_from_start: bool = False  # that set is validated from the first epoch on
     clips_gradients: bool = False
     grows_batches: bool = False  # changes how many batches form a step (contracts.GrowsBatches)
+    moves_gradients: bool = False  # takes gradients at other weights (contracts.MovesGradients)
+    measures_sharpness: bool = False  # logs train/sharpness
     watches_layers: bool = False  # reads the weights or outputs of whole layers
     needs_classes: bool = False  # needs a task that predicts classes
     needs_shares: bool = False  # needs a task that predicts classes or tags, which have shares of the images

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from imagelab.data.decode import Unreadable, Verified, decode_bytes
 from imagelab.data.packed import Packed
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.scan import Scan, refuse_or_skip
-from imagelab.data.shards import Located, locate
+from imagelab.data.shard_numbers import label_numbers
+from imagelab.data.shards import Shard, locate
 from imagelab.data.tree import tree
 from imagelab.problem import Problem, first_line, some_of
 
@@ -33,15 +34,6 @@ SPLITS = {
 } | dict.fromkeys(("val", "valid", "validation", "dev"), "val")
 ON_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 CONVERTED = "refs/convert/parquet"  # the hub's own copy of data sets that are in other formats
-
-
-class Shard(NamedTuple):
-    """A file of a data set. file: Where its images are read in place."""
-
-    split: str
-    path: Path
-    file: Path
-    found: Located
 
 
 class Arrow:
@@ -150,34 +142,6 @@ def from_hub(name: str) -> Path:
             f"{first_line(error)}"
         ) from error
     return folder
-
-
-def label_numbers(shards: list[Shard], labelled: bool) -> tuple[list[str], list[np.ndarray]]:
-    """The names of the classes, and the labels of each shard as their numbers, (N,) int64.
-
-    Raises:
-        Problem: Shards disagree about the names, or a label has none.
-    """
-    if not labelled:
-        return ["unlabelled"], [shard.found.labels for shard in shards]
-    said = {tuple(shard.found.names) for shard in shards if shard.found.names}
-    if len(said) > 1:
-        raise Problem(
-            f"{shards[0].path.parent}: the files name different classes; they are of several data sets"
-        )
-    if said:
-        classes = [*next(iter(said))]
-        for shard in shards:
-            if strange := sorted({*np.unique(shard.found.labels).tolist()} - {*range(len(classes))}):
-                raise Problem(
-                    f"{shard.path} has the label {strange[0]}, but {len(classes)} classes, from 0 on; "
-                    "leave that file out, or correct it"
-                )
-        return classes, [shard.found.labels.astype(np.int64) for shard in shards]
-    values = np.unique(np.concatenate([shard.found.labels for shard in shards]))
-    if len(values) < 2:
-        raise Problem(f"{shards[0].path.parent} has only one class ({values[0]}): add a second one")
-    return [str(value) for value in values], [np.searchsorted(values, shard.found.labels) for shard in shards]
 
 
 def _cached(path: Path, image: str, label: str) -> Path:

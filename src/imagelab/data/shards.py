@@ -39,6 +39,15 @@ class Located(NamedTuple):
     names: list[str] | None
 
 
+class Shard(NamedTuple):
+    """A file of a data set. file: Where its images are read in place."""
+
+    split: str
+    path: Path
+    file: Path
+    found: Located
+
+
 def write_shard(
     path: Path, images: Iterable[tuple[bytes, str]], labels: np.ndarray, classes: list[str]
 ) -> None:

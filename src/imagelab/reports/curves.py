@@ -11,6 +11,7 @@ from imagelab.metrics.smoothing import smooth
 from imagelab.metrics.table import ACCURACY, LOSS
 
 TRAINED = f"train/{ACCURACY}"
+SHARPNESS = "train/sharpness"
 SMOOTH = 20  # curves are smoothed over one twentieth of the run
 
 
@@ -27,6 +28,7 @@ class Curves:
         losses: Training loss, mean over the steps since the previous entry, (m,).
         rates: Learning rates by group, (m,).
         norms: Gradient norm before clipping, (m,); empty if not logged.
+        sharpness: Rise of the loss at the worst nearby weights, by measurement; empty if not measured.
     """
 
     epochs: np.ndarray
@@ -37,6 +39,7 @@ class Curves:
     losses: np.ndarray = field(default_factory=lambda: np.empty(0))
     rates: dict[str, np.ndarray] = field(default_factory=dict)
     norms: np.ndarray = field(default_factory=lambda: np.empty(0))
+    sharpness: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def of_val(self, metric: str) -> np.ndarray:
         """A metric of the raw weights on val, (n,); all NaN if there is none."""
@@ -60,6 +63,7 @@ def read_curves(path: Path) -> Curves:
         losses=_column(logged, "train/loss"),
         rates={name[3:]: _column(logged, name) for name in names if name.startswith("lr/")},
         norms=_column(logged, "grad_norm") if "grad_norm" in names else np.empty(0),
+        sharpness=_column([row for row in rows if row.get(SHARPNESS)], SHARPNESS),
     )
 
 

@@ -118,6 +118,7 @@ def on_curves(
     words = typed(folder)
     step = advice(judged.state, cfg, words, folder, finished=results.get("status") == "finished")
     findings = [of.verdict_finding(judged, step), of.facts_of(results), of.numbers_finding(judged)]
+    findings += of.sharpness_finding(curves)
     findings += of.gradient_finding(curves, partial(accepted, words)) + (
         [time_finding(dict(seconds), cfg)] if seconds else []
     )

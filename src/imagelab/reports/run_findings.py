@@ -78,6 +78,28 @@ def gradient_finding(curves: Curves, may: Callable[[list[str]], bool]) -> list[F
     ]
 
 
+def sharpness_finding(curves: Curves) -> list[Finding]:
+    """The finding on how flat the minimum is that the run ended in; none if it was not measured."""
+    rises = curves.sharpness[np.isfinite(curves.sharpness)]
+    if not len(rises):
+        return []
+    part = max(1, len(rises) // 5)
+    first, last = float(rises[:part].mean()), float(rises[-part:].mean())
+    return [
+        Finding(
+            name="sharpness",
+            status="INFO",
+            value=round(last, 5),
+            expected="",
+            why=(
+                f"The loss of a batch rises by so much at the worst nearby weights; at first by {first:.3g}. "
+                "Flat minima generalise better: compare runs of the same network on the same data."
+            ),
+            fix="",
+        )
+    ]
+
+
 def accuracy_finding(found: Predictions) -> Finding:
     """The finding on accuracy, with its confidence interval."""
     hits = int((found.predicted == found.labels).sum())

@@ -39,6 +39,20 @@ def _growing_batches_can_grow(cfg: Node) -> Iterator[str]:
             yield f"trick.{name}: data.batch_size=full already holds all images; set a number"
 
 
+def _gradients_are_moved_once(cfg: Node) -> Iterator[str]:
+    names = stating(cfg["trick"], "moves_gradients")
+    if names and says(cfg["optimizer"]).line_search:
+        optimizer = target(cfg["optimizer"])
+        yield (
+            f"trick.{names[0]}: the line search of {optimizer} needs the gradients of its loss; leave it out"
+        )
+    if len(names) > 1:
+        yield f"trick: {' and '.join(names)} both move the gradients; choose one of them"
+    measuring = stating(cfg["trick"], "measures_sharpness")
+    if len(measuring) > 1:
+        yield f"trick: {' and '.join(measuring)} both measure sharpness; leave {measuring[-1]} out"
+
+
 def _groups_are_made_here(cfg: Node) -> Iterator[str]:
     if cfg["optimizer"].get("layer_decay") is not None:
         yield (
@@ -89,6 +103,7 @@ TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _one_thing_clips,
     _clipping_sees_plain_gradients,
     _growing_batches_can_grow,
+    _gradients_are_moved_once,
     _groups_are_made_here,
     _watchers_see_whole_layers,
     _a_loss_is_a_mean,

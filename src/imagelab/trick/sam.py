@@ -13,7 +13,6 @@ from lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from imagelab.contracts import Inputs
-from imagelab.problem import Problem
 from imagelab.training.ascent import climbed
 from imagelab.training.loss_record import LossRecord
 from imagelab.training.recipe import share_of_rank
@@ -37,8 +36,6 @@ class SAM(Callback):
     moves_gradients = True
 
     def __init__(self, *, rho: float) -> None:
-        if rho <= 0:
-            raise Problem(f"trick.sam.rho: wants a distance above 0, such as 0.05, got {rho}")
         self.rho = rho
         self.rises = LossRecord(window=1)
 

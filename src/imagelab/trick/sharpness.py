@@ -12,7 +12,6 @@ import torch
 from lightning import Callback, Trainer
 
 from imagelab.contracts import Inputs
-from imagelab.problem import Problem, refuse_less
 from imagelab.randomness import seed_step
 from imagelab.training.ascent import climbed
 from imagelab.training.preserve import preserve_state
@@ -35,9 +34,6 @@ class Sharpness(Callback):
     needs_mean_loss = True
 
     def __init__(self, *, every: int, rho: float) -> None:
-        refuse_less("trick.sharpness.every", every, 1, 40)
-        if rho <= 0:
-            raise Problem(f"trick.sharpness.rho: wants a distance above 0, such as 0.05, got {rho}")
         self.every, self.rho = every, rho
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Inputs, batch_idx: int) -> None:

@@ -104,6 +104,7 @@ def refuse(cfg: Node) -> None:
 
 
 def _inspect(cfg: Node, folder: Path) -> None:
+    from imagelab.inspection.all_images import all_images
     from imagelab.inspection.collection import collect
     from imagelab.inspection.repair import REPAIRED, refuse_strange_names
     from imagelab.inspection.scan import scan
@@ -116,12 +117,14 @@ def _inspect(cfg: Node, folder: Path) -> None:
     with timed() as spent:
         seen = scan(images, folder)
     findings = [_looked(seen, spent[0])]
-    sections = []
+    sections, marks = [], dict[str, Any]()
     for ask in questions(cfg):
         with timed() as spent:
             answer = ask(seen, cfg, folder)
         findings += [taking(finding, spent[0]) for finding in answer.findings]
         sections += answer.sections
+        marks |= answer.marks
+    sections.append(all_images(seen, marks, folder))
     publish(
         folder,
         "inspection",

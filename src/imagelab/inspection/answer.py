@@ -1,6 +1,6 @@
 """Define what a question about the data returns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The findings of a question, and sections for the page."""
+    """What a question found.
+
+    Args:
+        findings: Findings of the question.
+        sections: Sections for the page.
+        marks: What was found in single images, in a few words -> their names.
+    """
 
     findings: list[Finding]
     sections: "list[Section]" = field(default_factory=list)
+    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 Question = Callable[["Seen", Node, Path], Answer]

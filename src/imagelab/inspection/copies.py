@@ -31,7 +31,21 @@ def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
     findings = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]
     if cfg["split"] == "repaired":
         findings.append(repair(seen, found.groups, cfg, folder))
-    return Answer(findings=findings, sections=[_section(seen, pairs)] if pairs else [])
+    return Answer(
+        findings=findings, sections=[_section(seen, pairs)] if pairs else [], marks=_marks(seen, pairs)
+    )
+
+
+def _marks(seen: Seen, pairs: list[Pair]) -> dict[str, list[str]]:
+    kinds = {
+        "copies with different labels": lambda pair: not _agree(seen, pair),
+        "copies across splits": lambda pair: _across(seen, pair),
+        "copies within a split": lambda pair: not _across(seen, pair),
+    }
+    found = {
+        name: sorted({i for pair in pairs if fits(pair) for i in pair[:2]}) for name, fits in kinds.items()
+    }
+    return {name: seen.images.names[places].tolist() for name, places in found.items() if places}
 
 
 def write_pairs(seen: Seen, pairs: list[Pair], groups: np.ndarray, path: Path) -> None:

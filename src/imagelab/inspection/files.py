@@ -43,7 +43,11 @@ def files(seen: Seen, cfg: Node, folder: Path) -> Answer:
             of=len(seen.faults) + len(odd),
         ),
     )
-    return Answer(findings=findings, sections=[section] if rows else [])
+    marks: dict[str, list[str]] = {}
+    for index, words in (dict.fromkeys(seen.faults, ("cannot be read",)) | odd).items():
+        for word in words:
+            marks.setdefault(word, []).append(str(seen.images.names[index]))
+    return Answer(findings=findings, sections=[section] if rows else [], marks=marks)
 
 
 def oddities(seen: Seen) -> dict[int, tuple[str, ...]]:

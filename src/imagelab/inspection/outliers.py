@@ -49,7 +49,11 @@ def outliers(seen: Seen, cfg: Node, folder: Path) -> Answer:
     places = np.flatnonzero(seen.readable)
     named = {name: places[found] for name, found in far.items() if found.any()}
     write_images(seen, named, folder / "images.csv")
-    return Answer(findings=[_finding(seen, named)], sections=[_section(seen, values)] if len(places) else [])
+    return Answer(
+        findings=[_finding(seen, named)],
+        sections=[_section(seen, values)] if len(places) else [],
+        marks={f"outlier in {name}": seen.images.names[found].tolist() for name, found in named.items()},
+    )
 
 
 def columns(seen: Seen) -> dict[str, np.ndarray]:

@@ -21,30 +21,31 @@ from imagelab.problem import Problem
 from imagelab.terminal import screen
 
 TOGETHER = 256  # images of one size to measure at once
+PREVIEW, PREVIEWED = 64, 20_000  # side of a preview; of more images than that, thumbnails are shown instead
 
 
 class Thumbnails:
-    """(N, 32, 32, 3) uint8 in a temporary file: in memory, they would take up most of it."""
+    """(N, S, S, 3) uint8 in a temporary file: in memory, they would take up most of it."""
 
-    def __init__(self, file: BinaryIO, count: int) -> None:
-        self._file, self._count = file, count
+    def __init__(self, file: BinaryIO, count: int, side: int) -> None:
+        self._file, self._count, self.side = file, count, side
 
     def __len__(self) -> int:
         return self._count
 
     def append(self, images: np.ndarray) -> None:
-        """Append thumbnails, (B, 32, 32, 3) uint8."""
+        """Append thumbnails, (B, S, S, 3) uint8."""
         self._file.write(np.ascontiguousarray(images).tobytes())
         self._count += len(images)
 
     def take(self, index: np.ndarray) -> np.ndarray:
-        """The thumbnails at the given indices, (B, 32, 32, 3) uint8."""
-        size = SIDE * SIDE * 3
+        """The thumbnails at the given indices, (B, S, S, 3) uint8."""
+        size = self.side**2 * 3
         found = np.empty((len(index), size), dtype=np.uint8)
         for row, place in zip(found, index.tolist(), strict=True):
             self._file.seek(place * size)
             row[:] = np.frombuffer(self._file.read(size), dtype=np.uint8)
-        return found.reshape(-1, SIDE, SIDE, 3)
+        return found.reshape(-1, self.side, self.side, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ class Seen:
         digests: (N, 2) uint64: of the pixels, and of the bytes of the file.
         small: (N, 8, 8, 3) uint8: coarse thumbnails.
         thumbnails: (N, 32, 32, 3) uint8, on disk.
+        previews: (N, 64, 64, 3) uint8, on disk; the thumbnails if there are too many.
     """
 
     images: Collection
@@ -72,6 +74,7 @@ class Seen:
     digests: np.ndarray
     small: np.ndarray
     thumbnails: Thumbnails
+    previews: Thumbnails
 
     @property
     def readable(self) -> np.ndarray:
@@ -82,9 +85,11 @@ class Seen:
 
 
 def scan(images: Collection, folder: Path) -> Seen:
-    """Scan every image once; `folder` takes a temporary file for the thumbnails."""
+    """Scan every image once; `folder` takes temporary files for the thumbnails."""
     count = len(images)
     screen.wait(f"looking at {count:,} images")
+    thumbnails = Thumbnails(tempfile.TemporaryFile(dir=folder), 0, SIDE)  # noqa: SIM115
+    large = Thumbnails(tempfile.TemporaryFile(dir=folder), 0, PREVIEW)  # noqa: SIM115
     seen = Seen(
         images=images,
         faults={},
@@ -94,7 +99,8 @@ def scan(images: Collection, folder: Path) -> Seen:
         measures={name: np.zeros(count, dtype=np.float32) for name in MEASURES},
         digests=np.zeros((count, 2), dtype=np.uint64),
         small=np.zeros((count, 8, 8, 3), dtype=np.uint8),
-        thumbnails=Thumbnails(tempfile.TemporaryFile(dir=folder), 0),  # noqa: SIM115
+        thumbnails=thumbnails,
+        previews=large if count <= PREVIEWED else thumbnails,
     )
     for first, looks in _together(map_in_threads(partial(_inspect_image, images), range(count))):
         _note(seen, first, looks)
@@ -152,13 +158,16 @@ def _measure(seen: Seen, first: int, pixels: list[np.ndarray | None]) -> None:
     """Compute measures and thumbnails of a batch of one shape."""
     present = [one for one in pixels if one is not None]
     here = slice(first, first + len(pixels))
+    kept = {seen.thumbnails.side: seen.thumbnails, seen.previews.side: seen.previews}
     if not present:
-        seen.thumbnails.append(np.zeros((len(pixels), SIDE, SIDE, 3), dtype=np.uint8))
+        for side, thumbnails in kept.items():
+            thumbnails.append(np.zeros((len(pixels), side, side, 3), dtype=np.uint8))
         return
     for name, values in measure(np.stack([shrunk(one) for one in present])).items():
         seen.measures[name][here] = values
-    thumbnails = np.stack([resized(one, SIDE, SIDE) for one in present])
+    for side, thumbnails in kept.items():
+        thumbnails.append(np.stack([resized(one, side, side) for one in present]))
+    small = seen.thumbnails.take(np.arange(here.start, here.stop))
     seen.small[here] = np.rint(
-        thumbnails.reshape(-1, 8, SIDE // 8, 8, SIDE // 8, 3).mean((2, 4), dtype=np.float32)
+        small.reshape(-1, 8, SIDE // 8, 8, SIDE // 8, 3).mean((2, 4), dtype=np.float32)
     )
-    seen.thumbnails.append(thumbnails)

@@ -76,7 +76,11 @@ def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
         _predictability(predicted, agreed, len(data.classes)),
         _estimate(predicted, int(sure.sum()), agreed, folder),
     ]
-    return Answer(findings=findings, sections=[_section(rows, _pictures(data, predicted, order), len(order))])
+    return Answer(
+        findings=findings,
+        sections=[_section(rows, _pictures(data, predicted, order), len(order))],
+        marks={"label is suspect": [row["file"] for row in rows]} if rows else {},
+    )
 
 
 def readable_data(cfg: Node) -> ImageData:

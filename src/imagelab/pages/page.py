@@ -1,6 +1,6 @@
-"""Make a page with the result of a command: one file that needs no network and runs only its own script.
+"""Make a page with the result of a command: one file that needs no network and runs only its own scripts.
 
-Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP (the script is allowed by its hash)
+Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CSP (the scripts are allowed by their hashes)
 """
 
 import base64
@@ -27,12 +27,14 @@ class Section:
         about: Description of the content and how to read it; text in backticks is code.
         body: HTML of `table`, `gallery`, `thumbnail`, or SVG of a chart, in any number.
         folded: Whether only the heading shows until a reader opens the section.
+        script: Name of a script in this folder by which the body shows pictures beside the page, if any.
     """
 
     title: str
     about: str
     body: str
     folded: bool = field(default=False)
+    script: str = field(default="")
 
 
 def page(
@@ -54,14 +56,17 @@ def page(
         f'<li><a href="#{_anchor(i, part)}">{html(part.title)}</a></li>' for i, part in enumerate(parts)
     )
     bodies = "\n".join(_section(_anchor(i, part), part) for i, part in enumerate(parts))
-    script, style = _file("page.js"), _file("page.css")
+    own = [part.script for part in parts if part.script]
+    scripts, style = [_file(name) for name in ("page.js", *own)], _file("page.css")
+    code = "\n".join(f"<script>{script}</script>" for script in scripts)
+    policy = _policy(scripts, beside=bool(own))
     text = (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(script)}\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{html(title)}</h1>{top}</header>\n"
         f"<nav><ul>{links}</ul></nav>\n<main>\n{bodies}\n</main>\n"
-        f"<script>{script}</script>\n</body>\n</html>\n"
+        f"{code}\n</body>\n</html>\n"
     )
     return text.encode("utf-8", "backslashreplace").decode()  # a body may hold the bytes of a file's name
 
@@ -99,9 +104,11 @@ def _counts(findings: Sequence[Finding]) -> str:
     return f'<div class="counts">{"".join(badges)}</div>'
 
 
-def _policy(script: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
+def _policy(scripts: Sequence[str], *, beside: bool) -> str:
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    runs = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    images = "data: 'self' file:" if beside else "data:"
+    allowed = f"default-src 'none'; script-src {runs}; style-src 'unsafe-inline'; img-src {images}"
     return (
         f'<meta http-equiv="Content-Security-Policy" content="{allowed}; base-uri \'none\'; '
         "form-action 'none'\">"

@@ -74,9 +74,21 @@ def _type(hint: Any) -> Node:
     try:
         known = isinstance(hint, type) and is_dataclass(hint)
         adapter = TypeAdapter(hint, config=None if known else ConfigDict(arbitrary_types_allowed=True))
-        return adapter.json_schema(schema_generator=Types)
+        return _ordered(adapter.json_schema(schema_generator=Types))
     except (PydanticUserError, TypeError, NameError):
         return {}
+
+
+def _ordered(node: Any) -> Any:
+    """A schema with its alternatives in order: that of a union depends on which module names it first."""
+    if isinstance(node, list):
+        return [_ordered(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _ordered(value) for key, value in node.items()}
+    if "anyOf" in found:
+        found["anyOf"] = sorted(found["anyOf"], key=str)
+    return found
 
 
 def _limits(path: str) -> Node:

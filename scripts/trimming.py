@@ -32,7 +32,8 @@ def mentions(gone: Iterable[str], said: Iterable[str], room: str) -> re.Pattern[
     """
     names = [rf"\b{command}\b" for command in said]
     names += [f"`{command.partition(' ')[2]}`" for command in said]
-    names += [rf"(?<![\w-]){re.escape(name)}" for path in gone for name in _names(path)]
+    paths = "|".join(re.escape(name) for path in gone for name in _names(path))
+    names += [rf"(?<![\w-])(?:{paths})"] if paths else []
     if "/" in room:
         group, _, choice = room.partition("/")
         names += [rf"\b{group}=[\w,[\]]*\b{choice}\b", rf"\b{group}\.{choice}\."]

@@ -1,5 +1,6 @@
 """Start the real command in a process of its own, and compare what two runs left behind."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -15,6 +16,10 @@ from typing import cast
 import torch
 
 IMAGELAB = str(Path(sys.executable).with_name("imagelab"))
+LINES = (  # how what a run says begins
+    "data |model |training |learning rate |run folder |epoch |status |best epoch |parameters |trained |"
+    "checkpoint |verdict |try |report |evaluate |predict |──|    |loss |accuracy|f1_macro |ece "
+)
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["imagelab.build", "imagelab.train", "hydra.main", "imagelab.predictor"])
 
@@ -117,6 +122,29 @@ def _run(words: list[str], folder: str, said: str, environment: dict[str, str], 
     from imagelab import cli
 
     cli.main()
+
+
+def strange(output: str) -> list[str]:
+    """The lines that are none of a run's own, such as warnings."""
+    return [line for line in output.splitlines() if line and not line.startswith(tuple(LINES.split("|")))]
+
+
+def printed(code: str, *words: str) -> list[str]:
+    """What code prints in a process that has imported the package, and nothing that tests changed."""
+    said = Path(tempfile.mkstemp(prefix="said-")[1])
+    process = SERVER.Process(target=_execute, args=(code, words, str(said)))
+    process.start()
+    process.join(240)
+    text = said.read_text()
+    said.unlink()
+    assert process.exitcode == 0, text
+    return text.splitlines()
+
+
+def _execute(code: str, words: tuple[str, ...], said: str) -> None:
+    sys.argv = ["-c", *words]
+    with Path(said).open("w") as file, contextlib.redirect_stdout(file):
+        exec(code, {})
 
 
 def _end_with_tests() -> None:

@@ -238,6 +238,7 @@ def combination(rng: random.Random, photos) -> list[str]:
     words = [f"{group}={rng.choice(menu.choices(group))}" for group in ("optimizer", "schedule")]
     words += [f"task={task}", f"loss={loss}"]
     words += [*words_for("model", model, photos), *words_for("data", data, photos)]
+    words += ["optimizer.max_iter=3"] if "optimizer=lbfgs" in words else []
     words += [f"model.name={rng.choice(TINY[model])}"] if model in TINY else []
     for group, most in (("augment", 4), ("trick", 2)):
         names = [name for name in menu.choices(group) if name != "none"]

@@ -306,11 +306,12 @@ def test_the_programs_run(title, place, monkeypatch):
     names: dict[str, object] = {}
     with contextlib.redirect_stdout(io.StringIO()) as out:
         for program in programs(SECTIONS[title]):
-            exec(program, names)
+            shorter = "".join(f'"{word}", ' for word in ("trainer.max_epochs=1", "data.size=32"))
+            exec(program.replace("imagelab.train(", f"imagelab.train({shorter}"), names)
             if "probabilities" in program:
                 assert np.allclose(np.sum(names["probabilities"], axis=1), 1, atol=1e-5)  # type: ignore[call-overload]
-    assert "probabilities" in names
-    assert "'0', '1'" in out.getvalue()
+    assert names.keys() & {"probabilities", "features"}
+    assert "features" in names or "'0', '1'" in out.getvalue()
 
 
 def test_no_command_escapes(tmp_path):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs_of_the_command import strange
+
 LIBRARIES = [sys.executable, "-c", "import torch, lightning"]
 NEEDLESS = ["timm", "albumentations", "wandb", "mlflow", "tensorboard", "pandas"]
 # All of the command is an upper bound of its first step: ten steps, validation, test, checkpoints.
@@ -23,13 +25,18 @@ def cpu_seconds(command: list[str], folder: Path) -> tuple[float, str]:
     """User and system time of a process and its children, and what it prints."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        command, cwd=folder, env=environment | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
+    assert process.returncode == 0, output
     return used.ru_utime + used.ru_stime, output
 
 
@@ -50,3 +57,7 @@ def test_the_first_step_comes_within_two_and_a_half_times_what_the_libraries_tak
 
 def test_a_default_run_imports_nothing_that_it_does_not_use(first_epoch):
     assert first_epoch[1].splitlines()[-1] == "needless set()"
+
+
+def test_a_run_prints_nothing_but_its_own_lines(first_epoch):
+    assert strange(first_epoch[1]) == ["needless set()"]

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -11,7 +9,8 @@ from referencing import Registry, Resource
 
 from imagelab.config import menu
 from imagelab.config.rules.ranges import RANGES
-from scripts.schemas import FOLDER, ROOT, SETTINGS, settings
+from scripts.schemas import FOLDER, SETTINGS, settings
+from tests.runs_of_the_command import printed
 
 FOUND = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
 REGISTRY = Registry().with_resources(
@@ -46,8 +45,7 @@ def test_at_least_95_of_100_mistakes_are_underlined():
 def test_the_committed_files_are_up_to_date():
     # In a process of its own: other tests patch classes whose signatures these are.
     code = "import json; from scripts.schemas import schemas; print(json.dumps(schemas()))"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert json.loads(said.stdout.splitlines()[-1]) == FOUND, "make docs"
+    assert json.loads(printed(code)[-1]) == FOUND, "make docs"
     assert json.loads(SETTINGS.read_text()) == settings(), "make docs"
 
 

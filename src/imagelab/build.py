@@ -41,6 +41,7 @@ from imagelab.training.altering import clipping_last
 from imagelab.training.devices import devices, plugins
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.fsdp import shard_when_started
+from imagelab.training.optimizer_modes import OptimizerModes, begun
 from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.recipe import keep_batch, recipe
 from imagelab.training.run_card import card_of_run
@@ -88,7 +89,7 @@ def build(
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
     bar = ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])
-    together = [TimeSpent(), *called, StepLog(), pictures, bar, *callbacks, saver]
+    together = [TimeSpent(), *called, OptimizerModes(), StepLog(), pictures, bar, *callbacks, saver]
     trainer = build_trainer(cfg, folder, callbacks=clipping_last(together), logger=loggers)
     keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
@@ -235,7 +236,8 @@ def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Calla
     own, knobs = schema.split("optimizer", node)
     own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = optimizer_groups(net, own, knobs["decay_norm_bias"])
-    return make_optimizer(own, groups), groups
+    own = {key: value for key, value in own.items() if key != "weight_decay"}  # each group has its own
+    return begun(make_optimizer(own, groups)), groups
 
 
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:

@@ -36,6 +36,9 @@ class Facts(NamedTuple):
     # Evaluates the loss several times per step and compares it with earlier steps: needs all images in one
     # batch, unscaled and unclipped gradients, and one rate for all weights.
     line_search: bool = False
+    one_rate: bool = False  # has one rate for all weights, and sees them whole
+    rate_factor: str = ""  # the key of a parameter group by which it multiplies `lr`; empty: none
+    has_modes: bool = False  # trains other weights than it evaluates; `train()` and `eval()` exchange them
     adapts_to_norms: bool = False  # scales the rate of each weight by its norm
 
     # Schedules, finetune, sweeps.

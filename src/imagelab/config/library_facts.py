@@ -48,6 +48,8 @@ LIBRARY_FACTS: dict[str, dict[str, Any]] = {
     "torch.nn.HuberLoss": {"judges": VALUES},
     "torch.nn.SmoothL1Loss": {"judges": VALUES},
     "torch.optim.LBFGS": {"line_search": True},
+    "prodigyopt.Prodigy": {"one_rate": True, "rate_factor": "d"},
+    "schedulefree.AdamWScheduleFree": {"has_modes": True},
     "timm.optim.Lamb": {"adapts_to_norms": True},
     "timm.optim.Lars": {"adapts_to_norms": True},
 } | {f"lightning.pytorch.callbacks.{name}": {"refused": why} for name, why in REFUSED.items()}

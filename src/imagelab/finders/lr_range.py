@@ -128,11 +128,15 @@ def short(cfg: Node, step_plan: StepPlan, steps: int) -> Node:
 
 
 def refuse_line_search(cfg: Node) -> None:
-    """Raise a Problem if the optimizer sets its step size by a line search."""
+    """Raise a Problem if the optimizer finds its step size itself."""
     if says(cfg["optimizer"]).line_search:
         raise Problem(
             f"optimizer: {target(cfg['optimizer'])} sets its step size by a line search, so there is no rate "
             "to find; keep optimizer.lr=1, or choose another optimizer"
+        )
+    if says(cfg["optimizer"]).rate_factor:
+        raise Problem(
+            f"optimizer: {target(cfg['optimizer'])} finds its rate while it trains; keep optimizer.lr=1"
         )
 
 

@@ -153,6 +153,15 @@ def _line_search_sees_one_function(cfg: Node) -> Iterator[str]:
         yield f"trainer.strategy: {name} needs all weights on each device; set trainer=ddp"
 
 
+def _optimizers_that_average_or_measure(cfg: Node) -> Iterator[str]:
+    said, name = says(cfg["optimizer"]), target(cfg["optimizer"])
+    averaging = stating(cfg["trick"], "averages_weights")
+    if said.has_modes and averaging:
+        yield f"trick.{averaging[0]}: {name} averages the weights itself; leave it out"
+    if said.one_rate and (strategy := sharding(cfg)):
+        yield f"trainer.strategy: {name} measures whole weights, which {strategy} shards; set trainer=ddp"
+
+
 def _adaptation_leaves_norms_and_biases_out(cfg: Node) -> Iterator[str]:
     if says(cfg["optimizer"]).adapts_to_norms and cfg["optimizer"].get("decay_norm_bias"):
         yield (
@@ -195,6 +204,7 @@ RULES: list[Rule] = [
     _mixing_needs_two,
     _averages_are_alone,
     _line_search_sees_one_function,
+    _optimizers_that_average_or_measure,
     _adaptation_leaves_norms_and_biases_out,
     _trainer_is_filled_in,
     _resume_is_for_the_command_line,

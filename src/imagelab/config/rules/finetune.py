@@ -39,6 +39,14 @@ def _line_search_wants_all_weights(cfg: Node) -> Iterator[str]:
         )
 
 
+def _stages_have_rates_of_their_own(cfg: Node) -> Iterator[str]:
+    if tuning(cfg) and says(cfg["optimizer"]).one_rate:
+        yield (
+            f"finetune: {target(cfg['optimizer'])} has one rate for all weights, and stages have rates of "
+            "their own; set optimizer=adamw or nesterov"
+        )
+
+
 def _weights_are_whole(cfg: Node) -> Iterator[str]:
     if tuning(cfg) and (name := sharding(cfg)):
         yield f"trainer.strategy: finetune trains whole stages, which {name} shards; set trainer=ddp"
@@ -51,5 +59,6 @@ def _starts_trained(model: Node) -> bool:
 FINETUNE_RULES: list[Callable[[Node], Iterator[str]]] = [
     _there_is_something_to_tune,
     _line_search_wants_all_weights,
+    _stages_have_rates_of_their_own,
     _weights_are_whole,
 ]

@@ -78,7 +78,11 @@ def orphans(left: Files) -> set[str]:
 
 def unchosen(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
     """The files without recipes and tests that need what has gone; a choice leaves lists of several."""
-    kept = {path: text for path, text in files.items() if not _recipe(path, text, *choice)}
+    kept = {
+        path: _without_default(path, text, *choice)
+        for path, text in files.items()
+        if not _recipe(path, text, *choice)
+    }
     return {
         path: choice.unlisted(text) if path.endswith((".py", ".md")) else text
         for path, text in untested(kept, gone, choice).items()
@@ -91,6 +95,18 @@ def _recipe(path: str, text: str, group: str, choice: str) -> bool:
     entries = yaml.safe_load(text).get("defaults", [])
     chosen = [entry[f"override /{group}"] for entry in entries if f"override /{group}" in entry]
     return any(choice in names if isinstance(names, list) else choice == names for names in chosen)
+
+
+def _without_default(path: str, text: str, group: str, choice: str) -> str:
+    """The file of a choice that brings one of another group, such as a task its loss, without it.
+
+    >>> regress = "# Values.\\ndefaults:\\n  - override /loss@_global_.loss: mse\\n_target_: a.B\\n"
+    >>> _without_default("configs/task/regress.yaml", regress, "loss", "mse")
+    '# Values.\\n_target_: a.B\\n'
+    """
+    if not re.fullmatch(r"configs/\w+/\w+\.yaml", path) or path.split("/")[1] in ("experiment", "debug"):
+        return text
+    return re.sub(rf"(?m)^defaults:\n  - override /{group}@[\w.]+: {choice}\n", "", text)
 
 
 def questions(files: Files) -> dict[str, list[str]]:

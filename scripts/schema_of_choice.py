@@ -38,7 +38,7 @@ def of_choice(group: str, choice: str, several: bool) -> Node:
         )
         for key, argument in signature.arguments.items()
     }
-    own = {key: {} for key in sorted(HYDRAS)}
+    own = {key: {} for key in sorted(HYDRAS | ({"defaults"} & node.keys()))}
     return {
         "description": about,
         "type": "object",

@@ -2,6 +2,8 @@
 
 imagelab pack data=folder data.root=photos output=packed
 imagelab train data=arrow data.root=packed
+
+Labels are those that the task takes: task=multilabel packs several classes per image, task=regress values.
 """
 
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ import numpy as np
 
 from imagelab import launch
 from imagelab.config import schema
+from imagelab.config.facts import says
+from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.contracts import Images
 from imagelab.problem import Problem
@@ -54,11 +58,13 @@ def start(cfg: Node, folder: Path) -> None:
             folder.parent.rmdir()
     if output.exists() and any(output.iterdir()) and output != folder:
         raise Problem(f"output={output}: the folder is not empty; name a new one")
-    source = make(own, seed=cfg["seed"], labelled=True, takes="class", max_pixels=knobs["max_pixels"])
+    takes = says(cfg["task"]).takes or "class"
+    source = make(own, seed=cfg["seed"], labelled=True, takes=takes, max_pixels=knobs["max_pixels"])
     for split, images in source.splits.items():
         count = pack_split(output, split, images, list(source.classes), int(cfg["shard_size"] * 1e6))
         screen.say(f"{split}: {len(images):,} images in {count} file{'s' * (count > 1)}")
-    screen.say(f"train   imagelab train data=arrow data.root={output}")
+    task = "" if takes == "class" else f" task={task_name(cfg)}"
+    screen.say(f"train   imagelab train{task} data=arrow data.root={output}")
 
 
 def pack_split(folder: Path, split: str, images: Images, classes: list[str], room: int) -> int:

@@ -107,7 +107,7 @@ def test_the_head_bias_starts_at_the_share_of_each_class(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["task=multilabel"], "task=multilabel predicts tags; set loss=bce"),
+        (["task=multilabel", "loss=focal"], "task=multilabel predicts tags; set loss=bce"),
         (
             ["task=multilabel", "loss=bce", "trick=[prediction_dynamics]"],
             "needs a task that predicts classes",

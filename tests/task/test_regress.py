@@ -91,7 +91,10 @@ def test_a_value_that_is_always_the_same_is_refused():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["task=regress"], "task=regress predicts values; set loss=huber or loss=l1 or loss=mse"),
+        (
+            ["task=regress", "loss=cross_entropy"],
+            "task=regress predicts values; set loss=huber or loss=l1 or loss=mse",
+        ),
         (["loss=mse"], "MSELoss is for a task that predicts values, and task=classify predicts classes"),
         (["task=regress", "loss=mse", "trick=[head_bias]"], "trick.head_bias: needs a task that predicts"),
         (["task=regress", "loss=huber", "loss.delta=0"], "loss.delta: wants a number above 0, got 0"),

@@ -40,9 +40,7 @@ def _card(command: str, group: str, choice: str, several: bool) -> str:
     said = menu.comments(lines)
     recipe = lines[0].startswith("# @package _global_")
     others = [entry for entry in node.get("defaults", []) if isinstance(entry, dict)]
-    rows = [
-        (f"{key.rpartition('/')[2]}={_listed(value)}", "") for entry in others for key, value in entry.items()
-    ]
+    rows = [(f"{_group(key)}={_listed(value)}", "") for entry in others for key, value in entry.items()]
     start = "" if recipe else f"{group}."
     rows += [
         (f"{start}{path}={menu.shown_value(value)}", said.get(path, "")) for path, value in _flat(node, "")
@@ -54,6 +52,15 @@ def _card(command: str, group: str, choice: str, several: bool) -> str:
     if menu.root_keys(command).get(group) and not several:
         shown += ["", f"  Every choice takes more keys of {group}: imagelab {command} --help"]
     return "\n".join(shown)
+
+
+def _group(key: str) -> str:
+    """The group that an entry of the defaults list overrides.
+
+    >>> _group("override /loss@_global_.loss")
+    'loss'
+    """
+    return key.rpartition("/")[2].partition("@")[0]
 
 
 def _flat(node: dict[str, Any], above: str) -> list[tuple[str, Any]]:

@@ -33,7 +33,7 @@ def keys(group: str, choice: str) -> set[str]:
     node = load(folder() / group / f"{choice}.yaml")
     if isinstance(node.get(choice), dict):
         node = node[choice]
-    return set(node)
+    return set(node) - {"defaults"}
 
 
 def value(group: str, choice: str, key: str) -> Any:

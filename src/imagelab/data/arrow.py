@@ -44,7 +44,7 @@ class Arrow:
             split is in the name of a file or of a folder: train, val or validation, test; otherwise train.
         subset: Folder below `root` to read, where each holds a data set of its own; None: all.
         image: Column with the images, encoded.
-        label: Column with the classes, numbers or words.
+        label: Column with the labels: a class, as a number or a word; a list of classes; a value, or several.
         on_bad_image: What to do about unreadable pictures: list them all, then stop ("error") or leave them
             out ("skip").
         labelled: Whether labels are needed, of at least two classes; otherwise the column is not read.

@@ -23,7 +23,7 @@ class Packed:
     Args:
         shards: Paths of the files.
         table: (N, 4) int64: the shard of each picture, its first byte, its length, and its CRC-32 or -1.
-        labels: (N,) int64, index of each picture's class in the source's `classes`.
+        labels: Labels as in `contracts.Images`, such as (N,) int64: index of each picture's class.
         sizes: (N, 2) int32, width and height in pixels, upright.
         max_pixels: Largest number of pixels of a picture; see `decode`.
         contents: (N,) uint64, a hash of each picture's bytes; None: computed when needed.
@@ -90,7 +90,7 @@ class Packed:
         return Packed(self.shards, *facts, self.max_pixels, contents)
 
     def relabel(self, labels: np.ndarray) -> "Packed":
-        """The same pictures with other labels, (N,) int64."""
+        """The same pictures with other labels."""
         return Packed(self.shards, self.table, labels, self.sizes, self.max_pixels, self._contents)
 
     def key(self, *facts: object) -> str:

@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from imagelab.data import shard_labels
+from imagelab.data.shard_labels import HUGGING_FACE, OWN
 from imagelab.problem import Problem, nearest, some_of
 
 IMAGE, LABEL, CHECK = "image", "label", "crc32"
 LABELS_CHECK = "labels_crc32"  # in the metadata of a shard
-HUGGING_FACE, OWN = b"huggingface", b"imagelab"
 ROWS = 256  # images per record batch
 STORED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -29,7 +30,8 @@ class Located(NamedTuple):
     """Where the N images of a file lie.
 
     offsets, lengths: (N,) int64, in bytes. checks: (N,) int64, CRC-32 of each image; -1 where there is none.
-    labels: (N,) int64 or str. names: Names of the classes, if the file says them.
+    labels: (N,) int64 or str, (N, K) bool or (N, V) float32. names: Names of classes or values, if the file
+    says them.
     """
 
     offsets: np.ndarray
@@ -56,26 +58,27 @@ def write_shard(
     Args:
         path: File to write.
         images: Encoded images, and their names.
-        labels: (N,) int64, index of each image's class in `classes`.
-        classes: Names of the classes.
+        labels: Labels as in `contracts.Images`: (N,) int64, (N, K) bool or (N, V) float32.
+        classes: Names of the classes or values.
 
     Raises:
         Problem: The folder is not writable, or the disk is full.
     """
-    features = {IMAGE: {"_type": "Image"}, LABEL: {"names": classes, "_type": "ClassLabel"}}
+    features = {IMAGE: {"_type": "Image"}, LABEL: shard_labels.feature(labels, classes)}
     features |= {CHECK: {"dtype": "int64", "_type": "Value"}}
     said = {HUGGING_FACE: json.dumps({"info": {"features": features}})}
-    said |= {OWN: json.dumps({LABELS_CHECK: crc32(labels.astype("<i8").tobytes())})}
+    facts = {LABELS_CHECK: shard_labels.checksum(labels)} | shard_labels.own_facts(labels, classes)
+    said |= {OWN: json.dumps(facts)}
 
     def batches() -> Iterator[tuple[Sequence[bytes], Sequence[str], pa.Array]]:
         waiting = iter(images)
         first = 0
         while some := list(islice(waiting, ROWS)):
-            part = pa.array(labels[first : first + len(some)], pa.int64())
+            part = shard_labels.column(labels[first : first + len(some)])
             yield [image for image, _ in some], [name for _, name in some], part
             first += len(some)
 
-    _write(path, batches(), pa.int64(), said)
+    _write(path, batches(), shard_labels.column_type(labels), said)
 
 
 def locate(path: Path, image: str, label: str | None, cache: Path) -> tuple[Path, Located]:
@@ -111,12 +114,13 @@ def _located(path: Path, image: str, label: str | None) -> Located | None:
         whole = file.read_buffer()
         schema, batches = _opened(whole)
         _refuse_columns(path, schema, image, label)
-        parts = [_in_batch(path, batch, whole, image, label) for batch in batches]
+        names = shard_labels.names_in(schema, label)
+        parts = [_in_batch(path, batch, whole, image, label, names) for batch in batches]
         if any(part is None for part in parts):
             return None
         empty = np.zeros(0, np.int64)
         columns = zip(*[part for part in parts if part is not None], strict=True) if parts else [(empty,)] * 4
-        found = Located(*(np.concatenate(column) for column in columns), names=_names(schema, label))
+        found = Located(*(np.concatenate(column) for column in columns), names=names)
         if label:
             _refuse_damaged_labels(path, schema, found)
         return found
@@ -130,7 +134,9 @@ def _opened(whole: pa.Buffer) -> tuple[pa.Schema, list[pa.RecordBatch]]:
     return stream.schema, list(stream)
 
 
-def _in_batch(path: Path, batch: Any, whole: Any, image: str, label: str | None) -> tuple[Any, ...] | None:
+def _in_batch(
+    path: Path, batch: Any, whole: Any, image: str, label: str | None, names: list[str] | None
+) -> tuple[Any, ...] | None:
     """Offsets, lengths, checks and labels of a batch."""
     count = batch.num_rows
     images = batch.column(image)
@@ -146,8 +152,8 @@ def _in_batch(path: Path, batch: Any, whole: Any, image: str, label: str | None)
         return None
     own = CHECK in batch.schema.names
     checks = batch.column(CHECK).to_numpy() if own else np.full(count, -1)
-    numbers = np.zeros(count, np.int64) if labels is None else labels.to_numpy(zero_copy_only=False)
-    return ends[:-1] + start, np.diff(ends), checks.copy(), np.array(numbers)
+    numbers = np.zeros(count, np.int64) if labels is None else shard_labels.read(path, labels, names)
+    return ends[:-1] + start, np.diff(ends), checks.copy(), numbers
 
 
 def _refuse_columns(path: Path, schema: pa.Schema, image: str, label: str | None) -> None:
@@ -161,27 +167,16 @@ def _refuse_columns(path: Path, schema: pa.Schema, image: str, label: str | None
     bytes_in = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
     if not (bytes_in or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         raise Problem(f"data.image={image}: that column of {path} holds {kind}, not encoded images")
-    if label and not (pa.types.is_integer(schema.field(label).type) or _is_text(schema.field(label).type)):
+    if label and not shard_labels.is_label(schema.field(label).type):
         raise Problem(
-            f"data.label={label}: that column of {path} holds {schema.field(label).type}, not classes"
+            f"data.label={label}: that column of {path} holds {schema.field(label).type}, "
+            "neither classes nor values"
         )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
-def _names(schema: pa.Schema, label: str | None) -> list[str] | None:
-    said = (schema.metadata or {}).get(HUGGING_FACE)
-    features = json.loads(said)["info"]["features"] if said and label else {}
-    if label not in features or "names" not in features[label]:
-        return None
-    return [str(name) for name in features[label]["names"]]
 
 
 def _refuse_damaged_labels(path: Path, schema: pa.Schema, found: Located) -> None:
     said = (schema.metadata or {}).get(OWN)
-    if said and json.loads(said)[LABELS_CHECK] != crc32(found.labels.astype("<i8").tobytes()):
+    if said and json.loads(said)[LABELS_CHECK] != shard_labels.checksum(found.labels):
         raise Problem(f"{path} is damaged: its labels have changed since it was packed; pack it again")
 
 
@@ -202,7 +197,7 @@ def _convert(path: Path, image: str, label: str | None, cache: Path) -> None:
                 raise Problem(f"{path} has rows without an image or without a label; remove them")
             yield images.to_pylist(), [""] * batch.num_rows, labels
 
-    kept = {key: value for key, value in (schema.metadata or {}).items() if key == HUGGING_FACE}
+    kept = {key: value for key, value in (schema.metadata or {}).items() if key in (HUGGING_FACE, OWN)}
     kind = schema.field(label).type if label else pa.int64()
     _write(cache, batches(), kind, kept, names=(image, label or LABEL))
 

@@ -98,11 +98,11 @@ def _recipe(path: str, text: str, group: str, choice: str) -> bool:
 
 
 def _without_default(path: str, text: str, group: str, choice: str) -> str:
-    """The file of a choice that brings one of another group, such as a task its loss, without it.
+    r"""The file of a choice that brings one of another group, such as a task its loss, without it.
 
-    >>> regress = "# Values.\\ndefaults:\\n  - override /loss@_global_.loss: mse\\n_target_: a.B\\n"
+    >>> regress = "# Values.\ndefaults:\n  - override /loss@_global_.loss: mse\n_target_: a.B\n"
     >>> _without_default("configs/task/regress.yaml", regress, "loss", "mse")
-    '# Values.\\n_target_: a.B\\n'
+    '# Values.\n_target_: a.B\n'
     """
     if not re.fullmatch(r"configs/\w+/\w+\.yaml", path) or path.split("/")[1] in ("experiment", "debug"):
         return text

@@ -1,10 +1,13 @@
 """Two gloo processes on CPU against one process with the doubled batch; one folder, one file of metrics."""
 
+import contextlib
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,39 @@ def test_sigterm_to_one_process_stops_all_and_the_run_goes_on_exactly(tmp_path, 
     assert json.loads((run / "results.json").read_text())["status"] == "stopped"
     finish([f"resume={run}"], tmp_path)
     assert_same(outcome(two), outcome(run))
+
+
+def alive(group: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ends just now
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            found += [int(stat.parent.name)] if int(session) == group and state not in "ZX" else []
+    return found
+
+
+def run_tests(folder: Path, told: Connection) -> None:
+    """What a test runner does: start a run of two processes, and wait."""
+    told.send(start([*TWO, "trainer.max_epochs=500", f"hydra.run.dir={folder / 'run'}"], folder).pid)
+    time.sleep(600)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_killing_the_test_runner_leaves_no_rank_behind(tmp_path):
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    runner = multiprocessing.get_context("fork").Process(target=run_tests, args=(tmp_path, theirs))
+    runner.start()
+    group = ours.recv()
+    end = time.monotonic() + 90
+    while not (tmp_path / "run" / "metrics.csv").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(alive(group)) == 2
+    runner.kill()
+    runner.join()
+    while alive(group) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert alive(group) == []
 
 
 @pytest.mark.slow

@@ -142,3 +142,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path):
     (tmp_path / "cut.ckpt").write_bytes((tmp_path / "other.pt").read_bytes()[:300])
     with pytest.raises(Problem, match=r"cut\.ckpt is damaged"):
         imagelab.load(tmp_path / "cut.ckpt")
+
+
+def test_of_no_pictures_there_are_no_rows_of_every_class(digits):
+    assert imagelab.load(digits).images([]).shape == (0, 10)

@@ -69,3 +69,13 @@ def test_a_step_has_its_own_dropout():
     places = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
     assert len({tuple(draw(*place)) for place in places}) == 5
     assert draw(0, 3, 1, 0) == draw(0, 3, 1, 0)
+
+
+def test_draws_are_those_of_every_version():
+    """Else a run would resume with other augmentations after an update."""
+    draws = uniform(sample_keys(1, 2, torch.arange(3)), "crop", 2)
+    assert (draws * 2**24).int().tolist() == [
+        [484235, 4951613],
+        [347414, 4848638],
+        [3766068, 15584569],
+    ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from imagelab.augment.copy_paste import CopyPaste
+from imagelab.augment.copy_paste import CopyPaste, _spans
 from imagelab.contracts import Augment, Mix
 from imagelab.problem import Problem
 
@@ -123,3 +123,11 @@ def test_a_batch_of_one_is_refused():
 def test_it_is_an_augmentation_of_batches():
     assert isinstance(paste(), Mix)
     assert not isinstance(paste(), Augment)
+
+
+def test_a_patch_is_cut_and_pasted_at_every_place_where_it_fits():
+    rng = np.random.default_rng(0)
+    spans = [_spans(rng, 0.5, 1.0, 6) for _ in range(300)]
+    for which in (0, 1):
+        assert {pair[which].start for pair in spans} == {0, 1, 2, 3}
+        assert {pair[which].stop - pair[which].start for pair in spans} == {3}

@@ -36,3 +36,8 @@ def test_the_file_of_the_experiment_that_sets_a_key_is_named():
     assert menu.sets(rate, {"experiment": "large_batch", "debug": None}) == "experiment/large_batch.yaml"
     assert menu.sets("optimizer.nothing", {"experiment": "large_batch"}) is None
     assert menu.sets(rate, {"experiment": None}) is None
+
+
+def test_choices_stand_in_alphabetical_order():
+    for group in ("augment", "trick", "optimizer", "schedule", "data"):
+        assert menu.choices(group) == sorted(menu.choices(group))

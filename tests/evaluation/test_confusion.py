@@ -36,3 +36,8 @@ def test_with_many_classes_those_with_most_mistakes_are_shown():
     counts[7, 31], counts[44, 7] = 5, 2
     assert busiest(counts, most=3).tolist() == [7, 31, 44]
     assert busiest(counts[:2, :2], most=30).tolist() == [0, 1]
+
+
+def test_of_equally_many_mistakes_those_of_the_smaller_class_come_first():
+    counts = np.array([[6, 2, 0], [0, 4, 0], [2, 0, 2]])
+    assert most_confused(counts, top=2) == [Pair(2, 0, 2, 0.5), Pair(0, 1, 2, 0.25)]

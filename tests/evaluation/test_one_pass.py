@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from imagelab.data.files import Files
 from imagelab.data.preprocess import Preprocess
 from imagelab.evaluation import networks
 from imagelab.evaluation.networks import Networks
+from imagelab.evaluation.one_pass import good_enough
 from imagelab.evaluation.tta import Flip, MultiScale, TenCrop, Tta, View
 from tests.evaluation.subjects import CLASSES, TASK, arrays, asked, member, photos, preprocess, small_net
 
@@ -182,3 +184,16 @@ def test_each_member_has_its_own_preprocessing():
     assert (found[0] - found[1]).abs().max() > 0.01
     for said, form in zip(found, forms, strict=True):
         torch.testing.assert_close(said, asked([member(net, form, [16, 16])], images)[0])
+
+
+@pytest.mark.parametrize(("short", "stored"), [(32, True), (33, False)])
+def test_stored_photos_serve_as_far_as_they_are_large_enough(tmp_path, short, stored):
+    kept, came = (photos(tmp_path, 2) for _ in range(2))
+    view = View(short, 24, "own", mirrored=False)
+    form = SimpleNamespace(views=[view], reader=SimpleNamespace(shape=None))
+    data = SimpleNamespace(
+        splits={"test": kept},
+        named={"test": SimpleNamespace(images=came)},
+        preprocess=SimpleNamespace(resize=32),
+    )
+    assert good_enough(data, "test", [form]) is (kept if stored else came)  # type: ignore[arg-type]

@@ -91,3 +91,13 @@ def test_known_oddities_of_hymenoptera_are_found(hymenoptera, tmp_path):
     assert len({name for some in far.values() for name in some}) <= 10
     assert told["files unlike the others"].value.keys() >= {names[missing]}
     assert min(seen.sizes[:, 0]) == seen.sizes[names.index("train/ants/formica.jpeg"), 0] == 193
+
+
+def test_grey_is_as_the_eye_sees_it_and_a_percentile_holds_its_share_exactly():
+    colours = np.zeros((3, 10, 10, 3), dtype=np.uint8)
+    for channel in range(3):
+        colours[channel, ..., channel] = 255
+    assert measure(colours)["brightness"].tolist() == pytest.approx([0.299, 0.587, 0.114], abs=1e-3)
+    one_in_a_hundred = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
+    one_in_a_hundred[0, 0, 0] = 0
+    assert measure(one_in_a_hundred)["darkest"].tolist() == [0]

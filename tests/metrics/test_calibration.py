@@ -14,6 +14,7 @@ from imagelab.metrics.calibration import (
     expected_error,
     fit_temperature,
     interval_of,
+    reliability,
 )
 
 
@@ -127,3 +128,8 @@ def test_the_temperature_is_judged_on_the_images_that_it_was_not_fitted_on(monke
     for error, divisor in ((found.before, 1.0), (found.after, 2.0)):
         sure = confidences(softmax(logits[rest] / divisor, axis=1), labels[rest])
         assert error == pytest.approx(expected_error(*sure), abs=1e-6)
+
+
+def test_a_bin_holds_its_lower_end_and_certainty_has_a_bin_of_its_own():
+    confidence = np.array([EDGES[8], EDGES[8] + 0.01, 0.99, 1.0])
+    assert [one[0] for one in reliability(confidence, np.array([1, 1, 1, 1]))] == [2, 1, 1]

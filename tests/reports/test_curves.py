@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imagelab.reports.curve_numbers import _of_train
 from imagelab.reports.curves import from_history, read_curves, smoothed
 
 TEXT = """epoch,step,train/loss,lr/decay,grad_norm,\
@@ -63,3 +64,9 @@ def test_gaps_are_ignored_and_short_curves_are_unchanged():
     assert smoothed(gappy)[::3] == pytest.approx(2.0)
     assert np.isnan(smoothed(gappy)[1])
     assert smoothed(np.array([3.0, 1.0])).tolist() == [3, 1]
+
+
+def test_a_straight_line_falls_at_the_speed_of_one_run_to_the_end():
+    """`train_speed`: the fall of a whole run at the pace of the last fifth, as a share of the real fall."""
+    line = np.linspace(2.0, 1.0, 10)
+    assert _of_train(line, chance=2.0)["train_speed"] == pytest.approx(10 / 9, abs=0.1)

@@ -34,3 +34,12 @@ def test_if_there_are_only_trials_one_has_to_be_named(tmp_path, monkeypatch):
     (trial.parent / "sweep.yaml").touch()
     with pytest.raises(Problem, match=r"run=last: .*got only trials.*run=logs/sweeps/a/0"):
         find.existing("last")
+
+
+def test_a_run_has_trained_once_it_has_a_row_of_metrics(tmp_path):
+    table = tmp_path / "metrics.csv"
+    assert not find.has_trained(tmp_path)
+    table.write_text("epoch,step\n")
+    assert not find.has_trained(tmp_path)
+    table.write_text("epoch,step\n0,1\n")
+    assert find.has_trained(tmp_path)

@@ -12,7 +12,10 @@ from torch.nn import CrossEntropyLoss
 from imagelab import finding
 from imagelab.config.rules.values import _fold_is_one_of_the_folds
 from imagelab.evaluation.per_class import wilson
+from imagelab.metrics.table import row_of
 from imagelab.runs import files
+from imagelab.sweep import fold_summary
+from imagelab.sweep.fold_summary import Combination, summary
 from imagelab.sweep.kfold import KFold
 from imagelab.sweep.out_of_fold import HeldOut, table
 from imagelab.sweep.plan import make_plan
@@ -238,3 +241,17 @@ def test_a_sweep_that_holds_out_folds_needs_no_fold_in_the_config(target):
     assert list(_fold_is_one_of_the_folds(cfg)) == []
     (sentence,) = _fold_is_one_of_the_folds(cfg | {"sweep": {"_target_": "imagelab.sweep.grid.Grid"}})
     assert sentence.startswith("data.fold: missing; set which of the 5 folds is held out")
+
+
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", "seed=1"), ("loss", "seed=0")])
+def test_the_best_configuration_is_shown_first_in_either_direction(tmp_path, monkeypatch, metric, best):
+    more = {"folds": 2, "images": 10, "judged_by": row_of(metric), "file": ""}
+    found = {
+        (("seed", str(seed)),): Combination(
+            values=(("seed", str(seed)),), pooled=pooled, metrics={f"val/{metric}": [pooled] * 2}, **more
+        )
+        for seed, pooled in enumerate([0.5, 0.7])
+    }
+    monkeypatch.setattr(fold_summary, "_combination", lambda folder, place, values, *_: found[values])
+    (shown,) = summary(tmp_path, {values: [] for values in found}, 2, "best")
+    assert str(shown).split()[0] == best

@@ -123,3 +123,9 @@ def test_in_half_precision_the_cosines_are_whole():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = nt_xent(first, second, 0.05)
     torch.testing.assert_close(half, nt_xent(first, second, 0.05))
+
+
+def test_both_views_of_an_image_are_kept():
+    task = simclr(dim=8)
+    batch = Inputs(torch.randn(2 * 3, 8), torch.zeros(6), torch.zeros(6), torch.arange(6))
+    assert task.outputs(lambda images: images, batch)[0].shape == (3, task.kept) == (3, 16)

@@ -139,3 +139,10 @@ def test_a_step_without_redrawing_costs_less_than_10_microseconds():
             bar.on_train_batch_end(trainer, None, None, batch, index)  # type: ignore[arg-type]
         costs.append((time.process_time() - start) / 500)
     assert statistics.median(costs) < 10e-6
+
+
+def test_images_of_all_ranks_count(monkeypatch):
+    bar = ProgressBar(shown=[])
+    trainer = SimpleNamespace(world_size=2, current_epoch=0, num_training_batches=5)
+    bar.on_train_batch_end(trainer, None, None, [torch.zeros(4, 1)], 0)  # type: ignore[arg-type]
+    assert bar.images == 8

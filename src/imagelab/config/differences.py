@@ -30,8 +30,8 @@ def differences(cfg: Node) -> dict[str, Any]:
 def flat(node: Any, above: str = "") -> dict[str, Any]:
     """The values by dotted key; lists are values.
 
-    >>> flat({"seed": 0, "data": {"size": None, "classes": [1, 2]}})
-    {'seed': 0, 'data.size': None, 'data.classes': [1, 2]}
+    >>> flat({"seed": 0, "data": {"size": None, "classes": [1, 2]}, "trick": {}})
+    {'seed': 0, 'data.size': None, 'data.classes': [1, 2], 'trick': {}}
     """
     if not isinstance(node, dict) or not node:
         return {above: node}

@@ -17,7 +17,7 @@ STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | 
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types recipe bench docs snapshots golden lock clean rename remove
+.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types recipe bench bench-gpu docs snapshots golden lock clean rename remove
 
 help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,9 +71,23 @@ recipe: $(STAMP)  ## Follow the six steps of choosing hyperparameters: make reci
 	@$(BIN)/python -m scripts.recipe $(ARGS)
 # end
 
-bench: $(STAMP)  ## Measure speed relative to the usual ways: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
-	@$(BIN)/python benchmarks/loop_overhead.py
-	@$(BIN)/python benchmarks/data_path.py --data $(DATA) # room: augment/color_jitter, augment/crop, augment/flip
+# Each script compares its figures with those of benchmarks/results/ratios.jsonl; ARGS=--record keeps the new ones.
+BENCH = "loop_overhead"
+BENCH += "cpu_time" # room: checks
+BENCH += "data_path --data $(DATA)" # room: augment/color_jitter, augment/crop, augment/flip
+BENCH += "find_lr --again --data $(DATA)/cifar10" # room: finders
+BENCH_GPU = "loop_overhead --device gpu" "cifar10_speed --device gpu"
+BENCH_GPU += "data_path --device cuda --data $(DATA)" # room: augment/color_jitter, augment/crop, augment/flip
+run_each = @failed=; for words in $(1); do set -- $$words; script=$$1; shift; echo "== $$script $$*"; \
+	$(BIN)/python benchmarks/$$script.py "$$@" $(ARGS) || failed="$$failed $$script"; done; \
+	if [ -n "$$failed" ]; then echo "Slower than before, or than promised:$$failed"; exit 1; fi
+
+bench: $(STAMP)  ## Measure speed, and what got worse: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
+	$(call run_each,$(BENCH))
+
+bench-gpu: $(STAMP)  ## The same on a GPU, then the tests for one
+	$(call run_each,$(BENCH_GPU))
+	@$(PYTEST) -m gpu
 
 docs: $(STAMP)  ## Rewrite docs/tricks.md, docs/schemas and docs/pictures from configs and code
 	@$(BIN)/python scripts/docs.py

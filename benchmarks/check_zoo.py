@@ -18,6 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))  # started as a module, for the tables of tests/
+from ratios import Figure, settle
+
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "check_zoo.jsonl"
 BEGIN, END = "<!-- zoo: made by python -m benchmarks.check_zoo -->", "<!-- end of zoo -->"
@@ -32,7 +35,7 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     sys.path.insert(0, str(ROOT))
-    folder, only = (*sys.argv[1:], None, None)[:2]
+    folder, only = (*(word for word in sys.argv[1:] if word != "--record"), None, None)[:2]
     known = {_key(row): row for row in _read()}
     for row, measure in planned(folder):
         if _key(row) not in known and only in (None, row["zoo"]):
@@ -42,6 +45,7 @@ def main() -> None:
             print(known[_key(row)], flush=True)
     text = "\n".join(tables(_read()))
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    settle("check_zoo", list(figures(_read())), record="--record" in sys.argv)
     PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
@@ -113,6 +117,14 @@ def says(words: list[str]) -> Row:
     checked = subject(words)
     failed = _speaking(checked, "FAIL")
     return {"check": ", ".join(failed), "status": "FAIL" if failed else "OK", "found": bool(failed)}
+
+
+def figures(rows: list[Row]) -> Iterator[Figure]:
+    """The share of bugs that are found, and of sound runs that fail, in percent."""
+    for zoo, better in (("bugs", "higher"), ("blind", "higher"), ("healthy", "lower")):
+        mine = [row["found"] for row in rows if row["zoo"] == zoo]
+        if mine:
+            yield Figure(zoo, [100 * sum(mine) / len(mine)], better, "%")
 
 
 def _speaking(checked: Any, status: str) -> list[str]:

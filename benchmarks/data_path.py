@@ -18,22 +18,22 @@ the machine makes threads wait for each other, and the figures say little.
 """
 
 import argparse
-import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torchvision
-from PIL import Image
-from torch.utils.data import ConcatDataset, DataLoader, Dataset
+from data_path_usual import Epoch, PilImages, to_float, usual
+from lightning.fabric.utilities import move_data_to_device
+from ratios import Figure, device, flag, settle
+from torch.utils.data import ConcatDataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
@@ -46,17 +46,12 @@ from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
 from imagelab.data.memory import decode_once, fits_in_memory
-from imagelab.data.parallel import cores
 from imagelab.data.storage import Storage
 from imagelab.task.classify import Classify
 
-MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 WORKERS = 2
 COPIES = 4  # of the few photos, so that workers run for a while
 PROMISED = {"CIFAR-10": 15.0, "photos": 2.0}
-
-Epoch = Callable[[], Iterable[int]]
-"""Makes one epoch of batches and tells the size of each."""
 
 
 class Pictures:
@@ -67,36 +62,13 @@ class Pictures:
         self.splits: Mapping[str, Images] = {"train": files, "val": files.select(np.arange(8))}
 
 
-class PilImages(Dataset[Any]):
-    """What torchvision's CIFAR10 class does: an array of decoded images, a PIL image of each asked for."""
-
-    def __init__(
-        self, images: np.ndarray, labels: np.ndarray, transform: Callable[[Image.Image], Any]
-    ) -> None:
-        self.images, self.labels, self.transform = images, labels.tolist(), transform
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, place: int) -> tuple[Any, int]:
-        return self.transform(Image.fromarray(self.images[place])), self.labels[place]
-
-
-def usual(dataset: Dataset[Any], batch_size: int, workers: int) -> Epoch:
-    """A DataLoader as tutorials write it, its workers kept from epoch to epoch."""
-    loader = DataLoader(
-        dataset,
-        batch_size=batch_size,
-        shuffle=True,
-        drop_last=True,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    return lambda: (len(images) for images, _ in loader)
-
-
 def ours(
-    files: Files, classes: list[str], augment: list[object], batch_size: int, storage: Storage = "auto"
+    files: Files,
+    classes: list[str],
+    augment: list[object],
+    batch_size: int,
+    device: torch.device,
+    storage: Storage = "auto",
 ) -> Epoch:
     """The training loader with the device's part of the work, as a run uses it."""
     composed = compose("train", [f"data.batch_size={batch_size}", f"data.storage={storage}"]).cfg
@@ -117,12 +89,13 @@ def ours(
 
     def epoch() -> Iterator[int]:
         loader.sampler.set_epoch(next(epochs))  # pyright: ignore[reportAttributeAccessIssue]
-        return (len(data.prepare_batch(batch, train=True, rank=0).images) for batch in loader)
+        moved = (move_data_to_device(batch, device) for batch in loader)
+        return (len(data.prepare_batch(batch, train=True, rank=0).images) for batch in moved)
 
     return epoch
 
 
-def cifar10(root: Path) -> dict[str, tuple[Epoch, int]]:
+def cifar10(root: Path, device: torch.device) -> dict[str, tuple[Epoch, int]]:
     """The sides by name, and how many batches of each are timed."""
     folder = ImageFolder(str(root / "cifar10" / "train"))
     files = Files([path for path, _ in folder.samples], np.array(folder.targets))
@@ -131,13 +104,13 @@ def cifar10(root: Path) -> dict[str, tuple[Epoch, int]]:
     crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
     dataset = PilImages(images, files.labels, transform)
     return {
-        "ours": (ours(files, folder.classes, [crop, Flip(p=0.5)], 128), 10**6),
-        "usual, 0 workers": (usual(dataset, 128, 0), 60),
-        f"usual, {WORKERS} workers": (usual(dataset, 128, WORKERS), 60),
+        "ours": (ours(files, folder.classes, [crop, Flip(p=0.5)], 128, device), 10**6),
+        "usual, 0 workers": (usual(dataset, 128, 0, device), 60),
+        f"usual, {WORKERS} workers": (usual(dataset, 128, WORKERS, device), 60),
     }
 
 
-def photos(root: Path, hue: float) -> dict[str, tuple[Epoch, int]]:
+def photos(root: Path, device: torch.device, hue: float) -> dict[str, tuple[Epoch, int]]:
     """The sides by name, and how many batches of each are timed."""
     jitter = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": hue}
     transform = v2.Compose(
@@ -149,24 +122,21 @@ def photos(root: Path, hue: float) -> dict[str, tuple[Epoch, int]]:
     crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
     augment = [crop, Flip(p=0.5), ColorJitter(**jitter)]
     return {
-        "ours": (ours(copies, folder.classes, augment, 32), 10**6),
-        "ours, shrunk once": (ours(copies, folder.classes, augment, 32, "shrunk"), 10**6),
-        f"usual, {WORKERS} workers": (usual(ConcatDataset([folder] * COPIES), 32, WORKERS), 10**6),
+        "ours": (ours(copies, folder.classes, augment, 32, device), 10**6),
+        "ours, shrunk once": (ours(copies, folder.classes, augment, 32, device, "shrunk"), 10**6),
+        f"usual, {WORKERS} workers": (usual(ConcatDataset([folder] * COPIES), 32, WORKERS, device), 10**6),
     }
 
 
-def to_float() -> list[Any]:
-    """The end of every chain of transforms."""
-    return [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
-
-
 def measure(sides: dict[str, tuple[Epoch, int]], rounds: int) -> dict[str, list[float]]:
-    """Images a second of each side in each round, after one that is not counted."""
+    """Images a second of each side by round, after one that is not counted."""
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 1):
         for name, (epoch, batches) in sides.items():
             start = time.perf_counter()
             count = sum(islice(epoch(), batches))
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if number:
                 rates[name].append(count / (time.perf_counter() - start))
     return rates
@@ -183,33 +153,29 @@ def table(title: str, rates: dict[str, list[float]]) -> tuple[str, float]:
         "|---|---|---|---|",
     ]
     for name, values in rates.items():
-        lines.append(
-            f"| {name} | {medians[name]:,.0f} | {min(values):,.0f} to {max(values):,.0f} "
-            f"| {medians[name] / usual_rate:.2f} |"
-        )
+        span = f"{min(values):,.0f} to {max(values):,.0f}"
+        lines.append(f"| {name} | {medians[name]:,.0f} | {span} | {medians[name] / usual_rate:.2f} |")
     return "\n".join([*lines, ""]), medians["ours"] / usual_rate
+
+
+def ratios_of(title: str, rates: dict[str, list[float]]) -> list[Figure]:
+    """How many times as fast as the best usual side each of ours is, round by round."""
+    usual_rates = [
+        max(side) for side in zip(*(rates[name] for name in rates if "usual" in name), strict=True)
+    ]
+    found = []
+    for name in (name for name in rates if name.startswith("ours")):
+        ratios = [rate / base for rate, base in zip(rates[name], usual_rates, strict=True)]
+        found.append(Figure(title + name.removeprefix("ours"), ratios, "higher"))
+    return found
 
 
 def heading() -> str:
     """When, on what and how this was measured."""
-    cpu = next((line for line in _cpu_lines() if line.startswith("model name")), platform.processor())
-    return "\n".join(
-        [
-            "# Data path: training images a second",
-            "",
-            f"{date.today()}, {cpu.split(':')[-1].strip()}, {cores()} cores "
-            f"({torch.get_num_threads()} for the main process), "
-            f"torch {torch.__version__}, torchvision {torchvision.__version__}",
-            "",
-            f"    python {' '.join(sys.argv)}",
-            "",
-        ]
-    )
-
-
-def _cpu_lines() -> list[str]:
-    cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+    threads = f"{torch.get_num_threads()} thread(s) for the main process"
+    when = f"{date.today()}, {device()}, {threads}, {versions}"
+    return f"# Data path: training images a second\n\n{when}\n\n    python {' '.join(sys.argv)}\n"
 
 
 def main() -> None:
@@ -221,10 +187,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", choices=["CIFAR-10", "photos", "photos without hue"])
     parser.add_argument("--threads", type=int, default=1, help="of the main process, for tensors")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where batches end")
     parser.add_argument("--report", type=Path, help="a Markdown file to write")
+    flag(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     parts, missed = [heading()], False
+    figures: list[Figure] = []
     print(parts[0])
     cases = {
         "CIFAR-10": cifar10,
@@ -234,14 +203,16 @@ def main() -> None:
     for name, sides in cases.items():
         if args.only not in (None, name):
             continue
-        text, ratio = table(name, measure(sides(args.data), args.rounds))
+        rates = measure(sides(args.data, torch.device(args.device)), args.rounds)
+        text, ratio = table(name, rates)
+        figures += ratios_of(name if args.device == "cpu" else f"{name}, {args.device}", rates)
         missed |= ratio < PROMISED.get(name, 0)
         promise = f"; at least {PROMISED[name]:g} is promised" if name in PROMISED else ""
         parts.append(f"{text}\nOurs is {ratio:.1f} times as fast{promise}.\n")
         print(parts[-1], flush=True)
     if args.report:
         args.report.write_text("\n".join(parts))
-    sys.exit(missed)
+    sys.exit(settle("data_path", figures, record=args.record) or missed)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from ratios import Figure, settle
+
 
 class Used(NamedTuple):
     """By the command and its children, the import of every library included."""
@@ -53,7 +55,8 @@ def across(folder: Path) -> set[tuple[str, str]]:
 
 def main() -> None:
     """Print a row of results/inspect.md."""
-    root, known = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    words = [word for word in sys.argv[1:] if word != "--record"]
+    root, known = Path(words[0]), Path(words[1]) if len(words) > 1 else None
     with tempfile.TemporaryDirectory() as scratch:
         used = inspected(root, Path(scratch) / "out")
         flagged = across(Path(scratch) / "out")
@@ -62,6 +65,11 @@ def main() -> None:
         with known.open(newline="") as file:
             pairs = {(row["test"], row["train"]) for row in csv.DictReader(file)}
         print(f"{len(flagged & pairs)} of {len(pairs)} known pairs among them")
+    figures = [
+        Figure("CPU s", [used.cpu_seconds], "lower", "s"),
+        Figure("memory", [used.megabytes], "lower", "MB"),
+    ]
+    settle("inspect_cifar10", figures, record="--record" in sys.argv)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ import tempfile
 import time
 import warnings
 from contextlib import redirect_stdout
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
+from ratios import Figure, flag, settle
 from torch import nn
 
 from imagelab.build import build
@@ -64,27 +66,33 @@ def network(kind: str, *, in_channels: int, size: int, num_classes: int) -> nn.M
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, num_classes))
 
 
+def finish(device: str) -> None:
+    """Wait until the device has done all that it was given."""
+    if device == "gpu":
+        torch.cuda.synchronize()
+
+
 class Clock(lightning.Callback):
     """Seconds from the end of each training step to the end of the next, within an epoch."""
 
-    def __init__(self) -> None:
-        self.steps: list[float] = []
-        self.last = 0.0
+    def __init__(self, device: str) -> None:
+        self.device, self.steps, self.last = device, list[float](), 0.0
 
     def on_train_batch_end(self, *args: Any) -> None:
+        finish(self.device)
         now, batch_idx = time.perf_counter(), args[-1]
         if batch_idx:
             self.steps.append(now - self.last)
         self.last = now
 
 
-def ours(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[float]:
+def ours(kind: str, side: int, batch: int, batches: int, epochs: int, device: str) -> list[float]:
     """Step times of a run as the command makes it."""
     target = f"{__name__}.Noise"
     words = [
         f"data.batch_size={batch}",
         f"trainer.max_epochs={epochs}",
-        "trainer=cpu",
+        f"trainer={device}",
         "optimizer=adamw",
         "schedule=constant",
         f"optimizer.lr={1e-4}",
@@ -98,24 +106,25 @@ def ours(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[fl
     cfg["model"] = shared | {"_target_": f"{__name__}.network", "kind": kind}
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         parts = build(cfg, Path(folder), StopRequest())
-        clock = Clock()
+        clock = Clock(device)
         parts.trainer.callbacks.insert(0, clock)
         parts.trainer.fit(parts.classifier, datamodule=parts.data)
     return clock.steps
 
 
-def bare(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[float]:
+def bare(kind: str, side: int, batch: int, batches: int, epochs: int, device: str) -> list[float]:
     """Step times of the plainest loop."""
-    images, labels = Noise(side=side, count=batch * batches).splits["train"].images, None
-    labels = torch.from_numpy(Noise(side=side, count=batch * batches).splits["train"].labels)
-    scale, shift = torch.full((1, 3, 1, 1), 1 / 127.5), torch.full((1, 3, 1, 1), -1.0)
-    net = network(kind, in_channels=3, size=side, num_classes=10).train()
+    place = torch.device("cuda" if device == "gpu" else "cpu")
+    split = Noise(side=side, count=batch * batches).splits["train"]
+    images, labels = split.images.to(place), torch.from_numpy(split.labels).to(place)
+    scale, shift = torch.full((1, 3, 1, 1), 1 / 127.5).to(place), torch.full((1, 3, 1, 1), -1.0).to(place)
+    net = network(kind, in_channels=3, size=side, num_classes=10).to(place).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, weight_decay=0)
     loss = nn.CrossEntropyLoss()
     times = []
     for _ in range(epochs):
         last = time.perf_counter()
-        order = torch.randperm(len(images))
+        order = torch.randperm(len(images), device=place)
         for first in range(0, len(images), batch):
             index = order[first : first + batch]
             pixels = images.index_select(0, index).float().mul_(scale).add_(shift)
@@ -123,6 +132,7 @@ def bare(kind: str, side: int, batch: int, batches: int, epochs: int) -> list[fl
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
+            finish(device)
             now = time.perf_counter()
             if first:
                 times.append(now - last)
@@ -139,6 +149,8 @@ def main() -> None:
     parser.add_argument(
         "--threads", type=int, default=1, help="of torch; two that share busy cores only measure that"
     )
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
+    flag(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     for name in ("lightning.pytorch", "lightning.fabric"):
@@ -146,18 +158,21 @@ def main() -> None:
     warnings.simplefilter("ignore")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print("| case | bare ms a step | ours ms a step | ratio | allowed |\n|---|---|---|---|---|")
-    missed = False
+    missed, figures = False, []
     for name, (*case, allowed) in CASES.items():
         if args.case not in (None, name):
             continue
-        sides: dict[str, list[float]] = {"bare": [], "ours": []}
-        for _ in range(args.rounds):
-            sides["bare"] += bare(*case, args.epochs)
-            sides["ours"] += ours(*case, args.epochs)
-        plain, full = (statistics.median(times) * 1000 for times in sides.values())
+        rounds = [
+            (bare(*case, args.epochs, args.device), ours(*case, args.epochs, args.device))
+            for _ in range(args.rounds)
+        ]
+        plain, full = (statistics.median(chain(*side)) * 1000 for side in zip(*rounds, strict=True))
         missed |= full / plain > allowed
         print(f"| {name} | {plain:.3f} | {full:.3f} | {full / plain:.2f} | {allowed} |", flush=True)
-    sys.exit(missed)
+        ratios = [statistics.median(mine) / statistics.median(theirs) for theirs, mine in rounds]
+        figures.append(Figure(name if args.device == "cpu" else f"{name}, {args.device}", ratios, "lower"))
+    print()
+    sys.exit(settle("loop_overhead", figures, record=args.record) or missed)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from many_runs import machine
 from PIL import Image
+from ratios import Figure, flag, settle
 
 from imagelab.data.decode import decode, verify
 from imagelab.data.folder import Folder
@@ -43,10 +44,11 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--folder", type=Path, default=None, help="where files are made; default: a new one")
+    flag(parser)
     told = parser.parse_args()
     print(f"{machine()}, {date.today()}: `python {' '.join(sys.argv)}`\n")
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    kept = True
+    kept, figures = True, list[Figure]()
     with tempfile.TemporaryDirectory(dir=told.folder) as top:
         os.environ["IMAGELAB_CACHE"] = f"{top}/cache"
         base = min(measured(Path(top), LEAST)[2] for _ in range(2))
@@ -57,8 +59,16 @@ def main() -> int:
             print(f"| {' | '.join([f'{count:,}', *numbers, f'{held:.0f}'])} |", flush=True)
             in_time = count < SURE or (later <= MOST_AFTER and at_first <= MOST_FIRST)
             kept &= in_time and held <= MOST_MEMORY
+            figures += [
+                Figure(f"{count:,} files, {when}", [value], "lower", unit)
+                for when, value, unit in (
+                    ("first", at_first, "us per file"),
+                    ("again", later, "us per file"),
+                    ("in a worker", held, "bytes per image"),
+                )
+            ]
     print(f"\n{LEAST:,} files, seen before: {base:.1f} CPU s. `us per file` leaves it out, and decoding.")
-    return 0 if kept else 1
+    return settle("many_files", figures, record=told.record) or not kept
 
 
 def measured(top: Path, count: int) -> tuple[float, float, float, float]:
@@ -107,7 +117,13 @@ def decoding(root: Path) -> float:
 
 def memory(root: Path) -> float:
     """Bytes per image of what a worker gets that decodes files."""
-    given = {"manifest": None, "on_bad_image": "error", "max_pixels": 50_000_000}
+    given = {
+        "manifest": None,
+        "columns": None,
+        "delimiter": "auto",
+        "on_bad_image": "error",
+        "max_pixels": 50_000_000,
+    }
     files = Folder(root=str(root), label="label", group=None, takes="class", **given).splits["train"]
     return len(pickle.dumps(files)) / len(files)
 

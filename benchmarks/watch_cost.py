@@ -26,6 +26,7 @@ import lightning
 import numpy as np
 import torch
 from many_runs import machine
+from ratios import Figure, flag, settle
 
 from imagelab.build import build
 from imagelab.config import menu, schema
@@ -112,12 +113,14 @@ def main() -> None:
     """Write the table; exit status 1 where a trick costs more than is allowed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--looks", type=int, default=24)
-    looks = parser.parse_args().looks
+    flag(parser)
+    told = parser.parse_args()
+    looks = told.looks
     torch.set_num_threads(1)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    lines, missed = [], False
+    lines, missed, figures = [], False, list[Figure]()
     for case, (words, side, batch) in CASES.items():
         for trick in TRICKS:
             seconds = step_seconds(trick, words, side, batch, looks)
@@ -128,6 +131,7 @@ def main() -> None:
             interval = menu.load(menu.folder() / "trick" / f"{trick}.yaml")[trick]["every"]
             share = max(0.0, look) / (interval * step)
             missed |= share > ALLOWED
+            figures.append(Figure(f"{case}, {trick}", [100 * share], "lower", "% of the time"))
             cells = f"{step * 1000:.1f} | {max(0.0, look) * 1000:.2f} | {interval} | {share:.2%}"
             lines.append(f"| {case}, {batch} x {side} px | {trick} | {cells} |")
             print(lines[-1], flush=True)
@@ -139,7 +143,7 @@ def main() -> None:
         f"{machine()}, {date.today()}: `.venv/bin/python benchmarks/watch_cost.py --looks {looks}`\n"
     )
     (RESULTS / "watch.md").write_text("\n".join([about, head, *lines, ""]), encoding="utf-8")
-    sys.exit(missed)
+    sys.exit(settle("watch_cost", figures, record=told.record) or missed)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,14 @@ from tests.in_process import imagelab, untouched
 
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
-PARTS = {"averaging_lines", "find_lr_tasks", "many_runs"}  # of other scripts, without a main of their own
+PARTS = {
+    "averaging_lines",
+    "data_path_usual",
+    "find_lr_page",
+    "find_lr_tasks",
+    "many_runs",
+    "ratios",
+}  # of other scripts, without a main of their own
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +136,25 @@ def test_loop_overhead_compares_both_sides(script, monkeypatch, capsys):
     ((case, bare, ours, ratio, _),) = rows(capsys.readouterr().out)
     assert case == "tiny MLP"
     assert float(ratio) == pytest.approx(float(ours) / float(bare), rel=0.1)
+
+
+def test_cifar10_speed_compares_both_sides(script, monkeypatch, capsys):
+    speed = script("cifar10_speed")
+    words = ["--count=512", "--width=2", "--epochs=2", "--rounds=1"]
+    assert run(speed, monkeypatch, *words) in (0, 1)
+    said = capsys.readouterr().out
+    assert [cells[0] for cells in rows(said)] == ["bare", "ours"]
+    (bare, ours), ratio = ([float(cells[1]) for cells in rows(said)], re.search(r"cpu: ([\d.]+) times", said))
+    assert ratio
+    assert float(ratio[1]) == pytest.approx(ours / bare, rel=0.1)
+
+
+def test_cpu_time_compares_commands_with_their_imports(script, monkeypatch, capsys):  # room: checks
+    cpu_time = script("cpu_time")
+    monkeypatch.setattr(cpu_time, "IMPORTS", ["-c", "sum(range(10**6))"])
+    monkeypatch.setattr(cpu_time, "COMMANDS", {"twice": ["-c", "sum(range(10**7))"]})
+    assert run(cpu_time, monkeypatch, "--rounds=1") == 0
+    assert float(re.findall(r"twice: ([\d.]+) times", capsys.readouterr().out)[0]) > 1.2
 
 
 def test_watch_cost_measures_every_trick(script, tmp_path, monkeypatch):
@@ -268,7 +294,7 @@ def test_inspect_cifar10_measures_the_command(  # room: inspection
     script("inspect_cifar10").main()
     copy.unlink()
     found = re.fullmatch(
-        r"([\d.]+) CPU seconds, (\d+) MB, \d+ pairs flagged\n1 of 1 known pairs among them\n",
+        r"([\d.]+) CPU seconds, (\d+) MB, \d+ pairs flagged\n1 of 1 known pairs among them\n(.*\n){2}",
         capsys.readouterr().out,
     )
     assert found

@@ -39,8 +39,8 @@ def archive_folder() -> Path:
     return Path(os.environ.get("IMAGELAB_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-def unpacked(name: str, archive: str) -> Path:
-    """Unpack an archive of real images once per machine; skip the test where there is none."""
+def unpacked(name: str, archive: str, inside: str = "train") -> Path:
+    """Unpack an archive of real images, down to the folder that holds `inside`, once per machine, or skip."""
     source = archive_folder() / archive
     if not source.exists():
         pytest.skip(f"no {source}: set IMAGELAB_TEST_DATA to a folder that holds {archive}")
@@ -50,7 +50,7 @@ def unpacked(name: str, archive: str) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch, tarfile.open(source) as tar:
             tar.extractall(scratch, filter="data")
             top = Path(scratch)
-            while not (top / "train").exists():  # the archive's own top folder
+            while not (top / inside).exists():  # the archive's own top folder
                 top = next(p for p in top.iterdir() if p.is_dir())
             try:
                 top.rename(target)
@@ -69,6 +69,12 @@ def cifar10() -> Path:
 def hymenoptera() -> Path:
     """Ants and bees: train/<class>/, val/<class>/; one file is a GIF that is no photo."""
     return unpacked("hymenoptera", "hymenoptera.tar")
+
+
+@pytest.fixture(scope="session")
+def bccd() -> Path:  # room: detection
+    """Photos of blood cells with boxes, as Pascal VOC."""
+    return unpacked("bccd", "bccd.tar", inside="Annotations")
 
 
 @pytest.fixture(scope="session")

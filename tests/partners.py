@@ -6,12 +6,20 @@ from imagelab.config import menu
 from imagelab.config.facts import Facts, says
 
 GIVEN = {
+    "model=fcos": ["task=detect"],
+    "model=retinanet": ["task=detect"],
+    "model=faster_rcnn": ["task=detect"],
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
     "trick=snapshots": ["schedule=cosine_restarts"],
 }
 # The labels that data sets have, other than one class per image.
-LABELS = {"celeba": ("multilabel",), "digits_facts": ("multilabel", "values")}
+LABELS = {
+    "boxes": ("boxes",),
+    "celeba": ("multilabel",),
+    "digits_facts": ("multilabel", "values"),
+    "scenes": ("boxes",),
+}
 TOGETHER = ("task", "loss", "data")
 DEFAULTS = tuple(menu.questions("train")[group] for group in TOGETHER)
 
@@ -23,9 +31,10 @@ def facts(group: str, choice: str) -> Facts:
 def together(task: str, loss: str, data: str) -> bool:
     """Whether the loss judges what the task predicts, and the data have the labels that it takes."""
     said, judges = facts("task", task), facts("loss", loss).judges
-    if not said.takes:
-        return loss == DEFAULTS[1]
-    return (not judges or said.predicts in judges) and said.takes in LABELS.get(data, ("class",))
+    fits = said.takes in ("", *LABELS.get(data, ("class",)))
+    if said.takes in ("", "boxes"):  # which have losses of their own
+        return fits and loss == DEFAULTS[1]
+    return (not judges or said.predicts in judges) and fits
 
 
 def changes(combination: tuple[str, ...]) -> int:

@@ -20,7 +20,7 @@ from imagelab.pack import pack_split
 from imagelab.problem import Problem
 from imagelab.training.stop import StopRequest
 from tests.fitting import FOLDER, built, fitted
-from tests.partners import FITTING, partners
+from tests.partners import FITTING, facts, partners
 
 GROUPS = ("data", "task", "augment", "model", "loss", "optimizer", "schedule", "finetune", "trick", "logger")
 OPTIONS = [(group, choice) for group in GROUPS for choice in menu.choices(group)]
@@ -38,6 +38,7 @@ NEEDS = {
     "wandb": ["logger.wandb.mode=offline"],
     "lbfgs": ["trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
+    "boxes": ["data.size=32"],
 }
 
 
@@ -86,6 +87,7 @@ def words_for(group: str, choice: str, photos) -> list[str]:
     words += [f"data.root={photos}", "data.size=32"] if choice == "folder" else []
     words += [f"data.root={packed(photos)}", "data.size=32"] if choice == "arrow" else []
     words += [f"data.root={with_facts(photos)}", "data.size=32"] if choice == "celeba" else []
+    words += [f"data.root={with_boxes(photos)}"] if choice == "boxes" else []
     return words + (["data.limit=200", "data.val_fraction=0.5"] if choice == "cifar100" else [])
 
 
@@ -97,6 +99,17 @@ def packed(photos: Path) -> Path:
         for split, images in source.splits.items():
             pack_split(target, split, images, source.classes, 10_000)
     return target
+
+
+def with_boxes(photos: Path) -> Path:
+    """The same photos with a box in each."""
+    root = photos.with_name("with_boxes")
+    if not root.exists():
+        shutil.copytree(photos, root)
+        names = [path.relative_to(photos) for path in sorted(photos.rglob("*.jpg"))]
+        lines = [f"{name},{'light' if 'light' in name.parts else 'dark'},2,2,12,12" for name in names]
+        (root / "boxes.csv").write_text("\n".join(["file,label,left,top,right,bottom", *lines]))
+    return root
 
 
 def with_facts(photos: Path) -> Path:
@@ -230,8 +243,9 @@ def test_random_combinations_train_together_or_are_refused_with_a_reason(batch, 
 
 def combination(rng: random.Random, photos) -> list[str]:
     """Words that answer every question at random."""
-    model = rng.choice(menu.choices("model"))
     task = rng.choice(menu.choices("task")) if rng.random() < 0.2 else "classify"
+    finds = facts("task", task).takes == "boxes"
+    model = rng.choice([one for one in menu.choices("model") if facts("model", one).detects == finds])
     fitting = [one for one in FITTING if one[0] == task and one[2] != "cifar100"]  # which takes many steps
     _, loss, data = rng.choice(fitting)
     loss = rng.choice(menu.choices("loss")) if rng.random() < 0.1 else loss

@@ -70,14 +70,12 @@ class Classifier(lightning.LightningModule):
         split: SplitBatch,
     ) -> None:
         super().__init__()
-        self.net = net
-        self.task = task
+        self.net, self.task = net, task
         self.make_optimizer = optimizer
         self.groups = groups
         self.schedule = schedule
         self.card = card
-        self.seed = seed
-        self.channels_last = channels_last
+        self.seed, self.channels_last = seed, channels_last
         self.losses = LossRecord(window=window)
         self.terms = LossTerms(penalties=penalties, window=window)
         self.correct = CorrectCount()
@@ -91,13 +89,13 @@ class Classifier(lightning.LightningModule):
         self.history: list[dict[str, float]] = []  # the metrics of each epoch
         self.batch_ended = 0.0  # time from which the loop waits for the next batch
 
-    def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
-        """Normalised images (B, C, H, W) -> outputs (B, K); `net`: another set of weights to use."""
+    def forward(self, images: Tensor, net: nn.Module | None = None, **more: Tensor) -> Tensor:
+        """Normalised images (B, C, H, W) -> outputs (B, K); `net`: other weights; `more`: for the network."""
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         if self.training and self.rewires:
-            return cast(Tensor, functional_call(self.net, self._rewired(), (images,)))
-        return (net or self.net)(images)
+            return cast(Tensor, functional_call(self.net, self._rewired(), (images,), more))
+        return (net or self.net)(images, **more)
 
     def configure_optimizers(self) -> Optimizer:
         for group in self.groups:
@@ -120,7 +118,9 @@ class Classifier(lightning.LightningModule):
 
         def compute(part: Inputs) -> tuple[Tensor, Tensor | None]:
             outputs: list[Tensor] = []
-            loss = self.task.loss(lambda images: outputs.append(self(images)) or outputs[-1], part)
+            loss = self.task.loss(
+                lambda *given, **more: outputs.append(self(*given, **more)) or outputs[-1], part
+            )
             return loss, self.task.correct(outputs[-1].detach(), part)
 
         self.evaluations += 1

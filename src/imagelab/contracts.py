@@ -56,7 +56,7 @@ class Images(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """One class per image, (N,) int64; several classes, (N, K) bool; or values, (N, V) float32."""
+        """A class per image, (N,) int64; several, (N, K) bool; values, (N, V) float; boxes, `box_labels`."""
         ...
 
     def __len__(self) -> int: ...

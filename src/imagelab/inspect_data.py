@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from imagelab import launch
 from imagelab.config import schema
 from imagelab.config.facts import says
+from imagelab.config.rules.tasks import refuse_boxes  # room: detection
 from imagelab.config.schema import Node
 from imagelab.data.labels import kind_of
 from imagelab.finding import Finding, taking, timed, worst
@@ -75,6 +76,7 @@ def questions(cfg: Node) -> "list[Question]":
 
 def start(cfg: Node, folder: Path) -> None:
     """Write inspection.json, inspection.html and the tables beside them into a new folder."""
+    refuse_boxes(cfg, "inspect")  # room: detection
     refuse(cfg)
     if cfg["annotate"]:
         from imagelab.inspection.annotate import annotate

@@ -41,10 +41,10 @@ class TransferClassifier(Classifier):
             for name in move.stage.parameters if move.start is None else ():
                 net.get_parameter(name).requires_grad_(False)
 
-    def forward(self, images: Tensor, net: nn.Module | None = None) -> Tensor:
+    def forward(self, images: Tensor, net: nn.Module | None = None, **more: Tensor) -> Tensor:
         if self.head_layers:
             return Head(net=net or self.net, layers=self.head_layers)(images)
-        return super().forward(images, net)
+        return super().forward(images, net, **more)
 
     @property
     def late(self) -> bool:

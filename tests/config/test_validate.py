@@ -17,6 +17,7 @@ from imagelab.problem import Problem
 from tests.partners import partners
 
 NEEDED = {
+    "data=boxes": ["data.root=somewhere"],
     "data=folder": ["data.root=somewhere"],
     "data=arrow": ["data.root=somewhere"],
     **{

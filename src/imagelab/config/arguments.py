@@ -14,7 +14,7 @@ Lookup = Callable[[str], Signature | None]
 # Arguments that `build` fills in; a config may still set them.
 FACTS = frozenset(
     {"classes", "num_classes", "in_channels", "size", "seed", "folder", "params", "loss", "batch"}
-    | {"labelled", "takes", "labels"}
+    | {"labelled", "takes", "labels", "norm"}
 )
 HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 MAY_BE_INFINITE = frozenset({"save_every"})

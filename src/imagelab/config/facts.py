@@ -21,14 +21,20 @@ class Facts(NamedTuple):
 
     # Augmentations.
     mixes_labels: bool = False  # blends images and their labels (contracts.Mix)
+    follows_boxes: bool = False  # tells where boxes go (contracts.FollowsBoxes)  # room: detection
 
     # Tasks.
-    takes: Literal["class", "multilabel", "values", ""] = "class"  # which labels it learns from; empty: none
-    predicts: str = ""  # "classes", "tags", "values", or a word of your own; empty: nothing
+    # Which labels it learns from; empty: none.
+    takes: Literal["class", "multilabel", "values", "boxes", ""] = "class"
+    # "classes", "tags", "values", "boxes", or a word of your own; empty: nothing.
+    predicts: str = ""
     measures: dict[str, Literal["higher", "lower"]] = {}  # noqa: RUF012 - metrics of its own
     views: int = 1  # how often a batch shows each image, augmented differently each time
     compares_batch: bool = False  # its loss compares the images of a batch, so it is not a mean over them
     starts_at_zero: bool = False  # its head's bias starts at 0, which stands for the mean of its values
+
+    # Networks.
+    detects: bool = False  # finds boxes, and computes its own loss (model/detector.py)  # room: detection
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level

@@ -12,7 +12,9 @@ from imagelab.data.statistics import Statistics, array_statistics, photo_statist
 PHOTO_SIZE = 224  # pixels: the input size of most networks for photos
 
 
-def fit_preprocess(given: Preprocess | None, size: int | None, train: Images, origin: Images) -> Preprocess:
+def fit_preprocess(
+    given: Preprocess | None, size: int | None, train: Images, origin: Images, *, whole: bool = False
+) -> Preprocess:
     """Choose the preprocessing of a run.
 
     Args:
@@ -21,21 +23,25 @@ def fit_preprocess(given: Preprocess | None, size: int | None, train: Images, or
             given size, or 224.
         train: Training images as they are stored.
         origin: Training images as they came from the source.
+        whole: Whether images are shrunk and padded instead of cropped, for boxes.
     """
     if isinstance(train, Arrays):
-        geometry = _array_geometry(given, size, train)
+        geometry = _array_geometry(given, size, train, whole)
         return geometry if given else _normalising(geometry, array_statistics(train))
     if not isinstance(train, Photos):
         raise TypeError(
             f"training images must be Arrays, or Photos with a `photo` method; got {type(train).__name__}"
         )
-    geometry = photo_geometry(given, size)
+    geometry = photo_geometry(given, size, whole=whole)
     files = origin if isinstance(origin, Files | Packed) else None
     return geometry if given else _normalising(geometry, photo_statistics(train, files, geometry))
 
 
-def photo_geometry(given: Preprocess | None, size: int | None) -> Preprocess:
+def photo_geometry(given: Preprocess | None, size: int | None, *, whole: bool = False) -> Preprocess:
     """How photos are resized and cropped; without normalisation if no preprocessing is given."""
+    if whole:
+        side = size or (given.size if given else PHOTO_SIZE)
+        return replace(given or _plain(side, side, channels=3), size=side, resize=side, whole=True)
     if given is None:
         return _plain(size or PHOTO_SIZE, resize_of(size or PHOTO_SIZE), channels=3)
     if size is None or size == given.size:
@@ -43,10 +49,10 @@ def photo_geometry(given: Preprocess | None, size: int | None) -> Preprocess:
     return replace(given, size=size, resize=round(size * given.resize / given.size))
 
 
-def _array_geometry(given: Preprocess | None, size: int | None, images: Arrays) -> Preprocess:
-    side = size or min(images.images.shape[-2:])
+def _array_geometry(given: Preprocess | None, size: int | None, images: Arrays, whole: bool) -> Preprocess:
+    side = size or (max if whole else min)(images.images.shape[-2:])
     given = given or _plain(side, side, channels=images.images.shape[1])
-    return replace(given, size=side, resize=side)
+    return replace(given, size=side, resize=side, whole=whole)
 
 
 def _plain(size: int, resize: int, channels: int) -> Preprocess:

@@ -20,6 +20,7 @@ from imagelab.config.facts import said_by
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position
+from imagelab.data.box_frames import frame_boxes  # room: detection
 from imagelab.data.dataset import ArrayBatches, PhotoBatches
 from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
@@ -77,7 +78,7 @@ class ImageData(lightning.LightningDataModule):
         super().__init__()
         self.seed = seed
         self.balance = balance
-        self.task, self.views = task, said_by(task).views
+        self.task, self.views, self.boxes = task, said_by(task).views, said_by(task).takes == "boxes"
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
@@ -93,15 +94,18 @@ class ImageData(lightning.LightningDataModule):
     def _store(self, splits: Splits, size: int | None, given: Preprocess | None, **kept: Any) -> None:
         """Store the splits for speed, no larger than needed, and fit the preprocessing to them."""
         square = size or (given and given.size)
-        geometry = photo_geometry(given, size)
+        geometry = photo_geometry(given, size, whole=self.boxes)
         train_short = max(geometry.resize, least_side(self.single, geometry.size))
         short = train_short if self.views > 1 else geometry.resize
         self.splits = store_splits(splits, size=square, short=short, train_short=train_short, **kept)
-        self.preprocess = fit_preprocess(given, size, self.splits["train"], splits["train"])
+        train = self.splits["train"]
+        self.preprocess = fit_preprocess(given, size, train, splits["train"], whole=self.boxes)
+        if self.boxes:  # room: detection
+            self.splits = frame_boxes(self.splits, splits, self.preprocess.size)
 
     def _divide_augmentation(self) -> None:
         """Augment whole batches on the device if images are in memory, else single images in workers."""
-        in_memory = isinstance(self.splits["train"], Arrays)
+        in_memory = isinstance(self.splits["train"], Arrays) or self.boxes
         whole = in_memory and not any(is_library(one) for one in self.single)
         self.on_device = batch_steps(self.single) if whole else []
         self.in_workers = [] if whole else self.single

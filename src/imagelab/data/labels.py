@@ -1,18 +1,30 @@
-"""Tell kinds of labels apart (one class per image, several, values); refuse what does not fit."""
+"""Tell kinds of labels apart (one class per image, several, values, boxes); refuse what does not fit."""
 
+from collections import Counter  # room: detection
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
+from imagelab.box_labels import presence, there  # room: detection
 from imagelab.contracts import Images, Source
 from imagelab.problem import Problem
 
 SEPARATOR = "|"  # between several classes in words
-Kind = Literal["class", "multilabel", "values"]
-WORDS = {"class": "one class per image", "multilabel": "several classes per image", "values": "values"}
+Kind = Literal["class", "multilabel", "values", "boxes"]
+WORDS = {
+    "class": "one class per image",
+    "multilabel": "several classes per image",
+    "values": "values",
+    "boxes": "boxes",  # room: detection
+}
 SEVERAL = ("multilabel", "values")
-SHAPES = {"class": "(N,) int64", "multilabel": "(N, K) bool", "values": "(N, V) float32"}
+SHAPES = {
+    "class": "(N,) int64",
+    "multilabel": "(N, K) bool",
+    "values": "(N, V) float32",
+    "boxes": "(N, M, 6) float32",  # room: detection
+}
 
 
 def kind_of(labels: np.ndarray) -> Kind:
@@ -29,6 +41,7 @@ def kind_of(labels: np.ndarray) -> Kind:
         (1, "u"): "class",
         (2, "b"): "multilabel",
         (2, "f"): "values",
+        (3, "f"): "boxes",  # room: detection
     }
     kind = kinds.get((labels.ndim, labels.dtype.kind))
     if kind is None:
@@ -58,7 +71,7 @@ def refuse_non_finite(source: Source) -> None:
     """Raise a Problem if a value of an image is NaN or infinite."""
     for split, images in source.splits.items():
         labels = images.labels
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        if kind_of(labels) == "values" and not np.isfinite(labels).all():
             places, columns = np.nonzero(~np.isfinite(labels))
             first, name = places[0], source.classes[columns[0]]
             more = f", like {len(places) - 1:,} more values" if len(places) > 1 else ""
@@ -76,6 +89,8 @@ def classes_of(label: np.ndarray) -> list[int]:
     """
     if label.ndim == 0:
         return [int(label)]
+    if label.ndim == 2:  # room: detection
+        return np.flatnonzero(presence(label[None])[0]).tolist()
     return np.flatnonzero(label).tolist() if label.dtype.kind == "b" else []
 
 
@@ -91,10 +106,18 @@ def in_words(label: Any, classes: list[str]) -> str:
     label = np.asarray(label)
     if label.ndim == 0:
         return classes[label]
+    if label.ndim == 2:  # room: detection
+        return _boxes_in_words(label, classes)
     pairs = [*zip(classes, label.tolist(), strict=True)]
     if label.dtype.kind == "b":
         return SEPARATOR.join(name for name, there in pairs if there)
     return ", ".join(f"{name} {value:.4g}" for name, value in pairs)
+
+
+def _boxes_in_words(label: np.ndarray, classes: list[str]) -> str:  # room: detection
+    """The number of boxes of each class: `2 ant, 1 bee`."""
+    counts = Counter(label[there(label), 0].astype(int).tolist())
+    return ", ".join(f"{count} {classes[name]}" for name, count in sorted(counts.items())) or "no boxes"
 
 
 def refuse_all_but_classes(labels: np.ndarray, key: str) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imagelab.data.resize import covered
+from imagelab.data.resize import GREY, covered, letterboxed
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: grey as the eye sees it
 
@@ -27,6 +27,8 @@ class Preprocess:
         std: Standard deviation of each channel, in [0, 1].
         resize: Short side before the centre square of `size` pixels is cut out, in pixels, >= size.
         interpolation: Interpolation of images that are resized on the device.
+        whole: Whether the whole image is shrunk to `size` and padded, instead of its centre square; older
+            cards do not have it.
 
     >>> grey = Preprocess(size=1, channels=1, mean=[0.5], std=[0.25], resize=1, interpolation="bilinear")
     >>> grey(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
@@ -39,6 +41,7 @@ class Preprocess:
     std: list[float]
     resize: int
     interpolation: Literal["nearest", "bilinear", "bicubic"]
+    whole: bool = False
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> (B, channels, size, size) float32, normalised."""
@@ -68,6 +71,8 @@ class Preprocess:
 
     def centre(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: resize the short side to `resize`, crop the centre."""
+        if self.whole:
+            return letterboxed(photo, self.size)
         first = (self.resize - self.size) // 2
         return covered(photo, self.resize, self.resize)[first : first + self.size, first : first + self.size]
 
@@ -83,10 +88,19 @@ class Preprocess:
     def _square(self, pixels: Tensor) -> Tensor:
         if pixels.shape[-1] == pixels.shape[-2] == self.size:
             return pixels
+        if self.whole:
+            return self._padded(pixels)
         pixels = _scaled(pixels, self.resize, self.interpolation)
         inner = (self.resize - self.size) // 2  # crops twice, as `centre` does: other halves would be rounded
         top, left = ((side - self.resize) // 2 + inner for side in pixels.shape[-2:])
         return pixels[..., top : top + self.size, left : left + self.size].clamp(0, 255)  # bicubic overshoots
+
+    def _padded(self, pixels: Tensor) -> Tensor:
+        height, width = pixels.shape[-2:]
+        short = max(1, round(self.size * min(height, width) / max(height, width)))
+        pixels = _scaled(pixels, short, self.interpolation).clamp(0, 255)[..., : self.size, : self.size]
+        right, below = self.size - pixels.shape[-1], self.size - pixels.shape[-2]
+        return functional.pad(pixels, (0, right, 0, below), value=GREY)
 
 
 def resize_of(size: int) -> int:

@@ -6,6 +6,7 @@ class. Names and places in the source do not matter, copies stay together, and t
 
 import numpy as np
 
+from imagelab.box_labels import presence  # room: detection
 from imagelab.data.labels import kind_of, strata
 from imagelab.data.stratified import tag_ranks
 from imagelab.randomness import keyed
@@ -29,6 +30,8 @@ def ranks(labels: np.ndarray, contents: np.ndarray, purpose: str) -> np.ndarray:
     keys = keyed(contents, purpose)
     if kind_of(labels) == "multilabel":  # one added image may then move several others
         return tag_ranks(labels, keys)
+    if kind_of(labels) == "boxes":  # room: detection
+        return tag_ranks(presence(labels), keys)
     classes = _of_copies(strata(labels), contents)
     order = np.lexsort((keys, classes))
     counts = np.bincount(classes)

@@ -5,6 +5,8 @@
 
 import numpy as np
 
+GREY = 114  # beside an image that is no square: near the mean of photos
+
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """(H, W, 3) uint8 -> (height, width, 3) uint8; the same object if it already has that size."""
@@ -26,6 +28,19 @@ def covered(image: np.ndarray, height: int, width: int) -> np.ndarray:
     top = (tall - height) // 2
     left = (wide - width) // 2
     return resized(image, tall, wide)[top : top + height, left : left + width]
+
+
+def letterboxed(image: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) uint8 -> (side, side, 3) uint8: the whole image at the top left, grey in the rest.
+
+    >>> letterboxed(np.zeros((2, 4, 3), np.uint8), 2)[:, :, 0].tolist()
+    [[0, 0], [114, 114]]
+    """
+    scale = side / max(image.shape[:2])
+    height, width = (min(side, max(1, round(length * scale))) for length in image.shape[:2])
+    whole = np.full((side, side, image.shape[2]), GREY, dtype=np.uint8)
+    whole[:height, :width] = resized(image, height, width)
+    return whole
 
 
 def shrunk_size(width: int, height: int, short: int) -> tuple[int, int]:

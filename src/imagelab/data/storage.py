@@ -7,10 +7,12 @@ import numpy as np
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.folds import joined
+from imagelab.data.labels import kind_of  # room: detection
 from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.data.packed import Packed
 from imagelab.data.shrunk import shrink_once
 from imagelab.data.splits import Splits
+from imagelab.problem import Problem  # room: detection
 
 Storage = Literal["auto", "memory", "files", "shrunk"]
 
@@ -29,6 +31,8 @@ def store_splits(
         short: Short side in pixels that photos are shrunk to.
         train_short: The same for training images, which augmentation may zoom into.
     """
+    if kind_of(splits["train"].labels) == "boxes":  # room: detection
+        storage = storage_of_boxes(storage)
     if storage == "auto":
         small = all(
             isinstance(images, Files | Packed) and fits_in_memory(images) for images in splits.values()
@@ -49,6 +53,19 @@ def store_splits(
         else:
             stored[name] = put(images, least)
     return stored
+
+
+def storage_of_boxes(storage: Storage) -> Storage:  # room: detection
+    """Where pictures with boxes are kept: in memory they would be cropped, and boxes with them.
+
+    Raises:
+        Problem: They should be kept in memory.
+    """
+    if storage == "memory":
+        raise Problem(
+            "data.storage: memory crops pictures to squares, and boxes need all of them; set files or shrunk"
+        )
+    return "files" if storage == "auto" else storage
 
 
 def _pool(train: Images, val: Images) -> tuple[Images, dict[str, np.ndarray]]:

@@ -1,12 +1,20 @@
 """Evaluate one set of weights on each image once, exactly as the run's own test does."""
 
 from pathlib import Path
+from typing import Any
 
 from imagelab.config.schema import Node
 from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.outcome import Outcome, prediction_table
 from imagelab.evaluation.shown import calibration_sentence, metrics_table
+from imagelab.metrics.table import BOXES  # room: detection
 from imagelab.problem import Problem
+
+
+def refuse_boxes(task: Any) -> None:  # room: detection
+    """Raise a Problem if a task predicts boxes, which the table of predictions does not hold."""
+    if task.predicts == BOXES:
+        raise Problem("predictions: the table has no columns for boxes; set predictions=false")
 
 
 def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
@@ -31,6 +39,7 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
         content["calibration"] = found.task.calibration(outputs, labels)
         shown += calibration_sentence(content["calibration"])
     if cfg["predictions"]:
+        refuse_boxes(found.task)  # room: detection
         if found.seen is None:
             raise Problem("predictions: there are too many to keep; set predictions=false")
         table = prediction_table(found.data, split, found.task.predictions(found.seen[0]), found.task)

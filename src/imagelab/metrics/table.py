@@ -11,6 +11,7 @@ from typing import Literal
 CLASSES = "classes"  # what most networks predict (`predicts` of a task)
 TAGS = "tags"  # what `task=multilabel` predicts: for each class, whether an image has it
 VALUES = "values"  # what `task=regress` predicts
+BOXES = "boxes"  # what `task=detect` predicts  # room: detection
 LOSS = "loss"  # the metric that every task has, and computes itself
 ACCURACY = "accuracy"  # the one that training measures too, where the task says what is correct
 
@@ -63,6 +64,13 @@ METRICS = (
     Metric(name="r2", better="higher", of=VALUES, function=f"{OF_VALUES}.r2"),
     Metric(name="mae", better="lower", of=VALUES, function=f"{OF_VALUES}.mae"),
     Metric(name="rmse", better="lower", of=VALUES, function=f"{OF_VALUES}.rmse"),
+    Metric(name="ap", better="higher", of=BOXES),  # room: detection
+    Metric(name="ap50", better="higher", of=BOXES),  # room: detection
+    Metric(name="ap75", better="higher", of=BOXES),  # room: detection
+    Metric(name="ap_small", better="higher", of=BOXES),  # room: detection
+    Metric(name="ap_medium", better="higher", of=BOXES),  # room: detection
+    Metric(name="ap_large", better="higher", of=BOXES),  # room: detection
+    Metric(name="recall", better="higher", of=BOXES),  # room: detection
     Metric(name=LOSS, better="lower"),
 )
 

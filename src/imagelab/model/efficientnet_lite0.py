@@ -32,7 +32,7 @@ def efficientnet_lite0(*, pretrained: bool, num_classes: int, in_channels: int, 
     """
     import timm
 
-    start = {"state_dict": _weights()} if pretrained else {}
+    start = {"state_dict": lite0_weights()} if pretrained else {}
     net: Any = timm.create_model(
         NAME,
         pretrained=pretrained,
@@ -50,7 +50,7 @@ def efficientnet_lite0_preprocess() -> Preprocess:
     return timm_preprocess(NAME)
 
 
-def _weights() -> dict[str, Tensor]:
+def lite0_weights() -> dict[str, Tensor]:
     """The weights by timm's names: the file has the same tensors, in the same order, by other names."""
     import timm
 

@@ -44,9 +44,12 @@ def build_net(
     """
     own, knobs = schema.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
-    net = make(own, classes=classes, num_classes=len(classes), in_channels=in_channels, size=size)
+    facts = {"classes": classes, "num_classes": len(classes), "in_channels": in_channels, "size": size}
+    net = make(own, norm=knobs["norm"], **facts)
     net = fit_model(net, **knobs, sample=sample, classes=classes)
-    check_logits(net, num_classes=len(classes), in_channels=in_channels, size=size)
+    outputs = len(classes)
+    outputs = getattr(net, "outputs", outputs)  # room: detection
+    check_logits(net, num_classes=outputs, in_channels=in_channels, size=size)
     return net
 
 

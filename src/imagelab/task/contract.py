@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
     from imagelab.contracts import Inputs
 
-Forward = Callable[["Tensor"], "Tensor"]
+Forward = Callable[..., "Tensor"]
 Criterion = Callable[["Tensor", "Tensor"], "Tensor"]
 
 
 class Task(Protocol):
     """What is learnt from the images; it owns both ends: targets and loss, and what outputs mean.
 
-    `forward` maps images to outputs, with the requested weights. Nothing else interprets targets or outputs:
+    `forward` maps images to outputs, with the requested weights; a network that computes its own loss gets
+    `targets`, too. Nothing else interprets targets or outputs:
     a softmax, an argmax or a one-hot code belongs in a task, a loss or a metric.
 
     `predicts`, `takes`, `views`, `measures` and `starts_at_zero` are facts, with defaults in
@@ -32,9 +33,9 @@ class Task(Protocol):
     a start for others.
 
     takes: The labels it learns from, which the data set must have: "class", one class per image;
-    "multilabel", several; "values"; empty: none. views: How often a batch shows each image, augmented anew
-    each time. measures: Metrics of its own, the most informative first, and their better direction, such as
-    {"mae": "lower"}; `metrics` computes them.
+    "multilabel", several; "values"; "boxes"; empty: none. views: How often a batch shows each image,
+    augmented anew each time. measures: Metrics of its own, the most informative first, and their better
+    direction, such as {"mae": "lower"}; `metrics` computes them.
     starts_at_zero: Whether the head's bias starts at 0, as for outputs that are standardised values.
     kept: Number of values that `outputs` keeps per image (for example the number of classes).
     """

@@ -69,7 +69,7 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     device = trainer.strategy.root_device.type
     note = f"{own['lr']:g} for {own['lr_base_batch']:,} images, {own['lr_scaling']}"
     shown = opening(
-        labels=in_brief(data.classes, says(cfg["task"]).predicts or CLASSES),
+        labels=in_brief(data.classes, what(says(cfg["task"]).predicts)),
         counts=data.counts,
         model=model_name(cfg["model"]),
         parameters=sum(p.numel() for p in classifier.net.parameters()),
@@ -83,6 +83,15 @@ def opening_of(cfg: Node, parts: Any, folder: Path) -> RenderableType:
     )
     hint = few_steps_hint(parts)
     return Group(shown, Text(f"Hint: {hint}.")) if hint else shown
+
+
+def what(predicts: str) -> str:
+    """What the names of a data set are, in words: those of boxes are classes, too.
+
+    >>> what("values"), what("boxes"), what("")
+    ('values', 'classes of boxes', 'classes')
+    """
+    return {"boxes": "classes of boxes"}.get(predicts, predicts) or CLASSES
 
 
 def few_steps_hint(parts: Any) -> str:

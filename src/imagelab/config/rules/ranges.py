@@ -42,6 +42,9 @@ RANGES = {
     "data.max_pixels": at_least(1),
     "data.val_fraction": BETWEEN,
     "data.test_fraction": BETWEEN,
+    "data.count": at_least(1),  # room: detection
+    "data.side": Span("32 pixels or more, so that digits fit in", least=32),  # room: detection
+    "data.most": at_least(1),  # room: detection
     "task.dim": at_least(2),
     "task.noise": at_least(0),
     "task.temperature": ABOVE_0,
@@ -83,6 +86,13 @@ RANGES = {
     "augment.stretch.height": rising(0.1, 10),
     "augment.translate.horizontal": within(0, 0.99),
     "augment.translate.vertical": within(0, 0.99),
+    "model.anchor": ABOVE_0,  # room: detection
+    "model.convs": at_least(1),  # room: detection
+    "model.hidden": at_least(1),  # room: detection
+    "model.levels": within(1, 8),  # room: detection
+    "model.overlap": UP_TO_1,  # room: detection
+    "model.ratios": ABOVE_0,  # room: detection
+    "model.score": SHARE,  # room: detection
     "model.slope": SHARE,
     "model.pool_ratio": Span("a ratio between 1 and 2", above=1, below=2),
     "model.width": at_least(1),

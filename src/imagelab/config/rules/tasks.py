@@ -9,6 +9,7 @@ from imagelab.config.schema import Node
 from imagelab.config.signatures import from_source
 from imagelab.config.value_types import show
 from imagelab.metrics.table import CLASSES, TAGS
+from imagelab.problem import Problem  # room: detection
 
 OWN = "imagelab."
 
@@ -45,7 +46,7 @@ def _views_differ(cfg: Node) -> Iterator[str]:
             "without augmentation they are identical; set augment=[crop,flip,color_jitter], or whatever the "
             "features should ignore"
         )
-    if said.compares_batch and cfg["data"]["batch_size"] == 1:
+    if said.views > 1 and said.compares_batch and cfg["data"]["batch_size"] == 1:
         yield (
             f"data.batch_size: task={task_name(cfg)} compares the images of a batch, got batches of 1; "
             "use 256 or more"
@@ -89,6 +90,35 @@ def _classes_are_evened_out_once(cfg: Node) -> Iterator[str]:
         )
 
 
+def _networks_for_boxes(cfg: Node) -> Iterator[str]:  # room: detection
+    task, model = says(cfg["task"]), says(cfg["model"])
+    if task.takes == "boxes" and not model.detects:
+        yield (
+            f"model: task={task_name(cfg)} finds boxes, and {target(cfg['model'])} does not; set model=fcos, "
+            "retinanet or faster_rcnn"
+        )
+    if model.detects and task.takes != "boxes":
+        yield f"model: {target(cfg['model'])} finds boxes; set task=detect, or another model"
+
+
+def refuse_boxes(cfg: Node, command: str) -> None:  # room: detection
+    """Raise a Problem if a command that knows no boxes is given a task that takes them.
+
+    Args:
+        cfg: Config of the command.
+        command: Name of the command.
+    """
+    if says(cfg["task"]).takes == "boxes":
+        raise Problem(f"imagelab {command} does not know boxes yet, got task={task_name(cfg)}; use train")
+
+
+def _boxes_follow_pixels(cfg: Node) -> Iterator[str]:  # room: detection
+    for name, node in cfg["augment"].items() if says(cfg["task"]).takes == "boxes" else ():
+        if not says(node).follows_boxes:
+            needs = f"which task={task_name(cfg)} needs"
+            yield f"augment.{name}: does not tell where boxes go, {needs}; leave it out"
+
+
 def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
     if without_labels(cfg) and cfg["finetune"] is not None:
         yield (
@@ -115,4 +145,6 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _classes_are_evened_out_once,
     _no_labels_to_fine_tune_by,
     _tricks_find_classes,
+    _networks_for_boxes,  # room: detection
+    _boxes_follow_pixels,  # room: detection
 ]

@@ -1,0 +1,135 @@
+# room: detection
+"""Turn a classification network into the feature maps that a detector looks at."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imagelab.model.small_backbone import SmallBackbone
+from imagelab.problem import Problem, first_line, nearest
+
+PROBE = 256  # pixels: side of the image by which the maps of a network are found
+LITE0 = ("efficientnet_lite0", "tf_efficientnet_lite0")  # weights for them come as a package
+
+
+def backbone_of(
+    name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
+) -> tuple[nn.Module, list[int]]:
+    """Build a network that returns the last map of each level; return it and the channels of its maps.
+
+    Args:
+        name: `small` (see `SmallBackbone`), or the name of a network of timm or torchvision.
+        pretrained: Whether to start from ImageNet weights.
+        in_channels: Channels of an image.
+        levels: Levels of the maps, ascending: level n has a stride of 2^n pixels.
+
+    Raises:
+        Problem: There is no such network, it has no weights, or not all of these levels.
+    """
+    if name == "small":
+        if pretrained:
+            raise Problem("model.pretrained=true: model.backbone=small has no weights; choose another one")
+        body = SmallBackbone(in_channels=in_channels, levels=levels)
+        return body, body.channels
+    return _of_timm(name, pretrained, in_channels, levels) or _of_torchvision(
+        name, pretrained, in_channels, levels
+    )
+
+
+def _of_timm(
+    name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
+) -> tuple[nn.Module, list[int]] | None:
+    """The maps of a network of timm; None if timm has no such network."""
+    import timm
+
+    if not timm.is_model("tf_efficientnet_lite0" if name in LITE0 else name):
+        return None
+    options = _options(name, pretrained)
+    try:
+        net: Any = timm.create_model(features_only=True, in_chans=in_channels, **options)
+        strides = net.feature_info.reduction()
+        wanted = [_last(strides, 2**level, name, levels) for level in levels]
+        net = timm.create_model(features_only=True, in_chans=in_channels, out_indices=wanted, **options)
+    except (RuntimeError, AttributeError, AssertionError, OSError, ValueError) as error:
+        raise Problem(
+            f"model.backbone={name} cannot be used below a detector ({first_line(error)})"
+        ) from error
+    return net, net.feature_info.channels()
+
+
+def _options(name: str, pretrained: bool) -> dict[str, Any]:
+    if name not in LITE0:
+        return {"model_name": name, "pretrained": pretrained}
+    from imagelab.model.efficientnet_lite0 import NAME, lite0_weights
+
+    start = {"pretrained_cfg_overlay": {"state_dict": lite0_weights()}} if pretrained else {}
+    return {"model_name": NAME, "pretrained": pretrained} | start
+
+
+def _of_torchvision(
+    name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
+) -> tuple[nn.Module, list[int]]:
+    """The maps of a network of torchvision."""
+    from torchvision import models
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    from imagelab.model.torchvision import torchvision_model
+
+    known = models.list_models(module=models)
+    if name not in known:
+        hint = nearest(name, ["small", *known]) or "; see https://docs.pytorch.org/vision/stable/models.html"
+        raise Problem(f"model.backbone={name}: neither timm nor torchvision has such a network{hint}")
+    net = torchvision_model(
+        name=name, pretrained=pretrained, num_classes=2, in_channels=in_channels, size=PROBE
+    )
+    found = _maps(net, in_channels)
+    wanted = [_last([*found], 2**level, name, levels) for level in levels]
+    picked = [[*found.values()][place] for place in wanted]
+    body = create_feature_extractor(net, {module: str(n) for n, (module, _) in enumerate(picked)})
+    return Listed(body), [channels for _, channels in picked]
+
+
+def _last(strides: Sequence[int], stride: int, name: str, levels: Sequence[int]) -> int:
+    if stride not in strides:
+        there = [stride.bit_length() - 1 for stride in sorted(set(strides))]
+        raise Problem(f"model.levels: model.backbone={name} has levels {there}, got {[*levels]}")
+    return len(strides) - 1 - [*reversed(strides)].index(stride)
+
+
+def _maps(net: nn.Module, in_channels: int) -> dict[int, tuple[str, int]]:
+    """The last module with a map of each stride, and its channels, by stride."""
+    found: dict[int, tuple[str, int]] = {}
+
+    def record(name: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+            found[PROBE // output.shape[-1]] = (name, output.shape[1])
+
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, name=name: record(name, output))
+        for name, module in net.named_modules()
+        if name
+    ]
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, in_channels, PROBE, PROBE))
+    for hook in hooks:
+        hook.remove()
+    net.train()
+    return dict(sorted(found.items()))
+
+
+class Listed(nn.Module):
+    """Maps images to a list of feature maps.
+
+    Args:
+        net: Images -> feature maps by name.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, C, H, W) -> maps, the finest first."""
+        return [*self.net(images).values()]

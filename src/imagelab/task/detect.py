@@ -1,0 +1,80 @@
+# room: detection
+"""Find objects: each has a class and a box, and the network returns boxes with classes and scores.
+
+The network computes its own loss (`model/detector.py`), since what a place of a feature map should predict
+depends on how it matches the boxes.
+"""
+
+from collections import Counter
+from typing import Any
+
+from torch import Tensor
+
+from imagelab.box_labels import CLASS, COLUMNS, there
+from imagelab.contracts import Inputs
+from imagelab.metrics.boxes import box_metrics
+from imagelab.metrics.table import LOSS
+from imagelab.model.detector import Detector
+from imagelab.task.contract import Forward
+
+
+class Detect:
+    """The task of finding boxes: outputs are detections, rows of `box_labels`, and the loss of their batch.
+
+    Args:
+        classes: Names of the classes.
+    """
+
+    takes = "boxes"
+    views = 1
+    predicts = "boxes"
+    columns = ()
+    report = ""  # room: reports
+    compares_batch = True
+    kept = Detector.outputs + 1
+
+    def __init__(self, *, classes: list[str]) -> None:
+        self.names = classes
+
+    def head(self, features: int) -> None:
+        """The network's own last layers make the boxes."""
+
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        """The boxes, (B, M, 6)."""
+        return labels
+
+    @staticmethod
+    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
+        """The number of boxes of each class.
+
+        >>> import numpy, torch
+        >>> from imagelab.box_labels import padded
+        >>> boxes = padded([numpy.array([[1, 0, 0, 9, 9], [1, 2, 2, 5, 5]]), numpy.empty((0, 5))])
+        >>> Detect.captions(torch.from_numpy(boxes), classes=["ant", "bee"])
+        ['2 bee', '-']
+        """
+        counted = [Counter(rows[there(rows), CLASS].int().tolist()) for rows in targets.cpu()]
+        return [", ".join(f"{n} {classes[k]}" for k, n in sorted(one.items())) or "-" for one in counted]
+
+    def loss(self, forward: Forward, batch: Inputs) -> Tensor:
+        """The sum of the terms that the network compares its predictions by."""
+        return forward(batch.images, targets=batch.targets).sum()
+
+    def correct(self, outputs: Tensor, batch: Inputs) -> None:
+        """A set of boxes is hardly ever quite right."""
+
+    def outputs(self, forward: Forward, batch: Inputs) -> tuple[Tensor, Tensor]:
+        """Detections and the loss of the batch, (B, 601), and true boxes (B, M, 6)."""
+        return forward(batch.images, targets=batch.targets), batch.labels
+
+    def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Of all detections and boxes of a split."""
+        return box_metrics(self.predictions(outputs), labels) | {LOSS: outputs[:, -1].mean()}
+
+    def calibration(self, outputs: Tensor, labels: Tensor) -> None:
+        """Scores rank boxes; they are not probabilities of being right."""
+
+    def predictions(self, outputs: Tensor) -> Any:
+        """Outputs (B, 600 or 601) -> rows of `box_labels`, (B, 100, 6)."""
+        return outputs[:, : Detector.outputs].float().view(len(outputs), -1, COLUMNS)

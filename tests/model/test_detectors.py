@@ -1,0 +1,125 @@
+# room: detection
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from imagelab.box_labels import padded
+from imagelab.config.compose import compose
+from imagelab.data.arrays import Arrays
+from imagelab.data.scenes import Scenes
+from imagelab.metrics.boxes import box_metrics
+from imagelab.model.backbone import backbone_of
+from imagelab.model.detector import Detector, as_boxes
+from imagelab.model.network import build_net
+from imagelab.problem import Problem
+
+NAMES = ("fcos", "retinanet", "faster_rcnn")
+CLASSES = [str(digit) for digit in range(10)]
+NOTHING = torch.from_numpy(padded([np.empty((0, 5))] * 2))
+THIN = torch.from_numpy(padded([np.array([[1, 5, 5, 5, 5], [2, 9, 9, 8, 20]]), np.array([[0, 0, 0, 0, 0]])]))
+
+
+def detector(name: str, *words: str, size: int = 64) -> Detector:
+    composed = compose("train", ["task=detect", f"model={name}", *words])
+    assert composed.cfg is not None, composed.problems
+    net = build_net(composed.cfg["model"], CLASSES, 1, size, seed=0)
+    assert isinstance(net, Detector)
+    return net
+
+
+def two_scenes() -> tuple[Tensor, Tensor]:
+    images = Scenes(count=12, side=64, most=4, seed=3).splits["train"]
+    assert isinstance(images, Arrays)
+    fullest = np.argsort((images.labels[..., 0] >= 0).sum(axis=1))[-2:]
+    return images.gather(fullest).float() / 50 - 1, torch.from_numpy(images.labels[fullest])
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("fcos", 50),
+        pytest.param("retinanet", 200, marks=pytest.mark.slow),
+        pytest.param("faster_rcnn", 100, marks=pytest.mark.slow),
+    ],
+)
+def test_a_detector_memorises_two_scenes(name, steps):
+    net = detector(name, "model.norm=group")
+    images, labels = two_scenes()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
+    torch.manual_seed(0)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        net.train()(images, labels).sum().backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5)
+        optimizer.step()
+    with torch.no_grad():
+        rows = net.eval()(images).view(2, -1, 6)
+    assert box_metrics(rows, labels)["ap50"] > 0.9
+
+
+@pytest.mark.parametrize("boxes", [NOTHING, THIN], ids=["none", "without an area"])
+@pytest.mark.parametrize("name", NAMES)
+def test_images_without_boxes_neither_fail_nor_give_a_nan(name, boxes):
+    net = detector(name)
+    images = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    losses = net.train()(images, boxes)
+    losses.sum().backward()
+    assert torch.isfinite(losses).all()
+    assert all(torch.isfinite(one.grad).all() for one in net.parameters() if one.grad is not None)
+    assert torch.isfinite(net.eval()(images, boxes)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_evaluation_the_loss_is_the_same_each_time_and_no_draw_is_spent(name):
+    net = detector(name).eval()
+    images, labels = two_scenes()
+    torch.manual_seed(5)
+    first = net(images, labels)
+    drawn = torch.rand(1)
+    torch.manual_seed(6)
+    assert torch.equal(net(images, labels), first)
+    torch.manual_seed(5)
+    assert torch.rand(1) == drawn
+    assert first.shape == (2, Detector.outputs + 1)
+    assert torch.equal(first[:, :-1], net(images))
+
+
+def test_boxes_are_told_from_rows_that_hold_none():
+    found = as_boxes(torch.cat([two_scenes()[1][:, :3], THIN.expand(2, 2, 6)], dim=1))
+    assert [len(one["boxes"]) for one in found] == [3, 3]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_norm_reaches_backbone_pyramid_and_heads(name):
+    net = detector(name, "model.norm=group")
+    kinds = {
+        part: [type(one) for one in net.get_submodule(part).modules()]
+        for part in ("pyramid.body", "pyramid.merge", "finder")
+    }
+    assert all(nn.GroupNorm in found and nn.BatchNorm2d not in found for found in kinds.values())
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "efficientnet_lite0", "shufflenet_v2_x0_5"])
+def test_backbones_of_timm_and_torchvision_have_maps_of_the_strides_asked_for(name):
+    body, channels = backbone_of(name, False, 3, [3, 4])
+    maps = body.eval()(torch.zeros(1, 3, 96, 96))
+    assert [tuple(one.shape) for one in maps] == [(1, channels[0], 12, 12), (1, channels[1], 6, 6)]
+    assert all(one.requires_grad for one in body.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "says"),
+    [
+        ("resnet81", [3], "neither timm nor torchvision has such a network; did you mean"),
+        ("resnet10t", [3, 7], r"resnet10t has levels \[1, 2, 3, 4, 5\], got \[3, 7\]"),
+    ],
+)
+def test_a_backbone_that_is_not_there_is_refused(name, levels, says):
+    with pytest.raises(Problem, match=says):
+        backbone_of(name, False, 3, levels)
+
+
+def test_levels_with_gaps_are_refused():
+    with pytest.raises(Problem, match=r"model\.levels: wants ascending numbers without gaps.*got \[3, 5\]"):
+        detector("fcos", "model.levels=[3,5]")

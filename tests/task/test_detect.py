@@ -1,0 +1,103 @@
+# room: detection
+"""Boxes: what a run of task=detect measures and keeps, and what refuses it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from imagelab.box_labels import CORNERS, SCALE, there
+from imagelab.config.compose import compose, plain
+from imagelab.config.validate import problems
+from imagelab.loading import load
+from imagelab.problem import Problem
+from tests.data.test_boxes import write_csv
+from tests.fitting import built, fitted
+from tests.in_process import imagelab, trained
+
+BRIEF = [
+    "task=detect",
+    "trainer=cpu",
+    "trainer.max_epochs=1",
+    "data.count=16",
+    "model.width=32",
+    "model.convs=1",
+    "trainer.log_every_n_steps=1",
+]
+
+
+def words_of(words: list[str]) -> list[str]:
+    composed = compose("train", words)
+    return composed.problems + (problems(plain(composed.cfg)) if composed.cfg else [])
+
+
+def test_its_name_alone_brings_data_and_a_model_and_others_take_their_place():
+    targets = [
+        (cfg["data"]["_target_"].split(".")[-1], cfg["model"]["_target_"].split(".")[-1])
+        for more in ([], ["model=retinanet"], ["data=boxes", "data.root=x"])
+        if (cfg := compose("train", ["task=detect", *more]).cfg)
+    ]
+    assert targets == [("Scenes", "Fcos"), ("Scenes", "RetinaNet"), ("Boxes", "Fcos")]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["task=detect", "model=small_cnn"], "SmallCNN does not; set model=fcos, retinanet or faster_rcnn"),
+        (["model=fcos"], "model: Fcos finds boxes; set task=detect, or another model"),
+        (["task=detect", "augment=[lens]"], "augment.lens: does not tell where boxes go"),
+        (["task=detect", "trainer.on_oom=halve"], "halve computes a batch in parts"),
+        (["task=detect", "loss=focal"], "loss: task=detect has its own loss; leave loss out"),
+        (["task=detect", "monitor=val/accuracy"], "there is no metric 'val/accuracy'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words, says):
+    assert any(says in sentence for sentence in words_of(words)), words_of(words)
+
+
+def test_classes_as_labels_are_refused(tmp_path):
+    with pytest.raises(Problem, match="task=detect takes boxes, and the labels of train are one class per"):
+        built([*BRIEF[:3], "data=digits", "data.batch_size=8"], tmp_path)
+
+
+def test_boxes_are_in_pixels_of_the_input_and_know_the_scale_of_their_photo(tmp_path):
+    write_csv(tmp_path / "data")
+    words = [*BRIEF[:3], "data=boxes", f"data.root={tmp_path}/data", "data.size=80", "data.batch_size=1"]
+    data = built([*words, "data.workers=0"], tmp_path / "run").data
+    rows = data.splits["train"].labels[0]
+    assert rows[there(rows), CORNERS].tolist() == [[0, 0, 20, 20], [8, 10, 48, 30]]  # of 40 x 20 pixels
+    assert set(rows[:, SCALE].tolist()) == {0.5}
+    batch = next(iter(data.eval_loader("val", rank=0, ranks=1)))
+    assert batch.images.shape == (1, 3, 80, 80)
+    assert (batch.images[0, :, :40] == 100).all()  # the third picture has this grey
+    assert (batch.images[0, :, 40:] == 114).all()
+
+
+def test_a_run_measures_boxes_and_evaluate_repeats_its_numbers(tmp_path):
+    run = trained(*BRIEF, folder=tmp_path)
+    results = json.loads((run / "results.json").read_text())
+    assert results["best"]["monitor"] == "val/ap"
+    assert {"ap", "ap50", "ap75", "ap_small", "recall", "loss"} <= results["test"].keys()
+    assert imagelab("evaluate", f"run={run}", folder=tmp_path).status == 0
+    again = json.loads((run / "evaluation.json").read_text())["metrics"]
+    assert again == pytest.approx(results["test"], abs=1e-6)
+    with pytest.raises(Problem, match="task=detect: only imagelab evaluate run=RUN uses its networks so far"):
+        load(run)
+
+
+@pytest.mark.parametrize("command", ["check", "inspect"])
+def test_commands_that_know_no_boxes_say_so(tmp_path, command):
+    said = imagelab(command, "task=detect", folder=tmp_path)
+    assert said.status != 0
+    assert f"imagelab {command} does not know boxes yet, got task=detect; use train" in said.err
+
+
+def test_two_runs_with_one_seed_have_the_same_weights(tmp_path):
+    states = [fitted(BRIEF, tmp_path / name).classifier.net.state_dict() for name in "ab"]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+def test_averaged_weights_are_validated_too(tmp_path):
+    found = fitted([*BRIEF, "trick=[ema]"], tmp_path).trainer.callback_metrics
+    assert np.isfinite(float(found["val_ema/loss"]))

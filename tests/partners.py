@@ -44,7 +44,11 @@ def changes(combination: tuple[str, ...]) -> int:
 # Task, loss and data that fit each other: first those with labels, near the defaults, without a download.
 FITTING = sorted(
     (one for one in product(*map(menu.choices, TOGETHER)) if together(*one)),
-    key=lambda one: (not facts("task", one[0]).takes, changes(one), "download" in menu.keys("data", one[2])),
+    key=lambda one: (
+        not facts("task", one[0]).takes,
+        changes(one),
+        bool({"download", "root"} & menu.keys("data", one[2])),
+    ),
 )
 
 

@@ -16,7 +16,7 @@ from scripts.ingredients import NONE, TEST, Choice, untested
 from scripts.markers import cut
 from scripts.trimming import mentions, trimmed
 
-ROOMS = ("checks", "embedding", "exporting", "finders", "inspection", "reports", "sweep")
+ROOMS = ("checks", "embedding", "explaining", "exporting", "finders", "inspection", "reports", "sweep")
 PLACES = ("src/", "tests/", "configs/")
 OWN = re.compile(r"^(?:.*=)?((?:imagelab|hydra_plugins)(?:\.\w+)+)$")
 Files = dict[str, str]

@@ -19,6 +19,7 @@ from imagelab.runs.csv_cells import Writer
 from imagelab.terminal import screen
 
 RESULT = "predictions.csv"
+EXPLAINED = 100  # pictures on the page with heat maps  # room: explaining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Predict:
     output: str | None
     batch_size: int
     tta: dict[str, Any] | None
+    explain: bool  # room: explaining
 
 
 def main() -> None:
@@ -44,7 +46,10 @@ def start(cfg: Node, _: Path) -> None:
     if cfg["run"] == "last":
         screen.say(f"run=last: {run}")
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
-    unreadable = write(output, _predictor(run, cfg["tta"], cfg["batch_size"]), paths, cfg["batch_size"])
+    predictor = _predictor(run, cfg["tta"], cfg["batch_size"])
+    if cfg["explain"]:  # room: explaining
+        explain(output.with_suffix(".html"), predictor, paths)
+    unreadable = write(output, predictor, paths, cfg["batch_size"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
     passed = f"; passed over {others:,} that are no pictures by their names" if others else ""
@@ -87,6 +92,37 @@ def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[
                 yield path, [""] * len(columns(predictor.task)), str(reading).removeprefix(f"{path}: ")
             else:
                 yield path, cells(predictor.task, reading), ""
+
+
+def explain(page: Path, predictor: Any, paths: list[Path]) -> None:  # room: explaining
+    """Write a page with heat maps of the first pictures.
+
+    Raises:
+        Problem: If the predictor is an exported file, or averages over views.
+    """
+    from imagelab.explaining.gallery import heat_section
+    from imagelab.pages.publish import publish
+    from imagelab.predictor import Predictor
+
+    if not isinstance(predictor, Predictor):
+        raise Problem("explain: needs the network itself; leave tta out, and set run to the folder of a run")
+    read = zip(paths[:EXPLAINED], predictor.read(paths[:EXPLAINED]), strict=True)
+    known = [(path, pixels) for path, pixels in read if not isinstance(pixels, Exception)]
+    said = predictor.files([path for path, _ in known])
+    captions = [
+        f"{path.name}: {' '.join(cells(predictor.task, one)[: len(predictor.task.columns)])}"
+        for (path, _), one in zip(known, said, strict=True)
+    ]
+    section = heat_section(predictor, [pixels for _, pixels in known], captions)
+    summary = f"The first {len(known):,} of {len(paths):,} pictures."
+    publish(
+        page.parent,
+        page.stem,
+        title="Predictions explained",
+        summary=summary,
+        findings=[],
+        sections=[section],
+    )
 
 
 def columns(task: Any) -> list[str]:

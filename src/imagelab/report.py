@@ -27,6 +27,7 @@ class Report:
     checkpoint: Literal["best", "last"]
     weights: str | None
     root: str | None
+    explain: bool  # room: explaining
 
 
 def main() -> None:
@@ -54,7 +55,12 @@ def start(cfg: Node, _: Path) -> None:
             why_not = str(problem)
     screen.keep(Path(os.devnull))
     loggers = loggers_of(files.read_config(folder), folder)
-    verdict, step = write(folder, results_of(folder), found, why_not=why_not, loggers=loggers)
+    sections = []
+    if cfg["explain"]:  # room: explaining
+        from imagelab.reports.mistakes_explained import mistakes_explained
+
+        sections += mistakes_explained(folder, found, cfg["checkpoint"], cfg["weights"])
+    verdict, step = write(folder, results_of(folder), found, why_not=why_not, loggers=loggers, more=sections)
     close_all(loggers, failed=False)
     if why_not:
         screen.say(f"The report covers only the curves. {why_not}")

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from imagelab.finding import Finding
 from imagelab.metrics.measure import function_at
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.table import CLASSES
+from imagelab.pages.page import Section
 from imagelab.pages.publish import publish
 from imagelab.problem import Problem
 from imagelab.reports import run_findings as of
@@ -76,6 +77,7 @@ def write(
     *,
     why_not: str = "",
     loggers: Iterable[object] = (),
+    more: Sequence[Section] = (),
     quiet: bool = False,
 ) -> tuple[Verdict, Advice]:
     """Write the report of a run; return the verdict and the suggested next step.
@@ -86,6 +88,7 @@ def write(
         found: Predictions for a split; None: report only on the curves.
         why_not: Why there are no predictions, if so.
         loggers: Loggers of the run, which get the report.
+        more: Further sections, after those on the images.
         quiet: Whether to omit the findings on the terminal.
     """
     curves = curves_of(folder)
@@ -93,6 +96,7 @@ def write(
     judged, step, findings = on_curves(folder, results, curves, seconds, classes_of(folder, found))
     images = on_images(folder, found, why_not)
     findings += images.findings
+    on_split = [*images.sections, *more]
     judged_by = headline(files.read_config(folder))
     numbers = numbers_section(judged, [one for one in findings if one.name != of.NUMBERS])
     publish(
@@ -101,7 +105,7 @@ def write(
         title=f"Report on {folder.name}",
         summary="",
         findings=findings,
-        sections=[*curve_sections(curves, judged_by), *images.sections, *time_section(seconds), numbers],
+        sections=[*curve_sections(curves, judged_by), *on_split, *time_section(seconds), numbers],
         lead=lead(judged, step, key_figures(results, curves, images.figures, judged_by), findings),
         loggers=loggers,
         quiet=quiet,

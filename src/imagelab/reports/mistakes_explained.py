@@ -1,0 +1,52 @@
+# room: explaining
+"""Explain the mistakes of highest loss by heat maps."""
+
+from pathlib import Path
+
+import numpy as np
+
+from imagelab.evaluation.mistakes import top_losses
+from imagelab.evaluation.one_run import checkpoint_of
+from imagelab.evaluation.predictions import Predictions
+from imagelab.explaining.gallery import heat_section
+from imagelab.loading import from_checkpoint
+from imagelab.metrics.table import CLASSES
+from imagelab.pages.page import Section
+from imagelab.problem import Problem
+
+SHOWN = 24  # mistakes
+SIDE = 224  # pixels of a picture's short side
+
+
+def mistakes_explained(
+    folder: Path, found: Predictions | None, checkpoint: str, weights: str | None
+) -> list[Section]:
+    """A section with heat maps of misclassified images, the highest loss first; nothing without any.
+
+    Args:
+        folder: Folder of the run.
+        found: Predictions for a split; None: there are none.
+        checkpoint: best or last.
+        weights: raw, ema or swa; None: those that were better in validation.
+
+    Raises:
+        Problem: The network predicts no classes.
+    """
+    if found is None:
+        return []
+    if found.task.predicts != CLASSES:
+        raise Problem(
+            f"explain: the report explains mistakes in classes, and this run predicts {found.task.predicts}"
+        )
+    wrong = np.flatnonzero(found.predicted != found.labels)
+    order = top_losses(found.predictions[wrong], found.labels[wrong], SHOWN)
+    shown = {k: found.pixels(k, SIDE) for k in wrong[order].tolist()}
+    there = {k: pixels for k, pixels in shown.items() if pixels is not None}
+    if not there:
+        return []
+    predictor = from_checkpoint(checkpoint_of(folder, checkpoint), weights)
+    captions = [
+        f"{found.name(k)}: {found.classes[found.labels[k]]}, predicted {found.classes[found.predicted[k]]}"
+        for k in there
+    ]
+    return [heat_section(predictor, [predictor.prepared(pixels) for pixels in there.values()], captions)]

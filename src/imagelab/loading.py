@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagelab.checkpoints.card import FITTED
-from imagelab.checkpoints.content import expect_predictions, fitted, module_state
+from imagelab.checkpoints.content import certainty_of, expect_predictions, fitted, module_state
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
@@ -78,7 +78,9 @@ def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> P
     prefix = "net."
     state = module_state(checkpoint, weights)
     mine = {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
-    return from_card(checkpoint["imagelab"] | {FITTED: fitted(state)}, mine)
+    predictor = from_card(checkpoint["imagelab"] | {FITTED: fitted(state)}, mine)
+    predictor.certainty = certainty_of(checkpoint, weights)
+    return predictor
 
 
 def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:

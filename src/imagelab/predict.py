@@ -6,6 +6,7 @@ imagelab predict run=last source=photos/
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from imagelab.exporting.formats import is_exported, load_exported  # room: expor
 from imagelab.problem import Problem
 from imagelab.runs import find
 from imagelab.runs.csv_cells import Writer
+from imagelab.runs.files import write_text
 from imagelab.terminal import screen
 
 RESULT = "predictions.csv"
+SURE = ("set", "unlike")  # columns that `set` adds
 EXPLAINED = 100  # pictures on the page with heat maps  # room: explaining
 
 
@@ -30,6 +33,7 @@ class Predict:
     source: str
     output: str | None
     batch_size: int
+    set: float | None
     tta: dict[str, Any] | None
     explain: bool  # room: explaining
 
@@ -49,7 +53,7 @@ def start(cfg: Node, _: Path) -> None:
     predictor = _predictor(run, cfg["tta"], cfg["batch_size"])
     if cfg["explain"]:  # room: explaining
         explain(output.with_suffix(".html"), predictor, paths)
-    unreadable = write(output, predictor, paths, cfg["batch_size"])
+    unreadable = write(output, predictor, paths, cfg["batch_size"], cfg["set"])
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
     passed = f"; passed over {others:,} that are no pictures by their names" if others else ""
@@ -63,7 +67,9 @@ def find_network(run: str) -> Path:
     return find.existing(run)
 
 
-def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> list[tuple[Path, str]]:
+def write(
+    output: Path, predictor: Any, paths: list[Path], batch_size: int, level: float | None = None
+) -> list[tuple[Path, str]]:
     """Write one CSV line per file; return the unreadable ones, and why.
 
     Raises:
@@ -74,8 +80,8 @@ def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> l
         # File names may contain bytes that are not text; they are written unchanged.
         with output.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = Writer(file)
-            writer.writerow(["file", *columns(predictor.task), "error"])
-            for path, line, error in lines(predictor, paths, batch_size):
+            writer.writerow(["file", *columns(predictor.task, level), "error"])
+            for path, line, error in lines(predictor, paths, batch_size, level):
                 writer.writerow([path, *line, error])
                 unreadable += [(path, error)] if error else []
     except OSError as problem:
@@ -83,25 +89,43 @@ def write(output: Path, predictor: Any, paths: list[Path], batch_size: int) -> l
     return unreadable
 
 
-def lines(predictor: Any, paths: list[Path], batch_size: int) -> Iterator[tuple[Path, Iterable[str], str]]:
+def lines(
+    predictor: Any, paths: list[Path], batch_size: int, level: float | None = None
+) -> Iterator[tuple[Path, Iterable[str], str]]:
     """Yield for each file its path, the cells of `columns`, and why it was unreadable."""
+    empty = [""] * len(columns(predictor.task, level))
     for first in range(0, len(paths), batch_size):
         some = paths[first : first + batch_size]
-        for path, reading in zip(some, predictor.files(some), strict=True):
+        readings, more = _judged(predictor, some, level)
+        for path, reading in zip(some, readings, strict=True):
             if isinstance(reading, Exception):
-                yield path, [""] * len(columns(predictor.task)), str(reading).removeprefix(f"{path}: ")
+                yield path, empty, str(reading).removeprefix(f"{path}: ")
             else:
-                yield path, cells(predictor.task, reading), ""
+                summary = predictor.task.columns
+                found = cells(predictor.task, reading)
+                yield path, [*found[: len(summary)], *next(more), *found[len(summary) :]], ""
 
 
-def explain(page: Path, predictor: Any, paths: list[Path]) -> None:  # room: explaining
+def _judged(predictor: Any, some: list[Path], level: float | None) -> tuple[list[Any], Iterator[list[str]]]:
+    """The predictions, and the cells that `set` adds to each readable one."""
+    if level is None:
+        return predictor.files(some), repeat([])
+    from imagelab.evaluation.judged import judged
+    from imagelab.predictor import Predictor
+
+    if not isinstance(predictor, Predictor):
+        raise Problem("set: needs the network of a run; leave tta out, and set run to the folder of a run")
+    return judged(predictor, some, level)
+
+
+def explain(file: Path, predictor: Any, paths: list[Path]) -> None:  # room: explaining
     """Write a page with heat maps of the first pictures.
 
     Raises:
         Problem: If the predictor is an exported file, or averages over views.
     """
     from imagelab.explaining.gallery import heat_section
-    from imagelab.pages.publish import publish
+    from imagelab.pages.page import page
     from imagelab.predictor import Predictor
 
     if not isinstance(predictor, Predictor):
@@ -115,19 +139,14 @@ def explain(page: Path, predictor: Any, paths: list[Path]) -> None:  # room: exp
     ]
     section = heat_section(predictor, [pixels for _, pixels in known], captions)
     summary = f"The first {len(known):,} of {len(paths):,} pictures."
-    publish(
-        page.parent,
-        page.stem,
-        title="Predictions explained",
-        summary=summary,
-        findings=[],
-        sections=[section],
-    )
+    title = "Predictions explained"
+    write_text(file, page(title=title, summary=summary, findings=[], sections=[section]))
+    screen.say(f"page: {file}")
 
 
-def columns(task: Any) -> list[str]:
+def columns(task: Any, level: float | None = None) -> list[str]:
     """The column names of a prediction: a summary, such as the class, and all its numbers."""
-    return [*task.columns, *task.names]
+    return [*task.columns, *(SURE if level is not None else ()), *task.names]
 
 
 def cells(task: Any, reading: Any) -> list[str]:

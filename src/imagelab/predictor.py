@@ -12,6 +12,7 @@ from imagelab.data.decode import Unreadable
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.metrics.certainty import Certainty
 from imagelab.model.capture import with_features
 from imagelab.task.contract import Predicting
 
@@ -92,6 +93,7 @@ class Predictor(TakesPictures, nn.Module):
         self.classes = classes
         self.task = task
         self.preprocess, self.reader = preprocess, reader
+        self.certainty: Certainty | None = None  # how sure it is, by the run's val split, if that is known
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
@@ -101,8 +103,12 @@ class Predictor(TakesPictures, nn.Module):
                 f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
                 "use predictor.images([...]) for arrays (H, W, 3), or predictor.files([...]) for paths"
             )
-        device = next(self.net.parameters()).device
-        return self.task.predictions(self.net(self.preprocess(images.to(device))))
+        return self.task.predictions(self.outputs(images))
+
+    @torch.inference_mode()
+    def outputs(self, images: Tensor) -> Tensor:
+        """Outputs such as logits, (B, K) on the network's device, of images as `forward` takes them."""
+        return self.net(self.preprocess(images.to(next(self.net.parameters()).device)))
 
     def predictions(self, images: Tensor) -> np.ndarray:
         return self(images).cpu().numpy()

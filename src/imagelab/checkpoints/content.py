@@ -6,6 +6,7 @@ from typing import Any
 
 from imagelab.checkpoints.durable import load_plain
 from imagelab.checkpoints.shards import KEY
+from imagelab.metrics.certainty import Certainty
 from imagelab.metrics.names import RAW
 from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
@@ -50,6 +51,17 @@ def fitted(state: Mapping[str, Any]) -> dict[str, list[float]]:
     """The numbers that the task of a module's state has from the data, such as the mean of its values."""
     own = {name.removeprefix(OF_TASK): value for name, value in state.items() if name.startswith(OF_TASK)}
     return {name: value.tolist() for name, value in own.items() if "." not in name}  # not those of its loss
+
+
+def certainty_of(content: dict[str, Any], weights: str | None = None) -> Certainty | None:
+    """How sure a set of weights is; None if the checkpoint does not say it.
+
+    Args:
+        content: Content of the checkpoint.
+        weights: raw, or the name of an average; None: those that were better in validation.
+    """
+    found = content.get("certainty", {}).get(weights or better(content))
+    return Certainty(**found) if found else None
 
 
 def better(content: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from imagelab.evaluation.mistakes import losses
 from imagelab.evaluation.per_class import wilson
 from imagelab.evaluation.predictions import Predictions
 from imagelab.metrics.calibration import calibration
+from imagelab.reports.class_curves import curve_section
 from imagelab.reports.image_parts import Figure, ImageParts
 from imagelab.reports.run_findings import accuracy_finding, calibration_finding, class_findings
 from imagelab.reports.run_sections import calibration_section, class_sections, picture_sections
@@ -21,9 +22,10 @@ def of_classes(found: Predictions) -> ImageParts:
     """The parts of a report on the images of a split, at least two; each image has one class."""
     counts = confusion(found.labels, found.predicted, len(found.classes))
     calibrated = calibration(found.outputs, found.labels, seed=0)
+    classes = [*class_sections(found, counts), *curve_section(found)]
     return ImageParts(
         findings=[accuracy_finding(found), *class_findings(found, counts), calibration_finding(calibrated)],
-        sections=[*class_sections(found, counts), *picture_sections(found), calibration_section(calibrated)],
+        sections=[*classes, *picture_sections(found), calibration_section(calibrated)],
         figures=[accuracy_figure(found)],
         table=table_of(found),
     )

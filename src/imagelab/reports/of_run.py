@@ -96,8 +96,7 @@ def write(
     judged, step, findings = on_curves(folder, results, curves, seconds, classes_of(folder, found))
     images = on_images(folder, found, why_not)
     findings += images.findings
-    on_split = [*images.sections, *more]
-    judged_by = headline(files.read_config(folder))
+    metric = headline(files.read_config(folder))
     numbers = numbers_section(judged, [one for one in findings if one.name != of.NUMBERS])
     publish(
         folder,
@@ -105,8 +104,8 @@ def write(
         title=f"Report on {folder.name}",
         summary="",
         findings=findings,
-        sections=[*curve_sections(curves, judged_by), *on_split, *time_section(seconds), numbers],
-        lead=lead(judged, step, key_figures(results, curves, images.figures, judged_by), findings),
+        sections=[*curve_sections(curves, metric), *images.sections, *more, *time_section(seconds), numbers],
+        lead=lead(judged, step, key_figures(results, curves, images.figures, metric), findings),
         loggers=loggers,
         quiet=quiet,
     )

@@ -18,6 +18,7 @@ from imagelab.logger.csv import CsvLogger
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Seen
 from imagelab.problem import Problem
+from imagelab.training.certainties import KEY, certainties
 from imagelab.training.fsdp import all_finite, in_parts
 from imagelab.training.shared_decision import EVERY, SharedDecision
 from imagelab.training.step_plan import closes_epoch, closes_step
@@ -50,6 +51,7 @@ class Saver(Checkpoint):
         self.value = math.nan  # of the epoch that was validated last
         self.weights = RAW  # the better ones in the last validation: raw or an average
         self.seconds = 0.0  # training time so far, including all resumed parts
+        self.certainty: dict[str, dict[str, Any]] = {}  # of each set of weights, by the last validation
         self.rows: int | None = None  # rows of metrics.csv when the last checkpoint was written
         self.clock = self.saved = time.monotonic()
 
@@ -84,6 +86,7 @@ class Saver(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         best = self._update_best(trainer)
+        self.certainty = certainties(pl_module)
         self.top.update(trainer, self.value)
         self.save(trainer, best=best)
         signum = self.decision.now(trainer, False, self.stop.signum)[1]
@@ -134,6 +137,10 @@ class Saver(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["weights"] = self.weights
+        checkpoint[KEY] = self.certainty
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        self.certainty = checkpoint.get(KEY, {})
 
     def _rewind(self, trainer: Trainer) -> None:
         for logger in trainer.loggers:

@@ -17,6 +17,7 @@ RANGES = {
     "save_top": at_least(1),
     "annotate": at_least(1),
     "batch_size": at_least(1),
+    "set": BETWEEN,
     "snapshots": at_least(1),
     "seconds": ABOVE_0,  # room: checks, finders
     "patience": ABOVE_0,  # room: finders

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ import torch
 from lightning import Callback
 
 from imagelab.config import menu
+from imagelab.finetune.moves import Move
+from imagelab.model.stages import Stage
+from imagelab.training.step_plan import StepPlan
+from imagelab.transfer import TransferClassifier
 from tests.fitting import built, fitted
 from tests.trick.averaging import average_of
 
@@ -164,3 +169,14 @@ def test_frozen_stages_are_still_frozen_after_validation(weights, tmp_path):
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     assert len(seen) == 2 * parts.classifier.step_plan.steps(0)
     assert all(stem is False and top == (epoch == 1) for epoch, stem, top in seen)
+
+
+@pytest.mark.parametrize(("epoch", "batch", "done"), [(2, 0, 0), (2, 3, 3), (3, 1, 5)])
+def test_the_warm_up_of_a_stage_counts_steps_since_it_began_to_train(epoch, batch, done):
+    module: Any = SimpleNamespace(
+        moves=[Move(stage=Stage(name="body", parameters=(), modules=()), start=2, factor=1.0)],
+        current_epoch=epoch,
+        step_plan=StepPlan(batches=4, windows=[1] * 5, images=8),
+        strategy=SimpleNamespace(ramp=lambda step, steps: (step, steps)),
+    )
+    assert TransferClassifier.rate_share(module, {"stage": 0}, batch) == (done, 4)

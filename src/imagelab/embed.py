@@ -68,7 +68,8 @@ def _embed(cfg: Node, folder: Path, paths: list[Path], asked: list[Path]) -> Non
     if paths:
         embedded, unreadable = embed(predictor, paths, cfg["batch_size"])
     else:
-        embedded, unreadable = _stored(Path(cfg["source"]).expanduser(), predictor), []
+        embedded = _stored(Path(cfg["source"]).expanduser(), predictor)
+        unreadable = []
     if len(embedded) < 2:
         raise Problem(f"source={cfg['source']}: wants at least 2 readable pictures, got {len(embedded)}")
     found = nearest(embedded.features, None, cfg["neighbours"])

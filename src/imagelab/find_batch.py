@@ -107,7 +107,8 @@ def search(cfg: Node, folder: Path) -> "Found":
         )
         limit = meter.room if meter.enforced else None
         search = BatchSearch(run=trials, cap=cap, limit=limit, patience=cfg["patience"])
-        largest, safe = search.largest(), search.safe(meter.room, cfg["headroom"])
+        largest = search.largest()
+        safe = search.safe(meter.room, cfg["headroom"])
         fastest = search.fastest(safe)
     return Found(
         tried=sorted(search.tried.values()),

@@ -2,8 +2,10 @@
 
 import contextlib
 import itertools
+import os
 import resource
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +157,12 @@ def test_a_kill_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path, sha
         assert passed == []
         weights = read(found)["weights"]
         assert (weights == weights[0]).all()
+
+
+def test_a_file_is_on_the_disk_before_it_takes_the_place_of_the_old_one(tmp_path, monkeypatch):
+    done = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: done.append("sync") or sync(number))
+    monkeypatch.setattr(Path, "replace", lambda one, other: done.append("replace") or replace(one, other))
+    save(tmp_path / "last.ckpt", 1)
+    assert done == ["sync", "replace", "sync"]  # the second one of the folder

@@ -82,3 +82,9 @@ def test_lars_adapts_weights_alone_also_without_a_decay(own):
         ("decay", True),
         ("no_decay", False),
     ]
+
+
+def test_what_a_network_exempts_by_name_does_not_decay():
+    net = Odd()
+    net.no_weight_decay = lambda: {"head.weight"}
+    assert names_of(net, param_groups(net, 0.1, decay_norm_bias=False))["decay"] == ["conv.weight"]

@@ -76,7 +76,8 @@ class Crop:
 
     def _bordered(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same with a border on each side."""
-        top, left = pixels(self.pad, images.shape[-2]), pixels(self.pad, images.shape[-1])
+        top = pixels(self.pad, images.shape[-2])
+        left = pixels(self.pad, images.shape[-1])
         around = [left, left, top, top]
         if self.border == "zero":
             return F.pad(images, around)

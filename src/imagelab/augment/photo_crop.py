@@ -41,14 +41,19 @@ class PhotoCrop:
         rng, shape = random.Random(seed), width / height
         low, high = (math.log(end) for end in self.ratio)
         for _ in range(TRIES):
-            area, ratio = rng.uniform(*self.scale), math.exp(rng.uniform(low, high))
-            wide, tall = math.sqrt(area * ratio / shape), math.sqrt(area / ratio * shape)
+            area = rng.uniform(*self.scale)
+            ratio = math.exp(rng.uniform(low, high))
+            wide = math.sqrt(area * ratio / shape)
+            tall = math.sqrt(area / ratio * shape)
             across, down = rng.random(), rng.random()
             if wide <= 1 and tall <= 1:
                 break
         else:
             ratio = min(max(shape, self.ratio[0]), self.ratio[1])
-            wide, tall, across, down = min(1.0, ratio / shape), min(1.0, shape / ratio), 0.5, 0.5
+            wide = min(1.0, ratio / shape)
+            tall = min(1.0, shape / ratio)
+            across = 0.5
+            down = 0.5
         (left, right), (top, bottom) = _ends(width, wide, across), _ends(height, tall, down)
         return left, top, right, bottom
 

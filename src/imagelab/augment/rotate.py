@@ -38,5 +38,6 @@ class Rotate:
 
 def rotated(images: Tensor, degrees: Tensor, border: Border) -> Tensor:
     """Rotate images (B, C, H, W) uint8 anticlockwise by angles (B,) in degrees."""
-    cos, sin = torch.cos(degrees.deg2rad()), torch.sin(degrees.deg2rad())
+    cos = torch.cos(degrees.deg2rad())
+    sin = torch.sin(degrees.deg2rad())
     return warp_linear(images, matrices(cos, sin, -sin, cos), border)

@@ -45,5 +45,6 @@ class Shear:
 def sheared(images: Tensor, horizontal: Tensor, vertical: Tensor, border: Border) -> Tensor:
     """Slant images (B, C, H, W) uint8 by angles (B,) in degrees."""
     one = torch.ones_like(horizontal)
-    lean, rise = torch.tan(horizontal.deg2rad()), torch.tan(vertical.deg2rad())
+    lean = torch.tan(horizontal.deg2rad())
+    rise = torch.tan(vertical.deg2rad())
     return warp_linear(images, matrices(one, -lean, -rise, one), border)

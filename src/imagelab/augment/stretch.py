@@ -30,7 +30,8 @@ class Stretch:
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""
         draws = uniform(keys, "stretch", 2)
-        wide, tall = between(draws[:, 0], *self.width), between(draws[:, 1], *self.height)
+        wide = between(draws[:, 0], *self.width)
+        tall = between(draws[:, 1], *self.height)
         return stretched(images, wide, tall, self.border)
 
     def transform(self, size: int) -> object:

@@ -26,7 +26,8 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
     """
     names = task.names
     buffers = task.named_buffers(recurse=False) if hasattr(task, "named_buffers") else ()
-    preprocess, reader = checkpoint["preprocess"], checkpoint["reader"]
+    preprocess = checkpoint["preprocess"]
+    reader = checkpoint["reader"]
     side = preprocess["size"]
     height, width = reader["shape"] or (side, side)
     predicted = checkpoint.get("predicts", CLASSES)

@@ -27,7 +27,8 @@ CROPS = [(side, left, top) for side in (0.9, 0.8, 0.7) for left in (0.0, 0.5, 1.
 
 def near_copies(subject: Subject) -> Finding:
     """No image of val is in train with slightly different pixels, mirrored or cropped."""
-    val, train = _sample(subject, "val", VAL), _sample(subject, "train", TRAIN)
+    val = _sample(subject, "val", VAL)
+    train = _sample(subject, "train", TRAIN)
     alike = _ratios(val, [train]) < ALIKE
     kinds = {"nearly the same": alike}
     kinds["mirrored"] = ~alike & (_ratios(val.flip(-1), [train]) < ALIKE)
@@ -66,8 +67,10 @@ def _ratios(images: Tensor, versions: list[Tensor]) -> Tensor:
 def _crops(images: Tensor) -> Iterator[Tensor]:
     height, width = images.shape[-2:]
     for side, left, top in CROPS:
-        tall, wide = max(1, round(side * height)), max(1, round(side * width))
-        row, column = round(top * (height - tall)), round(left * (width - wide))
+        tall = max(1, round(side * height))
+        wide = max(1, round(side * width))
+        row = round(top * (height - tall))
+        column = round(left * (width - wide))
         yield images[..., row : row + tall, column : column + wide]
 
 

@@ -80,7 +80,8 @@ def majority(subject: Subject) -> Finding:
     if subject.task is None:
         return fact(None, NO_CLASSES)
     counts = np.bincount(subject.data.splits["val"].labels.clip(0), minlength=len(subject.data.classes))
-    share, name = counts.max() / counts.sum(), subject.data.classes[int(counts.argsort()[-1])]
+    share = counts.max() / counts.sum()
+    name = subject.data.classes[int(counts.argsort()[-1])]
     monitor = monitored(subject.cfg)
     blind = monitor == f"val/{ACCURACY}" and share > MAJORITY
     return found(

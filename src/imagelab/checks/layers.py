@@ -57,7 +57,8 @@ def gradient_sizes(subject: Subject) -> Finding:
     ratios = {name: ratio for name, ratio in ratios.items() if ratio != 0}  # branches may begin at zero
     if not ratios:
         return fact(None, "no layer with weights has a gradient")
-    low, high = min(ratios, key=lambda n: ratios[n]), max(ratios, key=lambda n: ratios[n])
+    low = min(ratios, key=lambda n: ratios[n])
+    high = max(ratios, key=lambda n: ratios[n])
     bad = not all(map(math.isfinite, ratios.values())) or ratios[high] > FAR
     good = ratios[low] >= TINY and ratios[high] <= HUGE
     return found(

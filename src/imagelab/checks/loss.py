@@ -139,7 +139,8 @@ def loss_at_init(subject: Subject) -> Finding:
     few = NEAR_FEW * level.uniform / math.log(len(subject.data.classes))
     wanted = level.chance if "head_bias" in subject.tricks else level.uniform
     room = few if len(subject.data.classes) < FEW else 0.0
-    high, low = wanted + max(NEAR * wanted, room), level.chance - max(NEAR * level.chance, room)
+    high = wanted + max(NEAR * wanted, room)
+    low = level.chance - max(NEAR * level.chance, room)
     near = low <= value <= high or (value > high and spread < UNSURE)
     far = not math.isfinite(value) or value > FAR * wanted + NEAR_FEW or value < level.chance / FAR
     fix = (

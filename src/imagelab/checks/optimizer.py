@@ -98,7 +98,8 @@ def decay(subject: Subject) -> Finding:
     """Weight decay shrinks the weights only a little per step."""
     groups = subject.copy().configure_optimizers().param_groups
     shares = [group["lr"] * group.get("weight_decay", 0.0) for group in groups]
-    share, usual = max(shares), all(group.get("weight_decay", 0.0) <= USUAL for group in groups)
+    share = max(shares)
+    usual = all(group.get("weight_decay", 0.0) <= USUAL for group in groups)
     remedy = "lower optimizer.lr" if usual else "set optimizer.weight_decay=0.01 for AdamW, 0.0005 for SGD"
     return found(
         grade(fail=share > ABSURD, warn=share > STRONG),
@@ -121,7 +122,9 @@ def held_late(copy: object, parameter: nn.Parameter) -> bool:
 def _unknown(subject: Subject) -> list[Tensor]:
     """Tensors that outputs depend on but the network does not register, such as layers in a plain list."""
     copy = subject.calm().eval()
-    nodes, seen, ends = [copy(subject.some(2).images).grad_fn], set[Any](), list[Tensor]()
+    nodes = [copy(subject.some(2).images).grad_fn]
+    seen = set[Any]()
+    ends = list[Tensor]()
     while nodes:
         node = nodes.pop()
         if node is not None and node not in seen:

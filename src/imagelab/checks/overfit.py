@@ -48,7 +48,9 @@ def _learn(subject: Subject, batch: Inputs, steps: int, rate: float = 1.0) -> li
 
 
 def _verdict(subject: Subject, losses: list[float], batch: Inputs) -> Finding:
-    level, end, count = levels(subject), end_of(losses), len(batch.labels)
+    level = levels(subject)
+    end = end_of(losses)
+    count = len(batch.labels)
     expected = f"below {level.at(LEARNT):.3g} within {LONGEST} steps; FAIL above {level.at(STUCK):.3g}"
     value = f"{end:.4g} after {len(losses)} steps on {count} images"
     if end <= level.at(LEARNT):

@@ -57,7 +57,8 @@ def filters(weight: Tensor) -> list[np.ndarray]:
         if weight.shape[1] == 3
         else weight[:FILTERS].mean(dim=1, keepdim=True).repeat(1, 3, 1, 1)
     )
-    low, high = some.amin(dim=(1, 2, 3), keepdim=True), some.amax(dim=(1, 2, 3), keepdim=True)
+    low = some.amin(dim=(1, 2, 3), keepdim=True)
+    high = some.amax(dim=(1, 2, 3), keepdim=True)
     scaled = (some - low) / (high - low).clamp(min=1e-12) * 255
     return list(scaled.round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
 

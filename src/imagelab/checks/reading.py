@@ -22,7 +22,8 @@ BLANK, FLAT = 0.2, 0.05  # share of images; share of the contrast of unchanged i
 def val_images(subject: Subject) -> Finding:
     """An image of val is the same each time it is read, not augmented, and has its own label."""
     index = np.sort(np.random.default_rng(0).permutation(len(subject.data.splits["val"]))[:LOOKED_AT])
-    first, second = subject.read("val", index), subject.read("val", index)
+    first = subject.read("val", index)
+    second = subject.read("val", index)
     differs = float((first.images - second.images).abs().max())
     expected = "the same twice, with the pixels and labels of the split"
     fix = "augment training images only; look at the data set's __getitem__"
@@ -73,7 +74,8 @@ def mixed_batches(subject: Subject) -> Finding:
     shares = subject.label_shares
     rng = np.random.default_rng(0)
     usual = [_entropy(rng.choice(len(shares), len(one), p=shares)) for one in batches for _ in range(8)]
-    wanted, error = np.mean(usual), np.std(usual) / math.sqrt(len(batches))
+    wanted = np.mean(usual)
+    error = np.std(usual) / math.sqrt(len(batches))
     seen = np.mean([_entropy(labels[one]) for one in batches])
     share = float(seen / wanted) if wanted > 0.05 else 1.0
     good = share >= MIXED or wanted - seen < ERRORS * error

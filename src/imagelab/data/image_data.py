@@ -164,7 +164,8 @@ class ImageData(lightning.LightningDataModule):
 
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
         """The batches of a split by address, where asked for augmented as far as not done on the device."""
-        images, here = self.splits[split], self.in_workers if augmented else []
+        images = self.splits[split]
+        here = self.in_workers if augmented else []
         if isinstance(images, Arrays):
             return ArrayBatches(images, steps=batch_steps(here))
         assert isinstance(images, Photos)

@@ -51,7 +51,9 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _entries(folder: str, hidden: bool) -> tuple[list[str], list[str], list[str]]:
     """Paths of the files, the folders, and the links to folders in a folder."""
-    files, below, linked = list[str](), list[str](), list[str]()
+    files = list[str]()
+    below = list[str]()
+    linked = list[str]()
     try:
         with os.scandir(folder) as entries:
             for entry in entries:

@@ -130,7 +130,8 @@ def other_images(members: list[Member], split: str) -> list[str]:
     first = members[0]
     found = {}
     for member in members[1:]:
-        mine, theirs = _in_one_order(first.cfg["data"]), _in_one_order(member.cfg["data"])
+        mine = _in_one_order(first.cfg["data"])
+        theirs = _in_one_order(member.cfg["data"])
         keys = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
         if keys := [f"data.{key.replace('_target_', 'source')}" for key in keys if key not in free]:
             found[member.folder] = (

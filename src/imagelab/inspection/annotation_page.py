@@ -130,7 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         port = self.connection.getsockname()[1]
         hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
         origins = {f"http://{host}" for host in hosts}
-        asked, asking = self.headers.get_all("Host") or [], self.headers.get_all("Origin") or []
+        asked = self.headers.get_all("Host") or []
+        asking = self.headers.get_all("Origin") or []
         if len(asked) == 1 and hosts.issuperset(asked) and origins.issuperset(asking):
             return True
         self.send_error(403)

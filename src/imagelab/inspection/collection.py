@@ -131,7 +131,8 @@ def _of_folder(found: Walk, group: str | None, max_pixels: int) -> tuple[list[st
             for label, name in enumerate(names)
             for path in classes.get(name, [])
         ]
-        files, splits = [row[0] for row in rows], np.array([row[1] for row in rows])
+        files = [row[0] for row in rows]
+        splits = np.array([row[1] for row in rows])
         labels = np.array([row[2] for row in rows], dtype=np.int64)
     paths = paths_of(files)
     seen = scan(paths, found.origin, max_pixels)

@@ -23,7 +23,9 @@ WIDTH, HEIGHT = 440, 300  # pixels of a chart
 def value_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Describe each value by split; report values far from all others and splits of another range."""
     images = seen.images
-    findings, charts, rows = [], [], []
+    findings = []
+    charts = []
+    rows = []
     for place, name in enumerate(images.classes):
         parts = {
             split: images.labels[seen.readable & (images.splits == split), place].astype(float)

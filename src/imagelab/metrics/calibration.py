@@ -122,7 +122,8 @@ def interval_of(confidence: np.ndarray, right: np.ndarray) -> tuple[float, float
         right: Whether each prediction is correct, (N,) bool.
     """
     images, gaps, deviations = _gaps(confidence, right)
-    shares, errors = images / images.sum(), deviations / np.sqrt(images)
+    shares = images / images.sum()
+    errors = deviations / np.sqrt(images)
     measured = float(shares @ np.abs(gaps))
     shape = deviations / (shares @ deviations)
 

@@ -57,7 +57,8 @@ def page(
     )
     bodies = "\n".join(_section(_anchor(i, part), part) for i, part in enumerate(parts))
     own = [part.script for part in parts if part.script]
-    scripts, style = [_file(name) for name in ("page.js", *own)], _file("page.css")
+    scripts = [_file(name) for name in ("page.js", *own)]
+    style = _file("page.css")
     code = "\n".join(f"<script>{script}</script>" for script in scripts)
     policy = _policy(scripts, beside=bool(own))
     text = (

@@ -38,7 +38,8 @@ def of_tags(found: Predictions) -> ImageParts:
 
 def class_rows(found: Predictions) -> list[tuple[str | int | float | None, ...]]:
     """The cells of COLUMNS for each class, the lowest average precision first; None if undefined."""
-    labels, decided = torch.from_numpy(found.labels), torch.from_numpy(found.predicted)
+    labels = torch.from_numpy(found.labels)
+    decided = torch.from_numpy(found.predicted)
     precision = average_precision(torch.from_numpy(found.predictions), labels).tolist()
     scores = f1_by_class(decided, labels).tolist()
     hits, said, given = ((part).sum(dim=0).tolist() for part in (decided & labels, decided, labels))

@@ -34,7 +34,9 @@ def explained(true: np.ndarray, errors: np.ndarray) -> float:
 
 def value_finding(found: Predictions, errors: np.ndarray, place: int) -> Finding:
     """The finding on a value: its errors beside those of always predicting the mean."""
-    name, true, off = found.classes[place], found.labels[:, place].astype(float), errors[:, place]
+    name = found.classes[place]
+    true = found.labels[:, place].astype(float)
+    off = errors[:, place]
     numbers = {
         "mae": np.abs(off).mean(),
         "rmse": np.square(off).mean() ** 0.5,
@@ -66,7 +68,9 @@ def error_sections(found: Predictions, errors: np.ndarray) -> list[Section]:
     names = [found.name(place) for place in range(len(found.labels))]
     sections = []
     for place, name in enumerate(found.classes):
-        true, predicted, off = found.labels[:, place], found.predictions[:, place], errors[:, place]
+        true = found.labels[:, place]
+        predicted = found.predictions[:, place]
+        off = errors[:, place]
         width, height = SIZE
         charts = [
             scatter(

@@ -84,7 +84,8 @@ def sharpness_finding(curves: Curves) -> list[Finding]:
     if not len(rises):
         return []
     part = max(1, len(rises) // 5)
-    first, last = float(rises[:part].mean()), float(rises[-part:].mean())
+    first = float(rises[:part].mean())
+    last = float(rises[-part:].mean())
     return [
         Finding(
             name="sharpness",
@@ -124,7 +125,8 @@ def class_findings(found: Predictions, counts: np.ndarray) -> list[Finding]:
     weak = min(rows, key=lambda row: row.recall)
     pair = pairs[0]
     low, high = weak.recall_interval
-    given, taken = found.classes[pair.given], found.classes[pair.predicted]
+    given = found.classes[pair.given]
+    taken = found.classes[pair.predicted]
     return [
         Finding(
             name="weakest class",

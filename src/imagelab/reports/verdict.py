@@ -175,7 +175,7 @@ def _risen(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
 
 def _apart(e: dict[str, float], facts: Facts) -> tuple[State, str] | None:
     ratio = e["train_end"] / max(e["val_end"], 1e-12)
-    limit = FAIR if ratio < WIDE_GAP else GOOD if ratio < GAP else math.inf
+    limit = next((most for gap, most in ((WIDE_GAP, FAIR), (GAP, GOOD)) if ratio < gap), math.inf)
     fall = e["chance"] - e["train_end"]
     if fall > (1 - LEARNT) * e["chance"] and e["chance"] - e["val_end"] < CARRIED * fall:
         limit = min(limit, GOOD)

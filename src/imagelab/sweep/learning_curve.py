@@ -121,7 +121,8 @@ def fit(errors: Mapping[float, Sequence[float]]) -> Law:
     found = np.concatenate([np.asarray(values, float) for values in errors.values()])
     weights = 1 / np.maximum(found, LEAST)
     x = shares ** -POWERS[:, None]  # (powers, runs)
-    mean, level = (x @ weights / weights.sum())[:, None], found @ weights / weights.sum()
+    mean = (x @ weights / weights.sum())[:, None]
+    level = found @ weights / weights.sum()
     scale = ((x - mean) * (found - level)) @ weights / ((x - mean) ** 2 @ weights)
     floor = level - scale * mean[:, 0]
     alone = (x * found) @ weights / (x**2 @ weights)

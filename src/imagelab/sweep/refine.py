@@ -98,7 +98,8 @@ def narrowed(ranges: Mapping[str, Range], ranked: Sequence[Row], share: float) -
 def _narrow(found: Range, best: Sequence[str], trials: int) -> Range:
     if isinstance(found, space.Values):
         return space.Values(tuple(word for word in found.words if word in best))
-    low, high = found.coordinate(found.low), found.coordinate(found.high)
+    low = found.coordinate(found.low)
+    high = found.coordinate(found.high)
     places = [found.coordinate(float(value)) for value in best]
     half = (high - low) / trials / 2
     ends = max(low, min(places) - half), min(high, max(places) + half)

@@ -99,7 +99,8 @@ def few_steps_hint(parts: Any) -> str:
     plan, ranks = parts.classifier.step_plan, parts.trainer.world_size
     if parts.data.full_batch or plan.batches < parts.data.steps(ranks):  # limit_train_batches
         return ""
-    images, batch = parts.data.counts["train"], parts.data.batch(ranks)
+    images = parts.data.counts["train"]
+    batch = parts.data.batch(ranks)
     return smaller_batch(images, batch, plan.steps(0), ranks, parts.trainer.accumulate_grad_batches)
 
 

@@ -153,7 +153,8 @@ def picture(rows: list[list[str]]) -> str:
     """Draw the probability of each image's label over the steps, with images sorted by label."""
     steps = sorted({int(row[0]) for row in rows})
     images = sorted({(row[2], int(row[1])) for row in rows})
-    column, line = {step: i for i, step in enumerate(steps)}, {image: i for i, image in enumerate(images)}
+    column = {step: i for i, step in enumerate(steps)}
+    line = {image: i for i, image in enumerate(images)}
     values = np.zeros((len(images), len(steps)))
     for step, image, label, one, probability in rows:
         if one == label:

@@ -87,7 +87,8 @@ def is_job(cfg: Node) -> bool:
 
 def _of_job(launcher: Node) -> Launched | None:
     """The place of the first process of a job that a launcher submits; None: it is the only one."""
-    local, world = launcher["processes"], launcher["processes"] * launcher["nodes"]
+    local = launcher["processes"]
+    world = launcher["processes"] * launcher["nodes"]
     first = Launched(by="srun", rank=0, world=world, local_rank=0, local_world=local, node=0)
     return first if world > 1 else None
 

@@ -105,7 +105,8 @@ def _beyond(value: float, low: float, high: float, upper: bool, *, whole: bool) 
 
 def _by_half(searched: Interval, upper: bool) -> float:
     """The number beyond the end by half the width, on the scale of the search."""
-    low, high = searched.coordinate(searched.low), searched.coordinate(searched.high)
+    low = searched.coordinate(searched.low)
+    high = searched.coordinate(searched.high)
     place = high + (high - low) / 2 if upper else low - (high - low) / 2
     value = exp(place) if searched.log else place
     if upper and searched.low >= 0 and SHARE <= searched.high <= 1 < value and not searched.log:

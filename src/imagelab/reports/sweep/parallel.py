@@ -10,7 +10,9 @@ from imagelab.sweep.trial import Row
 
 HEIGHT, TOP, BOTTOM, SIDE = 420, 62, 40, 70  # pixels
 BETWEEN = 150  # pixels between two axes
-PALE, FULL, BEST = (205, 220, 235), (0, 90, 160), "#d55e00"
+PALE = (205, 220, 235)
+FULL = (0, 90, 160)
+BEST = "#d55e00"
 LONG = 14  # most letters of a name at an axis
 NO_RESULT = HEIGHT - 16
 

@@ -114,7 +114,8 @@ def place(found: Range, word: str) -> float | None:
     0.5
     """
     if isinstance(found, Interval):
-        low, high = found.coordinate(found.low), found.coordinate(found.high)
+        low = found.coordinate(found.low)
+        high = found.coordinate(found.high)
         return (found.coordinate(float(word)) - low) / (high - low)
     numbers = [as_number(one) for one in found.words]
     mine = as_number(word)

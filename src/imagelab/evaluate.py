@@ -33,6 +33,7 @@ class Evaluate:
     batch_size: int | None
     predictions: bool
     output: str | None
+    person: str | None
     tta: dict[str, Any] | None
 
 

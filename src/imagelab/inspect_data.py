@@ -34,6 +34,7 @@ class Inspect(schema.Run):
 
     split: Literal["repaired"] | None
     labels: bool | str
+    raters: str | list[str] | None
     annotate: int | str | None
     port: int
 
@@ -67,6 +68,10 @@ def questions(cfg: Node) -> "list[Question]":
         from imagelab.inspection.suspects import label_errors
 
         asked.append(label_errors)
+    if cfg["raters"]:
+        from imagelab.inspection.raters import raters
+
+        asked.append(raters)
     if "augment" in Inspect.builds(cfg):
         from imagelab.inspection.contact_sheet import net_inputs
 
@@ -93,12 +98,17 @@ def start(cfg: Node, folder: Path) -> None:
 
 def refuse(cfg: Node) -> None:
     """Raise a Problem if the overrides conflict, before any image is read."""
-    others = [word for word, said in (("split=repaired", cfg["split"]), ("labels", cfg["labels"])) if said]
+    words = {"split=repaired": cfg["split"], "labels": cfg["labels"], "raters": cfg["raters"]}
+    others = [word for word, said in words.items() if said]
     if cfg["annotate"] and others:
         raise Problem(f"annotate: only opens the annotation page; leave out {' and '.join(others)}")
     if cfg["split"] == "repaired" and cfg["data"]["_target_"] != FOLDER:
         name = cfg["data"]["_target_"].rpartition(".")[2]
         raise Problem(f"split=repaired: needs image files, got {name}; set data=folder data.root=DIR")
+    if cfg["raters"]:
+        from imagelab.inspection.raters import raters_of
+
+        raters_of(cfg["raters"])
     if isinstance(cfg["labels"], str):
         from imagelab.inspection.given_predictions import read_table
 

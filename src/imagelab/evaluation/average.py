@@ -24,11 +24,13 @@ from imagelab.evaluation.members import (
 from imagelab.evaluation.one_pass import form_of, probabilities
 from imagelab.evaluation.one_run import data_of, device_of, here
 from imagelab.evaluation.outcome import Outcome, prediction_table
+from imagelab.evaluation.person import beside_person
 from imagelab.evaluation.shown import (
     calibration_sentence,
     disagreement_sentence,
     members_table,
     metrics_table,
+    person_lines,
 )
 from imagelab.terminal import screen
 
@@ -68,6 +70,9 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
         shown += [metrics_table(content)]
     content["seconds"] = round(time.perf_counter() - start, 3)
     shown += calibration_sentence(content["calibration"])
+    if cfg["person"]:
+        content["person"] = beside_person(cfg["person"], data.named[split], said.mean(0), task)
+        shown += person_lines(content["person"])
     table = prediction_table(data, split, said.mean(0), task) if cfg["predictions"] else None
     return Outcome(content, table, shown)
 

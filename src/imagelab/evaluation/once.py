@@ -6,7 +6,8 @@ from typing import Any
 from imagelab.config.schema import Node
 from imagelab.evaluation.one_run import run_test
 from imagelab.evaluation.outcome import Outcome, prediction_table
-from imagelab.evaluation.shown import calibration_sentence, metrics_table
+from imagelab.evaluation.person import beside_person
+from imagelab.evaluation.shown import calibration_sentence, metrics_table, person_lines
 from imagelab.metrics.table import BOXES  # room: detection
 from imagelab.problem import Problem
 
@@ -38,6 +39,12 @@ def once(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
         outputs, labels = found.seen
         content["calibration"] = found.task.calibration(outputs, labels)
         shown += calibration_sentence(content["calibration"])
+    if cfg["person"]:
+        if found.seen is None:
+            raise Problem("person: there are too many predictions to keep; leave it out")
+        said = found.task.predictions(found.seen[0])
+        content["person"] = beside_person(cfg["person"], found.data.named[split], said, found.task)
+        shown += person_lines(content["person"])
     if cfg["predictions"]:
         refuse_boxes(found.task)  # room: detection
         if found.seen is None:

@@ -5,6 +5,7 @@ from rich import box
 from rich.table import Table
 
 from imagelab.config.schema import Node
+from imagelab.evaluation.person import sentence
 from imagelab.metrics.table import LOSS
 
 MEAN = "mean of all"
@@ -73,6 +74,17 @@ def calibration_sentence(found: Node | None) -> list[str]:
         else "no temperature lowers it beyond this interval"
     )
     return [f"Calibration error {found['ece']:.4f} (95% interval: {low:.4f} to {high:.4f}); {scaling}."]
+
+
+def person_lines(found: Node) -> list[Table | str]:
+    """A person's accuracy beside the model's on the same images, and whether they differ."""
+    shown = _table(f"{found['images']:,} images that a person labelled ({found['file']})")
+    for name in ("", "accuracy", "95% interval"):
+        shown.add_column(name, justify="right" if name else "left")
+    for who in ("person", "model"):
+        low, high = found[who]["interval"]
+        shown.add_row(who, f"{found[who]['accuracy']:.4f}", f"{low:.4f} to {high:.4f}")
+    return [shown, sentence(found)]
 
 
 def _table(title: str) -> Table:

@@ -23,6 +23,7 @@ from imagelab.pages.publish import publish
 from imagelab.problem import Problem
 from imagelab.reports import run_findings as of
 from imagelab.reports.advice import Advice, accepted, advice, typed
+from imagelab.reports.beside_person import person_sections
 from imagelab.reports.curves import Curves, from_history, read_curves
 from imagelab.reports.image_parts import ImageParts
 from imagelab.reports.lead import key_figures, lead
@@ -98,13 +99,14 @@ def write(
     findings += images.findings
     metric = headline(files.read_config(folder))
     numbers = numbers_section(judged, [one for one in findings if one.name != of.NUMBERS])
+    last = [*more, *person_sections(folder), *time_section(seconds), numbers]
     publish(
         folder,
         STEM,
         title=f"Report on {folder.name}",
         summary="",
         findings=findings,
-        sections=[*curve_sections(curves, metric), *images.sections, *more, *time_section(seconds), numbers],
+        sections=[*curve_sections(curves, metric), *images.sections, *last],
         lead=lead(judged, step, key_figures(results, curves, images.figures, metric), findings),
         loggers=loggers,
         quiet=quiet,

@@ -26,15 +26,18 @@ class PseudoTerminal:
         words: Words after `imagelab`.
         folder: Folder to run in.
         width: Columns of the terminal.
+        program: What to run.
         environment: Variables to add.
     """
 
-    def __init__(self, words: list[str], folder: Path, width: int = 80, **environment: str) -> None:
+    def __init__(
+        self, words: list[str], folder: Path, width: int = 80, program: Path = HERE, **environment: str
+    ) -> None:
         mine, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
         self.process = subprocess.Popen(
-            [str(HERE), *words],
+            [str(program), *words],
             cwd=folder,
             env=kept | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1"} | environment,
             stdin=theirs,

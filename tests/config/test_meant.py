@@ -13,7 +13,7 @@ MEANT = {
     "batch_size=16": "batch_size: no such key; set data.batch_size=16",
     "dataset=cifar10": "dataset: no such key; set data=cifar10",
     "data.root=/tmp": "data.root: Digits has no such argument; data=folder data.root=/tmp",
-    "loss.weight=[1,2]": "loss.weight: wants 'auto', 'balanced', keys with (a number) or null; got [1, 2]",
+    "loss.weight=[1,2]": "loss.weight: wants 'auto', 'balanced', {NAME: a number, ...} or null; got [1, 2]",
     "loss.weight=balance": "loss.weight: wants 'auto', 'balanced'; did you mean 'balanced'?",
     "loss._target_=torch.nn.CrossEntropyLoss loss.weight=[1,2]": (
         "loss.weight: takes a tensor; got [1, 2]; loss=cross_entropy loss.weight=balanced"

@@ -9,7 +9,9 @@ from imagelab.data.folder import Folder
 from imagelab.data.splits import prepare_splits
 from imagelab.inspect_data import readable_counts
 from imagelab.inspection.scan import Seen, scan
+from imagelab.runs import csv_cells
 from tests.fitting import FOLDER
+from tests.in_process import imagelab, trained
 from tests.inspection.bad_files import encoded, scene
 from tests.inspection.looked_at import KNOBS, collection
 
@@ -81,3 +83,28 @@ def test_inspect_and_train_deal_alike(tmp_path, monkeypatch, name, changes):
     taken = taken_by_training(root, changes)
     assert shown(seen) == taken
     assert readable_counts(seen) == {split: sum(own == split for own, _ in taken) for split in images.parts}
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return csv_cells.read_rows(file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ODD)
+def test_the_tables_of_inspect_and_train_name_the_same_images_of_val(tmp_path, name):
+    """The files that the commands write, whatever the folder holds."""
+    for file, content in ODD[name].items():
+        (tmp_path / "photos" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / file).write_bytes(content)
+    words = ["data=folder", "data.root=photos", "data.on_bad_image=skip"]
+    assert imagelab("inspect", *words, "hydra.run.dir=seen", folder=tmp_path).status == 0
+    small = ["model=linear", "data.size=8", "data.batch_size=full", "data.workers=0", "trainer.max_epochs=1"]
+    run = trained(*words, *small, folder=tmp_path)
+    seen = {
+        row["file"]
+        for row in rows_of(tmp_path / "seen/images.csv")
+        if row["split"] == "val" and not row["fault"]
+    }
+    assert seen
+    assert seen == {row["file"] for row in rows_of(run / "val_predictions.csv")}

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_the_renamed_project_passes_lint(longer: str, copy: Path) -> None:
     assert main([longer], copy) == 0
     subprocess.run([*ruff, "check", "-q"], cwd=copy, check=True)
     subprocess.run([*ruff, "format", "--check", "-q"], cwd=copy, check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("longer", ["ox", "zebra_crossing_classifier"])
+def test_make_lint_passes_in_the_renamed_project(longer: str, copy: Path) -> None:
+    assert main([longer], copy) == 0
+    command = ["make", "lint", f"BIN={Path(sys.executable).parent}", "STAMP="]
+    environment = os.environ | {"PYTHONPATH": str(copy / "src")}
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def readable(path: Path) -> str:

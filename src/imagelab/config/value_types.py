@@ -94,7 +94,7 @@ def _words(hint: Any) -> Iterator[str]:
     elif get_origin(hint) is list:
         yield f"a list of ({wanted(get_args(hint)[0])})"
     elif get_origin(hint) is dict:
-        yield f"keys with ({wanted(get_args(hint)[1])})"
+        yield f"{{NAME: {wanted(get_args(hint)[1])}, ...}}"
     elif get_origin(hint) is tuple and Ellipsis not in get_args(hint):
         yield f"[{', '.join(wanted(part) for part in get_args(hint))}]"
     elif hint is not Opaque and getattr(hint, "__name__", "") != "Tensor":

@@ -98,8 +98,7 @@ def write(
     images = on_images(folder, found, why_not)
     findings += images.findings
     metric = headline(files.read_config(folder))
-    numbers = numbers_section(judged, [one for one in findings if one.name != of.NUMBERS])
-    last = [*more, *person_sections(folder), *time_section(seconds), numbers]
+    last = [*more, *person_sections(folder), *time_section(seconds), numbers_section(judged, findings)]
     publish(
         folder,
         STEM,

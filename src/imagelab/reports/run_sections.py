@@ -22,6 +22,7 @@ from imagelab.pages.picture import Picture, gallery
 from imagelab.pages.table import table
 from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import SMOOTH, Curves, smoothed
+from imagelab.reports.run_findings import NUMBERS
 from imagelab.reports.verdict import Verdict
 
 SHOWN_CLASSES = 30  # of a confusion matrix
@@ -100,7 +101,8 @@ def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
     about = (
         "From curves smoothed over a twentieth of the run; losses are measured from the lowest possible one."
     )
-    body = (table(("number", "value", "meaning"), rows) if rows else "") + finding_table(findings)
+    others = [one for one in findings if one.name != NUMBERS]  # these are the rows
+    body = (table(("number", "value", "meaning"), rows) if rows else "") + finding_table(others)
     return Section("Numbers behind the verdict", about, body, folded=True)
 
 

@@ -30,6 +30,20 @@ def test_the_commands_in_its_files_pass_the_check(tmp_path, monkeypatch) -> None
         documents.check(line, tmp_path, monkeypatch)
 
 
+def test_the_train_job_has_only_what_kubeflow_knows() -> None:
+    """Its published model drops unknown keys, and refuses values of other types."""
+    from kubeflow_trainer_api.models import TrainerV1alpha1TrainJob as TrainJob
+
+    job = yaml.safe_load(FILES["night.yaml"])
+    read = TrainJob.from_dict(job)
+    assert read is not None
+    assert read.to_dict() == job
+    job["spec"]["trainer"]["numNode"] = 2
+    assert read.to_dict() != job
+    with pytest.raises(ValueError, match="numNodes"):
+        TrainJob.from_dict(job | {"spec": job["spec"] | {"trainer": {"numNodes": "two"}}})
+
+
 @pytest.mark.parametrize(
     ("status", "array", "requeued"),
     [

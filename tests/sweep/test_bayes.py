@@ -4,7 +4,9 @@ import csv
 import math
 import multiprocessing
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from optuna.distributions import CategoricalDistribution
@@ -98,7 +100,7 @@ def test_concurrent_trials_have_different_values(tmp_path):
 def command(folder, storage, others):
     """A sweep with simulated trials in a process of its own, which waits for the others to begin."""
     others.wait(60)
-    words = ["-m", "sweep=bayes", "sweep.trials=12", f"sweep.storage={storage}", "hydra.sweep.dir=here"]
+    words = ["-m", "sweep=bayes", "sweep.trials=12", f'sweep.storage="{storage}"', "hydra.sweep.dir=here"]
     space = ["sweep.space=null", "optimizer.lr=tag(log,interval(1e-5,1))"]
     said = sweep(lambda cfg: -abs(math.log10(cfg["optimizer"]["lr"]) + 2), *words, *space, folder=folder)
     sys.exit(said.status)
@@ -117,16 +119,31 @@ def loop(folder, storage, others):
             found.tell(row(number, values))
 
 
+@pytest.fixture
+def database():
+    """The URL of an empty PostgreSQL of its own."""
+    pgserver = pytest.importorskip("pgserver", reason="pgserver has no package for this Python")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the server runs as a user of its own where root starts it
+        server = pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
+
+
 @pytest.mark.parametrize(
     ("work", "storage"),
     [
         (loop, "{}/study.journal"),
         (loop, "sqlite:///{}/study.db"),
         pytest.param(command, "{}/study.journal", marks=pytest.mark.slow),
+        pytest.param(loop, "postgresql", marks=pytest.mark.slow),
+        pytest.param(command, "postgresql", marks=pytest.mark.slow),
     ],
 )
-def test_two_processes_that_share_only_the_storage_run_one_search(tmp_path, work, storage):
+def test_two_processes_that_share_only_the_storage_run_one_search(tmp_path, work, storage, request):
     shared, folders = storage.format(tmp_path), [tmp_path / "whole", tmp_path / "cut"]
+    if storage == "postgresql":
+        shared = request.getfixturevalue("database")
     processes = multiprocessing.get_context("fork")
     others = processes.Barrier(2)
     workers = [processes.Process(target=work, args=(folder, shared, others)) for folder in folders]
@@ -182,7 +199,7 @@ def test_another_search_in_the_same_storage_is_refused(tmp_path):
     [
         ("redis://here", "redis:// is no known database; choose postgresql://"),
         ("nowhere/study.journal", "there is no folder nowhere"),
-        ("postgresql://here/x", "needs a driver; run pip install psycopg2-binary"),
+        ("mysql://here/x", "needs a driver; run pip install mysqlclient"),
         ("sqlite:////nowhere/x.db", "cannot be opened: "),
         ("damaged", "damaged is damaged, or is not a journal"),
     ],

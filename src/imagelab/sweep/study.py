@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from imagelab.problem import Problem
 
-DATABASES = {"postgresql": "psycopg2-binary", "mysql": "mysqlclient", "sqlite": "pysqlite3"}  # and a driver
+DATABASES = ("postgresql", "mysql", "sqlite")
+# Packages by the module that SQLAlchemy misses: which one it takes for a database depends on its version.
+DRIVERS = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 WORKER, FOLDER = "worker", "folder"  # attributes of a trial: who runs it, and the folder of the sweep there
 SEARCH = "search"  # attribute of a study: what is searched
 TICKETS = "tickets"  # a study beside it that only counts
@@ -49,7 +51,8 @@ def open_study(
     except Problem:
         raise
     except ImportError as error:
-        driver = DATABASES[str(where).partition("://")[0].partition("+")[0]]
+        missing = getattr(error.__cause__, "name", None) or "of the database"
+        driver = DRIVERS.get(missing, missing)
         raise Problem(f"sweep.storage: {shown} needs a driver; run pip install {driver}") from error
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise Problem(f"sweep.storage: {shown} is damaged, or is not a journal of Optuna.") from error

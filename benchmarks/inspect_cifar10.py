@@ -1,7 +1,7 @@
 # room: inspection
 """CPU seconds and peak memory of `imagelab inspect` on CIFAR-10 as 60,000 JPEG files; the copies found.
 
-python benchmarks/inspect_cifar10.py FOLDER [KNOWN.csv]
+python benchmarks/inspect_cifar10.py FOLDER [KNOWN.csv [features=weights]]
 
 FOLDER holds train/ and test/ with a folder for each class; KNOWN.csv has the columns train,test with the
 known pairs (ciFAIR, https://arxiv.org/abs/1902.00423).
@@ -25,9 +25,9 @@ class Used(NamedTuple):
     megabytes: float
 
 
-def inspected(root: Path, folder: Path) -> Used:
+def inspected(root: Path, folder: Path, *more: str) -> Used:
     """Run the command in a process of its own; `folder`: where its files go."""
-    words = ["inspect", "data=folder", f"data.root={root}", f"hydra.run.dir={folder}"]
+    words = ["inspect", "data=folder", f"data.root={root}", f"hydra.run.dir={folder}", *more]
     # The kernel counts the memory of the process that starts another one as that one's, too: it asks itself.
     code = (
         "import sys; from pathlib import Path; from imagelab import cli; cli.main(); "
@@ -58,18 +58,20 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--record"]
     root, known = Path(words[0]), Path(words[1]) if len(words) > 1 else None
     with tempfile.TemporaryDirectory() as scratch:
-        used = inspected(root, Path(scratch) / "out")
+        used = inspected(root, Path(scratch) / "out", *words[2:])
         flagged = across(Path(scratch) / "out")
     print(f"{used.cpu_seconds:.1f} CPU seconds, {used.megabytes:.0f} MB, {len(flagged)} pairs flagged")
     if known:
         with known.open(newline="") as file:
             pairs = {(row["test"], row["train"]) for row in csv.DictReader(file)}
         print(f"{len(flagged & pairs)} of {len(pairs)} known pairs among them")
+        images = {test for test, _ in flagged} & {test for test, _ in pairs}
+        print(f"{len(images)} of their {len({test for test, _ in pairs})} test images")
     figures = [
         Figure("CPU s", [used.cpu_seconds], "lower", "s"),
         Figure("memory", [used.megabytes], "lower", "MB"),
     ]
-    settle("inspect_cifar10", figures, record="--record" in sys.argv)
+    settle("inspect_cifar10" + "_network" * bool(words[2:]), figures, record="--record" in sys.argv)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,12 @@ from imagelab.terminal import screen
 
 WHAT = {"class": "classes", "multilabel": "labels", "values": "values"}
 
+NETWORK = {  # room: model/efficientnet_lite0
+    "_target_": "imagelab.model.efficientnet_lite0.efficientnet_lite0",
+    "pretrained": True,
+    "weights": None,
+}
+
 if TYPE_CHECKING:
     from imagelab.inspection.answer import Question
 
@@ -35,6 +41,7 @@ class Inspect(schema.Run):
     split: Literal["repaired"] | None
     labels: bool | str
     raters: str | list[str] | None
+    features: Literal["weights"] | None
     annotate: int | str | None
     port: int
 
@@ -42,7 +49,8 @@ class Inspect(schema.Run):
     def builds(cls, cfg: Node) -> set[str]:
         """Only the images of a folder, so that torch is not imported; everything if it is needed anyway."""
         augmented = any(name != "none" for name in cfg["augment"])
-        torch = augmented or cfg["labels"] or cfg["annotate"] or cfg["data"]["_target_"] != FOLDER
+        asked = cfg["labels"] or cfg["features"] or cfg["annotate"]
+        torch = augmented or asked or cfg["data"]["_target_"] != FOLDER
         return set(cfg) if torch else {"data"}
 
 
@@ -123,6 +131,8 @@ def _inspect(cfg: Node, folder: Path) -> None:
     from imagelab.logger.reporting import loggers_of
     from imagelab.pages.publish import publish
 
+    if cfg["features"]:  # room: model/efficientnet_lite0
+        cfg = cfg | {"model": schema.split("model", cfg["model"])[1] | NETWORK}
     images = collect(cfg)
     if cfg["split"]:
         refuse_strange_names(images)

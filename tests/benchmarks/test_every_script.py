@@ -294,7 +294,8 @@ def test_inspect_cifar10_measures_the_command(  # room: inspection
     script("inspect_cifar10").main()
     copy.unlink()
     found = re.fullmatch(
-        r"([\d.]+) CPU seconds, (\d+) MB, \d+ pairs flagged\n1 of 1 known pairs among them\n(.*\n){2}",
+        r"([\d.]+) CPU seconds, (\d+) MB, \d+ pairs flagged\n1 of 1 known pairs among them\n"
+        r"1 of their 1 test images\n(.*\n){2}",
         capsys.readouterr().out,
     )
     assert found

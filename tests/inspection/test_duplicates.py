@@ -53,6 +53,23 @@ def test_no_other_pair_is_found(found):
     assert len(found) == len(CHANGES)
 
 
+def test_a_network_finds_cropped_and_mirrored_copies_too(tmp_path):  # room: model/efficientnet_lite0
+    files = {f"train/a/{k:02}.png": encoded(scene(k, 64, 64), "PNG") for k in range(30)}
+    for k in range(6):
+        crop = scene(k, 64, 64).crop((3, 3, 62, 62))
+        turned = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if k % 2 else crop
+        files[f"test/a/{k:02}.png"] = encoded(turned, quality=90)
+    seen = scan(collection(tmp_path, files), tmp_path)
+    names = seen.images.names
+    wanted = {(f"train/a/{k:02}.png", f"test/a/{k:02}.png", ("near", "mirrored")[k % 2]) for k in range(6)}
+    by_pixels, by_network = (
+        {(names[pair.first], names[pair.second], pair.kind) for pair in find_duplicates(seen, how).pairs}
+        for how in (None, "weights")
+    )
+    assert by_network == wanted
+    assert len(by_pixels & wanted) < 6
+
+
 def test_coarse_features_correlate_only_with_themselves_at_any_brightness():
     small = np.random.default_rng(0).integers(60, 190, (40, 8, 8, 3), dtype=np.uint8)
     lit = (small * 0.5 + 20).astype(np.uint8)

@@ -27,16 +27,21 @@ def candidates(small: np.ndarray, least: float) -> tuple[float, Iterator[tuple[n
         least: Least correlation of a pair; raised if there would be too many pairs, as among thousands of
             handwritten digits.
     """
-    plain = features(small)
-    mirrored = features(small[:, :, ::-1])
+    return search(features(small), features(small[:, :, ::-1]), least)
+
+
+def search(
+    plain: np.ndarray, mirrored: np.ndarray, least: float
+) -> tuple[float, Iterator[tuple[np.ndarray, bool]]]:
+    """As `candidates`, from vectors (N, F) float32 of length 1 of the images and of their mirror images."""
     least = max(least, _affordable(plain))
 
-    def search() -> Iterator[tuple[np.ndarray, bool]]:
+    def pairs() -> Iterator[tuple[np.ndarray, bool]]:
         for other, flipped in ((plain, False), (mirrored, True)):
-            for pairs in _above(plain, other, least):
-                yield pairs, flipped
+            for some in _above(plain, other, least):
+                yield some, flipped
 
-    return least, search()
+    return least, pairs()
 
 
 def features(small: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ NAMED = 20  # pairs in a finding
 
 def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Find copies, write duplicates.csv and, if requested, a repaired split."""
-    found = find_duplicates(seen)
+    found = find_duplicates(seen, cfg["features"])
     pairs = sorted(found.pairs, key=lambda pair: _urgency(seen, pair))
     write_pairs(seen, pairs, found.groups, folder / "duplicates.csv")
     findings = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]

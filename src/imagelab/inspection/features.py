@@ -53,7 +53,7 @@ def features_of(cfg: Node, data: ImageData) -> tuple[np.ndarray, str]:
         refuse_seen(cfg, data.classes)
         return network_features(cfg, data), f"features of model.weights={model['weights']}"
     if model.get("pretrained"):
-        return network_features(cfg, data), f"features of the pretrained {model['name']}"
+        return network_features(cfg, data), f"features of the pretrained {model.get('name', 'network')}"
     images = torch.cat([_small(split) for split in data.splits.values()])
     return patch_features(images, seed=cfg["seed"]), "likeness to image patches, without a network"
 

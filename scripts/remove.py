@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.rooms import ROOMS, Files, choices, without
+from scripts.rooms import ROOMS, Files, choices, there, without
 
 
 def main(words: list[str], root: Path) -> int:
@@ -29,12 +29,11 @@ def main(words: list[str], root: Path) -> int:
 
 def wrong(words: list[str], files: Files, root: Path) -> str | None:
     """Why these words name nothing that can come out, in a sentence."""
-    there = [room for room in ROOMS if any(path.startswith(f"src/imagelab/{room}/") for path in files)]
-    if len(words) != 1 or words[0] not in [*there, *choices(files)]:
+    if len(words) != 1 or words[0] not in [*there(files), *choices(files)]:
         said = words[0] if words else "nothing"
         return (
-            f"ROOM={said} cannot come out. These rooms can: {', '.join(there)}. So can each choice that is "
-            "not the default of its group, such as ROOM=trick/ema."
+            f"ROOM={said} cannot come out. These rooms can: {', '.join(there(files))}. So can each choice "
+            "that is not the default of its group, such as ROOM=trick/ema."
         )
     if _git(root, "status", "--porcelain"):
         return "There are changes that are not committed; commit them, so that the removal can be undone"

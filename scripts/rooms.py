@@ -13,10 +13,20 @@ from typing import Any
 import yaml
 
 from scripts.ingredients import NONE, TEST, Choice, untested
-from scripts.markers import cut
+from scripts.markers import cut, rooms_of
 from scripts.trimming import mentions, trimmed
 
-ROOMS = ("checks", "embedding", "explaining", "exporting", "finders", "inspection", "reports", "sweep")
+ROOMS = (
+    "checks",
+    "detection",
+    "embedding",
+    "explaining",
+    "exporting",
+    "finders",
+    "inspection",
+    "reports",
+    "sweep",
+)
 PLACES = ("src/", "tests/", "configs/")
 OWN = re.compile(r"^(?:.*=)?((?:imagelab|hydra_plugins)(?:\.\w+)+)$")
 Files = dict[str, str]
@@ -48,7 +58,37 @@ def without(files: Files, room: str) -> Files:
     said = [f"imagelab {word}" for word in words]
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys() | tests(files) - tests(left), said, room)
-    return {path: trimmed(path, text, named_in) for path, text in left.items()}
+    left = {path: trimmed(path, text, named_in) for path, text in left.items()}
+    for orphan in unbuilt(left):
+        left = without(left, orphan)
+    return left
+
+
+def there(files: Files) -> list[str]:
+    """The rooms that are in the project: they have a folder, or modules that carry their marker."""
+    return [
+        room
+        for room in ROOMS
+        if any(
+            path.startswith(f"src/imagelab/{room}/") or room in rooms_of(text.partition("\n")[0])
+            for path, text in files.items()
+            if path.startswith("src/")
+        )
+    ]
+
+
+def unbuilt(left: Files) -> list[str]:
+    """The choices whose module has gone, `group/choice`."""
+    known = modules(left).keys()
+    return [
+        path[len("configs/") : -len(".yaml")]
+        for path, text in left.items()
+        if re.fullmatch(r"configs/\w+/\w+\.yaml", path)
+        and any(
+            target.rpartition(".")[0] not in known
+            for target in re.findall(r"(?m)^\s*_target_: (imagelab(?:\.\w+)+)", text)
+        )
+    ]
 
 
 def belongs(path: str, room: str) -> bool:

@@ -1,10 +1,12 @@
 # room: detection
 import numpy as np
+import pytest
 
 from imagelab.box_labels import there
 from imagelab.data.arrays import Arrays
 from imagelab.data.digits import Digits
 from imagelab.data.scenes import NOISE, Scenes
+from imagelab.problem import Problem
 
 SCENES = Scenes(count=40, side=64, most=4, seed=0)
 
@@ -48,3 +50,8 @@ def test_splits_draw_from_different_digits_and_a_seed_draws_the_same_scenes_agai
     assert not np.array_equal(other.labels, part("val").labels)
     assert len(part("val")) == len(part("test")) == 8
     assert SCENES.classes == Digits().classes
+
+
+def test_scenes_that_no_digit_fits_in_are_refused():
+    with pytest.raises(Problem, match=r"data\.side: wants 32 pixels or more, so that digits fit in, got 31"):
+        Scenes(count=1, side=31, most=1, seed=0)

@@ -12,8 +12,10 @@ from imagelab.contracts import Images
 from imagelab.data.arrays import Arrays
 from imagelab.data.digits import Digits
 from imagelab.data.resize import resized
+from imagelab.problem import Problem
 from imagelab.randomness import stream
 
+LEAST = 32  # pixels
 SMALLEST = 10  # pixels: side of the smallest digit
 INK = 60  # grey value from which a pixel belongs to a stroke
 NOISE = 100  # brightest grey value of the background
@@ -32,6 +34,8 @@ class Scenes:
     """
 
     def __init__(self, *, count: int, side: int, most: int, seed: int) -> None:
+        if side < LEAST:  # not in the table of ranges: other data sets may have a side
+            raise Problem(f"data.side: wants {LEAST} pixels or more, so that digits fit in, got {side}")
         digits = Digits()
         source = digits.splits["train"]
         assert isinstance(source, Arrays)

@@ -44,7 +44,7 @@ RANGES = {
     "data.val_fraction": BETWEEN,
     "data.test_fraction": BETWEEN,
     "data.count": at_least(1),  # room: detection
-    "data.side": Span("32 pixels or more, so that digits fit in", least=32),  # room: detection
+    "data.side": at_least(1),  # room: detection
     "data.most": at_least(1),  # room: detection
     "task.dim": at_least(2),
     "task.noise": at_least(0),

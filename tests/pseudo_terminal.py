@@ -44,7 +44,7 @@ class PseudoTerminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: (end_with_parent(signal.SIGKILL), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+            preexec_fn=_take_terminal,
         )
         os.close(theirs)
         self.file, self.width, self.output = mine, width, ""
@@ -86,6 +86,13 @@ class PseudoTerminal:
             return False
         self.output += some.decode(errors="replace")
         return bool(some)
+
+
+def _take_terminal() -> None:
+    """Be the command of a terminal, which Ctrl-C reaches: tests started in the background would ignore it."""
+    end_with_parent(signal.SIGKILL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def screen(output: str, width: int) -> list[str]:

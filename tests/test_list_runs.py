@@ -44,6 +44,23 @@ def results(place: Path, name: str) -> dict:
     return json.loads((place / "logs" / name / "results.json").read_text())
 
 
+def test_a_run_is_listed_at_every_moment_of_its_writing(place, tmp_path):
+    """Files are replaced whole, but a table of metrics grows: it may end anywhere."""
+    run = tmp_path / "logs/now"
+    shutil.copytree(place / "logs/good", run)
+    (run / "results.json").unlink()
+    whole = (run / "metrics.csv").read_bytes()
+    for end in [0, 1, *range(7, len(whole), max(1, len(whole) // 12))]:
+        (run / "metrics.csv").write_bytes(whole[:end])
+        assert listed(tmp_path)[0] == ["now"]
+    for name in ("metrics.csv", "console.log"):
+        (run / name).unlink()
+    shutil.rmtree(run / "checkpoints")
+    assert listed(tmp_path)[0] == ["now"]
+    (run / "config.yaml").write_text("")  # claimed, and not begun
+    assert "there is no run below logs/ yet" in in_process.imagelab("runs", folder=tmp_path).err
+
+
 def test_every_run_is_listed_with_what_it_changes_and_reached(place):
     names, said = listed(place)
     assert sorted(names) == ["bad", "good", "killed", "other"]

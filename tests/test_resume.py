@@ -109,6 +109,19 @@ def test_a_run_on_files_killed_with_changing_workers_equals_an_uninterrupted_one
 
 
 @pytest.mark.slow
+def test_a_run_on_packed_images_killed_twice_equals_an_uninterrupted_one(
+    tmp_path, photos
+):  # room: data/arrow
+    finish(["data=folder", f"data.root={photos}", f"output={tmp_path / 'packed'}"], tmp_path, "pack")
+    packed = [word for word in files(tmp_path / "packed", 2) if not word.startswith("data.storage")]
+    words = ["data=arrow" if word == "data=folder" else word for word in packed]
+    finish([*words, "data.workers=0", f"hydra.run.dir={tmp_path / 'whole'}"], tmp_path)
+    run, kills = killed_and_resumed(words, tmp_path, ["epoch end", "writing"], random.Random(3))
+    assert kills == 2
+    assert_same(outcome(tmp_path / "whole"), outcome(run))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(10))
 def test_fifty_kills_do_not_change_a_bit(tmp_path, photos, attempt):
     rng = random.Random(attempt)

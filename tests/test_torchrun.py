@@ -238,7 +238,31 @@ def test_a_run_goes_on_with_another_number_of_processes_and_keeps_its_recipe(tmp
     assert_equal_numbers(two / "a" / "run", run)
 
 
+def test_memory_that_runs_out_on_one_of_two_processes_changes_no_number(tmp_path, two):
+    tight = ["+trick.tight={_target_: tests.one_rank_short_of_memory.Tight, room: 5}", "trainer.on_oom=halve"]
+    folders = [tmp_path / "a", tmp_path / "b"]
+    finish_ranks([*TWO, *tight, "hydra.run.dir=run"], folders, at_root)
+    assert_equal_numbers(two / "a" / "run", folders[0] / "run", within=1e-5)
+
+
+def at_root(rank: int, ranks: int, port: int) -> dict[str, str]:
+    """The environment of torchrun, in which the tests' own modules can be imported."""
+    return torchrun_environment(rank, ranks, port) | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+
 SHARDED = "trainer.strategy.sharded=true"
+
+
+@pytest.mark.slow
+def test_weights_divided_among_two_processes_go_on_in_one(tmp_path):
+    folders, run = [tmp_path / "a", tmp_path / "b"], tmp_path / "killed"
+    more = ["trainer.gradient_clip_val=1", "save_every=0.1", "seed=1"]
+    words = [*(word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO), *more, SHARDED]
+    finish([*ONE, *more, "hydra.run.dir=one"], tmp_path)
+    kill_after_rows(start_ranks([*words, f"hydra.run.dir={run}"], folders), run, 3)
+    said = finish_ranks([f"resume={run}"], folders[:1])
+    assert "Processes: 2 before, 1 now" in said
+    assert_equal_numbers(tmp_path / "one", run, within=1e-4)
 
 
 def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):

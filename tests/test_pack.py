@@ -66,3 +66,9 @@ def test_what_cannot_be_packed_is_refused(photos, tmp_path):
     assert "data.group: packed images have no groups" in refused("data.group='(p)'")
     assert "shard_size: wants a number of MB above 0" in refused("shard_size=0")
     assert f"output={photos}: the folder is not empty" in refused(f"output={photos}")
+
+
+def test_boxes_are_not_packed(tmp_path):  # room: detection
+    said = imagelab("pack", "data=scenes", "data.count=20", "task=detect", "model=fcos", folder=tmp_path)
+    assert (said.status, said.err.split(":")[0]) == (2, "imagelab pack")
+    assert "boxes cannot be packed" in said.err

@@ -19,7 +19,7 @@ from imagelab.config.facts import says
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.contracts import Images
-from imagelab.data.labels import refuse_all_but_classes
+from imagelab.data.labels import kind_of  # room: detection
 from imagelab.problem import Problem
 from imagelab.terminal import screen
 
@@ -62,7 +62,8 @@ def start(cfg: Node, folder: Path) -> None:
     takes = says(cfg["task"]).takes or "class"
     source = make(own, seed=cfg["seed"], labelled=True, takes=takes, max_pixels=knobs["max_pixels"])
     for split, images in source.splits.items():
-        refuse_all_but_classes(images.labels, "imagelab pack")
+        if kind_of(images.labels) == "boxes":  # room: detection
+            raise Problem("imagelab pack: boxes cannot be packed; train on the folder itself")
         count = pack_split(output, split, images, list(source.classes), int(cfg["shard_size"] * 1e6))
         screen.say(f"{split}: {len(images):,} images in {count} file{'s' * (count > 1)}")
     task = "" if takes == "class" else f" task={task_name(cfg)}"

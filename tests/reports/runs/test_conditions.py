@@ -3,7 +3,7 @@
 import pytest
 
 from imagelab.problem import Problem
-from imagelab.reports.runs.conditions import conditions
+from imagelab.reports.runs.conditions import conditions, known
 
 ROW = {"val/accuracy": 0.91, "seed": 0, "optimizer": "sgd", "started": "2026-11-02 10:00", "data.size": None}
 ROW |= {"augment": ["flip", "crop"], "balance": True}
@@ -40,3 +40,8 @@ def test_a_condition_compares_numbers_as_numbers_and_words_as_words(text, holds)
 def test_what_is_no_comparison_is_refused(text):
     with pytest.raises(Problem, match="where: wants COLUMN>VALUE"):
         conditions(text)
+
+
+def test_a_metric_that_no_run_has_yet_is_not_suggested_instead_of_itself():
+    with pytest.raises(Problem, match="no run has 'val/accuracy'; a run has metrics once it has finished"):
+        known("val/accuracy", ["seed", "optimizer"], "where")

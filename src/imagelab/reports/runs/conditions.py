@@ -17,6 +17,7 @@ SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
 }
 FORM = re.compile(r"\s*([\w./-]+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*")
+UNFINISHED = "; a run has metrics once it has finished: wait for one, or name another column"
 LIKE = "where='val/accuracy>0.9 and seed=1'"
 
 
@@ -66,7 +67,7 @@ def known(name: str, columns: Iterable[str], key: str) -> str:
     """
     columns = list(columns)
     if name not in columns:
-        raise Problem(f"{key}: no run has {name!r}{nearest(name, columns) or '; such as val/accuracy'}")
+        raise Problem(f"{key}: no run has {name!r}{nearest(name, columns) or UNFINISHED}")
     return name
 
 

@@ -37,7 +37,7 @@ def shape(line):
     return " ".join(NUMBER.sub("#", WHEN.sub("@", line)).split())
 
 
-def test_the_readme_shows_the_lines_that_a_run_prints(tmp_path):
+def test_the_readme_shows_the_lines_that_a_run_prints(tmp_path):  # room: reports
     both = quoted_and_printed("trainer.max_epochs=4", folder=tmp_path)
     judged = ("verdict", "try")  # depend on the length of the run
     ours, now = ([shape(line) for line in lines if not line.startswith(judged)] for lines in both)
@@ -45,7 +45,7 @@ def test_the_readme_shows_the_lines_that_a_run_prints(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_readme_shows_the_numbers_of_the_default_run(tmp_path):
+def test_the_readme_shows_the_numbers_of_the_default_run(tmp_path):  # room: reports
     """Up to what other processors round differently."""
     ours, now = quoted_and_printed(folder=tmp_path)
     assert [shape(line) for line in ours] == [shape(line) for line in now]

@@ -6,8 +6,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from imagelab.build import build_optimizer
 from imagelab.config import menu
+from imagelab.optimizer.build import build_optimizer
 from imagelab.pages.line_plot import line_plot, side_by_side
 
 STEPS = 60

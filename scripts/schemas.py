@@ -25,7 +25,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schemas() -> dict[str, Node]:
     """All schemas by name: one for each group, and one for each command's own file."""
-    groups = list(menu.questions("train") | menu.questions("evaluate"))
+    groups = [*menu.questions("train"), *menu.questions("evaluate"), *menu.BROUGHT]
     commands = [name for name in COMMANDS if (menu.folder() / f"{name}.yaml").is_file()]
     return {group: of_group(group) for group in groups} | {name: of_command(name) for name in commands}
 
@@ -45,7 +45,7 @@ def settings() -> Node:
 def of_group(group: str) -> Node:
     """The schema of the files of a group; what each choice takes stands in its `$defs`."""
     choices = menu.choices(group)
-    if group in menu.GLOBAL:
+    if group in (*menu.GLOBAL, *menu.BROUGHT):
         return _titled(group, {"$ref": "train.json"})
     several = isinstance(menu.questions("train").get(group), list)
     own = {choice: of_choice(group, choice, several) for choice in choices}

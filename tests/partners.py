@@ -4,11 +4,18 @@ from itertools import product
 
 from imagelab.config import menu
 from imagelab.config.facts import Facts, says
+from imagelab.config.rules.tasks import PAIRS
 
 GIVEN = {
     "model=fcos": ["task=detect"],
     "model=retinanet": ["task=detect"],
     "model=faster_rcnn": ["task=detect"],
+    "model=dcgan": ["task=gan"],
+    "loss=wasserstein": ["trick=[weight_clip]"],
+    "trick=gradient_penalty": ["task=gan", "model.norm=group"],
+    "trick=instance_noise": ["task=gan"],
+    "trick=r1": ["task=gan", "model.norm=group"],
+    "trick=weight_clip": ["task=gan"],
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
     "trick=snapshots": ["schedule=cosine_restarts"],
@@ -34,7 +41,7 @@ def together(task: str, loss: str, data: str) -> bool:
     fits = said.takes in ("", *LABELS.get(data, ("class",)))
     if said.takes in ("", "boxes"):  # which have losses of their own
         return fits and loss == DEFAULTS[1]
-    return (not judges or said.predicts in judges) and fits
+    return (not judges or (PAIRS if said.generates else said.predicts) in judges) and fits
 
 
 def changes(combination: tuple[str, ...]) -> int:

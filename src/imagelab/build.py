@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from hydra.utils import get_object
 from lightning.pytorch.strategies import DDPStrategy
 
 from imagelab.classifier import Classifier
 from imagelab.config import schema
-from imagelab.config.facts import said_by
-from imagelab.config.make import make, make_optimizer
+from imagelab.config.facts import said_by, says
+from imagelab.config.make import make
 from imagelab.config.monitor import headline, lower_is_better_of, monitored
 from imagelab.config.rules.finetune import tuning
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
-from imagelab.contracts import GrowsBatches, Penalty, Rewire
+from imagelab.contracts import CriticPenalty, GrowsBatches, Penalty, Rewire
 from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
 from imagelab.data.labels import refuse_all_but_classes, refuse_non_finite, refuse_other_labels
@@ -27,12 +26,12 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
-from imagelab.logger.pictures import AugmentedPictures
+from imagelab.gan import Adversarial
+from imagelab.logger.samples import pictures_of
 from imagelab.model.head import set_head
 from imagelab.model.network import build_net, model_to_start
 from imagelab.model.pretrained import pretrained_preprocess
-from imagelab.optimizer.lr_scaling import scaled_lr
-from imagelab.optimizer.param_groups import optimizer_groups
+from imagelab.optimizer.build import build_optimizer, grouping
 from imagelab.problem import Problem
 from imagelab.task.contract import Task
 from imagelab.terminal import screen
@@ -41,7 +40,7 @@ from imagelab.training.altering import clipping_last
 from imagelab.training.devices import devices, plugins
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.fsdp import shard_when_started
-from imagelab.training.optimizer_modes import OptimizerModes, begun
+from imagelab.training.optimizer_modes import OptimizerModes
 from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.recipe import keep_batch, recipe
 from imagelab.training.run_card import card_of_run
@@ -84,12 +83,10 @@ def build(
     data = build_data(cfg, Preprocess.from_dict(known["preprocess"]) if known else None)
     saver = build_saver(cfg, folder, stop)
     tricks = build_tricks(cfg["trick"], folder=folder, seed=cfg["seed"])
-    captions = partial(data.task.captions, classes=data.classes)
-    pictures = AugmentedPictures(preprocess=data.preprocess, captions=captions, folder=folder)
     loggers = [make(node, folder=folder) for node in cfg["logger"].values()] if screen.speaks() else []
     called = [trick for trick in tricks.values() if isinstance(trick, lightning.Callback)]
-    bar = ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])
-    together = [TimeSpent(), *called, OptimizerModes(), StepLog(), pictures, bar, *callbacks, saver]
+    shown = [*pictures_of(data, folder), ProgressBar(shown=[f"val/{headline(cfg)}", saver.monitor])]
+    together = [TimeSpent(), *called, OptimizerModes(), StepLog(), *shown, *callbacks, saver]
     trainer = build_trainer(cfg, folder, callbacks=clipping_last(together), logger=loggers)
     keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
@@ -141,10 +138,10 @@ def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
     """Build the tricks by name, each a Lightning callback or one of the kinds in `contracts.py`."""
     tricks = {name: make(node, **facts) for name, node in nodes.items()}
     for name, trick in tricks.items():
-        if not isinstance(trick, lightning.Callback | Penalty | Rewire):
+        if not isinstance(trick, lightning.Callback | Penalty | CriticPenalty | Rewire):
             raise Problem(
                 f"trick.{name}: {type(trick).__name__} is not a trick; make it a Lightning callback, a "
-                "Penalty or a Rewire (imagelab.contracts)."
+                "Penalty, a CriticPenalty or a Rewire (imagelab.contracts)."
             )
     return tricks
 
@@ -161,12 +158,12 @@ def build_classifier(
     if cfg["trainer"]["compile"]:
         net.compile()  # in place, which keeps the names of the weights
     batch = data.batch(trainer.world_size) * trainer.world_size * trainer.accumulate_grad_batches
-    optimizer, groups = build_optimizer(cfg["optimizer"], net, batch)
+    optimizer, groups = build_optimizer(cfg["optimizer"], net, batch, grouping(cfg))
     rewires = [trick for trick in tricks.values() if isinstance(trick, Rewire)]
     plan = build_step_plan(data, trainer, tricks)
     every = log_interval(cfg["trainer"]["log_every_n_steps"], plan.total)
     trainer.log_every_n_steps = every  # pyright: ignore[reportAttributeAccessIssue] - Lightning has it
-    classifier = classifier_class(cfg, trainer.max_epochs or 1)(
+    classifier = classifier_class(cfg, trainer.max_epochs or 1, tricks)(
         net=net,
         task=task,
         optimizer=optimizer,
@@ -184,14 +181,18 @@ def build_classifier(
     shard_when_started(classifier, trainer.strategy)
     for trick in rewires:
         trick.rewired(net)  # try it now, rather than at the first training step
-    if isinstance(classifier, TransferClassifier) and isinstance(trainer.strategy, DDPStrategy):
-        # Frozen stages have no gradients to wait for; Lightning sets this by the strategy's name.
-        trainer.strategy._ddp_kwargs["find_unused_parameters"] = classifier.late
+    in_parts = isinstance(classifier, TransferClassifier | Adversarial) and classifier.trains_in_parts
+    if isinstance(trainer.strategy, DDPStrategy) and in_parts:
+        # What is frozen has no gradients to wait for; Lightning sets this by the strategy's name.
+        trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
     return classifier
 
 
-def classifier_class(cfg: Node, epochs: int) -> Callable[..., Classifier]:
-    """Choose the class of the module: a plain classifier, or one that trains in stages for `finetune`."""
+def classifier_class(cfg: Node, epochs: int, tricks: dict[str, Any]) -> Callable[..., Classifier]:
+    """Choose the class of the module: a classifier, one that trains in stages, or a pair of networks."""
+    if says(cfg["task"]).generates:
+        terms = {name: trick for name, trick in tricks.items() if isinstance(trick, CriticPenalty)}
+        return partial(Adversarial, critic_penalties=terms)
     if not tuning(cfg):
         return Classifier
     return partial(TransferClassifier, strategy=make(cfg["finetune"]), epochs=epochs)
@@ -223,21 +224,6 @@ def build_step_plan(data: ImageData, trainer: lightning.Trainer, tricks: dict[st
         windows=growth.windows(window, epochs) if growth else [window] * epochs,
         images=data.batch(trainer.world_size) * trainer.world_size,
     )
-
-
-def build_optimizer(node: Node, net: torch.nn.Module, batch: int) -> tuple[Callable[..., Any], list[Node]]:
-    """Return a function that makes the optimizer, and its parameter groups.
-
-    Args:
-        node: Config of the optimizer.
-        net: Network to train.
-        batch: Images per step, over all devices and accumulated batches.
-    """
-    own, knobs = schema.split("optimizer", node)
-    own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
-    groups = optimizer_groups(net, own, knobs["decay_norm_bias"])
-    own = {key: value for key, value in own.items() if key != "weight_decay"}  # each group has its own
-    return begun(make_optimizer(own, groups)), groups
 
 
 def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:

@@ -109,7 +109,7 @@ class Classifier(lightning.LightningModule):
         self.evaluations = 0
         if opens_step(self.trainer, batch_idx):
             factor = self.schedule.scale(self.trainer.global_step, self.step_plan, self.history)
-            for group in self.trainer.optimizers[0].param_groups:
+            for group in (group for one in self.trainer.optimizers for group in one.param_groups):
                 group["lr"] = group["initial_lr"] * factor * self.rate_share(group, batch_idx)
 
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:

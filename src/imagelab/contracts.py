@@ -163,6 +163,24 @@ class Penalty(Protocol):
 
 
 @runtime_checkable
+class CriticPenalty(Protocol):
+    """A trick that adds a term to the loss of a discriminator; the term is logged as train/<its name>.
+
+    strength: Factor of the term. every: Steps between two terms, each of which then counts as many times.
+    """
+
+    strength: float
+    every: int
+
+    def critic_penalty(self, judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+        """The term, a scalar; all draws are torch's.
+
+        judge: Images (B, C, H, W) -> scores (B,). real, fake: Real and generated images of the same classes.
+        """
+        ...
+
+
+@runtime_checkable
 class Rewire(Protocol):
     """A trick that lets the network train with other weights than those it keeps."""
 

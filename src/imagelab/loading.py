@@ -17,6 +17,7 @@ from imagelab.config.schema import Node
 from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.generator import Generator
 from imagelab.metrics.table import BOXES  # room: detection
 from imagelab.model.efficientnet_lite0 import (  # room: model/efficientnet_lite0
     efficientnet_lite0,
@@ -75,10 +76,8 @@ def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> P
     Raises:
         Problem: If the checkpoint does not hold these weights.
     """
-    prefix = "net."
     state = module_state(checkpoint, weights)
-    mine = {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
-    predictor = from_card(checkpoint["imagelab"] | {FITTED: fitted(state)}, mine)
+    predictor = from_card(checkpoint["imagelab"] | {FITTED: fitted(state)}, _net_state(state))
     predictor.certainty = certainty_of(checkpoint, weights)
     return predictor
 
@@ -106,6 +105,35 @@ def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
 
 def _built(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     preprocess = Preprocess.from_dict(card["preprocess"])
+    task, net = _parts_from(card, state, preprocess)
+    reader = Reader(**card["reader"])
+    return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=reader, task=task)
+
+
+def load_generator(path: str | Path, weights: str | None = None, trust: Sequence[str] = ()) -> Generator:
+    """Load a generator from the folder of a run of `task=gan` (its best weights) or from a checkpoint.
+
+    Args:
+        path: Folder or file.
+        weights: raw, ema or swa; None: those that were better in validation.
+        trust: Modules besides this project's own that the file may name.
+
+    Raises:
+        Problem: If the file is missing or damaged, or holds no generator.
+    """
+    path = Path(path)
+    content = read(path / "checkpoints" / BEST if path.is_dir() else path)
+    card = content.get("imagelab", {})
+    with trusting(trust):
+        if not card.get("generates"):
+            raise Problem(f"{path} holds no generator; train one: imagelab train task=gan")
+        preprocess = Preprocess.from_dict(card["preprocess"])
+        _, net = _parts_from(card, _net_state(module_state(content, weights)), preprocess)
+    return Generator(net=net, classes=card["classes"], preprocess=preprocess)
+
+
+def _parts_from(card: Node, state: dict[str, Tensor], preprocess: Preprocess) -> tuple[Any, torch.nn.Module]:
+    """The task and the network of a card, with these weights."""
     with torch.random.fork_rng(devices=[]):  # the draws are overwritten; keep the global random state
         task = task_from(card)
         net = build_net(
@@ -113,8 +141,13 @@ def _built(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
         )
         set_head(net, task.head, in_channels=preprocess.channels, size=preprocess.size)
     net.load_state_dict(state)
-    reader = Reader(**card["reader"])
-    return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=reader, task=task)
+    return task, net
+
+
+def _net_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of the network in the state of a module, by their names in the network."""
+    prefix = "net."
+    return {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
 
 
 def task_from(card: Node) -> Any:

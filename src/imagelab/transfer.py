@@ -47,7 +47,7 @@ class TransferClassifier(Classifier):
         return super().forward(images, net, **more)
 
     @property
-    def late(self) -> bool:
+    def trains_in_parts(self) -> bool:
         """Whether any stage starts to train after the first epoch."""
         return any(move.start for move in self.moves)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from imagelab.build import build_optimizer
 from imagelab.config.compose import compose, plain
+from imagelab.optimizer.build import build_optimizer
 from imagelab.problem import Problem
 
 

@@ -8,8 +8,8 @@ import torch
 from numpy.linalg import norm
 from torch import nn
 
-from imagelab.build import build_optimizer
 from imagelab.config.compose import compose, plain
+from imagelab.optimizer.build import build_optimizer
 
 CHOICES = {path.stem for path in (Path(__file__).parents[2] / "configs" / "optimizer").glob("*.yaml")}
 ELSEWHERE = {"lbfgs", "muon", "prodigy", "schedule_free"}  # no rule for one weight: files of their own

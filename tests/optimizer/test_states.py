@@ -8,9 +8,9 @@ import torch
 from lightning import Callback
 from torch import nn
 
-from imagelab.build import build_optimizer
 from imagelab.config import menu
 from imagelab.config.compose import compose, plain
+from imagelab.optimizer.build import build_optimizer
 from imagelab.training.stop import Stopped
 from tests.fitting import SHORT, built, fitted
 from tests.runs_of_the_command import assert_same

@@ -9,7 +9,7 @@ import pytest
 from imagelab.config import validate
 from imagelab.config.compose import compose
 from imagelab.reports.advice import advice, typed
-from imagelab.reports.verdict import State
+from imagelab.reports.states import State
 
 WORDS = ["seed=3", "augment=[flip]", "hydra.run.dir=/tmp/x"]
 

@@ -4,7 +4,7 @@ from imagelab.finding import Finding
 from imagelab.reports.advice import Advice
 from imagelab.reports.image_parts import Figure
 from imagelab.reports.lead import lead
-from imagelab.reports.verdict import Verdict
+from imagelab.reports.states import Verdict
 
 JUDGED = Verdict(state="overfitting", numbers={"val_rise": 0.3}, why="It <rose>.")
 STEP = Advice("Augment.", "imagelab train 'augment=[crop]'")

@@ -72,7 +72,11 @@ def planted() -> list[tuple[Path, str, object]]:
 
 def in_range(path: Path, place) -> bool:
     """Whether the check of the config would let -7 pass there."""
-    group = [] if path.parent == menu.folder() or path.parent.name in menu.GLOBAL else [path.parent.name]
+    group = (
+        []
+        if path.parent == menu.folder() or path.parent.name in (*menu.GLOBAL, *menu.BROUGHT)
+        else [path.parent.name]
+    )
     wanted = RANGES.get(".".join([*group, *map(str, place)]))
     return wanted is None or wanted.holds(-7)
 

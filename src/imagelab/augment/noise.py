@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from imagelab.augment.warp import between
-from imagelab.randomness import uniform
+from imagelab.randomness import sample_keys, uniform
 
 CACHED = 2**18  # values drawn at once: their 64-bit words stay in the CPU cache, which is twice as fast
 
@@ -50,3 +50,9 @@ def normal(draws: Tensor) -> Tensor:
     radius = (1 - radius).log_().mul_(-2).sqrt_()  # 1 - draw, since draws can be 0 and log(0) is infinite
     turn = turn * (2 * math.pi)
     return torch.cat([turn.cos().mul_(radius), turn.sin().mul_(radius)], dim=1)
+
+
+def noise_of(index: Tensor, latent: int, seed: int = 0) -> Tensor:
+    """The noise of images by number: (B,) int64 -> (B, latent) float, standard normal."""
+    draws = uniform(sample_keys(seed, 0, index), "latent", latent + latent % 2)
+    return normal(draws)[:, :latent]

@@ -87,6 +87,11 @@ def expect_predictions(content: dict[str, Any], where: object) -> None:
         content: Content of the checkpoint.
         where: Folder of the run or path of the checkpoint, as the user gave it.
     """
+    if content.get("imagelab", {}).get("generates"):
+        raise Problem(
+            f"{where} was trained with task={task_of(content)} and makes images; "
+            f"say imagelab generate run={where}"
+        )
     if not predicts(content):
         raise Problem(
             f"{where} was trained with task={task_of(content)} and has no classes; train a classifier on its "

@@ -88,8 +88,8 @@ def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> floa
 
 def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
     """The module with a network of another size, without regularisation."""
-    from imagelab.build import build_optimizer
     from imagelab.model.network import build_net
+    from imagelab.optimizer.build import build_optimizer
 
     data = subject.data
     copy = subject.calm()

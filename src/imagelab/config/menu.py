@@ -12,6 +12,7 @@ import yaml
 from imagelab.problem import nearest
 
 Lines = list[str]
+BROUGHT = ("start",)  # folders of values that a choice brings for other groups; nobody chooses them
 GLOBAL = ("experiment", "debug")  # files of these groups set keys of other groups
 ABSENT = object()
 

@@ -49,6 +49,12 @@ def photo_geometry(given: Preprocess | None, size: int | None, *, whole: bool = 
     return replace(given, size=size, resize=round(size * given.resize / given.size))
 
 
+def centred(preprocess: Preprocess) -> Preprocess:
+    """The same size and channels, with pixels in [-1, 1] instead of standardised ones."""
+    half = [0.5] * preprocess.channels
+    return replace(preprocess, mean=half, std=half)
+
+
 def _array_geometry(given: Preprocess | None, size: int | None, images: Arrays, whole: bool) -> Preprocess:
     side = size or (max if whole else min)(images.images.shape[-2:])
     given = given or _plain(side, side, channels=images.images.shape[1])

@@ -22,7 +22,7 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position
 from imagelab.data.box_frames import frame_boxes  # room: detection
 from imagelab.data.dataset import ArrayBatches, PhotoBatches
-from imagelab.data.fit_preprocess import fit_preprocess, photo_geometry
+from imagelab.data.fit_preprocess import centred, fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.splits import Splits, prepare_splits
 from imagelab.data.storage import Storage, store_splits
@@ -99,7 +99,8 @@ class ImageData(lightning.LightningDataModule):
         short = train_short if self.views > 1 else geometry.resize
         self.splits = store_splits(splits, size=square, short=short, train_short=train_short, **kept)
         train = self.splits["train"]
-        self.preprocess = fit_preprocess(given, size, train, splits["train"], whole=self.boxes)
+        fitted = fit_preprocess(given, size, train, splits["train"], whole=self.boxes)
+        self.preprocess = centred(fitted) if said_by(self.task).centred else fitted
         if self.boxes:  # room: detection
             self.splits = frame_boxes(self.splits, splits, self.preprocess.size)
 

@@ -36,6 +36,24 @@ def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool)
     return groups
 
 
+def pair_groups(pair: Any, own: dict[str, Any], decay_norm_bias: bool, *, generator_rate: float) -> Groups:
+    """The parameter groups of both networks, with the network first in their names.
+
+    Args:
+        pair: The networks.
+        own: Arguments of the optimizer.
+        decay_norm_bias: Whether norms and biases decay, too.
+        generator_rate: Rate of the generator, as a share of that of the discriminator (Heusel et al. 2017,
+            https://arxiv.org/abs/1706.08500, two time-scales).
+    """
+    rates = {"discriminator": own["lr"], "generator": own["lr"] * generator_rate}
+    return [
+        group | {"name": f"{network}/{group['name']}"}
+        for network, rate in rates.items()
+        for group in optimizer_groups(getattr(pair, network), own | {"lr": rate}, decay_norm_bias)
+    ]
+
+
 def param_groups(net: nn.Module, weight_decay: float | None, decay_norm_bias: bool) -> Groups:
     """Put parameters into one or two non-empty groups, each with its `name`, `params` and `weight_decay`.
 

@@ -10,7 +10,7 @@ import yaml
 from imagelab.config.compose import compose, plainest
 from imagelab.config.schema import Node
 from imagelab.config.validate import quick_problems
-from imagelab.reports.verdict import State
+from imagelab.reports.states import State
 from imagelab.terminal.summary import near
 
 CLIP = "trainer.gradient_clip_val=1"
@@ -19,6 +19,8 @@ TENFOLD = (
     ", or run `imagelab find_lr`"  # room: finders
     "."
 )
+GROUPS = "model.norm=group"
+OF_GENERATORS = ("collapsed", "discriminator wins", "discriminator memorises")
 NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # overrides that name a folder in use
 
 
@@ -99,8 +101,23 @@ def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
         yield "Check labels and inputs; if they are fine, use a tenth of the learning rate.", _rate(cfg, 0.1)
     elif state == "no validation":
         yield "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
+    elif state in OF_GENERATORS:
+        yield from _balance(state, cfg)
     else:
         yield from _more_capacity(cfg) if state == "underfitting" else _more_regularisation(cfg)
+
+
+def _balance(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
+    """What helps a generator and a discriminator to stay on a level."""
+    if state == "collapsed":
+        yield "Let R1 keep the discriminator smooth, without BatchNorm.", [*_with(cfg, "r1"), GROUPS]
+        yield "Give the generator half the rate of the discriminator.", ["task.generator_rate=0.5"]
+    elif state == "discriminator wins":
+        yield "Put noise on its layers, which fades.", _with(cfg, "instance_noise")
+        yield "Smooth the targets of real images.", ["task.smooth_real=0.1"]
+    elif state == "discriminator memorises":
+        yield "Put noise on its layers; more images would help most.", _with(cfg, "instance_noise")
+        yield "Let R1 keep it smooth, without BatchNorm.", [*_with(cfg, "r1"), GROUPS]
 
 
 def _more_regularisation(cfg: Node) -> Iterator[tuple[str, list[str]]]:
@@ -128,6 +145,10 @@ def _more_capacity(cfg: Node) -> Iterator[tuple[str, list[str]]]:
     if isinstance(model.get("width"), int):
         yield "Take a network of twice the width.", [f"model.width={2 * model['width']}"]
     yield "Use three times the learning rate, then a larger network.", _rate(cfg, 3)
+
+
+def _with(cfg: Node, trick: str) -> list[str]:
+    return [] if trick in cfg["trick"] else [f"trick=[{','.join([*cfg['trick'], trick])}]"]
 
 
 def _rate(cfg: Node, factor: float) -> list[str]:

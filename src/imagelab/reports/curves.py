@@ -29,6 +29,7 @@ class Curves:
         rates: Learning rates by group, (m,).
         norms: Gradient norm before clipping, (m,); empty if not logged.
         sharpness: Rise of the loss at the worst nearby weights, by measurement; empty if not measured.
+        terms: Means over an epoch of what else was recorded at each step, by name, (n,).
     """
 
     epochs: np.ndarray
@@ -40,6 +41,7 @@ class Curves:
     rates: dict[str, np.ndarray] = field(default_factory=dict)
     norms: np.ndarray = field(default_factory=lambda: np.empty(0))
     sharpness: np.ndarray = field(default_factory=lambda: np.empty(0))
+    terms: dict[str, np.ndarray] = field(default_factory=dict)
 
     def of_val(self, metric: str) -> np.ndarray:
         """A metric of the raw weights on val, (n,); all NaN if there is none."""
@@ -64,6 +66,7 @@ def read_curves(path: Path) -> Curves:
         rates={name[3:]: _column(logged, name) for name in names if name.startswith("lr/")},
         norms=_column(logged, "grad_norm") if "grad_norm" in names else np.empty(0),
         sharpness=_column([row for row in rows if row.get(SHARPNESS)], SHARPNESS),
+        terms={term_of(name): _column(ends, name) for name in names if term_of(name)},
     )
 
 
@@ -77,6 +80,16 @@ def from_history(history: Sequence[Mapping[str, float]]) -> Curves:
         train_accuracy=columns.get(TRAINED, np.empty(0)),
         val=_by_split(columns),
     )
+
+
+def term_of(column: str) -> str:
+    """The name of what each step records besides the loss, from that of its mean; "" of other columns.
+
+    >>> term_of("train/l2_epoch"), term_of("train/loss_epoch"), term_of("val/loss")
+    ('l2', '', '')
+    """
+    name = column.removeprefix("train/").removesuffix("_epoch")
+    return name if column == f"train/{name}_epoch" and name != LOSS else ""
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
 from imagelab.reports.image_parts import Figure
 from imagelab.reports.run_findings import PREDICTIONS, RUN, STATUS, VERDICT
-from imagelab.reports.verdict import Verdict
+from imagelab.reports.states import Verdict
 from imagelab.terminal.summary import spent
 
 Node = dict[str, Any]

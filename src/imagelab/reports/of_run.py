@@ -25,12 +25,15 @@ from imagelab.reports import run_findings as of
 from imagelab.reports.advice import Advice, accepted, advice, typed
 from imagelab.reports.beside_person import person_sections
 from imagelab.reports.curves import Curves, from_history, read_curves
+from imagelab.reports.generator_verdict import generator_verdict
 from imagelab.reports.image_parts import ImageParts
 from imagelab.reports.lead import key_figures, lead
 from imagelab.reports.run_findings import failed_finding
 from imagelab.reports.run_sections import curve_sections, numbers_section, time_section
+from imagelab.reports.samples import sample_section
+from imagelab.reports.states import Verdict
 from imagelab.reports.time_shares import time_finding
-from imagelab.reports.verdict import Facts, Verdict, verdict
+from imagelab.reports.verdict import Facts, verdict
 from imagelab.runs import files
 from imagelab.terminal.summary import near
 from imagelab.training.phase_timer import shares
@@ -118,7 +121,9 @@ def on_curves(
 ) -> tuple[Verdict, Advice, list[Finding]]:
     """The verdict on a run's curves, the suggested next step, and findings on both and on the time."""
     cfg = files.read_config(folder)
-    judged = verdict(curves, facts(cfg, classes, results))
+    known = facts(cfg, classes, results)
+    generates = says(cfg["task"]).generates
+    judged = generator_verdict(curves, diverged=known.diverged) if generates else verdict(curves, known)
     words = typed(folder)
     step = advice(judged.state, cfg, words, folder, finished=results.get("status") == "finished")
     findings = [of.verdict_finding(judged, step), of.facts_of(results), of.numbers_finding(judged)]
@@ -133,7 +138,7 @@ def on_images(folder: Path, found: Predictions | None, why_not: str) -> ImagePar
     """The task's parts on the images of a split, or why there are none; also writes their table."""
     if found is None or len(found.labels) < 2 or not found.task.report:
         missing = [failed_finding(of.PREDICTIONS, why_not)] if why_not else []
-        return ImageParts(findings=missing, sections=[], figures=[], table="")
+        return ImageParts(findings=missing, sections=sample_section(folder), figures=[], table="")
     parts = function_at(found.task.report)(found)
     if parts.table:
         files.write_text(csv_path(folder, found.split), parts.table)

@@ -13,7 +13,7 @@ from imagelab.finding import Finding, Status, grade
 from imagelab.metrics.calibration import Calibration
 from imagelab.reports.advice import Advice
 from imagelab.reports.curves import Curves
-from imagelab.reports.verdict import Verdict
+from imagelab.reports.states import Verdict
 
 STATUS: dict[str, Status] = {
     "healthy": "OK",

@@ -23,7 +23,7 @@ from imagelab.pages.table import table
 from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import SMOOTH, Curves, smoothed
 from imagelab.reports.run_findings import NUMBERS
-from imagelab.reports.verdict import Verdict
+from imagelab.reports.states import Verdict
 
 SHOWN_CLASSES = 30  # of a confusion matrix
 SHOWN_ROWS = 300  # of a table of classes

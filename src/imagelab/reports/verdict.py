@@ -6,24 +6,11 @@ https://github.com/google-research/tuning_playbook; thresholds from simulated an
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
 from imagelab.reports.curve_numbers import numbers_of
 from imagelab.reports.curves import Curves
+from imagelab.reports.states import State, Verdict
 
-State = Literal[
-    "healthy",
-    "overfitting",
-    "train longer",
-    "underfitting",
-    "LR too high",
-    "LR too low",
-    "diverged",
-    "not learning",
-    "not generalising",
-    "too early to say",
-    "no validation",
-]
 EXPLODED = 2.0  # times the chance-level loss, at the end
 BLOWN_UP = 1.3  # times the chance-level loss, in the first epoch: the rate threw the weights far off
 CHANCE = 0.97  # fraction of the chance-level loss: above, nothing was learnt
@@ -61,21 +48,6 @@ class Facts:
     floor: float = field(default=0.0)
     mixed: bool = field(default=False)
     diverged: bool = field(default=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The state of a run.
-
-    Args:
-        state: State in a word or two.
-        numbers: Numbers behind it, by name.
-        why: Sentence that explains it with these numbers.
-    """
-
-    state: State
-    numbers: dict[str, float]
-    why: str
 
 
 def verdict(curves: Curves, facts: Facts) -> Verdict:

@@ -46,10 +46,11 @@ class OptimizerModes(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        (optimizer,) = trainer.optimizers
-        if not closes_epoch(trainer, batch_idx) or not said_by(optimizer).has_modes:
+        found = [optimizer for optimizer in trainer.optimizers if said_by(optimizer).has_modes]
+        if not closes_epoch(trainer, batch_idx) or not found:
             return
-        switched(optimizer, "eval")
+        for optimizer in found:
+            switched(optimizer, "eval")
         images = training_images(trainer, pl_module, BATCHES, pl_module.seed)
         with trainer.precision_plugin.train_step_context():
             take_statistics(pl_module.net, images)

@@ -50,7 +50,8 @@ class LossTerms:
     def weigh(self, loss: float) -> None:
         """Warn once if one part of the loss outweighs another; `loss`: the part from the data."""
         if self.penalties and not self.warned:
-            sentence = imbalance({"train/loss": loss} | self.running(), self.penalties)
+            terms = {f"train/{name}": self.records[name].running() for name in self.penalties}
+            sentence = imbalance({"train/loss": loss} | terms, self.penalties)
             self.warned = bool(sentence)
             screen.say(*[sentence] if sentence else [])
 

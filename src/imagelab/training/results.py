@@ -30,7 +30,8 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     why; `time` is the training time per phase.
     """
     content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
-    content["predicts"] = says(cfg["task"]).predicts
+    said = says(cfg["task"])
+    content |= {"predicts": said.predicts, "generates": said.generates}
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
         loop = trainer.fit_loop

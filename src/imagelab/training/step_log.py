@@ -50,12 +50,13 @@ class StepLog(Callback):
     ) -> None:
         if closes_step(trainer, batch_idx) and trainer.global_step % trainer.log_every_n_steps == 0:
             pl_module.flush_losses()
-            optimizer = trainer.optimizers[0]
-            found = said_by(optimizer).rate_factor
-            rates = {
-                f"lr/{group['name']}": group["lr"] * (float(group[found]) if found else 1)
-                for group in optimizer.param_groups
-            }
+            rates = {}
+            for optimizer in trainer.optimizers:
+                found = said_by(optimizer).rate_factor
+                rates |= {
+                    f"lr/{group['name']}": group["lr"] * (float(group[found]) if found else 1)
+                    for group in optimizer.param_groups
+                }
             loss = pl_module.across_ranks(pl_module.running_loss())
             pl_module.write({"train/loss": loss} | pl_module.terms.running() | rates | self._norm(pl_module))
             pl_module.terms.weigh(loss)

@@ -17,6 +17,7 @@ GOOD = {
     "monitor": "auto",
     "task": {"_target_": "imagelab.task.classify.Classify"},
     "model": {
+        "_target_": "imagelab.model.small_cnn.SmallCNN",
         "weights": None,
         "pretrained": False,
         "norm": "default",

@@ -1,22 +1,26 @@
 """State the range of every number in a config; no number may be nan or infinite besides."""
 
 from imagelab.config.rules.span import Span, at_least, rising, share_or_count, within
+from imagelab.config.rules.spans import (
+    ABOVE_0,
+    BATCHES,
+    BETWEEN,
+    DROPPED,
+    PART,
+    SHARE,
+    STRENGTH,
+    UNIT,
+    UP_TO_1,
+)
+from imagelab.config.rules.trick_ranges import TRICK_RANGES
 
-ABOVE_0 = Span("a number above 0", above=0)
-STRENGTH = Span("a number above 0; to turn it off, leave it out", above=0)
-BETWEEN = Span("a fraction between 0 and 1", above=0, below=1)
-SHARE = Span("a number in [0, 1)", least=0, below=1)
-UNIT = within(0, 1)
-UP_TO_1 = Span("a number above 0, up to 1", above=0, most=1)
-DROPPED = Span("a probability in [0, 1), or null", least=0, below=1)
-PART = Span("more than 0", above=0)
-BATCHES = Span("a share above 0 and below 1, or a whole number of batches", above=0, whole=True)
 RANGES = {
     "seed": at_least(0),
     "save_every": Span("0 or more", least=0),
     "save_top": at_least(1),
     "annotate": at_least(1),
     "batch_size": at_least(1),
+    "count": at_least(1),
     "set": BETWEEN,
     "snapshots": at_least(1),
     "seconds": ABOVE_0,  # room: checks, finders
@@ -47,7 +51,12 @@ RANGES = {
     "data.side": at_least(1),  # room: detection
     "data.most": at_least(1),  # room: detection
     "task.dim": at_least(2),
+    "task.discriminator_steps": at_least(1),
+    "task.flip_share": SHARE,
+    "task.generator_rate": ABOVE_0,
     "task.noise": at_least(0),
+    "task.smooth_fake": SHARE,
+    "task.smooth_real": SHARE,
     "task.temperature": ABOVE_0,
     "task.width": at_least(1),
     "augment.color_jitter.brightness": UNIT,
@@ -102,6 +111,7 @@ RANGES = {
     "model.logit_scale": ABOVE_0,
     "model.dropout": DROPPED,
     "model.dropout2d": DROPPED,
+    "model.latent": at_least(1),
     "model.stochastic_depth": DROPPED,
     "loss.label_smoothing": SHARE,
     "loss.gamma": at_least(0),
@@ -168,34 +178,6 @@ RANGES = {
     "finetune.scale": UP_TO_1,
     "finetune.similar_from": BETWEEN,
     "finetune.views": at_least(1),
-    "trick.activation_stats.every": at_least(1),
-    "trick.activation_stats.layers": at_least(2),
-    "trick.agc.clip_factor": ABOVE_0,
-    "trick.agc.eps": ABOVE_0,
-    "trick.batch_growth.factor": at_least(2),
-    "trick.batch_growth.milestones": BETWEEN,
-    "trick.dropconnect.rate": BETWEEN,
-    "trick.early_stopping.min_delta": at_least(0),
-    "trick.early_stopping.patience": at_least(1),
-    "trick.elastic.ratio": UNIT,
-    "trick.elastic.strength": ABOVE_0,
-    "trick.ema.decay": SHARE,
-    "trick.first_layer.every": at_least(1),
-    "trick.gradient_noise_scale.every": at_least(1),
-    "trick.gradient_noise_scale.start": SHARE,
-    "trick.l1.strength": ABOVE_0,
-    "trick.l2.strength": ABOVE_0,
-    "trick.prediction_dynamics.every": at_least(1),
-    "trick.prediction_dynamics.images": at_least(1),
-    "trick.progressive_size.multiple": at_least(1),
-    "trick.progressive_size.start": BETWEEN,
-    "trick.progressive_size.until": UP_TO_1,
-    "trick.sam.rho": ABOVE_0,
-    "trick.sharpness.every": at_least(1),
-    "trick.sharpness.rho": ABOVE_0,
-    "trick.snapshots.every": at_least(1),
-    "trick.swa.bn_batches": at_least(1),
-    "trick.swa.start": SHARE,
     "trainer.devices": Span("-1 for all devices, or 1 or more", least=-1, without=0),
     "trainer.num_nodes": at_least(1),
     "trainer.max_epochs": at_least(1),
@@ -228,6 +210,7 @@ RANGES = {
     "launcher.cpus": at_least(1),  # room: sweep
     "launcher.memory": ABOVE_0,  # room: sweep
     "launcher.devices": at_least(0),  # room: sweep
+    **TRICK_RANGES,
 }
 REQUIRED = ("optimizer.lr",)
 ORDERED = (  # the smaller number, the larger one, and whether they may be equal

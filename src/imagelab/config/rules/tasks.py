@@ -12,6 +12,7 @@ from imagelab.metrics.table import CLASSES, TAGS
 from imagelab.problem import Problem  # room: detection
 
 OWN = "imagelab."
+PAIRS = "pairs"  # of scores, of real and of generated images: what losses of generators judge
 
 
 def task_name(cfg: Node) -> str:
@@ -66,7 +67,8 @@ def _takes_loss(cfg: Node) -> bool:
 
 
 def _loss_judges_what_is_predicted(cfg: Node) -> Iterator[str]:
-    predicted, judged = says(cfg["task"]).predicts, says(cfg["loss"]).judges
+    said, judged = says(cfg["task"]), says(cfg["loss"]).judges
+    predicted = PAIRS if said.generates else said.predicts
     if _takes_loss(cfg) and judged and predicted not in judged:
         yield (
             f"loss: {target(cfg['loss'])} is for a task that predicts {' or '.join(judged)}, and "

@@ -1,0 +1,113 @@
+"""Find choices that a generator and a discriminator cannot train with: a rule maps configs to sentences."""
+
+from collections.abc import Callable, Iterator
+
+from imagelab.config.facts import says
+from imagelab.config.rules.classes import stating, target
+from imagelab.config.rules.processes import sharding
+from imagelab.config.rules.tasks import task_name
+from imagelab.config.schema import Node
+from imagelab.problem import Problem
+
+BATCH_NORMS = ("default", "batch")
+HARD = {"smooth_real": 0, "smooth_fake": 0}  # values that leave targets hard
+
+
+def refuse_generators(cfg: Node, command: str) -> None:
+    """Raise a Problem if a command that needs one loss is given a task with two networks.
+
+    Args:
+        cfg: Config of the command.
+        command: Name of the command.
+    """
+    if says(cfg["task"]).generates:
+        raise Problem(
+            f"imagelab {command} follows one loss, and task={task_name(cfg)} has two; use train, whose "
+            "report says how both networks fare"
+        )
+
+
+def _networks_fit_the_task(cfg: Node) -> Iterator[str]:
+    task, model = says(cfg["task"]).generates, says(cfg["model"]).generates
+    if task and not model:
+        yield (
+            f"model: task={task_name(cfg)} trains a generator and a discriminator, and "
+            f"{target(cfg['model'])} is neither; set model=dcgan"
+        )
+    if model and not task:
+        yield f"model: {target(cfg['model'])} is a generator and a discriminator; set task=gan"
+
+
+def _optimisation_is_manual(cfg: Node) -> Iterator[str]:
+    trainer = cfg["trainer"]
+    name = f"task={task_name(cfg)}"
+    if (trainer.get("accumulate_grad_batches") or 1) > 1:
+        yield f"trainer.accumulate_grad_batches: {name} takes a step per batch; set data.batch_size instead"
+    if trainer.get("gradient_clip_val") is not None:
+        yield f"trainer.gradient_clip_val: {name} does not clip; use trick=[gradient_penalty] or loss=hinge"
+    precision = str(trainer.get("precision"))
+    if precision in ("16", "16-mixed"):
+        yield f"trainer.precision: {name} does not scale losses, got {precision}; set bf16-mixed or 32-true"
+    if strategy := sharding(cfg):
+        yield f"trainer: {name} trains two networks in turn, which {strategy} cannot shard; set trainer=ddp"
+    optimizer = target(cfg["optimizer"])
+    if says(cfg["optimizer"]).has_modes:
+        yield f"optimizer: {optimizer} evaluates other weights than {name} trains on; set optimizer=adam"
+    if says(cfg["optimizer"]).line_search:
+        yield f"optimizer: {optimizer} searches along one loss, and {name} has two; set optimizer=adam"
+
+
+def _images_stay_whole(cfg: Node) -> Iterator[str]:
+    for name in stating(cfg["augment"], "mixes_labels"):
+        yield f"augment: {name} blends images, and the generator would learn to blend, too; leave it out"
+    if cfg["finetune"] is not None:
+        yield f"finetune: task={task_name(cfg)} trains both networks from the first step; leave it out"
+
+
+def _targets_can_be_soft(cfg: Node) -> Iterator[str]:
+    task = cfg["task"]
+    soft = [key for key, hard in HARD.items() if task.get(key, hard) != hard]
+    if soft and not says(cfg["loss"]).soft_targets:
+        yield (
+            f"task.{soft[0]}: {target(cfg['loss'])} has no probabilities to smooth, got {task[soft[0]]}; "
+            "set 0, or loss=non_saturating"
+        )
+
+
+def _critics_are_bounded(cfg: Node) -> Iterator[str]:
+    bounded = stating(cfg["trick"], "bounds_critic") or cfg["model"]["norm"] == "spectral"
+    if says(cfg["loss"]).needs_lipschitz and not bounded:
+        yield (
+            f"loss: {target(cfg['loss'])} needs a critic of bounded slope; set trick=[gradient_penalty] with "
+            "model.norm=instance, trick=[weight_clip], or model.norm=spectral"
+        )
+
+
+def _penalties_see_single_images(cfg: Node) -> Iterator[str]:
+    for name in stating(cfg["trick"], "needs_single_images"):
+        if cfg["model"]["norm"] in BATCH_NORMS:
+            yield (
+                f"trick.{name}: bounds the gradient of each image, and BatchNorm ties the images of a batch "
+                "together; set model.norm=instance, group or none"
+            )
+
+
+def _tricks_have_a_critic(cfg: Node) -> Iterator[str]:
+    for name in stating(cfg["trick"], "needs_critic"):
+        yield f"trick.{name}: needs a discriminator, and task={task_name(cfg)} has none; leave it out"
+
+
+def _pairs_can_train(cfg: Node) -> Iterator[str]:
+    generates = says(cfg["task"]).generates
+    for rule in OF_PAIRS if generates else [_tricks_have_a_critic]:
+        yield from rule(cfg)
+
+
+OF_PAIRS: list[Callable[[Node], Iterator[str]]] = [
+    _optimisation_is_manual,
+    _images_stay_whole,
+    _targets_can_be_soft,
+    _critics_are_bounded,
+    _penalties_see_single_images,
+]
+GENERATOR_RULES: list[Callable[[Node], Iterator[str]]] = [_networks_fit_the_task, _pairs_can_train]

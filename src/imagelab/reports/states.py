@@ -1,0 +1,36 @@
+"""Name the states that a run can be in, as its curves tell."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal[
+    "healthy",
+    "overfitting",
+    "train longer",
+    "underfitting",
+    "LR too high",
+    "LR too low",
+    "diverged",
+    "not learning",
+    "not generalising",
+    "too early to say",
+    "no validation",
+    "collapsed",  # of a generator, as are the next two
+    "discriminator wins",
+    "discriminator memorises",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The state of a run.
+
+    Args:
+        state: State in a word or two.
+        numbers: Numbers behind it, by name.
+        why: Sentence that explains it with these numbers.
+    """
+
+    state: State
+    numbers: dict[str, float]
+    why: str

@@ -1,0 +1,149 @@
+"""Generate images: a generator learns to make images that a discriminator cannot tell from real ones.
+
+Sources: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1; Salimans et al. 2016,
+https://arxiv.org/abs/1606.03498, section 3.4 (one-sided label smoothing); Chintala et al. 2016,
+https://github.com/soumith/ganhacks, hints 6 and 7 (smoothed, flipped and noisy labels).
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imagelab.augment.noise import noise_of
+from imagelab.contracts import Inputs
+from imagelab.metrics.generated import generated_metrics
+from imagelab.problem import Problem
+
+LOOKED_AT = 8  # side of the pixels that features are made of: larger images are averaged to it
+
+
+class Gan(nn.Module):
+    """The ends of a generator and a discriminator; `gan.Adversarial` trains the two in turn.
+
+    Args:
+        loss: What both minimise, see `loss/adversarial.py`.
+        classes: Names of the classes.
+        in_channels: Channels of an image.
+        size: Side of an image in pixels.
+        discriminator_steps: Steps of the discriminator for each step of the generator.
+        generator_rate: Learning rate of the generator, as a share of that of the discriminator.
+        smooth_real: How much less than 1 the target of real images is; 0.1: one-sided label smoothing.
+        smooth_fake: How much more than 0 the target of generated images is.
+        flip_labels: Whether the targets of real and generated images change places.
+        flip_share: Share of targets, drawn anew in each step, that are those of the other kind.
+
+    Raises:
+        Problem: The loss is not one of a pair of networks.
+    """
+
+    takes = "class"
+    predicts = ""
+    views = 1
+    generates = True
+    centred = True
+    measures: ClassVar[dict[str, str]] = {
+        "frechet": "lower",
+        "precision": "higher",
+        "recall": "higher",
+        "density": "higher",
+        "coverage": "higher",
+        "diversity": "higher",
+        "score_real": "higher",
+        "score_fake": "higher",
+    }
+
+    def __init__(
+        self,
+        *,
+        loss: Any,
+        classes: Sequence[str],
+        in_channels: int,
+        size: int,
+        discriminator_steps: int,
+        generator_rate: float,
+        smooth_real: float,
+        smooth_fake: float,
+        flip_labels: bool,
+        flip_share: float,
+    ) -> None:
+        super().__init__()
+        self.criterion = loss
+        self.names = list(classes)
+        self.discriminator_steps, self.generator_rate = discriminator_steps, generator_rate
+        ends = 1 - smooth_real, smooth_fake
+        self.target_real, self.target_fake = ends[::-1] if flip_labels else ends
+        self.flip_share = flip_share
+        self.features = in_channels * min(size, LOOKED_AT) ** 2
+        self.kept = 2 * self.features + 2
+
+    def head(self, features: int) -> None:
+        """Both networks keep their last layers."""
+
+    @staticmethod
+    def targets(labels: Tensor, *, classes: int, mixed: bool) -> Tensor:
+        """The classes (B,) int64, which both networks may be told."""
+        return labels
+
+    @staticmethod
+    def captions(targets: Tensor, *, classes: list[str]) -> list[str]:
+        """The class of each image."""
+        return [classes[label] for label in targets.tolist()]
+
+    def correct(self, outputs: Tensor, batch: Inputs) -> None:
+        """No image is right or wrong."""
+
+    def loss_of_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Scores (B,) of real and of generated images -> mean loss, a scalar; flips are drawn from torch."""
+        found = self.criterion.discriminator(real.float(), self._targets(real, real=True))
+        return found + self.criterion.discriminator(fake.float(), self._targets(fake, real=False))
+
+    def loss_of_generator(self, fake: Tensor) -> Tensor:
+        """Scores (B,) of generated images -> mean loss, a scalar."""
+        return self.criterion.generator(fake.float())
+
+    def outputs(self, forward: Any, batch: Inputs) -> tuple[Tensor, Tensor]:
+        """Features of real and of as many generated images, their scores, (B, kept); and the classes (B,).
+
+        The noise of an image follows from its place in the split, so that metrics of epochs compare.
+
+        Args:
+            forward: The pair of networks.
+            batch: A batch of val or test.
+        """
+        fake = forward.generator(noise_of(batch.index, forward.latent), batch.labels)
+        scores = [forward(images, batch.labels)[:, None].float() for images in (batch.images, fake)]
+        return torch.cat([look(batch.images), look(fake), *scores], dim=1), batch.labels
+
+    def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Of all real and generated images of a split."""
+        real, fake = outputs[:, : self.features], outputs[:, self.features : 2 * self.features]
+        scores = outputs[:, -2], outputs[:, -1]
+        with torch.random.fork_rng(devices=[]):
+            loss = self.loss_of_discriminator(*scores)
+        found = {"loss": loss, "score_real": scores[0].mean(), "score_fake": scores[1].mean()}
+        return found | generated_metrics(real, fake, labels)
+
+    def _targets(self, scores: Tensor, *, real: bool) -> Tensor:
+        mine, other = (self.target_real, self.target_fake)[:: 1 if real else -1]
+        targets = torch.full_like(scores, mine, dtype=torch.float32)
+        if self.flip_share and self.training:
+            targets[torch.rand(len(scores), device=scores.device) < self.flip_share] = other
+        return targets
+
+
+def look(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) -> their pixels, averaged to at most 8 x 8, as features (B, F) float32."""
+    side = min(images.shape[-1], LOOKED_AT)
+    return functional.adaptive_avg_pool2d(images.float(), side).flatten(1)
+
+
+def refuse_other_networks(net: nn.Module) -> None:
+    """Raise a Problem if a network is no pair of generator and discriminator."""
+    if not (hasattr(net, "generator") and hasattr(net, "discriminator") and hasattr(net, "latent")):
+        raise Problem(
+            f"model: task=gan needs a generator and a discriminator, and {type(net).__name__} is neither; "
+            "set model=dcgan"
+        )

@@ -1,0 +1,234 @@
+"""Training a pair of networks: who learns when, how steps are counted, and that a stop changes no bit."""
+
+import csv
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imagelab.config import validate
+from imagelab.config.compose import compose, plain
+from imagelab.generator import Generator
+from imagelab.loading import load, load_generator
+from imagelab.problem import Problem
+from imagelab.runs import files
+from tests import in_process
+from tests.fitting import built
+
+WORDS = [
+    *("task=gan", "trainer=cpu", "data.limit=96", "data.batch_size=16", "model.width=4", "model.latent=6"),
+    *("trainer.max_epochs=2", "trainer.log_every_n_steps=1", "save_every=0"),
+]
+
+
+def words_of(*more: str) -> list[str]:
+    return [*WORDS, *more]
+
+
+def problems(*words: str) -> list[str]:
+    composed = compose("train", ["task=gan", *words])
+    assert composed.cfg is not None, composed.problems
+    return [*composed.problems, *validate.problems(composed.cfg)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An undisturbed run with everything on, its folder, and copies of its checkpoint by step."""
+    folder = tmp_path_factory.mktemp("gan")
+    tricks = "trick=[ema,r1,instance_noise]"
+    words = words_of(tricks, "model.norm=group", "task.flip_share=0.1", "task.discriminator_steps=2")
+    parts, copies = built(words, folder), {}
+    files.write_config(plain(compose("train", words).cfg), folder)
+    save = parts.saver.save
+
+    def keep(trainer, best=False):
+        save(trainer, best)
+        copies[trainer.global_step] = (parts.saver.folder / "last.ckpt").read_bytes()
+
+    parts.saver.save = keep
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    return words, parts, folder, copies
+
+
+def test_a_batch_is_one_step_for_plan_schedule_and_log(whole):
+    _, parts, folder, _ = whole
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    logged = [row for row in rows if row["train/loss"]]
+    assert parts.trainer.global_step == parts.classifier.step_plan.total == len(logged)
+    for name in ("loss_generator", "score_real", "score_fake", "r1"):
+        assert all(np.isfinite(float(row[f"train/{name}"])) for row in logged[1:]), name
+
+
+@pytest.mark.parametrize("step", [3, 4, 7])
+def test_a_run_resumed_after_any_step_equals_an_uninterrupted_one(whole, step, tmp_path):
+    words, parts, _, copies = whole
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.write_bytes(copies[step])
+    again = built(words, tmp_path)
+    again.trainer.fit(again.classifier, datamodule=again.data, ckpt_path=checkpoint)
+    for name, weight in parts.classifier.state_dict().items():
+        assert torch.equal(weight, again.classifier.state_dict()[name]), name
+    assert again.saver.best == parts.saver.best
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_generator_learns_after_every_few_steps_of_the_discriminator(steps, tmp_path):
+    parts = built(words_of(f"task.discriminator_steps={steps}", "trainer.max_epochs=1"), tmp_path)
+    pair = parts.classifier.net
+    seen = []
+
+    def note(*_):
+        seen.append([one.clone() for one in (pair.generator.start.weight, pair.discriminator.score.weight)])
+
+    parts.classifier.on_train_batch_end = note
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    moved = [[not torch.equal(*both) for both in zip(*pairs, strict=True)] for pairs in pairwise(seen)]
+    assert [one[1] for one in moved] == [True] * len(moved)
+    assert [one[0] for one in moved] == [(k + 2) % steps == 0 for k in range(len(moved))]
+
+
+def test_rates_of_both_networks_keep_their_ratio(tmp_path):
+    parts = built(words_of("task.generator_rate=0.25", "schedule=linear"), tmp_path)
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    first, second = (optimizer.param_groups[0] for optimizer in parts.trainer.optimizers)
+    assert first["name"].startswith("discriminator/")
+    assert second["name"].startswith("generator/")
+    assert second["lr"] == pytest.approx(first["lr"] / 4)
+    assert 0 < second["lr"] < second["initial_lr"]
+
+
+def test_images_are_in_the_range_of_the_generator(tmp_path):
+    data = built(WORDS, tmp_path).data
+    assert data.preprocess.mean == data.preprocess.std == [0.5]
+    images = data.preprocess(
+        torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(2, 1, 8, 8)
+    )
+    assert images.unique().tolist() == pytest.approx([-1, 1])
+
+
+@pytest.mark.parametrize(
+    ("words", "real", "fake"),
+    [
+        ([], 1.0, 0.0),
+        (["task.smooth_real=0.1"], 0.9, 0.0),
+        (["task.smooth_real=0.1", "task.smooth_fake=0.05", "task.flip_labels=true"], 0.05, 0.9),
+    ],
+)
+def test_only_the_targets_of_the_discriminator_are_smoothed_and_flipped(words, real, fake, tmp_path):
+    task = built(words_of(*words), tmp_path).classifier.task
+    scores = torch.zeros(4)
+    assert task._targets(scores, real=True).tolist() == pytest.approx([real] * 4)
+    assert task._targets(scores, real=False).tolist() == pytest.approx([fake] * 4)
+    assert float(task.loss_of_generator(scores)) == pytest.approx(np.log(2))
+
+
+def test_a_share_of_targets_changes_sides_in_training_only(tmp_path):
+    task = built(words_of("task.flip_share=0.2"), tmp_path).classifier.task
+    torch.manual_seed(0)
+    assert float(task._targets(torch.zeros(5000), real=True).mean()) == pytest.approx(0.8, abs=0.02)
+    assert task.eval()._targets(torch.zeros(50), real=True).tolist() == [1.0] * 50
+
+
+def test_noise_on_the_layers_fades_and_is_off_in_evaluation(tmp_path):
+    parts = built(words_of("trick=[instance_noise]", "trick.instance_noise.std=0.5"), tmp_path)
+    critic = parts.classifier.net.discriminator
+    noise = next(one for one in parts.trainer.callbacks if type(one).__name__ == "InstanceNoise")
+    noise.on_fit_start(parts.trainer, parts.classifier)
+    layer = critic.layers[0]
+    images, seen = torch.zeros(200, 1, 8, 8), []
+    layer.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    for noise.now, critic.training in ((0.5, True), (0.1, True), (0.5, False)):
+        layer.train(critic.training)
+        layer(images)
+    assert [float(one.std()) for one in seen] == pytest.approx([0.5, 0.1, 0.0], rel=0.02)
+
+
+def test_weights_are_clipped_after_each_step(tmp_path):
+    parts = built(words_of("loss=wasserstein", "trick=[weight_clip]", "trainer.max_epochs=1"), tmp_path)
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    largest = {
+        name: max(float(one.abs().max()) for one in net.parameters())
+        for name, net in parts.classifier.net.named_children()
+    }
+    assert largest["discriminator"] <= 0.01 < largest["generator"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["model=small_cnn"],
+            "model: task=gan trains a generator and a discriminator, and SmallCNN .* model=dcgan",
+        ),
+        (["loss=cross_entropy"], "loss: .*set loss=hinge or .*loss=wasserstein"),
+        (["loss=wasserstein"], "needs a critic of bounded slope; set trick=.gradient_penalty."),
+        (["trick=[gradient_penalty]"], "trick.gradient_penalty: .*BatchNorm ties .* set model.norm=instance"),
+        (["loss=hinge", "task.smooth_real=0.1"], "task.smooth_real: Hinge has no probabilities .* got 0.1"),
+        (["trainer.accumulate_grad_batches=2"], "trainer.accumulate_grad_batches: .* data.batch_size"),
+        (["trainer.gradient_clip_val=1"], "trainer.gradient_clip_val: "),
+        (["trainer.precision=16-mixed"], "trainer.precision: .*bf16-mixed"),
+        (["trainer=fsdp"], "trainer: .* set trainer=ddp"),
+        (["augment=[mixup]"], "augment: mixup blends"),
+        (["task=classify", "model=dcgan"], "model: DCGAN is a generator and a discriminator; set task=gan"),
+        (["task=classify", "trick=[r1]"], "trick.r1: needs a discriminator, and task=classify has none"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_remedy(words, said):
+    found = problems(*words)
+    assert any(re.search(said, one) for one in found), found
+
+
+def test_generated_images_are_a_data_set_and_follow_from_the_seed(whole, tmp_path):
+    _, _, run, _ = whole
+    made = {}
+    for name, more in {"a": [], "b": [], "c": ["seed=1"], "few": ["classes=[7,3]", "count=5"]}.items():
+        words = ["generate", f"run={run}", f"output={name}", "count=20", *more]
+        assert in_process.imagelab(*words, folder=tmp_path).status == 0
+        made[name] = {
+            file.relative_to(tmp_path / name): np.array(Image.open(file))
+            for file in (tmp_path / name).rglob("*.png")
+        }
+    assert sorted({path.parent.name for path in made["a"]}) == [*"0123456789"]
+    assert all(np.array_equal(made["a"][path], made["b"][path]) for path in made["a"])
+    assert not all(np.array_equal(made["a"][path], made["c"][path]) for path in made["a"])
+    assert sorted(map(str, made["few"])) == [f"3/{k:05d}.png" for k in range(2)] + [
+        f"7/{k:05d}.png" for k in range(3)
+    ]
+    with (tmp_path / "few" / "generated.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["label"], row["generated"]) for row in rows} == {("7", "True"), ("3", "True")}
+    again = in_process.imagelab("generate", f"run={run}", "output=a", folder=tmp_path)
+    assert again.status == 2
+    assert "output=a exists already" in again.err
+
+
+def test_what_cannot_be_generated_is_said_in_a_sentence(whole, tmp_path):
+    _, _, run, _ = whole
+    for words, said in {
+        ("classes=[11]",): "classes: the generator does not know '11'",
+        ("count=3",): "count: wants 10 or more",
+    }.items():
+        found = in_process.imagelab("generate", f"run={run}", "output=x", *words, folder=tmp_path)
+        assert said in found.err, found
+    with pytest.raises(Problem, match=r"task=gan and makes images; .*imagelab generate run="):
+        load(run)
+
+
+@pytest.mark.parametrize("command", ["check", "find_lr", "find_batch"])
+def test_commands_that_follow_one_loss_refuse_two(command, tmp_path):
+    said = in_process.imagelab(command, *WORDS, "hydra.run.dir=out", folder=tmp_path)
+    assert said.status == 2
+    assert f"imagelab {command} follows one loss, and task=gan has two" in said.err
+
+
+def test_a_generator_in_python(whole):
+    _, _, run, _ = whole
+    generator = load_generator(run)
+    assert isinstance(generator, Generator)
+    three = generator.images(3, 12, seed=5)
+    assert three.shape == (12, 8, 8, 1)
+    assert np.array_equal(three[:4], generator.images(3, 4, seed=5))
+    assert not np.array_equal(three[:4], generator.images(4, 4, seed=5))

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,12 @@ from imagelab.logger.closing import close_all
 from imagelab.logger.pictures import AugmentedPictures
 from imagelab.logger.wandb import wandb_logger
 from imagelab.problem import Problem
+from imagelab.runs.files import write_config
 from imagelab.runs.provenance import git_state
 from imagelab.terminal import screen
 
 KEY = "a" * 40
+WORDS: Any = {"entity": None, "name": None, "artifacts": True}
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +79,14 @@ def server():
 def make(folder, mode="auto"):
     folder.mkdir(exist_ok=True)
     return wandb_logger(
-        project="birds", entity=None, name=None, tags=["quick"], group="fold", mode=mode, folder=folder
+        project="birds",
+        entity=None,
+        name=None,
+        tags=["quick"],
+        group="fold",
+        mode=mode,
+        artifacts=True,
+        folder=folder,
     )
 
 
@@ -148,6 +158,20 @@ def test_an_offline_run_read_back_has_config_code_version_metrics_rates_and_pict
     names = shown["images/augmented.filenames"]
     files = [next(tmp_path.glob(f"run/wandb/offline-run-*/files/{name}")) for name in names]
     assert [np.asarray(Image.open(file)).max() for file in files] == pixels[:, 0, 0, 0].tolist()
+
+
+def test_the_best_checkpoint_and_the_decisions_are_kept_as_artifacts(tmp_path, messages):
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "best.ckpt").write_bytes(b"weights")
+    (tmp_path / "decisions.csv").write_text("file,decision\n")
+    write_config({"data": {"decisions": str(tmp_path / "decisions.csv")}}, folder)
+    logger = make(folder)
+    logger.log_metrics({"loss": 1.0}, step=0)
+    logger.close()
+    sent = [r.artifact for r in records(folder) if r.WhichOneof("record_type") == "artifact"]
+    found = {(one.type, entry.path) for one in sent for entry in one.manifest.contents}
+    assert found == {("model", "best.ckpt"), ("decisions", "decisions.csv")}
 
 
 def test_not_logged_in_it_is_offline_with_one_line_that_says_how_to_sync(tmp_path, messages, capfd):
@@ -243,9 +267,7 @@ def test_a_failed_run_is_closed_as_one(tmp_path, messages, failed):
 
 
 def test_an_argument_that_wandb_refuses_is_one_sentence(tmp_path, messages):
-    logger = wandb_logger(
-        project="birds/2", entity=None, name=None, tags=[], group=None, mode="auto", folder=tmp_path
-    )
+    logger = wandb_logger(**WORDS, project="birds/2", tags=[], group=None, mode="auto", folder=tmp_path)
     with pytest.raises(Problem, match=r"logger\.wandb: .*birds/2"):
         logger.log_hyperparams({"seed": 1})
 

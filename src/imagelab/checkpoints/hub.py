@@ -1,13 +1,15 @@
-"""Find the weights of a network that lies on the Hugging Face hub: `hf:USER/NAME`, `hf:USER/NAME@REVISION`.
+"""Find weights elsewhere: `hf:USER/NAME[@REVISION]` (Hugging Face hub), `wandb:ENTITY/PROJECT/NAME` (W&B).
 
-Source: https://huggingface.co/docs/huggingface_hub/guides/download
+Source: https://huggingface.co/docs/huggingface_hub/guides/download;
+https://docs.wandb.ai/models/artifacts/download-and-use-an-artifact
 """
 
 from pathlib import Path
 
+from imagelab.checkpoints.durable import BEST
 from imagelab.problem import Problem, first_line
 
-PREFIX = "hf:"
+PREFIX, WANDB = "hf:", "wandb:"
 RUN = "checkpoints"  # what a run has and such a folder has not
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -25,6 +27,8 @@ def local(path: str | Path) -> Path:
         Problem: The hub has no such network, or cannot be reached.
     """
     text = str(path)
+    if text.startswith(WANDB):
+        return artifact(text)
     if not text.startswith(PREFIX):
         return Path(path).expanduser()
     from huggingface_hub import snapshot_download
@@ -39,3 +43,23 @@ def local(path: str | Path) -> Path:
             f"{text}: there is no {WEIGHTS}; other files of weights may hold code, and are not read"
         )
     return Path(folder)
+
+
+def artifact(text: str) -> Path:
+    """The checkpoint of an artifact of a run, downloaded: `wandb:ENTITY/PROJECT/NAME[:VERSION]`.
+
+    Raises:
+        Problem: W&B has no such artifact, cannot be reached, or the artifact holds no checkpoint.
+    """
+    import wandb
+
+    name = text.removeprefix(WANDB)
+    name = name if ":" in name else f"{name}:latest"
+    try:
+        folder = Path(wandb.Api().artifact(name).download())
+    except Exception as error:  # of its client, of its transport, of the disk
+        raise Problem(f"{text}: W&B did not give it: {first_line(error)}") from error
+    found = [file for file in (folder / BEST, folder / WEIGHTS) if file.is_file()]
+    if not found:
+        raise Problem(f"{text}: wants an artifact with {BEST} or {WEIGHTS}, such as logger=[wandb] uploads")
+    return found[0]

@@ -11,12 +11,13 @@ import torch
 
 from imagelab.checkpoints.hub import CONFIG
 from imagelab.config.schema import Node
+from imagelab.metrics.table import CLASSES, TAGS
 from imagelab.predictor import Predictor
 
 README = "README.md"
 PAGE = """---
 tags:
-- image-classification
+- {tag}
 library_name: {library}
 ---
 # {title}
@@ -69,8 +70,10 @@ def page(predictor: Predictor, card: Node, results: Node, *, by_timm: bool) -> s
     facts = card["preprocess"]
     name = __name__.partition(".")[0]
     shown = {key: facts[key] for key in ("channels", "size", "mean", "std")}
+    classifies = card.get("predicts", CLASSES) in (CLASSES, TAGS)
     metrics = [f"| {key} | {value:.4f} |" for key, value in results.get("test", {}).items()]
     return PAGE.format(
+        tag="image-classification" if classifies else "image-regression",
         library="timm" if by_timm else name,
         title=", ".join(predictor.task.names[:3]) + (", …" if len(predictor.task.names) > 3 else ""),
         architecture=card["model"].get("name") or type(predictor.net).__name__,

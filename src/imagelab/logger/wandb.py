@@ -17,11 +17,13 @@ from lightning.pytorch.loggers import WandbLogger
 from wandb.errors import Error
 from wandb.sdk.lib import wbauth
 
+from imagelab.checkpoints.durable import BEST
 from imagelab.finding import Finding
 from imagelab.logger.identity import run_id
 from imagelab.logger.reach import answers
 from imagelab.pages.wording import printable, words
 from imagelab.problem import Problem
+from imagelab.runs.files import CONFIG, read_config
 from imagelab.runs.provenance import git_state
 from imagelab.terminal import screen
 from imagelab.terminal.summary import near
@@ -40,6 +42,7 @@ def wandb_logger(
     tags: list[str],
     group: str | None,
     mode: Literal["auto", "offline"],
+    artifacts: bool,
     folder: Path,
 ) -> WandbLogger:
     """Make a logger that never prompts, never waits long and never stops training.
@@ -51,11 +54,13 @@ def wandb_logger(
         tags: Tags of the run.
         group: Name of a group of runs to plot together, such as folds or seeds.
         mode: "auto": online if possible; "offline": only on disk. The variable WANDB_MODE takes precedence.
+        artifacts: Whether the best checkpoint and the decisions on single images are uploaded at the end.
         folder: Folder of the run; a resumed run continues under the ID kept there.
     """
     return _Wandb(
         folder=folder,
         mode=mode,
+        artifacts=artifacts,
         project=project,
         entity=entity,
         name=name or folder.name,
@@ -69,11 +74,12 @@ def wandb_logger(
 class _Wandb(WandbLogger):
     """Lightning's logger, which here chooses between online and offline when the run starts."""
 
-    def __init__(self, *, folder: Path, mode: str, **init: Any) -> None:
+    def __init__(self, *, folder: Path, mode: str, artifacts: bool, **init: Any) -> None:
         super().__init__(save_dir=folder, **init)
         del self._wandb_init["anonymous"]  # wandb warns about it
         self._folder = folder
         self._mode = mode
+        self._artifacts = artifacts
         self._lost = False
 
     @property
@@ -102,6 +108,8 @@ class _Wandb(WandbLogger):
     def close(self, *, failed: bool = False) -> None:
         """End the run on the server: otherwise the next run of this process would be logged into it."""
         if self._experiment is not None:
+            if self._artifacts and not failed:
+                self._mind(self._log_artifacts)
             self._mind(partial(self._experiment.finish, exit_code=int(failed)))
         self._experiment = None
 
@@ -122,6 +130,21 @@ class _Wandb(WandbLogger):
         ]
         shown = {"records": wandb.Table([*names], rows), "page": wandb.Html(page, inject=False)}
         self.experiment.log({f"{stem}/{name}": item for name, item in shown.items()})
+
+    def _log_artifacts(self) -> None:
+        """Keep the best checkpoint, and the decisions on single images, beside the run on the server."""
+        run = f"{self._wandb_init['name']}-{self._wandb_init['id']}"
+        for kind, file in (("model", self._folder / "checkpoints" / BEST), ("decisions", self._decisions())):
+            if file is not None and file.is_file():
+                kept = wandb.Artifact(f"{run}-{kind}", type=kind)
+                kept.add_file(str(file))
+                self.experiment.log_artifact(kept)
+
+    def _decisions(self) -> Path | None:
+        if not (self._folder / CONFIG).is_file():
+            return None
+        named = read_config(self._folder).get("data", {}).get("decisions")
+        return Path(named).expanduser() if named else None
 
     def _sync(self) -> str:
         return f"wandb sync {near(self._folder)}/wandb/*run-*"

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagelab.checkpoints.durable import read
+from imagelab.checkpoints.hub import local, weights_in
 from imagelab.data.preprocess import Preprocess
 from imagelab.model.efficientnet_lite0 import efficientnet_lite0_preprocess
 from imagelab.model.timm import timm_preprocess
 from imagelab.model.torchvision import torchvision_preprocess
-from imagelab.model.weights import checkpoint_of
+from imagelab.model.weights import checkpoint_of, content_of
 
 PREPROCESS = {
     "imagelab.model.torchvision.torchvision_model": torchvision_preprocess,
@@ -47,5 +47,5 @@ def run_preprocess(path: str | Path) -> Preprocess | None:
     Raises:
         Problem: There is no such checkpoint, or it is damaged.
     """
-    known = read(checkpoint_of(Path(path).expanduser())).get("imagelab", {}).get("preprocess")
+    known = content_of(checkpoint_of(weights_in(local(path)))).get("imagelab", {}).get("preprocess")
     return Preprocess.from_dict(known) if known else None

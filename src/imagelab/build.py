@@ -23,6 +23,7 @@ from imagelab.data.decisions import summarise
 from imagelab.data.image_data import ImageData
 from imagelab.data.labels import refuse_all_but_classes, refuse_non_finite, refuse_other_labels
 from imagelab.data.preprocess import Preprocess
+from imagelab.data.visible import visible_of
 from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
@@ -117,7 +118,7 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     """Build the data module, with the normalisation constants of pretrained weights if there are any."""
     own, knobs = schema.split("data", cfg["data"])
     task = get_object(cfg["task"]["_target_"])
-    max_pixels = knobs.pop("max_pixels")
+    max_pixels, knobs["visible"] = knobs.pop("max_pixels"), visible_of(knobs)
     takes = said_by(task).takes
     source = make(own, seed=cfg["seed"], labelled=bool(takes), takes=takes, max_pixels=max_pixels)
     refuse_other_labels(source.splits, takes, task=task_name(cfg))

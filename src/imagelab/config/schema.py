@@ -48,6 +48,9 @@ class DataKnobs:
     batch_size: int | Literal["full"]
     workers: int | Literal["auto"]
     size: int | None
+    channels: Literal["grey", "colour"] | None
+    mask: list[list[float]] | None
+    crop: float | None
     limit: int | None
     train_limit: float | None
     classes: list[str | int] | None  # 3 for the class named 3

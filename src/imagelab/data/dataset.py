@@ -19,13 +19,15 @@ class ArrayBatches(Dataset[Batch]):
 
     Args:
         steps: Augmentations to apply here, on the CPU; empty if the device applies them.
+        preprocess: What hides parts of the images before they are augmented; anything else hides nothing.
     """
 
-    def __init__(self, images: Arrays, *, steps: Sequence[BatchStep]) -> None:
-        self.images, self.steps = images, steps
+    def __init__(self, images: Arrays, *, steps: Sequence[BatchStep], preprocess: object = None) -> None:
+        self.images, self.steps, self.preprocess = images, steps, preprocess
 
     def __getitem__(self, address: Address) -> Batch:
         pixels = self.images.gather(address.index)
+        pixels = self.preprocess.hide(pixels) if isinstance(self.preprocess, Preprocess) else pixels
         pixels = augment_batch(pixels, torch.from_numpy(address.keys), self.steps)
         return _batch(pixels, self.images, address)
 
@@ -57,7 +59,7 @@ class PhotoBatches(Dataset[Batch]):
     def pixels(self, index: int, key: int) -> np.ndarray:
         """One photo, (H, W, 3) uint8, with the same H and W for all."""
         least = self.least if self.augment is None else self.augment.needed(self.least, key)
-        photo = self.photos.photo(index, least)
+        photo = self.preprocess.hide_photo(self.photos.photo(index, least))
         if self.centred:
             photo = self.preprocess.centre(photo)
         return photo if self.augment is None else self.augment(photo, key)

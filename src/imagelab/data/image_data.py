@@ -8,14 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from imagelab.augment.apply import (
-    PhotoAugment,
-    augment_batch,
-    batch_steps,
-    is_library,
-    least_side,
-    mix_batch,
-)
+from imagelab.augment import apply
 from imagelab.config.facts import said_by
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
@@ -27,6 +20,7 @@ from imagelab.data.preprocess import Preprocess
 from imagelab.data.splits import Splits, prepare_splits
 from imagelab.data.storage import Storage, store_splits
 from imagelab.data.views import Views
+from imagelab.data.visible import EVERYTHING, Visible
 from imagelab.data.workers import make_loader, worker_count
 from imagelab.problem import Problem
 from imagelab.randomness import stream
@@ -51,6 +45,7 @@ class ImageData(lightning.LightningDataModule):
         decisions: Table of images to drop or relabel, in whichever split they are.
         storage: Where pictures from files are kept.
         task: Class of the task (`task/contract.py`). If it has several views, val and test are augmented too.
+        visible: What the network sees of an image.
         held_out: The other arguments of `prepare_splits`: which images are held out.
 
     Raises:
@@ -73,6 +68,7 @@ class ImageData(lightning.LightningDataModule):
         decisions: str | None,
         storage: Storage,
         task: Any,
+        visible: Visible = EVERYTHING,
         **held_out: Any,
     ) -> None:
         super().__init__()
@@ -84,6 +80,7 @@ class ImageData(lightning.LightningDataModule):
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
+        self.visible = visible
         self._store(dealt.splits, size, preprocess, storage=storage, pooled=held_out["folds"] is not None)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
@@ -93,13 +90,13 @@ class ImageData(lightning.LightningDataModule):
 
     def _store(self, splits: Splits, size: int | None, given: Preprocess | None, **kept: Any) -> None:
         """Store the splits for speed, no larger than needed, and fit the preprocessing to them."""
-        square = size or (given and given.size)
-        geometry = photo_geometry(given, size, whole=self.boxes)
-        train_short = max(geometry.resize, least_side(self.single, geometry.size))
+        square = self.visible.stored(size or (given and given.size))
+        geometry = photo_geometry(given, size, self.visible, whole=self.boxes)
+        train_short = max(geometry.resize, apply.least_side(self.single, geometry.size))
         short = train_short if self.views > 1 else geometry.resize
         self.splits = store_splits(splits, size=square, short=short, train_short=train_short, **kept)
         train = self.splits["train"]
-        fitted = fit_preprocess(given, size, train, splits["train"], whole=self.boxes)
+        fitted = fit_preprocess(given, size, train, splits["train"], self.visible, whole=self.boxes)
         self.preprocess = centred(fitted) if said_by(self.task).centred else fitted
         if self.boxes:  # room: detection
             self.splits = frame_boxes(self.splits, splits, self.preprocess.size)
@@ -107,8 +104,8 @@ class ImageData(lightning.LightningDataModule):
     def _divide_augmentation(self) -> None:
         """Augment whole batches on the device if images are in memory, else single images in workers."""
         in_memory = isinstance(self.splits["train"], Arrays) or self.boxes
-        whole = in_memory and not any(is_library(one) for one in self.single)
-        self.on_device = batch_steps(self.single) if whole else []
+        whole = in_memory and not any(apply.is_library(one) for one in self.single)
+        self.on_device = apply.batch_steps(self.single) if whole else []
         self.in_workers = [] if whole else self.single
 
     @property
@@ -168,9 +165,9 @@ class ImageData(lightning.LightningDataModule):
         images = self.splits[split]
         here = self.in_workers if augmented else []
         if isinstance(images, Arrays):
-            return ArrayBatches(images, steps=batch_steps(here))
+            return ArrayBatches(images, steps=apply.batch_steps(here), preprocess=self.preprocess)
         assert isinstance(images, Photos)
-        changes = PhotoAugment(here, size=self.size) if here else None
+        changes = apply.PhotoAugment(here, size=self.size) if here else None
         return PhotoBatches(images, preprocess=self.preprocess, augment=changes)
 
     def sample(self, count: int) -> Tensor:
@@ -214,13 +211,13 @@ class ImageData(lightning.LightningDataModule):
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """Augment a batch on its device, normalise it and, in training, mix it."""
         augmented = train or self.views > 1
-        images = augment_batch(batch.images, batch.keys, self.on_device) if augmented else batch.images
+        images = apply.augment_batch(batch.images, batch.keys, self.on_device) if augmented else batch.images
         images = self.preprocess(images)
         mixed = train and bool(self.mixing)
         targets = self.task.targets(batch.labels, classes=len(self.classes), mixed=mixed)
         if mixed:
             rng = stream(self.seed, "mix", batch.epoch, batch.step, rank)
-            images, targets = mix_batch(images, targets.to(images.dtype), self.mixing, rng)
+            images, targets = apply.mix_batch(images, targets.to(images.dtype), self.mixing, rng)
         return Inputs(images=images, targets=targets, labels=batch.labels, index=batch.index)
 
     def _viewed(self, split: str, *, augmented: bool) -> Dataset[Batch]:
@@ -247,4 +244,4 @@ class ImageData(lightning.LightningDataModule):
         """Raise the Problem that the first step would raise, before the run begins."""
         self.steps(ranks=1)
         if isinstance(images := self.splits["train"], Arrays):
-            augment_batch(images.images[:2], torch.arange(2), self.on_device)
+            apply.augment_batch(images.images[:2], torch.arange(2), self.on_device)

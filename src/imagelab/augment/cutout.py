@@ -7,6 +7,7 @@ the edge; here it lies inside, so that every image loses the same area.
 import torch
 from torch import Tensor
 
+from imagelab.augment.boxes import uncovered  # room: detection
 from imagelab.augment.limits import pixels
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
@@ -20,6 +21,8 @@ class Cutout:
         p: Share of images that lose a square, in [0, 1].
         fill: Grey value of the square, 0 (black) to 255.
     """
+
+    follows_boxes = True  # room: detection
 
     def __init__(self, *, size: float, p: float, fill: int) -> None:
         self.size = size
@@ -47,6 +50,14 @@ class Cutout:
         hole = rows.byte()[:, None, :, None] * columns.byte()[:, None, None, :]
         # Byte arithmetic is three times as fast as masked_fill.
         return images * (1 - hole) + hole * self.fill
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes, which have no area any more where `batch` hides them."""
+        draws = uniform(keys, "cutout", 3)
+        tall, wide = pixels(self.size, height), pixels(self.size, width)
+        top, left = (draws[:, 0] * (height - tall + 1)).long(), (draws[:, 1] * (width - wide + 1)).long()
+        hole = torch.stack([left, top, left + wide, top + tall], dim=-1) * (draws[:, 2:] < self.p)
+        return uncovered(corners, hole[:, None])
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""

@@ -16,19 +16,31 @@ class Flip:
         p: Share of images that are mirrored, in [0, 1].
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(self, *, p: float) -> None:
         self.p = p
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""
         count = len(images)
-        mirrored = uniform(keys, "flip", 1)[:, 0] < self.p
+        mirrored = self._chosen(keys)
         # Copy whole images from one of two places: twice as fast as torch.where on pixels.
         place = torch.arange(count, device=images.device) + mirrored * count
         return torch.cat([images, images.flip(-1)]).index_select(0, place)
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes in pixels -> where `batch` moves them, for the same keys."""
+        left, top, right, bottom = corners.unbind(-1)
+        mirrored = torch.stack([width - right, top, width - left, bottom], dim=-1)
+        return torch.where(self._chosen(keys)[:, None, None], mirrored, corners)
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""
         import albumentations as A
 
         return A.HorizontalFlip(p=self.p)
+
+    def _chosen(self, keys: Tensor) -> Tensor:
+        """Which images are mirrored, (B,) bool."""
+        return uniform(keys, "flip", 1)[:, 0] < self.p

@@ -22,6 +22,8 @@ class Noise:
         std: Smallest and largest standard deviation, in grey levels out of 255; drawn uniformly per image.
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(self, *, std: tuple[float, float]) -> None:
         self.std = (std[0], std[1])
 
@@ -30,6 +32,10 @@ class Noise:
         some = max(1, CACHED // images[0].numel())
         noisy = [self._noisy(*part) for part in zip(images.split(some), keys.split(some), strict=True)]
         return torch.cat(noisy)
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes, which stay where they are."""
+        return corners
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""

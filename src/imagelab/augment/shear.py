@@ -8,7 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
+from imagelab.augment.warp import (
+    Border,
+    between,
+    matrices,
+    photo_border,
+    warp_corners,  # room: detection
+    warp_linear,
+)
 from imagelab.randomness import uniform
 
 
@@ -22,14 +29,19 @@ class Shear:
         border: Content from beyond the edge: the mirrored image, or zeros.
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
         self.horizontal, self.vertical = horizontal, vertical
         self.border: Border = border
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""
-        draws = between(uniform(keys, "shear", 2), -1, 1)
-        return sheared(images, draws[:, 0] * self.horizontal, draws[:, 1] * self.vertical, self.border)
+        return warp_linear(images, self._matrices(keys), self.border)
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes in pixels -> where `batch` moves them, for the same keys."""
+        return warp_corners(corners, self._matrices(keys), height, width)
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""
@@ -41,10 +53,19 @@ class Shear:
         }
         return A.Affine(shear=limits, p=1.0, **photo_border(self.border))
 
+    def _matrices(self, keys: Tensor) -> Tensor:
+        draws = between(uniform(keys, "shear", 2), -1, 1)
+        return slanting(draws[:, 0] * self.horizontal, draws[:, 1] * self.vertical)
+
 
 def sheared(images: Tensor, horizontal: Tensor, vertical: Tensor, border: Border) -> Tensor:
     """Slant images (B, C, H, W) uint8 by angles (B,) in degrees."""
+    return warp_linear(images, slanting(horizontal, vertical), border)
+
+
+def slanting(horizontal: Tensor, vertical: Tensor) -> Tensor:
+    """The matrices (B, 2, 2) that slant places by angles (B,) in degrees."""
     one = torch.ones_like(horizontal)
     lean = torch.tan(horizontal.deg2rad())
     rise = torch.tan(vertical.deg2rad())
-    return warp_linear(images, matrices(one, -lean, -rise, one), border)
+    return matrices(one, -lean, -rise, one)

@@ -8,7 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from imagelab.augment.warp import Border, between, matrices, photo_border, warp_linear
+from imagelab.augment.warp import (
+    Border,
+    between,
+    matrices,
+    photo_border,
+    warp_corners,  # room: detection
+    warp_linear,
+)
 from imagelab.randomness import uniform
 
 
@@ -21,6 +28,8 @@ class Stretch:
         border: Content from beyond the edge when the image shrinks: the mirrored image, or zeros.
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(
         self, *, width: tuple[float, float], height: tuple[float, float], border: Literal["reflect", "zero"]
     ) -> None:
@@ -29,10 +38,11 @@ class Stretch:
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""
-        draws = uniform(keys, "stretch", 2)
-        wide = between(draws[:, 0], *self.width)
-        tall = between(draws[:, 1], *self.height)
-        return stretched(images, wide, tall, self.border)
+        return warp_linear(images, self._matrices(keys), self.border)
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes in pixels -> where `batch` moves them, for the same keys."""
+        return warp_corners(corners, self._matrices(keys), height, width)
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""
@@ -41,8 +51,17 @@ class Stretch:
         factors: dict[str, float | tuple[float, float]] = {"x": self.width, "y": self.height}
         return A.Affine(scale=factors, p=1.0, **photo_border(self.border))
 
+    def _matrices(self, keys: Tensor) -> Tensor:
+        draws = uniform(keys, "stretch", 2)
+        return scaling(between(draws[:, 0], *self.width), between(draws[:, 1], *self.height))
+
 
 def stretched(images: Tensor, wide: Tensor, tall: Tensor, border: Border) -> Tensor:
     """Scale what images (B, C, H, W) uint8 show by factors (B,)."""
+    return warp_linear(images, scaling(wide, tall), border)
+
+
+def scaling(wide: Tensor, tall: Tensor) -> Tensor:
+    """The matrices (B, 2, 2) that scale places by factors (B,)."""
     none = torch.zeros_like(wide)
-    return warp_linear(images, matrices(wide, none, none, tall), border)
+    return matrices(wide, none, none, tall)

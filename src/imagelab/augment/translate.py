@@ -5,6 +5,7 @@ Source: LeCun et al. 1998, https://doi.org/10.1109/5.726791, section III.C (shif
 
 from typing import Literal
 
+import torch  # room: detection
 from torch import Tensor
 
 from imagelab.augment.warp import Border, between, photo_border, places, warp
@@ -20,16 +21,20 @@ class Translate:
         border: Content from beyond the edge: the mirrored image, or zeros.
     """
 
+    follows_boxes = True  # room: detection
+
     def __init__(self, *, horizontal: float, vertical: float, border: Literal["reflect", "zero"]) -> None:
         self.horizontal, self.vertical = horizontal, vertical
         self.border: Border = border
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""
-        draws = between(uniform(keys, "translate", 2), -1, 1)
-        right = (draws[:, 0] * self.horizontal * images.shape[-1]).round()
-        down = (draws[:, 1] * self.vertical * images.shape[-2]).round()
-        return translated(images, right, down, self.border)
+        return translated(images, *self._shifts(keys, *images.shape[-2:]), self.border)
+
+    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
+        """Corners (B, M, 4) of boxes in pixels -> where `batch` moves them, for the same keys."""
+        right, down = self._shifts(keys, height, width)
+        return corners + torch.stack([right, down, right, down], dim=-1)[:, None]
 
     def transform(self, size: int) -> object:
         """The albumentations transform; any size."""
@@ -40,6 +45,11 @@ class Translate:
             "y": (-self.vertical, self.vertical),
         }
         return A.Affine(translate_percent=limits, p=1.0, **photo_border(self.border))
+
+    def _shifts(self, keys: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """The shift of each image to the right and down, (B,) each, in pixels."""
+        draws = between(uniform(keys, "translate", 2), -1, 1)
+        return (draws[:, 0] * self.horizontal * width).round(), (draws[:, 1] * self.vertical * height).round()
 
 
 def translated(images: Tensor, right: Tensor, down: Tensor, border: Border) -> Tensor:

@@ -56,6 +56,22 @@ def warp_linear(images: Tensor, matrix: Tensor, border: Border) -> Tensor:
     return warp(images, back[:, 0, 0] * x + back[:, 0, 1] * y, back[:, 1, 0] * x + back[:, 1, 1] * y, border)
 
 
+def warp_corners(corners: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:  # room: detection
+    """Where `warp_linear` moves boxes: corners (B, M, 4) in pixels -> the boxes around their moved corners.
+
+    Args:
+        corners: Left, top, right and bottom of each box.
+        matrix: (B, 2, 2).
+        height: Height of the image in pixels.
+        width: Its width.
+    """
+    left, top, right, bottom = corners.unbind(-1)
+    points = torch.stack([left, top, right, top, left, bottom, right, bottom], dim=-1).unflatten(-1, (4, 2))
+    centre = corners.new_tensor([width, height]) / 2
+    moved = torch.einsum("bij,bmpj->bmpi", matrix, points - centre) + centre
+    return torch.cat([moved.amin(dim=-2), moved.amax(dim=-2)], dim=-1)
+
+
 def between(draws: Tensor, low: float, high: float) -> Tensor:
     """Draws in [0, 1) mapped to [low, high)."""
     return low + (high - low) * draws

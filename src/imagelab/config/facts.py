@@ -21,7 +21,7 @@ class Facts(NamedTuple):
 
     # Augmentations.
     mixes_labels: bool = False  # blends images and their labels (contracts.Mix)
-    follows_boxes: bool = False  # tells where boxes go (contracts.FollowsBoxes)  # room: detection
+    follows_boxes: bool = False  # tells where boxes go (augment/follows.py)  # room: detection
 
     # Tasks.
     # Which labels it learns from; empty: none.

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from imagelab.augment import apply
+from imagelab.augment.boxes import augment_with_boxes, box_steps  # room: detection
 from imagelab.config.facts import said_by
 from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
 from imagelab.data.arrays import Arrays
@@ -95,17 +96,18 @@ class ImageData(lightning.LightningDataModule):
         train_short = max(geometry.resize, apply.least_side(self.single, geometry.size))
         short = train_short if self.views > 1 else geometry.resize
         self.splits = store_splits(splits, size=square, short=short, train_short=train_short, **kept)
-        train = self.splits["train"]
-        fitted = fit_preprocess(given, size, train, splits["train"], self.visible, whole=self.boxes)
+        fitted = fit_preprocess(
+            given, size, self.splits["train"], splits["train"], self.visible, whole=self.boxes
+        )
         self.preprocess = centred(fitted) if said_by(self.task).centred else fitted
-        if self.boxes:  # room: detection
-            self.splits = frame_boxes(self.splits, splits, self.preprocess.size)
+        self.splits = frame_boxes(self.splits, splits, self.preprocess.size)  # room: detection
 
     def _divide_augmentation(self) -> None:
         """Augment whole batches on the device if images are in memory, else single images in workers."""
         in_memory = isinstance(self.splits["train"], Arrays) or self.boxes
         whole = in_memory and not any(apply.is_library(one) for one in self.single)
-        self.on_device = apply.batch_steps(self.single) if whole else []
+        self.on_device = apply.batch_steps(self.single) if whole and not self.boxes else []
+        self.with_boxes = box_steps(self.single) if self.boxes else []  # room: detection
         self.in_workers = [] if whole else self.single
 
     @property
@@ -211,8 +213,9 @@ class ImageData(lightning.LightningDataModule):
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """Augment a batch on its device, normalise it and, in training, mix it."""
         augmented = train or self.views > 1
-        images = apply.augment_batch(batch.images, batch.keys, self.on_device) if augmented else batch.images
-        images = self.preprocess(images)
+        batch = augment_with_boxes(batch, self.with_boxes if augmented else [])  # room: detection
+        steps = self.on_device if augmented else []
+        images = self.preprocess(apply.augment_batch(batch.images, batch.keys, steps))
         mixed = train and bool(self.mixing)
         targets = self.task.targets(batch.labels, classes=len(self.classes), mixed=mixed)
         if mixed:

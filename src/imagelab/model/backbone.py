@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from imagelab.data.preprocess import Preprocess
 from imagelab.model.small_backbone import SmallBackbone
+from imagelab.model.timm import timm_preprocess
+from imagelab.model.torchvision import torchvision_model, torchvision_preprocess
 from imagelab.problem import Problem, first_line, nearest
 
 PROBE = 256  # pixels: side of the image by which the maps of a network are found
@@ -38,13 +41,22 @@ def backbone_of(
     )
 
 
+def backbone_preprocess(name: str) -> Preprocess:
+    """The preprocessing that the ImageNet weights of a backbone expect."""
+    import timm
+
+    if name in LITE0:
+        return timm_preprocess(LITE0[-1])
+    return timm_preprocess(name) if timm.is_model(name) else torchvision_preprocess(name)
+
+
 def _of_timm(
     name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
 ) -> tuple[nn.Module, list[int]] | None:
     """The maps of a network of timm; None if timm has no such network."""
     import timm
 
-    if not timm.is_model("tf_efficientnet_lite0" if name in LITE0 else name):
+    if not timm.is_model(LITE0[-1] if name in LITE0 else name):
         return None
     options = _options(name, pretrained)
     try:
@@ -74,8 +86,6 @@ def _of_torchvision(
     """The maps of a network of torchvision."""
     from torchvision import models
     from torchvision.models.feature_extraction import create_feature_extractor
-
-    from imagelab.model.torchvision import torchvision_model
 
     known = models.list_models(module=models)
     if name not in known:

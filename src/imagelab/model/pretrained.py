@@ -7,6 +7,7 @@ from typing import Any
 
 from imagelab.checkpoints.hub import local, weights_in
 from imagelab.data.preprocess import Preprocess
+from imagelab.model.backbone import backbone_preprocess  # room: detection
 from imagelab.model.efficientnet_lite0 import efficientnet_lite0_preprocess
 from imagelab.model.timm import timm_preprocess
 from imagelab.model.torchvision import torchvision_preprocess
@@ -38,6 +39,8 @@ def _expected(model: Mapping[str, Any]) -> Preprocess | None:
     if model["_target_"] in PREPROCESS and model["pretrained"]:
         named = [model["name"]] if "name" in model else []
         return PREPROCESS[model["_target_"]](*named)
+    if "backbone" in model and model["pretrained"]:  # room: detection
+        return backbone_preprocess(model["backbone"])
     return None
 
 

@@ -84,6 +84,7 @@ RANGES = {
     "augment.lens.strength": within(0, 0.3),
     "augment.mixup.alpha": STRENGTH,
     "augment.mixup.p": UNIT,
+    "augment.mosaic.p": UNIT,  # room: detection
     "augment.noise.std": rising(0, 255),
     "augment.randaugment.num_ops": within(1, 100),
     "augment.randaugment.magnitude": within(0, 30),
@@ -94,6 +95,7 @@ RANGES = {
     "augment.resnet.shortest": within(224, 2240),
     "augment.resnet.longest": within(224, 2240),
     "augment.rotate.degrees": within(0, 180),
+    "augment.scale_jitter.scale": rising(0.1, 10),  # room: detection
     "augment.shear.horizontal": within(0, 44),  # two shears of 45 degrees squeeze the image into a line
     "augment.shear.vertical": within(0, 44),
     "augment.stretch.width": rising(0.1, 10),

@@ -121,6 +121,13 @@ def _boxes_follow_pixels(cfg: Node) -> Iterator[str]:  # room: detection
             yield f"augment.{name}: does not tell where boxes go, {needs}; leave it out"
 
 
+def _mirrored_objects_have_no_boxes(cfg: Node) -> Iterator[str]:  # room: detection
+    for name, node in cfg["augment"].items() if says(cfg["task"]).takes == "boxes" else ():
+        if node.get("border") == "reflect" and says(node).follows_boxes:
+            key = f"augment.{name}.border"
+            yield f"{key}: objects in a mirrored border have no boxes; set {key}=zero"
+
+
 def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
     if without_labels(cfg) and cfg["finetune"] is not None:
         yield (
@@ -149,4 +156,5 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _tricks_find_classes,
     _networks_for_boxes,  # room: detection
     _boxes_follow_pixels,  # room: detection
+    _mirrored_objects_have_no_boxes,  # room: detection
 ]

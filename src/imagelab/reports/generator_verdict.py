@@ -21,7 +21,17 @@ SURE = 4.0  # logits between real and generated images from which the discrimina
 KNOWN = 3.0  # logits between training images and unseen ones from which they are known by heart
 FEW = 4  # epochs: with fewer, nothing is said
 FALLING = 0.1  # fall of the Fréchet distance in the last fifth: above, it has not settled
-NEEDED = ("frechet", "diversity", "coverage", "precision", "score_real", "score_fake", "train_score_real")
+GENERATOR_MEANINGS = {
+    "frechet": "Fréchet distance between real and generated images of val, in the last fifth of the run",
+    "frechet_before": "the same in the fifth before",
+    "diversity": "how much generated images of a class differ, relative to real ones",
+    "coverage": "share of real images that have a generated one near them",
+    "precision": "share of generated images that lie among real ones",
+    "score_real": "mean score of real images of val",
+    "score_fake": "mean score of generated images",
+    "train_score_real": "mean score of training images",
+}
+NEEDED = GENERATOR_MEANINGS.keys() - {"frechet_before"}
 
 
 def generator_verdict(curves: Curves, *, diverged: bool) -> Verdict:
@@ -32,7 +42,7 @@ def generator_verdict(curves: Curves, *, diverged: bool) -> Verdict:
         diverged: Whether the run ended because its loss became non-finite.
     """
     numbers = _numbers(curves)
-    shown = {name: round(value, 4) for name, value in numbers.items()}
+    shown = {name: round(numbers[name], 4) for name in GENERATOR_MEANINGS if name in numbers}
     if diverged:
         return Verdict(state="diverged", numbers=shown, why="The loss became NaN or infinite.")
     state, why = _state(numbers)

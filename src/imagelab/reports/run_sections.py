@@ -22,6 +22,7 @@ from imagelab.pages.picture import Picture, gallery
 from imagelab.pages.table import table
 from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import SMOOTH, Curves, smoothed
+from imagelab.reports.generator_verdict import GENERATOR_MEANINGS
 from imagelab.reports.run_findings import NUMBERS
 from imagelab.reports.states import Verdict
 
@@ -97,7 +98,7 @@ def time_section(seconds: Mapping[str, float]) -> list[Section]:
 
 def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
     """The section with all findings, and the numbers behind the verdict."""
-    rows = [(name, value, MEANINGS[name]) for name, value in judged.numbers.items()]
+    rows = [(name, value, (MEANINGS | GENERATOR_MEANINGS)[name]) for name, value in judged.numbers.items()]
     about = (
         "From curves smoothed over a twentieth of the run; losses are measured from the lowest possible one."
     )

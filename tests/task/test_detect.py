@@ -2,6 +2,7 @@
 """Boxes: what a run of task=detect measures and keeps, and what refuses it."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -132,3 +133,11 @@ def test_two_runs_with_one_seed_have_the_same_weights(tmp_path):
 def test_averaged_weights_are_validated_too(tmp_path):
     found = fitted([*BRIEF, "trick=[ema]"], tmp_path).trainer.callback_metrics
     assert np.isfinite(float(found["val_ema/loss"]))
+
+
+@pytest.mark.slow
+def test_the_default_run_finds_nine_of_ten_digits_within_120_cpu_seconds(tmp_path):
+    begun = time.process_time()
+    assert imagelab("train", "task=detect", "trainer=cpu", "hydra.run.dir=run", folder=tmp_path).status == 0
+    assert time.process_time() - begun < 120
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["test"]["ap50"] >= 0.9

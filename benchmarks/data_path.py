@@ -47,6 +47,7 @@ from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
 from imagelab.data.memory import decode_once, fits_in_memory
 from imagelab.data.storage import Storage
+from imagelab.data.visible import visible_of
 from imagelab.task.classify import Classify
 
 WORKERS = 2
@@ -75,6 +76,7 @@ def ours(
     assert composed is not None
     shared = schema.split("data", composed["data"])[1]
     del shared["max_pixels"]  # it is for the source
+    shared["visible"] = visible_of(shared)
     shared["workers"] = "auto" if fits_in_memory(files) else WORKERS
     data = ImageData(
         source=Pictures(files, classes),

@@ -107,8 +107,10 @@ def run_tests(folder: Path, told: Connection) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_killing_the_test_runner_leaves_no_rank_behind(tmp_path):
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    runner = multiprocessing.get_context("fork").Process(target=run_tests, args=(tmp_path, theirs))
+    runner = multiprocessing.get_context("spawn").Process(target=run_tests, args=(tmp_path, theirs))
     runner.start()
+    theirs.close()  # so that a runner that dies ends the wait
+    assert ours.poll(60)
     group = ours.recv()
     end = time.monotonic() + 90
     while not (tmp_path / "run" / "metrics.csv").exists() and time.monotonic() < end:

@@ -241,11 +241,16 @@ def test_random_combinations_train_together_or_are_refused_with_a_reason(batch, 
     assert sum(outcomes) >= 4  # refusing is no way out
 
 
+def kind_of(model: str) -> tuple[bool, bool]:
+    """Whether a network detects, and whether it is a pair that generates."""
+    return facts("model", model).detects, facts("model", model).generates
+
+
 def combination(rng: random.Random, photos) -> list[str]:
     """Words that answer every question at random."""
     task = rng.choice(menu.choices("task")) if rng.random() < 0.2 else "classify"
-    finds = facts("task", task).takes == "boxes"
-    model = rng.choice([one for one in menu.choices("model") if facts("model", one).detects == finds])
+    ends = facts("task", task).takes == "boxes", facts("task", task).generates
+    model = rng.choice([one for one in menu.choices("model") if kind_of(one) == ends])
     fitting = [one for one in FITTING if one[0] == task and one[2] != "cifar100"]  # which takes many steps
     _, loss, data = rng.choice(fitting)
     loss = rng.choice(menu.choices("loss")) if rng.random() < 0.1 else loss
@@ -255,7 +260,9 @@ def combination(rng: random.Random, photos) -> list[str]:
     words += ["optimizer.max_iter=3"] if "optimizer=lbfgs" in words else []
     words += [f"model.name={rng.choice(TINY[model])}"] if model in TINY else []
     for group, most in (("augment", 4), ("trick", 2)):
-        names = [name for name in menu.choices(group) if name != "none"]
+        names = [
+            name for name in menu.choices(group) if name != "none" and not facts(group, name).needs_critic
+        ]
         words.append(f"{group}=[{','.join(rng.sample(names, rng.randint(0, most)))}]")
     smoothed = "label_smoothing" in menu.keys("loss", loss)
     for key, values in KEYS.items():

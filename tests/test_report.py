@@ -118,7 +118,7 @@ def test_a_browser_shows_the_pages_of_report_and_check_without_an_error(digits, 
     assert seen.errors == []
     one, other = seen.returned
     assert (one["heading"], other["heading"]) == ("Report on run", "Check before training")
-    assert (one["plots"], other["plots"]) == (8, 1)
+    assert (one["plots"], other["plots"]) == (10, 1)
     assert (one["pictures"] >= 24, other["pictures"] >= 64) == (True, True)
     for page in seen.returned:
         assert (page["sorted"], page["broken"], page["wide"]) == (True, 0, 0)
@@ -166,7 +166,7 @@ def test_verdict_figures_and_curves_come_first_and_the_numbers_of_the_rules_last
     assert page["figures"]["accuracy on val"] == f"{results['val']['accuracy']:.1%}"
     assert page["figures"]["accuracy on test"] == f"{results['test']['accuracy']:.1%}"
     assert page["parts"][:4] == ["Curves", "Steps", "Confusion", "Classes"]
-    assert page["parts"][4] == "Top losses"
+    assert page["parts"][4:6] == ["Curves by class", "Top losses"]
     assert page["parts"][-3:] == ["Calibration", "Time", "Numbers behind the verdict"]
     assert page["first"] == ["svg", "svg"]
     assert (page["folded"], page["opened"]) == (True, True)  # by the link of the page's list

@@ -81,7 +81,8 @@ def still_until_they_start(parts, watch):
             assert all(same) if not move.moves(epoch) else not all(same), (move.stage.name, epoch)
 
 
-OPTIMIZERS = [name for name in menu.choices("optimizer") if name != "lbfgs"]
+OTHER = ("lbfgs", "prodigy", "schedule_free")  # which stages, or averages, do not go with
+OPTIMIZERS = [name for name in menu.choices("optimizer") if name not in OTHER]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

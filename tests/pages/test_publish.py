@@ -31,7 +31,7 @@ BAD = Finding(
 )
 FINDINGS = [BAD, replace(BAD, name="files", status="WARN", value=[NASTY] * 30), replace(BAD, status="OK")]
 OFFLINE = {"_target_": module.WANDB, "project": "birds", "entity": None, "name": None, "tags": []}
-OFFLINE |= {"group": None, "mode": "offline"}
+OFFLINE |= {"group": None, "artifacts": True, "mode": "offline"}
 
 
 @pytest.fixture

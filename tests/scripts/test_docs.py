@@ -16,7 +16,11 @@ KEYS = [
     if key != "_target_"
 ]
 CONFIGS = Path(__file__).parents[2] / "configs"
-CHOICES = sorted(f"{path.parent.name}/{path.stem}" for path in CONFIGS.glob("*/*.yaml"))
+CHOICES = sorted(
+    f"{path.parent.name}/{path.stem}"
+    for path in CONFIGS.glob("*/*.yaml")
+    if path.parent.name not in menu.BROUGHT
+)
 
 
 written = cache(page)

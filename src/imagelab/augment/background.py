@@ -68,9 +68,10 @@ def texture(keys: Tensor, like: Tensor) -> Tensor:
     kind = (uniform(keys, "background kind", 1) * len(GRIDS)).long().clamp(max=len(GRIDS) - 1)
     found = torch.empty(like.shape, device=like.device)
     for place, grid in enumerate(GRIDS):
-        mine = kind[:, 0] == place
-        if mine.any():
-            found[mine] = field(keys[mine], "background", like.shape[1], like, grid)
+        mine = (kind[:, 0] == place)[
+            :, None, None, None
+        ]  # chosen on the device, so that nothing waits for it
+        found = torch.where(mine, field(keys, "background", like.shape[1], like, grid), found)
     return found
 
 

@@ -29,7 +29,6 @@ def build_optimizer(
     own, knobs = schema.split("optimizer", node)
     own["lr"] = scaled_lr(own["lr"], knobs["lr_scaling"], batch, knobs["lr_base_batch"])
     groups = group(net, own, knobs["decay_norm_bias"])
-    own = {key: value for key, value in own.items() if key != "weight_decay"}  # each group has its own
     return begun(make_optimizer(own, groups)), groups
 
 

@@ -3,6 +3,7 @@
 Source: Davis & Goadrich 2006, https://doi.org/10.1145/1143844.1143874; computed by scikit-learn.
 """
 
+import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from imagelab.evaluation.predictions import Predictions
@@ -20,7 +21,12 @@ SIZE = (520, 400)  # pixels of a chart
 
 
 def curve_section(found: Predictions) -> list[Section]:
-    """The section on curves and thresholds by class; nothing if no class has images and others without."""
+    """The section on curves and thresholds by class.
+
+    Nothing if no class has images and others without, or if predictions are NaN, as after a divergence.
+    """
+    if not np.isfinite(found.predictions).all():
+        return []
     there = {
         label: found.labels == label
         for label in range(len(found.classes))

@@ -23,7 +23,7 @@ SPACES = {
         "range(1,9)",
     ],
     "trainer.accumulate_grad_batches": ["choice(1,2,4)", "range(1,4)", "int(interval(1,8))"],
-    "trick.ema.decay": ["choice(0.9,0.99,0.999)", "interval(0.9,0.9999)", "interval(0,1)"],
+    "trick.ema.decay": ["choice(0.9,0.99,0.999)", "interval(0.9,0.9999)", "interval(0,0.999)"],
     "model.dropout": ["interval(0,0.5)", "interval(0.1,0.9)", "choice(0.5,0.7,0.9)"],
     "loss.label_smoothing": ["choice(0,0.1,0.2)", "interval(0,0.9)"],
     "optimizer.weight_decay": ["interval(0,0.1)", "tag(log,interval(1e-6,1))", "choice(0,0.01,0.02)"],

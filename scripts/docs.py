@@ -41,8 +41,13 @@ HOMES = {  # the code of keys that no file is named after
 }
 EXAMPLES = {  # values to show of keys whose default says nothing
     "data.batch_size": "full",
-    "data.classes": "[cat,dog]",
+    "data.classes": "[3,8]",
+    "data.crop": "0.8",
+    "data.decisions": "decisions.csv",
+    "data.fold": "0 data.folds=5",
+    "data.folds": "5 data.fold=0",
     "data.limit": "500",
+    "data.mask": "[[0,0,0.3,0.1]]",
     "data.train_limit": "0.5",
     "data.size": "64",
     "data.workers": "2",
@@ -54,6 +59,7 @@ EXAMPLES = {  # values to show of keys whose default says nothing
     "model.weights": "logs/default/2026-01-31_12-00-00",
     "trainer.accumulate_grad_batches": "4",
     "trainer.gradient_clip_val": "1",
+    "trainer.log_every_n_steps": "50",
     "trainer.max_epochs": "50",
     "trainer.precision": "bf16-mixed",
 }
@@ -142,8 +148,9 @@ def _shared(group: str) -> tuple[dict[str, Any], list[str]]:
 def _words(group: str, key: str) -> list[str]:
     """The values that a key takes, where its type names them."""
     hints = {field.name: field.type for field in fields(schema.KNOBS[group])} if group in schema.KNOBS else {}
-    words = get_args(hints.get(key))
-    return [word for word in words if isinstance(word, str)]
+    words = [word for part in get_args(hints.get(key)) for word in (get_args(part) or [part])]
+    others = [word for word in words if not isinstance(word, str) and word is not type(None)]
+    return [] if others else [word for word in words if isinstance(word, str)]
 
 
 @cache
@@ -188,7 +195,7 @@ def _comments(lines: list[str]) -> dict[str, str]:
 def _values(node: dict[str, Any], comments: dict[str, str], about: Described) -> list[str]:
     shown = []
     for key, value in node.items():
-        if key != "_target_":
+        if key not in ("_target_", "defaults"):
             meaning = comments.get(key) or about.meaning.get(key)
             shown.append(f"`{key}: {_shown(value)}`" + (f": {meaning}" if meaning else ""))
     return shown

@@ -63,11 +63,16 @@ def page(text: str, gone: re.Pattern[str]) -> str:
 
 
 def comments(text: str, gone: re.Pattern[str]) -> str:
-    r"""YAML whose comments say nothing of what is gone, clause by clause.
+    r"""YAML whose comments say nothing of what is gone, clause by clause; an example command goes as a whole.
 
     >>> comments("a: 1 # most; see `inspect`\n", re.compile("`inspect`"))
     'a: 1 # most\n'
+    >>> comments("# Huber.\n# imagelab train task=regress\na: 1\n", re.compile("task=regress"))
+    '# Huber.\na: 1\n'
     """
+    text = re.sub(
+        r"(?m)^# +imagelab .*\n", lambda found: "" if gone.search(found.group()) else found.group(), text
+    )
     return re.sub(r"(?m)(?<=# ).*", lambda found: _clauses(found.group(), gone), text)
 
 

@@ -1,11 +1,15 @@
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
-from imagelab.config import menu
+from imagelab import evaluate
+from imagelab.config import menu, schema
+from imagelab.config.rules import combinations
+from imagelab.launch import check_words
 from scripts.docs import PAGE, card, described, key_card, page
 
 KEYS = [
@@ -55,6 +59,20 @@ def test_an_argument_without_a_comment_is_explained_by_the_code() -> None:
     meaning = described("imagelab.trick.early_stopping.EarlyStopping").meaning
     assert meaning["patience"] == "Epochs without improvement before stopping, >= 1"
     assert set(meaning) == {"monitor", "mode", "patience", "min_delta"}
+
+
+@pytest.mark.parametrize("line", re.findall(r"^- Command: `imagelab (.+)`$", written(), re.MULTILINE))
+def test_every_command_on_a_card_passes_the_check(line: str, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(combinations, "device_problems", lambda _: [])  # this machine need not have them
+    command, *words = shlex.split(line)
+    typed = [
+        word for word in words if word != "-m" and not word.startswith("from=")
+    ]  # another sweep's folder
+    root = schema.Run if command == "train" else evaluate.Evaluate
+    try:
+        check_words(typed, command, root, sweep="-m" in words)
+    except SystemExit:
+        pytest.fail(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("path", KEYS)

@@ -7,7 +7,10 @@ has gone goes as well, in other files too.
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
+
+from scripts.asked import Choice
 
 Files = dict[str, str]
 Lost = dict[str, set[str]]  # names that have gone, by module
@@ -15,45 +18,6 @@ Display = ast.List | ast.Tuple | ast.Set | ast.Dict
 Part = ast.expr | ast.keyword  # of a row
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 TEST = re.compile(r"(?m)^ *(?:async )?def (test_\w+)")
-
-
-class Choice(NamedTuple):
-    """A choice as code names it: in words of the command line, in paths, alone between quotes."""
-
-    group: str
-    name: str
-
-    def asked(self, text: str) -> bool:
-        """Whether a string asks for this choice alone, or for one of its keys.
-
-        >>> [Choice("trick", "ema").asked(text) for text in ("trick=[ema]", "trick.ema.decay=1", "ema")]
-        [True, True, False]
-        """
-        group, name = self
-        return bool(re.search(rf"\b{group}(?:=\[{name}\]|[=./]{name}\b|/test_{name}\.)", text))
-
-    def unlisted(self, text: str) -> str:
-        """A text without the choice in its lists of several.
-
-        >>> Choice("trick", "ema").unlisted("trick=[ema,l1] trick=[ema]")
-        'trick=[l1] trick=[ema]'
-        """
-        group, name = self
-        listed = re.compile(rf"(?<=\b{group}=\[){name}, ?|(?<=\b{group}=\[)([\w, ]*), ?{name}\b(?=[,\]])")
-        return listed.sub(lambda found: found.group(1) or "", text)
-
-    def subject(self, texts: list[str]) -> bool:
-        """Whether strings list the choice among others and speak of it elsewhere, too.
-
-        >>> Choice("trick", "ema").subject(["trick=[ema,l1]", "ema averages"])
-        True
-        """
-        shorter = [self.unlisted(text) for text in texts]
-        word = rf"(?<![a-zA-Z]){self.name}(?![a-zA-Z])"
-        return shorter != texts and any(re.search(word, text) for text in shorter)
-
-
-NONE = Choice("no", "\0")  # where a room goes, which no words of the command line name
 Place = tuple[int, int]  # line, column in bytes
 
 
@@ -92,10 +56,10 @@ def untested(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
 def _without(text: str, choice: Choice, lost: Lost, module: str) -> str:
     """One file without what names the choice or what has gone; names that go here join `lost`."""
     while _may_need(text, choice) or module in lost or any(_imports(text, other) for other in lost):
-        tree = ast.parse(text)
         tests = {name for names in lost.values() for name in names if name.startswith("test_")}
         gone = lost.get(module, set()) | tests | {name for name in lost if not name.startswith("tests.")}
-        cut = next((found for one in tree.body if (found := _cut(one, choice, gone, lost))), None)
+        may = (one for one, words in _statements(text) if _may_name(one, words, choice, gone))
+        cut = next((found for one in may if (found := _cut(one, choice, gone, lost))), None)
         if cut is None:
             break
         lost.setdefault(module, set()).update(cut.names)
@@ -108,6 +72,32 @@ def _without(text: str, choice: Choice, lost: Lost, module: str) -> str:
 
 def _may_need(text: str, choice: Choice) -> bool:
     return choice.name in text or '"test_' in text  # the name of a test, which may have gone
+
+
+@lru_cache(512)
+def _statements(text: str) -> list[tuple[ast.stmt, frozenset[str]]]:
+    """The statements at the top of a file, each with the names and strings in it."""
+    return [(one, frozenset(_words(one))) for one in ast.parse(text).body]
+
+
+def _words(statement: ast.stmt) -> Iterator[str]:
+    """The names and the strings of a statement."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.ImportFrom):
+            yield from [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+
+
+def _may_name(statement: ast.stmt, words: frozenset[str], choice: Choice, gone: set[str]) -> bool:
+    """Whether a statement may have to go: a quick look that saves most of them a closer one."""
+    if isinstance(statement, ast.ImportFrom) or not gone.isdisjoint(words):
+        return True
+    return any(choice.name in word for word in words)
 
 
 def _imports(text: str, module: str) -> bool:

@@ -32,6 +32,8 @@ def cut(path: str, text: str, room: str) -> str | None:
     >>> cut("Makefile", "all:\n# room: checks\ncheck:\n# end\nlint:  # room: style\n", "checks")
     'all:\nlint:  # room: style\n'
     """
+    if room not in text:
+        return text
     lines = text.splitlines(keepends=True)
     marked = [number for number, line in enumerate(lines, 1) if room in rooms_of(line)]
     if not marked:

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from scripts.ingredients import NONE, TEST, Choice, untested
+from scripts.asked import NONE, Choice
+from scripts.ingredients import TEST, untested
 from scripts.markers import cut, rooms_of
 from scripts.trimming import mentions, trimmed
 
@@ -59,9 +60,8 @@ def without(files: Files, room: str) -> Files:
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys() | tests(files) - tests(left), said, room)
     left = {path: trimmed(path, text, named_in) for path, text in left.items()}
-    for orphan in unbuilt(left):
-        left = without(left, orphan)
-    return left
+    orphan = next(iter(unbuilt(left)), None)
+    return without(left, orphan) if orphan else left
 
 
 def there(files: Files) -> list[str]:

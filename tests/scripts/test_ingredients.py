@@ -1,6 +1,7 @@
 """Tests that need a choice go with it: a row of a table, an assertion, or the whole test."""
 
-from scripts.ingredients import Choice, untested
+from scripts.asked import Choice
+from scripts.ingredients import untested
 
 EMA = Choice("trick", "ema")
 TABLES = """\

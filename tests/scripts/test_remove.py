@@ -88,8 +88,10 @@ def test_no_message_or_page_that_is_left_names_a_command_that_has_gone(
     } == set()
 
 
-def test_the_room_takes_its_command_config_tests_pages_and_layer(files: Files) -> None:  # room: inspection
-    left = without(files, "inspection")
+def test_the_room_takes_its_command_config_tests_pages_and_layer(  # room: inspection
+    files: Files, rest: Callable[[str], Files]
+) -> None:
+    left = rest("inspection")
     assert commands(files).keys() - commands(left).keys() == {"inspect"}
     for path in ("configs/inspect.yaml", "src/imagelab/inspect_data.py", "tests/test_inspect_data.py"):
         assert path in files
@@ -102,8 +104,10 @@ def test_the_room_takes_its_command_config_tests_pages_and_layer(files: Files) -
     # end
 
 
-def test_the_groups_of_a_room_go_with_their_choices(files: Files) -> None:  # room: sweep
-    left = without(files, "sweep")
+def test_the_groups_of_a_room_go_with_their_choices(  # room: sweep
+    files: Files, rest: Callable[[str], Files]
+) -> None:
+    left = rest("sweep")
     assert questions(files).keys() - questions(left).keys() == {"sweep", "launcher"}
     assert not [path for path in left if path.startswith(("configs/sweep/", "configs/launcher/"))]
     assert not [path for path in left if path.startswith("src/hydra_plugins/")]

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from lightning import Callback
 from PIL import Image
 
 from imagelab.config import validate
@@ -179,6 +180,54 @@ def test_weights_are_clipped_after_each_step(tmp_path):
 def test_what_cannot_work_is_refused_with_the_remedy(words, said):
     found = problems(*words)
     assert any(re.search(said, one) for one in found), found
+
+
+ONE_LOSS = {
+    "swa": "passes images alone through the network, and those of task=gan take noise or classes, too",
+    "activation_stats": "passes images alone",
+    "feature_maps": "passes images alone",
+    "progressive_size": "passes images alone",
+    "sharpness": "computes the loss of a batch once more, and task=gan has two",
+    "gradient_noise_scale": "computes the loss of a batch once more",
+    "sam": "takes the gradients of one loss at other weights",
+    "dropconnect": "replaces weights where one network sees a batch",
+    "agc": "clips before the step of the discriminator only",
+    "batch_growth": "task=gan takes a step per batch, so batches cannot grow; set data.batch_size",
+}
+
+
+@pytest.mark.parametrize("trick", ONE_LOSS)
+def test_a_trick_that_follows_one_loss_is_refused_once(trick):
+    (found,) = problems(f"trick=[{trick}]")
+    assert found.startswith(f"trick.{trick}: {ONE_LOSS[trick]}")
+
+
+def test_a_batch_in_parts_is_refused_beside_two_losses():
+    (found,) = problems("trainer.on_oom=halve")
+    assert found.startswith("trainer.on_oom: halve computes one loss in parts, and task=gan has two; set ")
+
+
+def test_tricks_that_go_along_with_two_networks_are_taken():
+    sound = "ema,l1,l2,elastic,first_layer,early_stopping,instance_noise,weight_clip"
+    assert problems(f"trick=[{sound}]", "loss=wasserstein") == []
+    assert problems("trick=[gradient_penalty,r1]", "model.norm=group", "trainer.on_oom=stop") == []
+
+
+def test_the_logged_norm_is_that_of_the_gradients_of_the_discriminator_alone(tmp_path):
+    parts = built(words_of("trainer.max_epochs=1"), tmp_path)
+    norms = []
+
+    class Norms(Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            own = pl_module.net.discriminator.parameters()
+            norms.append(float(torch.cat([one.grad.flatten() for one in own]).norm()))
+
+    parts.trainer.callbacks.append(Norms())
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    rows = csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines())
+    logged = [float(row["grad_norm"]) for row in rows if row["grad_norm"]]
+    assert len(logged) == parts.classifier.step_plan.total
+    assert logged == pytest.approx(norms, rel=1e-5)
 
 
 def test_generated_images_are_a_data_set_and_follow_from_the_seed(whole, tmp_path):

@@ -182,7 +182,12 @@ class CriticPenalty(Protocol):
 
 @runtime_checkable
 class Rewire(Protocol):
-    """A trick that lets the network train with other weights than those it keeps."""
+    """A trick that lets the network train with other weights than those it keeps.
+
+    rewires: True, so that the config check knows it, too.
+    """
+
+    rewires: bool
 
     def rewired(self, net: nn.Module) -> dict[str, Tensor]:
         """Parameters by name, in place of the network's own for one training step; all draws are torch's."""

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models.detection.image_list import ImageList
 
 from imagelab.box_labels import padded
 from imagelab.config.compose import compose
@@ -15,6 +16,7 @@ from imagelab.model.network import build_net
 from imagelab.model.pretrained import pretrained_preprocess
 from imagelab.problem import Problem
 
+TYPES = (torch.float32, torch.bfloat16)
 NAMES = ("fcos", "retinanet", "faster_rcnn")
 CLASSES = [str(digit) for digit in range(10)]
 NOTHING = torch.from_numpy(padded([np.empty((0, 5))] * 2))
@@ -151,3 +153,29 @@ def test_pretrained_weights_reach_the_backbone_and_frozen_norms_stay():
 def test_levels_with_gaps_are_refused():
     with pytest.raises(Problem, match=r"model\.levels: wants ascending numbers without gaps.*got \[3, 5\]"):
         detector("fcos", "model.levels=[3,5]")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_bfloat16_the_losses_stay_near_those_of_float32(name):
+    net = detector(name).train()
+    images, labels = two_scenes()
+
+    def losses(enabled: bool) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled), torch.no_grad():
+            torch.manual_seed(0)
+            return net(images, labels)
+
+    exact, half = losses(False), losses(True)
+    assert half.dtype == torch.float32
+    assert float(half.sum()) == pytest.approx(float(exact.sum()), rel=0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_anchors_of_maps_in_bfloat16_lie_on_the_pixels_of_float32(name):
+    finder = detector(name).finder
+    anchors = finder.rpn.anchor_generator if name == "faster_rcnn" else finder.anchor_generator
+    images = ImageList(torch.zeros(1, 1, 512, 512), [(512, 512)])
+    maps = [torch.zeros(1, 1, 512 // stride, 512 // stride) for stride in (4, 8, 16, 32)]
+    exact, half = (anchors(images, [one.to(kind) for one in maps[: len(anchors.sizes)]])[0] for kind in TYPES)
+    assert torch.equal(exact, half)
+    assert exact.max() > 500

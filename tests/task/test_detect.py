@@ -51,12 +51,21 @@ def test_its_name_alone_brings_data_and_a_model_and_others_take_their_place():
         (["model=fcos"], "model: Fcos finds boxes; set task=detect, or another model"),
         (["task=detect", "augment=[lens]"], "augment.lens: does not tell where boxes go"),
         (["task=detect", "trainer.on_oom=halve"], "halve computes a batch in parts"),
+        (["task=detect", "trick=[swa]"], "trick.swa: passes images without their boxes, which task=detect"),
+        (["task=detect", "trick=[activation_stats]"], "trick.activation_stats: passes images without their"),
+        (["task=detect", "trick=[progressive_size]"], "trick.progressive_size: shrinks images, but not the"),
+        (["task=detect", "optimizer=schedule_free"], "AdamWScheduleFree passes images without their boxes"),
         (["task=detect", "loss=focal"], "loss: task=detect has its own loss; leave loss out"),
         (["task=detect", "monitor=val/accuracy"], "there is no metric 'val/accuracy'"),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, says):
     assert any(says in sentence for sentence in words_of(words)), words_of(words)
+
+
+def test_tricks_that_know_where_boxes_are_or_need_none_are_taken():
+    assert words_of(["task=detect", "trick=[ema,feature_maps,sam,batch_growth,agc,l2,first_layer]"]) == []
+    assert words_of(["task=detect", "optimizer=adam"]) == []
 
 
 def test_classes_as_labels_are_refused(tmp_path):
@@ -128,6 +137,16 @@ def test_commands_that_know_no_boxes_say_so(tmp_path, command):
 def test_two_runs_with_one_seed_have_the_same_weights(tmp_path):
     states = [fitted(BRIEF, tmp_path / name).classifier.net.state_dict() for name in "ab"]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+@pytest.mark.parametrize("words", [[], ["model=retinanet"], ["model=faster_rcnn"]])
+def test_a_run_in_bfloat16_trains_and_measures(tmp_path, words):
+    given = [word for word in BRIEF if word != "model.convs=1"]
+    parts = fitted([*given, *words, "trainer.precision=bf16-mixed"], tmp_path)
+    assert parts.trainer.global_step == parts.classifier.step_plan.total > 0
+    found = parts.trainer.callback_metrics
+    assert all(0 < float(found[f"{split}/loss"]) < 5 for split in ("train", "val"))
+    assert "val/ap" in found
 
 
 def test_averaged_weights_are_validated_too(tmp_path):

@@ -76,6 +76,9 @@ class Facts(NamedTuple):
         False  # needs a critic without BatchNorm, which ties the images of a batch together
     )
     bounds_critic: bool = False  # bounds the slope of the critic
+    rewires: bool = False  # trains with other weights than it keeps (contracts.Rewire)
+    needs_plain_pass: bool = False  # passes images, without targets, through the network in training mode
+    resizes_images: bool = False  # changes the size of images after the data made them, and nothing else
     needs_images: bool = False  # passes images through the whole network: features cannot replace them
 
     # Anything.

@@ -47,13 +47,14 @@ def photo_statistics(photos: Photos, files: Files | Packed | None, geometry: Pre
     Args:
         photos: Training images.
         files: Their files: the result is cached until they change. None: no cache.
-        geometry: Preprocessing that crops the centres.
+        geometry: Preprocessing that crops the centres, or shrinks and pads whole photos.
     """
     places = np.unique(np.linspace(0, len(photos) - 1, MOST).round().astype(np.int64))
     if files is None:
         return _count(photos, places, geometry)
-    grey = [] if geometry.channels == 3 else [geometry.channels]
-    key = files.select(places).key(_storage_name(photos), geometry.size, geometry.resize, *grey)
+    more = [geometry.channels] if geometry.channels != 3 else []
+    more += ["whole"] if geometry.whole else []  # added only then, so that older records stay valid
+    key = files.select(places).key(_storage_name(photos), geometry.size, geometry.resize, *more)
     return _remembered(key, lambda: _count(photos, places, geometry))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
 from imagelab.box_labels import CLASS, COLUMNS, CORNERS, NO_BOX, there
@@ -68,6 +69,14 @@ class Detector(nn.Module):
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
         """Boxes with labels and scores per image, the surest first."""
         raise NotImplementedError
+
+
+class Anchors(AnchorGenerator):
+    """Places anchors in float32 whatever the type of the maps: from 256 on, bfloat16 skips whole pixels."""
+
+    def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
+        """The corners of the anchors of each image, (n, 4) in pixels."""
+        return super().forward(image_list, [one.float() for one in feature_maps])
 
 
 def as_boxes(labels: Tensor) -> Boxes:

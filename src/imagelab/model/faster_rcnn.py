@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FasterRCNN as Finder
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign
 
-from imagelab.model.detector import MOST, Boxes, Detector, squares
+from imagelab.model.detector import MOST, Anchors, Boxes, Detector, squares
 from imagelab.model.pyramid import Handed, norm_layer, pyramid
 
 CUT = 7  # side of the features that are cut out of a box
@@ -61,7 +60,7 @@ class FasterRcnn(Detector):
         names = [str(level) for level in levels]
         finder = Finder(
             Handed(width),
-            rpn_anchor_generator=AnchorGenerator(sides, (tuple(ratios),) * len(levels)),
+            rpn_anchor_generator=Anchors(sides, (tuple(ratios),) * len(levels)),
             box_roi_pool=MultiScaleRoIAlign(featmap_names=names, output_size=CUT, sampling_ratio=2),
             box_head=_second_stage(width, hidden, norm),
             box_predictor=FastRCNNPredictor(hidden, num_classes + 1),  # 0 is the background

@@ -7,10 +7,9 @@ Source: Tian et al. 2019, https://arxiv.org/abs/1904.01355, section 3; torchvisi
 from collections.abc import Sequence
 
 from torch import Tensor
-from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 
-from imagelab.model.detector import MOST, Boxes, squares
+from imagelab.model.detector import MOST, Anchors, Boxes, squares
 from imagelab.model.one_stage import OneStage
 from imagelab.model.pyramid import Handed, pyramid
 
@@ -47,7 +46,7 @@ class Fcos(OneStage):
     ) -> None:
         below = pyramid(backbone, pretrained, in_channels, levels=levels, width=width, norm=norm)
         strides = [2**level for level in levels]
-        anchors = AnchorGenerator(squares(strides, [1.0]), ((1.0,),) * len(strides))
+        anchors = Anchors(squares(strides, [1.0]), ((1.0,),) * len(strides))
         head = FCOSHead(width, anchors.num_anchors_per_location()[0], num_classes, num_convs=convs)
         finder = FCOS(
             Handed(width),

@@ -15,15 +15,13 @@ class OneStage(Detector):
 
     def losses(self, images: ImageList, features: dict[str, Tensor], boxes: Boxes) -> dict[str, Tensor]:
         """The terms of the loss by name, scalars."""
-        maps = [*features.values()]
+        maps, read, anchors = self._looked(images, features)
         with torch.autocast(images.tensors.device.type, enabled=False):
-            return self._compare(boxes, self._read(maps), self.finder.anchor_generator(images, maps), maps)
+            return self._compare(boxes, read, anchors, maps)
 
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
         """Boxes with labels and scores per image, the surest first."""
-        maps = [*features.values()]
-        anchors = self.finder.anchor_generator(images, maps)
-        read = self._read(maps)
+        maps, read, anchors = self._looked(images, features)
         places = [one.shape[-2] * one.shape[-1] for one in maps]
         each = anchors[0].shape[0] // sum(places)
         counts = [count * each for count in places]
@@ -31,8 +29,13 @@ class OneStage(Detector):
         split = [list(one.split(counts)) for one in anchors]
         return self.finder.postprocess_detections(by_level, split, images.image_sizes)
 
-    def _read(self, maps: list[Tensor]) -> dict[str, Tensor]:
-        return {name: values.float() for name, values in self.finder.head(maps).items()}
+    def _looked(
+        self, images: ImageList, features: dict[str, Tensor]
+    ) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
+        """Maps, and of them what the head reads and the anchors, in float32 whatever the run's precision."""
+        maps = [*features.values()]
+        read = {name: values.float() for name, values in self.finder.head(maps).items()}
+        return maps, read, self.finder.anchor_generator(images, maps)
 
     def _compare(
         self, boxes: Boxes, read: dict[str, Tensor], anchors: list[Tensor], maps: list[Tensor]

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from torch import Tensor, nn
-from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.retinanet import RetinaNet as Finder
 from torchvision.models.detection.retinanet import RetinaNetHead
 
-from imagelab.model.detector import MOST, Boxes, squares
+from imagelab.model.detector import MOST, Anchors, Boxes, squares
 from imagelab.model.one_stage import OneStage
 from imagelab.model.pyramid import Handed, norm_layer, pyramid
 
@@ -53,7 +52,7 @@ class RetinaNet(OneStage):
     ) -> None:
         below = pyramid(backbone, pretrained, in_channels, levels=levels, width=width, norm=norm)
         sides = squares([2**level for level in levels], [anchor * step for step in OCTAVE])
-        anchors = AnchorGenerator(sides, (tuple(ratios),) * len(levels))
+        anchors = Anchors(sides, (tuple(ratios),) * len(levels))
         made: type[nn.Module] | None = norm_layer(norm)
         head = RetinaNetHead(
             width,

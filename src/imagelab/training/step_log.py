@@ -37,12 +37,13 @@ class StepLog(Callback):
         self.norm: torch.Tensor | None = None
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
-        """Record the gradient norm of the whole step, unscaled and before clipping.
+        """Record the gradient norm of the optimizer's whole step, unscaled and before clipping.
 
         L-BFGS calls this at each evaluation; the first one is at the weights of the step.
         """
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0 and pl_module.evaluations == 1:
-            gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+            own = [p for group in optimizer.param_groups for p in group["params"]]
+            gradients = [p.grad for p in own if p.grad is not None]
             self.norm = torch.nn.utils.get_total_norm(gradients)
 
     def on_train_batch_end(

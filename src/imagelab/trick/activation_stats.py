@@ -45,6 +45,7 @@ class ActivationStats(Callback):
     """
 
     watches_layers = True
+    needs_plain_pass = True
 
     def __init__(self, *, layers: int, every: int, folder: Path) -> None:
         self.layers = layers

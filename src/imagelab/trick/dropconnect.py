@@ -26,6 +26,8 @@ class DropConnect:
         layers: linear, as in the paper, or all, which includes convolutions; never biases or norms.
     """
 
+    rewires = True
+
     def __init__(self, *, rate: float, layers: Literal["linear", "all"]) -> None:
         self.rate, self.layers = rate, layers
 

@@ -28,6 +28,7 @@ class ProgressiveSize(Callback):
     """
 
     needs_images = True
+    resizes_images = True
 
     def __init__(self, *, start: float, until: float, multiple: int) -> None:
         self.start, self.until, self.multiple = start, until, multiple

@@ -28,7 +28,7 @@ class SWA(WeightAverage):
     """
 
     averages_weights = "swa"
-    needs_images = True  # for the BatchNorm statistics
+    needs_images = needs_plain_pass = True  # for the BatchNorm statistics
 
     def __init__(self, *, start: float, bn_batches: int, seed: int) -> None:
         super().__init__()

@@ -10,6 +10,15 @@ from imagelab.config.schema import Node
 from imagelab.problem import Problem
 
 BATCH_NORMS = ("default", "batch")
+PLAIN = "passes images alone through the network, and those of {} take noise or classes, too"
+NOT_FOR_PAIRS = {  # facts of tricks that follow one network and its one loss, and why a pair refuses them
+    "needs_images": PLAIN,
+    "needs_plain_pass": PLAIN,
+    "needs_mean_loss": "computes the loss of a batch once more, and {} has two, which depend on each other",
+    "moves_gradients": "takes the gradients of one loss at other weights, and {} has two losses",
+    "rewires": "replaces weights where one network sees a batch, and {} has two that see it in turn",
+    "clips_gradients": "clips before the step of the discriminator only, and {} steps the generator, too",
+}
 HARD = {"smooth_real": 0, "smooth_fake": 0}  # values that leave targets hard
 
 
@@ -64,6 +73,20 @@ def _images_stay_whole(cfg: Node) -> Iterator[str]:
         yield f"finetune: task={task_name(cfg)} trains both networks from the first step; leave it out"
 
 
+def _one_loss_for_two_networks(cfg: Node) -> Iterator[str]:
+    name = f"task={task_name(cfg)}"
+    found = {trick: why for fact, why in NOT_FOR_PAIRS.items() for trick in stating(cfg["trick"], fact)}
+    for trick, why in found.items():
+        yield f"trick.{trick}: {why.format(name)}; leave it out"
+    for trick in stating(cfg["trick"], "grows_batches"):
+        yield f"trick.{trick}: {name} takes a step per batch, so batches cannot grow; set data.batch_size"
+    if cfg["trainer"].get("on_oom") == "halve":
+        yield (
+            f"trainer.on_oom: halve computes one loss in parts, and {name} has two; set trainer.on_oom=stop, "
+            "or a smaller data.batch_size"
+        )
+
+
 def _targets_can_be_soft(cfg: Node) -> Iterator[str]:
     task = cfg["task"]
     soft = [key for key, hard in HARD.items() if task.get(key, hard) != hard]
@@ -106,6 +129,7 @@ def _pairs_can_train(cfg: Node) -> Iterator[str]:
 OF_PAIRS: list[Callable[[Node], Iterator[str]]] = [
     _optimisation_is_manual,
     _images_stay_whole,
+    _one_loss_for_two_networks,
     _targets_can_be_soft,
     _critics_are_bounded,
     _penalties_see_single_images,

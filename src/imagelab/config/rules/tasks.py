@@ -128,6 +128,21 @@ def _mirrored_objects_have_no_boxes(cfg: Node) -> Iterator[str]:  # room: detect
             yield f"{key}: objects in a mirrored border have no boxes; set {key}=zero"
 
 
+def _boxes_go_along(cfg: Node) -> Iterator[str]:  # room: detection
+    if says(cfg["task"]).takes != "boxes":
+        return
+    name = f"task={task_name(cfg)}"
+    for trick in stating(cfg["trick"], "needs_plain_pass"):
+        yield f"trick.{trick}: passes images without their boxes, which {name} trains with; leave it out"
+    for trick in stating(cfg["trick"], "resizes_images"):
+        yield f"trick.{trick}: shrinks images, but not the boxes of {name}; leave it out"
+    if says(cfg["optimizer"]).has_modes:
+        yield (
+            f"optimizer: {target(cfg['optimizer'])} passes images without their boxes after each epoch, for "
+            f"the statistics of BatchNorm, and {name} trains with boxes; set optimizer=adamw"
+        )
+
+
 def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
     if without_labels(cfg) and cfg["finetune"] is not None:
         yield (
@@ -156,5 +171,6 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _tricks_find_classes,
     _networks_for_boxes,  # room: detection
     _boxes_follow_pixels,  # room: detection
+    _boxes_go_along,  # room: detection
     _mirrored_objects_have_no_boxes,  # room: detection
 ]

@@ -6,9 +6,11 @@ import torch
 import torchvision
 from torch import nn
 
+from imagelab.finetune.gradual import Gradual
 from imagelab.finetune.head_stage import tuned_stages
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.finetune.moves import freeze, moves_of
+from imagelab.finetune.top_half import TopHalf
 from imagelab.finetune.two_phase import TwoPhase
 from imagelab.model.head import set_head
 from imagelab.model.stages import stages
@@ -42,6 +44,8 @@ def test_only_the_last_layer_moves_in_a_linear_probe_and_in_the_phase_of_the_hea
     for strategy in (
         LinearProbe(norm="train", views=None),
         TwoPhase(norm="train", decay=0.5, rewarm=0, head_epochs=0.2),
+        TopHalf(norm="train", decay=0.5, rewarm=0, head_epochs=0.2),
+        Gradual(norm="train", decay=0.5, rewarm=0, every=0.2),
     ):
         moves = moves_of(net, strategy, epochs=10)
         assert [move.stage.name for move in moves][-2:] == [before, "head"]

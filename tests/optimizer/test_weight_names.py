@@ -14,26 +14,21 @@ from imagelab.optimizer.param_groups import decaying, param_groups
 from imagelab.optimizer.weight_names import weight_names
 from imagelab.trick.dropconnect import DropConnect
 
-TIMM = [
-    *(
-        "swin_tiny_patch4_window7_224",
-        "swinv2_tiny_window8_256",
-        "beit_base_patch16_224",
-        "xcit_nano_12_p8_224",
-    ),
-    *(
-        "resmlp_12_224",
-        "convnextv2_atto",
-        "nf_regnet_b0",
-        "botnet26t_256",
-        "edgenext_xx_small",
-        "visformer_tiny",
-    ),
-    *("swiftformer_xs", "levit_128s", "mobilenetv3_small_050", "cait_xxs24_224", "ghostnetv3_050"),
-]
+NAMES = """
+    swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 beit_base_patch16_224 xcit_nano_12_p8_224
+    resmlp_12_224 convnextv2_atto nf_regnet_b0 botnet26t_256 edgenext_xx_small visformer_tiny swiftformer_xs
+    levit_128s mobilenetv3_small_050 cait_xxs24_224 ghostnetv3_050 vit_tiny_patch16_224
+    vit_small_patch16_dinov3 deit_tiny_distilled_patch16_224 eva02_tiny_patch14_224 samvit_base_patch16
+    vit_relpos_small_patch16_224 tnt_s_patch16_224 volo_d1_224 convit_tiny pit_ti_224 pvt_v2_b0
+    coatnet_0_rw_224 maxvit_nano_rw_256 gcvit_xxtiny mvitv2_tiny nest_tiny efficientformerv2_s0
+    efficientvit_m0 tiny_vit_5m_224 halonet26t lambda_resnet26t gmixer_12_224 gmlp_ti16_224 dm_nfnet_f0
+    poolformer_s12 caformer_s18 focalnet_tiny_srf rdnet_tiny efficientnet_b0 resnet18
+"""
+TIMM = NAMES.split()
 TORCHVISION = ["swin_v2_t", "vit_b_16", "maxvit_t", "convnext_tiny"]
 OTHERS = re.compile(
-    r"bias|table|pos_embed(ding)?\d?$|token$|scale$|scale.conv|gamma|alpha|beta$|temperature|gain|_rel$|w_g|norm|bn|conv_scale"
+    r"bias|table|pos_embed(ding)?_?\d?$|_pos$|rel_pos_[hw]$|token$|scale$|scale.conv|gamma|alpha|beta$"
+    r"|temperature|gain|_rel$|w_g|norm|bn|conv_scale"
 )
 
 
@@ -43,14 +38,22 @@ def network(name: str) -> nn.Module:
         return timm.create_model(name) if name in TIMM else torchvision.models.get_model(name)
 
 
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    return sum(side > 1 for side in parameter.shape) > 1
+
+
 @pytest.mark.parametrize("name", TIMM + TORCHVISION)
 def test_weights_are_those_of_layers_and_projections_and_no_scales_or_tables(name):
     net = network(name)
     weights = weight_names(net)
     assert [one for one in sorted(weights) if OTHERS.search(one)] == []
+    others = {
+        one for one, parameter in net.named_parameters() if one not in weights and _is_matrix(parameter)
+    }
+    assert [one for one in sorted(others) if not OTHERS.search(one)] == []
     layers = {f"{one}.weight" for one, layer in net.named_modules() if isinstance(layer, nn.Linear)}
     assert layers <= weights
-    assert all(sum(side > 1 for side in net.get_parameter(one).shape) > 1 for one in weights)
+    assert all(_is_matrix(net.get_parameter(one)) for one in weights)
     sizes = {one: parameter.numel() for one, parameter in net.named_parameters()}
     assert sum(sizes[one] for one in weights) > 0.93 * sum(sizes.values())
 

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +109,26 @@ def test_a_job_can_be_sent_to_another_machine():
 
     trial = Trial(number=3, words=["seed=1"], folder=None, log=None, environment={"A": "b"})  # pyright: ignore[reportArgumentType]
     assert cloudpickle.loads(cloudpickle.dumps(Job(trial, alone=True))).trial == trial
+
+
+def test_a_job_is_queued_again_however_often_its_time_is_over(tmp_path, monkeypatch):
+    from submitit.core.job_environment import SignalHandler
+    from submitit.core.utils import DelayedSubmission, JobPaths
+
+    for name in ("sbatch", "srun"):  # a cluster that takes every job and runs none
+        (tmp_path / name).write_text("#!/bin/sh\necho Submitted batch job 7\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    trial = Trial(number=0, words=[], folder=tmp_path / "0", log=tmp_path / "0.log", environment={})
+    Slurm(jobs=1, **OPTIONS | {"cluster": "slurm"}).start(trial, lambda _: 0)
+    paths, queued = JobPaths(tmp_path / "slurm", job_id="7"), []
+    monkeypatch.setattr(SignalHandler, "has_timed_out", lambda _: True)
+    monkeypatch.setattr(SignalHandler, "_exit", lambda _: None)
+    place = SimpleNamespace(global_rank=0, _requeue=queued.append)
+    for _ in range(20):
+        job = DelayedSubmission.load(paths.submitted_pickle)
+        SignalHandler(place, paths, job).checkpoint_and_try_requeue(signal.SIGUSR2)  # pyright: ignore[reportArgumentType]
+    assert len(queued) == 20
 
 
 OVER_NODES = [

@@ -172,3 +172,21 @@ def test_names_that_do_not_fit_a_table_are_refused_only_in_a_repaired_split(tmp_
     assert said.status == 2
     assert all(name in said.err for name in (r"'a/\udcff.jpg'", r"'b/two\nlines.jpg'"))
     assert len(list((tmp_path / "logs" / "inspect").iterdir())) == 1  # that of the first command
+
+
+def test_extra_images_are_counted_by_class_and_join_no_split(tmp_path):
+    for folder, count in (("real/a", 9), ("real/b", 9), ("extra/a", 4), ("extra/b", 4)):
+        (tmp_path / folder).mkdir(parents=True)
+        for k in range(count):
+            (tmp_path / folder / f"{k}.png").write_bytes(encoded(scene(sum(map(ord, folder)) + k), "PNG"))
+    words = ["data=folder", "data.root=real"]
+    found = {}
+    for name, more in (("before", []), ("after", ["data.extra=extra", "data.extra_share=0.25"])):
+        said = imagelab("inspect", *words, *more, f"hydra.run.dir={name}", folder=tmp_path)
+        assert "Traceback" not in said.out + said.err
+        findings = json.loads((tmp_path / name / "inspection.json").read_text())
+        found[name] = {one["name"]: one["value"] for one in findings}
+    train = sum(found["before"]["images by class and split"]["train"].values())
+    assert found["after"].pop("extra images") == {"a": 2, "b": 2}
+    assert round(train / 0.75 * 0.25) == 4
+    assert found["after"] == found["before"]

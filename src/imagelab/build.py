@@ -20,6 +20,7 @@ from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
 from imagelab.contracts import CriticPenalty, GrowsBatches, Penalty, Rewire
 from imagelab.data.decisions import summarise
+from imagelab.data.extra import extra_of
 from imagelab.data.image_data import ImageData
 from imagelab.data.labels import refuse_all_but_classes, refuse_non_finite, refuse_other_labels
 from imagelab.data.preprocess import Preprocess
@@ -125,6 +126,7 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     refuse_non_finite(source)
     if knobs["balance"]:
         refuse_all_but_classes(source.splits["train"].labels, "data.balance")
+    knobs["extra"] = extra_of(knobs, source.classes, max_pixels)
     augment = [make(node) for node in cfg["augment"].values()]
     preprocess = preprocess or pretrained_preprocess(cfg["model"], size=knobs["size"])
     data = ImageData(
@@ -132,6 +134,8 @@ def build_data(cfg: Node, preprocess: Preprocess | None = None) -> ImageData:
     )
     if data.decided:
         screen.say(f"data.decisions: {summarise(data.decided)} ({knobs['decisions']}).")
+    if data.extra:
+        screen.say(data.extra.in_words())
     return data
 
 

@@ -72,6 +72,10 @@ def questions(cfg: Node) -> "list[Question]":
     of_labels = {"multilabel": tag_distribution, "values": value_distribution}
     distribution = of_labels.get(says(cfg["task"]).takes, class_distribution)
     asked: list[Question] = [distribution, files, copies, outliers, labels_follow]
+    if cfg["data"]["extra"]:
+        from imagelab.inspection.extra import extra_images
+
+        asked.append(extra_images)
     if cfg["labels"]:
         from imagelab.inspection.suspects import label_errors
 

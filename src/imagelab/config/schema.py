@@ -60,6 +60,8 @@ class DataKnobs:
     folds: int | None
     fold: int | None
     decisions: str | None
+    extra: str | None
+    extra_share: float | None
     max_pixels: int
     storage: Literal["auto", "memory", "files", "shrunk"]
 

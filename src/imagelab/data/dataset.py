@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from imagelab.augment.apply import BatchStep, PhotoAugment, augment_batch
+from imagelab.augment.apply import BatchStep, PhotoAugment, augment_batch, batch_steps
 from imagelab.contracts import Batch, Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
@@ -63,6 +63,21 @@ class PhotoBatches(Dataset[Batch]):
         if self.centred:
             photo = self.preprocess.centre(photo)
         return photo if self.augment is None else self.augment(photo, key)
+
+
+def batches_of(images: Images, augment: Sequence[object], preprocess: Preprocess) -> Dataset[Batch]:
+    """The batches of a split by address.
+
+    Args:
+        images: Images of the split.
+        augment: Augmentations to apply here, on the CPU; empty if the device applies them, or none.
+        preprocess: Preprocessing of the run.
+    """
+    if isinstance(images, Arrays):
+        return ArrayBatches(images, steps=batch_steps(augment), preprocess=preprocess)
+    assert isinstance(images, Photos)
+    changes = PhotoAugment(augment, size=preprocess.size) if augment else None
+    return PhotoBatches(images, preprocess=preprocess, augment=changes)
 
 
 def _batch(pixels: Tensor, images: Images, address: Address) -> Batch:

@@ -11,11 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 from imagelab.augment import apply
 from imagelab.augment.boxes import augment_with_boxes, box_steps  # room: detection
 from imagelab.config.facts import said_by
-from imagelab.contracts import Batch, Inputs, Mix, Photos, Source
+from imagelab.contracts import Batch, Inputs, Mix, Source
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position
 from imagelab.data.box_frames import frame_boxes  # room: detection
-from imagelab.data.dataset import ArrayBatches, PhotoBatches
+from imagelab.data.chain import join_extra
+from imagelab.data.dataset import batches_of
+from imagelab.data.extra import ExtraFolder
 from imagelab.data.fit_preprocess import centred, fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.splits import Splits, prepare_splits
@@ -47,6 +49,7 @@ class ImageData(lightning.LightningDataModule):
         storage: Where pictures from files are kept.
         task: Class of the task (`task/contract.py`). If it has several views, val and test are augmented too.
         visible: What the network sees of an image.
+        extra: Images that join the training images; None: none.
         held_out: The other arguments of `prepare_splits`: which images are held out.
 
     Raises:
@@ -70,6 +73,7 @@ class ImageData(lightning.LightningDataModule):
         storage: Storage,
         task: Any,
         visible: Visible = EVERYTHING,
+        extra: ExtraFolder | None = None,
         **held_out: Any,
     ) -> None:
         super().__init__()
@@ -82,6 +86,7 @@ class ImageData(lightning.LightningDataModule):
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
         self.visible = visible
+        self.extra = extra and extra.choose(self.classes, self.named["train"].labels)
         self._store(dealt.splits, size, preprocess, storage=storage, pooled=held_out["folds"] is not None)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
@@ -101,6 +106,7 @@ class ImageData(lightning.LightningDataModule):
         )
         self.preprocess = centred(fitted) if said_by(self.task).centred else fitted
         self.splits = frame_boxes(self.splits, splits, self.preprocess.size)  # room: detection
+        self.splits = join_extra(self.splits, self.named, self.extra)
 
     def _divide_augmentation(self) -> None:
         """Augment whole batches on the device if images are in memory, else single images in workers."""
@@ -164,13 +170,7 @@ class ImageData(lightning.LightningDataModule):
 
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
         """The batches of a split by address, where asked for augmented as far as not done on the device."""
-        images = self.splits[split]
-        here = self.in_workers if augmented else []
-        if isinstance(images, Arrays):
-            return ArrayBatches(images, steps=apply.batch_steps(here), preprocess=self.preprocess)
-        assert isinstance(images, Photos)
-        changes = apply.PhotoAugment(here, size=self.size) if here else None
-        return PhotoBatches(images, preprocess=self.preprocess, augment=changes)
+        return batches_of(self.splits[split], self.in_workers if augmented else [], self.preprocess)
 
     def sample(self, count: int) -> Tensor:
         """Up to `count` training images as the network sees them, not augmented; chosen by the seed."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from imagelab.contracts import Images
 from imagelab.data.arrays import Arrays
+from imagelab.data.chain import Chain
 from imagelab.data.decode import MOST_PIXELS, decode_sized
 from imagelab.data.memory import SPARE
 from imagelab.data.preprocess import Preprocess
@@ -59,6 +60,6 @@ def reader_of(images: Images, preprocess: Preprocess, max_pixels: int = MOST_PIX
     if isinstance(images, Arrays):
         height, width = (int(side) for side in images.images.shape[-2:])
         return Reader(least=SPARE * min(height, width), shape=[height, width], max_pixels=max_pixels)
-    shrinks = isinstance(images, Shrunk)
+    shrinks = isinstance(images.parts[0] if isinstance(images, Chain) else images, Shrunk)
     least = SPARE * preprocess.resize if shrinks else preprocess.resize
     return Reader(least=least, shape=None, max_pixels=max_pixels, shrinks=shrinks)

@@ -25,7 +25,8 @@ HARMLESS = {
     "balance",
     "storage",
 }  # keys of data that do not change its splits
-OF_TRAINING = {"val_fraction", "folds", "fold", "train_limit"}  # keys that do not change the test images
+# keys that do not change the test images
+OF_TRAINING = {"val_fraction", "folds", "fold", "train_limit", "extra", "extra_share"}
 
 
 @dataclass(frozen=True, kw_only=True)

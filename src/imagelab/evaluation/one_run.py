@@ -106,12 +106,12 @@ def have_changed(data: Any, card: Node, split: str) -> bool:
 
 
 def here(cfg: Node, root: str | None) -> Node:
-    """The config of a run for evaluation on one device of this machine.
+    """The config of a run for evaluation on one device of this machine, on images of its data set only.
 
     Raises:
         Problem: If `root` is given but the run's data have no folder.
     """
-    data, trainer = cfg["data"], cfg["trainer"]
+    data, trainer = cfg["data"] | {"extra": None}, cfg["trainer"]
     if root is not None:
         if "root" not in data:
             raise Problem(f"root={root}: {data['_target_'].rpartition('.')[2]} has no folder; leave it out")

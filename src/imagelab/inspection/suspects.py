@@ -84,8 +84,8 @@ def label_errors(seen: Any, cfg: Node, folder: Path) -> Answer:
 
 
 def readable_data(cfg: Node) -> ImageData:
-    """The readable images of a config, for any batch size."""
-    data = cfg["data"] | {"batch_size": "full"}
+    """The readable images of a config's data set, for any batch size."""
+    data = cfg["data"] | {"batch_size": "full", "extra": None}
     return build_data(cfg | {"data": data | ({"on_bad_image": "skip"} if "on_bad_image" in data else {})})
 
 

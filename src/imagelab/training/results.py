@@ -55,6 +55,7 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
             "weights": saver.best.get("weights", RAW),
             **sets[saver.best.get("weights", RAW)],
         }
+        content |= {"extra": parts.data.extra.facts()} if parts.data.extra else {}
         content |= {"by_weights": sets} if len(sets) > 1 else {}
         content |= {key: value for key, value in parts.classifier.card.items() if key == "finetune"}
     return content | {"versions": versions(), "git": git_state(), "command": shlex.join(sys.orig_argv[1:])}

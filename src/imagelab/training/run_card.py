@@ -27,8 +27,10 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
 
 
 def label_marks(data: ImageData) -> dict[str, int]:
-    """One checksum per split, of the contents of its images and their labels."""
+    """One checksum per split, of the contents of its images and their labels; and one of extra images."""
+    found = {split: (part.contents, part.labels) for split, part in data.named.items()}
+    if data.extra:
+        found["extra"] = (data.extra.files.contents(), data.extra.files.labels)
     return {
-        split: crc32(part.labels.tobytes(), crc32(part.contents.tobytes()))
-        for split, part in data.named.items()
+        name: crc32(labels.tobytes(), crc32(contents.tobytes())) for name, (contents, labels) in found.items()
     }

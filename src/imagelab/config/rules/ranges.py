@@ -41,6 +41,7 @@ RANGES = {
     "data.workers": at_least(0),
     "data.size": at_least(1),
     "data.crop": UP_TO_1,
+    "data.extra_share": SHARE,
     "data.limit": at_least(1),
     "data.train_limit": PART,
     "data.folds": at_least(2),

@@ -36,6 +36,17 @@ def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
         yield f"data.fold: wants 0 to {folds - 1} (data.folds={folds}), got {fold}"
 
 
+def _extra_images_join_by_class(cfg: Node) -> Iterator[str]:
+    extra, share = cfg["data"].get("extra"), cfg["data"].get("extra_share")
+    if extra is None and share is not None:
+        yield f"data.extra_share: got {share} without images; set data.extra=DIR, too"
+    if extra is not None and (takes := says(cfg["task"]).takes) != "class":
+        yield (
+            "data.extra: images join training by their class, and this task learns from "
+            f"{takes or 'no labels'}; leave it out"
+        )
+
+
 def _masks_are_boxes(cfg: Node) -> Iterator[str]:
     for box in cfg["data"].get("mask") or []:
         sound = isinstance(box, list) and len(box) == 4
@@ -90,6 +101,7 @@ VALUE_RULES: list[Callable[[Node], Iterable[str]]] = [
     _length_is_known,
     number_problems,
     _fold_is_one_of_the_folds,
+    _extra_images_join_by_class,
     _masks_are_boxes,
     _words_are_known,
 ]

@@ -16,7 +16,8 @@ COUNT = 23
 PIXELS = torch.arange(COUNT, dtype=torch.uint8)[:, None, None, None].expand(COUNT, 1, 4, 4)
 LABELS = np.arange(COUNT) % 3
 TASK = Classify(loss=torch.nn.CrossEntropyLoss(), classes=["a", "b", "c"])
-DATA = SimpleNamespace(classes=["a", "b", "c"], named=named({"val": Arrays(PIXELS, LABELS)}))
+SPLITS = {"val": Arrays(PIXELS, LABELS)}
+DATA = SimpleNamespace(classes=["a", "b", "c"], named=named(SPLITS), splits=SPLITS)
 
 
 def gathered(ranks: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -81,7 +81,8 @@ def of_split(
     if len(places) == len(labels):
         order = np.argsort(places)
         outputs, labels = outputs[order], labels[order]
-    known = np.array_equal(labels, named.labels)  # false if only a part was validated
+    # False if only a part was validated; not those of `named`, whose boxes are in pixels of the pictures.
+    known = np.array_equal(labels, data.splits[split].labels)
     return Predictions(
         split=split,
         weights=weights,

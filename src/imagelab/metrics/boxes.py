@@ -22,6 +22,7 @@ NAMES = {
     "ap_large": "map_large",
     "recall": "mar_100",
 }
+SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, float("inf"))}
 Found = list[dict[str, Tensor]]
 
 

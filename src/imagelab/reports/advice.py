@@ -8,6 +8,7 @@ from typing import NamedTuple
 import yaml
 
 from imagelab.config.compose import compose, plainest
+from imagelab.config.facts import says
 from imagelab.config.schema import Node
 from imagelab.config.validate import quick_problems
 from imagelab.reports.states import State
@@ -124,6 +125,11 @@ def _more_regularisation(cfg: Node) -> Iterator[tuple[str, list[str]]]:
     augment = cfg["augment"]
     model = cfg["model"]
     decay = cfg["optimizer"].get("weight_decay")
+    if says(cfg["task"]).takes == "boxes" and "scale_jitter" not in augment:  # room: detection
+        yield (
+            "Vary the sizes of objects, or get more images.",
+            [f"augment=[{','.join([*augment, 'scale_jitter'])}]"],
+        )
     if "crop" not in augment:
         names = ",".join([*augment, "crop"])
         yield "Augment the images, or get more of them.", [f"augment=[{names}]"]

@@ -18,7 +18,7 @@ class ImageParts(NamedTuple):
     """The parts of a report on images.
 
     findings: Findings on the split. sections: Sections of the page. figures: Key figures for its top.
-    table: A CSV file with a row per image, written as <split>_predictions.csv; empty: none is written.
+    table: A CSV file with a row per image or box, written as <split>_predictions.csv; empty: none is.
     """
 
     findings: list[Finding]

@@ -17,13 +17,17 @@ from imagelab.evaluation.predictions import Predictions, csv_path, of_split
 from imagelab.finding import Finding
 from imagelab.metrics.measure import function_at
 from imagelab.metrics.names import RAW, metric_of
-from imagelab.metrics.table import CLASSES
+from imagelab.metrics.table import (
+    BOXES,  # room: detection
+    CLASSES,
+)
 from imagelab.pages.page import Section
 from imagelab.pages.publish import publish
 from imagelab.problem import Problem
 from imagelab.reports import run_findings as of
 from imagelab.reports.advice import Advice, accepted, advice, typed
 from imagelab.reports.beside_person import person_sections
+from imagelab.reports.box_verdict import box_verdict  # room: detection
 from imagelab.reports.curves import Curves, from_history, read_curves
 from imagelab.reports.generator_verdict import generator_verdict
 from imagelab.reports.image_parts import ImageParts
@@ -122,8 +126,7 @@ def on_curves(
     """The verdict on a run's curves, the suggested next step, and findings on both and on the time."""
     cfg = files.read_config(folder)
     known = facts(cfg, classes, results)
-    generates = says(cfg["task"]).generates
-    judged = generator_verdict(curves, diverged=known.diverged) if generates else verdict(curves, known)
+    judged = judge(cfg, curves, known)
     words = typed(folder)
     step = advice(judged.state, cfg, words, folder, finished=results.get("status") == "finished")
     findings = [of.verdict_finding(judged, step), of.facts_of(results), of.numbers_finding(judged)]
@@ -132,6 +135,16 @@ def on_curves(
         [time_finding(dict(seconds), cfg)] if seconds else []
     )
     return judged, step, findings
+
+
+def judge(cfg: Node, curves: Curves, known: Facts) -> Verdict:
+    """The verdict on curves by the rules for what the task of a run predicts."""
+    said = says(cfg["task"])
+    if said.generates:
+        return generator_verdict(curves, diverged=known.diverged)
+    if said.predicts == BOXES:  # room: detection
+        return box_verdict(curves, known)
+    return verdict(curves, known)
 
 
 def on_images(folder: Path, found: Predictions | None, why_not: str) -> ImageParts:

@@ -20,6 +20,7 @@ from imagelab.pages.matrix import matrix
 from imagelab.pages.page import Section, fold, row
 from imagelab.pages.picture import Picture, gallery
 from imagelab.pages.table import table
+from imagelab.reports.box_verdict import BOX_MEANINGS  # room: detection
 from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import SMOOTH, Curves, smoothed
 from imagelab.reports.generator_verdict import GENERATOR_MEANINGS
@@ -98,7 +99,9 @@ def time_section(seconds: Mapping[str, float]) -> list[Section]:
 
 def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
     """The section with all findings, and the numbers behind the verdict."""
-    rows = [(name, value, (MEANINGS | GENERATOR_MEANINGS)[name]) for name, value in judged.numbers.items()]
+    meanings = MEANINGS | GENERATOR_MEANINGS
+    meanings |= BOX_MEANINGS  # room: detection
+    rows = [(name, value, meanings[name]) for name, value in judged.numbers.items()]
     about = (
         "From curves smoothed over a twentieth of the run; losses are measured from the lowest possible one."
     )

@@ -29,7 +29,7 @@ class Detect:
     views = 1
     predicts = "boxes"
     columns = ()
-    report = ""  # room: reports
+    report = "imagelab.reports.of_boxes.of_boxes"  # room: reports
     compares_batch = True
     kept = Detector.outputs + 1
 

@@ -46,6 +46,7 @@ RUNS = [
     ["data.folds=5", "data.fold=1"],
     ["task=autoencoder"],
     ["task=simclr", "augment=[crop,flip]"],
+    ["task=detect"],  # room: detection
     ["finetune=linear_probe", "model=torchvision", "model.pretrained=true"],
     ["finetune=scratch", "model=timm"],
     ["trick=[ema,agc,early_stopping]", "augment=[mixup]"],

@@ -100,7 +100,8 @@ def _fell(e: dict[str, float]) -> tuple[State, str] | None:
         return None
     return "overfitting", (
         f"AP was highest ({e['ap_best']:.3g}) in epoch {e['ap_best_epoch']:.0f} of {e['epochs']:.0f} and "
-        f"fell to {e['ap']:.3g}, while the training loss fell from {e['train_then']:.3g} to {e['train_end']:.3g}."
+        f"fell to {e['ap']:.3g}, while the training loss went from {e['train_then']:.3g} down to "
+        f"{e['train_end']:.3g}."
     )
 
 

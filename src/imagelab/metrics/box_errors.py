@@ -95,8 +95,8 @@ def _of_image(rows: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarra
     meant = np.full(len(rows), -1)
     if not len(true) or not len(rows):
         return kinds, meant, np.zeros(len(rows))
-    corners = [torch.from_numpy(part[:, CORNERS].astype(float)) for part in (rows, true)]
-    overlaps = box_iou(*corners).nan_to_num().numpy()
+    one, other = (torch.from_numpy(part[:, CORNERS].astype(float)) for part in (rows, true))
+    overlaps = box_iou(one, other).nan_to_num().numpy()
     alike = rows[:, None, CLASS] == true[None, :, CLASS]
     taken = np.zeros(len(true), dtype=bool)
     for place, (own, same) in enumerate(zip(overlaps, alike, strict=True)):

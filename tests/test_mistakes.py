@@ -175,4 +175,6 @@ def test_a_normal_run_prints_nothing_but_its_own_lines(place, tmp_path):
     words = ["data=folder", f"data.root={place / 'fine'}", "data.batch_size=4", "data.storage=files"]
     words += ["data.workers=1", "augment=[crop,color_jitter,mixup]", *SHORT[:2]]
     run = start(words, tmp_path, environment={"IMAGELAB_CACHE": str(tmp_path / "cache")})
-    assert strange(run.communicate(timeout=240)[0]) == []  # tests/test_startup.py has a real start
+    said = run.communicate(timeout=240)[0]
+    assert run.returncode == 0, said
+    assert strange(said) == []  # tests/test_startup.py has a real start

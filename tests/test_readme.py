@@ -310,8 +310,13 @@ def test_the_programs_run(title, place, monkeypatch):
             exec(program.replace("imagelab.train(", f"imagelab.train({shorter}"), names)
             if "probabilities" in program:
                 assert np.allclose(np.sum(names["probabilities"], axis=1), 1, atol=1e-5)  # type: ignore[call-overload]
-    assert names.keys() & {"probabilities", "features"}
-    assert "features" in names or "'0', '1'" in out.getvalue()
+    if "features" in names:
+        features = np.asarray(names["features"])
+        assert (features.shape, features.dtype) == ((2, 1280), np.float32)
+        assert not np.allclose(*features)  # of two pictures
+    else:
+        assert "probabilities" in names
+        assert "'0', '1'" in out.getvalue()
 
 
 def test_no_command_escapes(tmp_path):

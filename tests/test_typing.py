@@ -2,12 +2,15 @@
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.pseudo_terminal import PseudoTerminal
 
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+VERSION = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"]
 ANSWERS = {  # line -> exit status, a part of the answer
     "imagelab train optimizer.lr = 0.1": (2, "type optimizer.lr=0.1"),
     "imagelab train epochs=3": (2, "set trainer.max_epochs=3"),
@@ -19,7 +22,7 @@ ANSWERS = {  # line -> exit status, a part of the answer
         2,
         "sweep.trials: wants 1 or more",
     ),
-    "imagelab --version": (0, "imagelab 0.1.0, Python"),
+    "imagelab --version": (0, f"imagelab {VERSION}, Python"),
     "imagelab help": (0, "check the config, fit, test with the best weights"),
     "imagelab train help": (0, "imagelab train [group=choice ...] [key=value ...]"),
 }

@@ -200,12 +200,16 @@ def test_another_search_in_the_same_storage_is_refused(tmp_path):
         ("redis://here", "redis:// is no known database; choose postgresql://"),
         ("nowhere/study.journal", "there is no folder nowhere"),
         ("mysql://here/x", "needs a driver; run pip install mysqlclient"),
+        ("postgresql+psycopg://here/x", r"needs a driver; run pip install 'psycopg\[binary\]'"),
+        ("postgresql+psycopg2://here/x", "needs a driver; run pip install psycopg2-binary"),
         ("sqlite:////nowhere/x.db", "cannot be opened: "),
         ("damaged", "damaged is damaged, or is not a journal"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_a_sentence(tmp_path, monkeypatch, storage, sentence):
     monkeypatch.chdir(tmp_path)
+    for driver in ("MySQLdb", "psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, driver, None)  # as if it were not installed
     (tmp_path / "damaged").write_text("\x00\x01 no journal\n{}\n")
     with pytest.raises(Problem, match=sentence):
         search(tmp_path / "whole", storage=storage)

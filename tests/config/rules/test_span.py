@@ -8,6 +8,8 @@ from imagelab.config.rules.ranges import RANGES
 @pytest.mark.parametrize(
     ("key", "fits", "others"),
     [
+        ("data.val_fraction", [0.1, 0.999], [0, 1, -0.1]),
+        ("data.test_fraction", [0.1, 0.999], [0, 1, -0.1]),
         ("augment.noise.std", [[10, 10], [0, 255]], [[10, 5], [0, 256], [1], [1, 2, 3]]),
         ("augment.crop.scale", [[0.08, 1]], [[0.5, 1.5], [0, 1]]),
         ("augment.crop.ratio", [[0.5, 2]], [[2, 1]]),

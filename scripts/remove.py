@@ -98,15 +98,16 @@ def summary(room: str, before: Files, after: Files) -> str:
 
 def count(files: Files) -> str:
     """The lines of code of each room with what only it needs, then those of the rest without any room."""
-    rows = [(room, _size(files) - _size(without(files, room))) for room in ROOMS]
+    rows = [(room, size(files) - size(without(files, room))) for room in ROOMS]
     rest = files
     for room in ROOMS:
         rest = without(rest, room)
-    rows += [("the rest without them", _size(rest)), ("all", _size(files))]
+    rows += [("the rest without them", size(rest)), ("all", size(files))]
     return "\n".join(f"{name:<24}{lines:>8,}" for name, lines in rows)
 
 
-def _size(files: Files) -> int:
+def size(files: Files) -> int:
+    """The lines of code of the package."""
     return sum(
         _lines(text) for name, text in files.items() if name.startswith("src/") and name.endswith(".py")
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.markers import rooms_of
-from scripts.remove import main, tracked
+from scripts.remove import main, size, tracked
 from scripts.rooms import ROOMS, Files, choices, commands, questions, targets, there, without
 from scripts.trimming import mentions, page
 
@@ -62,6 +62,14 @@ def test_no_import_of_what_is_left_leads_into_what_has_gone(
 ) -> None:
     assert names(files) - names(rest(room))
     assert not dangling(files, rest(room))
+
+
+@pytest.mark.parametrize("room", THERE)
+def test_the_design_counts_the_lines_of_a_room(room: str, files: Files, rest: Callable[[str], Files]) -> None:
+    row = re.search(rf"^\| `{room}` \| .* \| ([\d,]+) \|$", files["docs/design.md"], re.MULTILINE)
+    assert row is not None
+    lines = size(files) - size(rest(room))
+    assert int(row.group(1).replace(",", "")) == pytest.approx(lines, rel=0.05), lines
 
 
 @pytest.mark.parametrize("room", THERE)

@@ -18,7 +18,7 @@ def judged(
     Args:
         predictor: Network of a run that predicts classes.
         paths: Picture files.
-        level: Probability with which the true class shall be in the set.
+        level: Probability with which the true class should be in the set.
 
     Raises:
         Problem: The checkpoint does not say how sure the network is.

@@ -52,7 +52,7 @@ class LeastSquares:
 
 
 class Hinge:
-    """Real images shall score above 1 and generated ones below -1; beyond that they do not count."""
+    """Real images should score above 1 and generated ones below -1; beyond that they do not count."""
 
     judges: ClassVar[tuple[str, ...]] = ("pairs",)
     soft_targets = False

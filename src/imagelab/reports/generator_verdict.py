@@ -1,7 +1,7 @@
 """Judge the run of a generator by rule: one state, the numbers behind it, and why.
 
 A generator fails in its own ways: the discriminator wins, so that nothing is left to learn; images collapse
-to a few; or the discriminator knows the training images by heart.
+to a few; or the discriminator has memorised the training images.
 
 Source: Goodfellow 2016, https://arxiv.org/abs/1701.00160, sections 4 and 5; Arjovsky & Bottou 2017,
 https://arxiv.org/abs/1701.04862, section 2. The limits are chosen by hand, far from what a
@@ -18,7 +18,7 @@ ALIKE = 0.5  # diversity below which images of a class repeat each other
 MISSING = 0.2  # coverage of real images below which kinds are missing
 FAR = 0.05  # precision below which generated images lie nowhere near real ones
 SURE = 4.0  # logits between real and generated images from which the discriminator is sure: 98%
-KNOWN = 3.0  # logits between training images and unseen ones from which they are known by heart
+KNOWN = 3.0  # logits between training images and unseen ones above which they count as memorised
 FEW = 4  # epochs: with fewer, nothing is said
 FALLING = 0.1  # fall of the Fréchet distance in the last fifth: above, it has not settled
 GENERATOR_MEANINGS = {
@@ -99,7 +99,7 @@ def _memorises(e: dict[str, float]) -> tuple[State, str] | None:
         return None
     return "discriminator memorises", (
         f"Training images score {known:.1f} logits higher than real images that the discriminator has not "
-        "seen: it knows them by heart instead of telling real from generated."
+        "seen: it has memorised them instead of learning to tell real from generated."
     )
 
 

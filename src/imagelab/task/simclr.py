@@ -1,4 +1,4 @@
-"""SimCLR: two augmented views of an image shall have like features, those of other images unlike ones.
+"""SimCLR: two augmented views of an image should have similar features, views of other images different ones.
 
 Source: Chen et al. 2020, https://arxiv.org/abs/2002.05709, algorithm 1, sections 2.1 and 4.2.
 """
@@ -64,7 +64,7 @@ class SimCLR(Unlabelled):
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """The normalised, temperature-scaled cross entropy: each view shall find the other one of its image.
+    """The normalised, temperature-scaled cross entropy: each view should find the other view of its image.
 
     Args:
         first: Projections (B, D) float of a view of each image.

@@ -14,7 +14,7 @@ Judge = Callable[[Tensor], Tensor]
 
 
 class GradientPenalty:
-    """WGAN-GP: between real and generated images the slope of the critic shall be 1.
+    """WGAN-GP: between real and generated images the slope of the critic should be 1.
 
     Args:
         strength: Factor of the mean of (slope - 1)^2, > 0.
@@ -36,7 +36,7 @@ class GradientPenalty:
 
 
 class R1:
-    """R1: on real images the discriminator shall be flat.
+    """R1: on real images the discriminator should be flat.
 
     Args:
         strength: gamma: half of it is the factor of the mean of slope^2, > 0.

@@ -9,11 +9,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
+
+if TYPE_CHECKING:
+    from tests.held import Held
 
 IMAGELAB = str(Path(sys.executable).with_name("imagelab"))
 LINES = (  # how what a run says begins
@@ -31,15 +35,23 @@ class Process:
     """
 
     def __init__(
-        self, words: list[str], folder: Path, real_ranks: bool, environment: dict[str, str] | None = None
+        self,
+        words: list[str],
+        folder: Path,
+        real_ranks: bool,
+        environment: dict[str, str] | None = None,
+        held: "Held | None" = None,
     ) -> None:
         self.said = Path(tempfile.mkstemp(prefix="said-")[1])
+        variables = os.environ | (environment or {})
+        moment = (held.moment, held.rows, held.theirs) if held else None
         self.process = SERVER.Process(
-            target=_run,
-            args=(words, str(folder), str(self.said), os.environ | (environment or {}), real_ranks),
+            target=_run, args=(words, str(folder), str(self.said), variables, real_ranks, moment)
         )
         self.process.start()
         self.pid = cast(int, self.process.pid)
+        if held:
+            held.theirs.close()  # so that a run that ends early is noticed
 
     @property
     def returncode(self) -> int | None:
@@ -102,7 +114,14 @@ class Rank:
             os.kill(self.pid, number)
 
 
-def _run(words: list[str], folder: str, said: str, environment: dict[str, str], real_ranks: bool) -> None:
+def _run(
+    words: list[str],
+    folder: str,
+    said: str,
+    environment: dict[str, str],
+    real_ranks: bool,
+    moment: tuple[str, int, Connection] | None,
+) -> None:
     """The command, in a session of its own, as a shell would start it."""
     os.setsid()
     os.chdir(folder)
@@ -119,6 +138,10 @@ def _run(words: list[str], folder: str, said: str, environment: dict[str, str], 
 
         vars(subprocess_script)["subprocess"] = SimpleNamespace(Popen=Rank())
     threading.Thread(target=_end_with_tests, daemon=True).start()
+    if moment:
+        from tests.held import hold
+
+        hold(*moment)
     from imagelab import cli
 
     cli.main()
@@ -162,6 +185,7 @@ def start(
     *,
     real_ranks: bool = False,
     environment: dict[str, str] | None = None,
+    held: "Held | None" = None,
 ) -> Process:
     """The command in a process group of its own, with all that it says.
 
@@ -171,8 +195,9 @@ def start(
         command: Its name.
         real_ranks: Lightning starts further ranks as processes of their own, which import everything again.
         environment: Further variables.
+        held: Where the run is held, and the line to it.
     """
-    return Process([command, *words], folder, real_ranks, environment)
+    return Process([command, *words], folder, real_ranks, environment, held)
 
 
 def finish(words: list[str], folder: Path, command: str = "train", *, real_ranks: bool = False) -> str:

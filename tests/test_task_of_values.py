@@ -17,7 +17,7 @@ from imagelab.exporting.formats import ENDINGS  # room: exporting
 from imagelab.runs.files import read_config
 from tests import in_process
 from tests.fitting import SHORT
-from tests.runs_of_the_command import assert_same, outcome, start
+from tests.runs_of_the_command import assert_same, outcome
 from tests.test_resume import kill_somewhere
 
 HERE = "tests.stranger_task"
@@ -181,7 +181,7 @@ def test_a_sweep_compares_by_its_metric_and_its_direction(tmp_path):  # room: sw
 def test_killed_and_resumed_it_ends_in_the_same_bits(tmp_path):
     words = [*TRAINED, "trainer.max_epochs=6", "save_every=0.01", "augment=[flip]", "model.dropout=0.2"]
     whole, killed = in_process.trained(*words, folder=tmp_path), tmp_path / "killed"
-    kill_somewhere(start([*words, f"hydra.run.dir={killed}"], tmp_path), killed, "anywhere", random.Random(3))
+    kill_somewhere([*words, f"hydra.run.dir={killed}"], tmp_path, "anywhere", random.Random(3))
     assert not (killed / "results.json").exists()
     said("train", f"resume={killed}", folder=tmp_path)
     assert_same(outcome(whole), outcome(killed))

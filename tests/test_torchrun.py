@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from imagelab.config.compose import compose
 from imagelab.config.launched import launched
 from imagelab.config.rules.processes import clashes, started
 from imagelab.problem import Problem
+from tests.held import Held
 from tests.runs_of_the_command import Process, assert_same, finish, outcome, start
 
 WORDS = ["model.norm=group", "optimizer.lr=0.01", "optimizer=nesterov", "augment=[flip]", "data.limit=400"]
@@ -46,13 +46,21 @@ def srun_environment(rank: int, ranks: int, port: int) -> dict[str, str]:
     return found | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "SLURM_JOB_ID": "7"}
 
 
-def start_ranks(words: list[str], folders: list[Path], environment=torchrun_environment) -> list[Process]:
-    """Two ranks of one group, each in a folder of its own."""
+def start_ranks(
+    words: list[str], folders: list[Path], environment=torchrun_environment, held: Held | None = None
+) -> list[Process]:
+    """Two ranks of one group, each in a folder of its own; the first may be held."""
     port = free_port()
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     return [
-        start(words, folder, environment=environment(rank, len(folders), port), real_ranks=True)
+        start(
+            words,
+            folder,
+            environment=environment(rank, len(folders), port),
+            real_ranks=True,
+            held=None if rank else held,
+        )
         for rank, folder in enumerate(folders)
     ]
 
@@ -69,16 +77,12 @@ def finish_ranks(words: list[str], folders: list[Path], environment=torchrun_env
     return found[0][1]
 
 
-def kill_after_rows(processes: list[Process], run: Path, more: int) -> None:
-    """Kill the first process once the run has written this many further rows of metrics."""
-    file = run / "metrics.csv"
-    goal = (file.read_text().count("\n") if file.exists() else 0) + more
-    end = time.monotonic() + 90
-    while time.monotonic() < end and processes[0].poll() is None:
-        if file.exists() and file.read_text().count("\n") > goal:
-            os.kill(processes[0].pid, signal.SIGKILL)
-            break
-        time.sleep(0.005)
+def kill_after_rows(words: list[str], folders: list[Path], rows: int) -> None:
+    """Start ranks, and kill the first one once it has written this many rows of metrics."""
+    held = Held("row", rows)
+    processes = start_ranks(words, folders, held=held)
+    held.wait()
+    os.kill(processes[0].pid, signal.SIGKILL)
     assert ended(processes)[0][0] == -signal.SIGKILL
 
 
@@ -124,11 +128,11 @@ def test_srun_starts_the_same_run(tmp_path, two):
 
 def test_the_same_command_goes_on_with_a_killed_run_and_leaves_a_finished_one(tmp_path, two):
     folders, words = [tmp_path / "a", tmp_path / "b"], [*TWO, "hydra.run.dir=run", "resume=auto"]
-    processes = start_ranks([*words, "save_every=0.1"], folders)
-    end = time.monotonic() + 90
-    while not (folders[0] / "run" / "metrics.csv").exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    held = Held("row")
+    processes = start_ranks([*words, "save_every=0.1"], folders, held=held)
+    held.wait()
     os.kill(processes[1].pid, signal.SIGKILL)
+    held.free()
     (status, said), _ = ended(processes)
     assert status == 1, said
     assert "Another process of this run has ended" in said
@@ -231,8 +235,7 @@ def test_a_run_goes_on_with_another_number_of_processes_and_keeps_its_recipe(tmp
     alone, run = [folders[0]], folders[0] / "run"
     words[words.index("data.batch_size=16")] = "data.batch_size=32"
     for places, first in ((alone, words), (folders, [f"resume={run}"])):
-        processes = start_ranks([*first, "save_every=0"] if first is words else first, places)
-        kill_after_rows(processes, run, 3)
+        kill_after_rows([*first, "save_every=0"] if first is words else first, places, 3)
     said = finish_ranks([f"resume={run}"], alone)
     assert "Processes: 2 before, 1 now, so data.batch_size is 32 instead of 16" in said
     assert_equal_numbers(two / "a" / "run", run)
@@ -259,7 +262,7 @@ def test_weights_divided_among_two_processes_go_on_in_one(tmp_path):
     more = ["trainer.gradient_clip_val=1", "save_every=0.1", "seed=1"]
     words = [*(word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO), *more, SHARDED]
     finish([*ONE, *more, "hydra.run.dir=one"], tmp_path)
-    kill_after_rows(start_ranks([*words, f"hydra.run.dir={run}"], folders), run, 3)
+    kill_after_rows([*words, f"hydra.run.dir={run}"], folders, 3)
     said = finish_ranks([f"resume={run}"], folders[:1])
     assert "Processes: 2 before, 1 now" in said
     assert_equal_numbers(tmp_path / "one", run, within=1e-4)
@@ -272,7 +275,7 @@ def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):
     finish([*ONE, "trainer.gradient_clip_val=1", "seed=1", "hydra.run.dir=one"], tmp_path)
     finish_ranks([*words, f"hydra.run.dir={tmp_path / 'whole'}"], folders)
     assert_equal_numbers(tmp_path / "one", tmp_path / "whole", within=1e-4)
-    kill_after_rows(start_ranks([*words, SHARDED, f"hydra.run.dir={run}"], folders), run, 3)
+    kill_after_rows([*words, SHARDED, f"hydra.run.dir={run}"], folders, 3)
     parts = sorted(run.glob("checkpoints/shards/*/*.safetensors"))
     assert len(parts) >= 2, "each process writes a file of its own"
     damaged = load_plain(run / "checkpoints/last.ckpt")["shards"]["folder"]

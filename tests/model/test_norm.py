@@ -218,6 +218,12 @@ def test_the_eps_of_a_replaced_norm_stays(norm):
     assert getattr(net[1], "eps") == 0.01  # noqa: B009 - any kind of layer
 
 
+def test_the_eps_of_a_replaced_group_norm_stays():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8, eps=0.01), nn.Flatten(), nn.Linear(8, 2))
+    set_norm(net, "batch")
+    assert net[1].eps == 0.01
+
+
 def test_batch_norm_replaces_group_norm():
     net = network(timm_model, "resnet50_gn")
     set_norm(net, "batch")

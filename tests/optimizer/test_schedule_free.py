@@ -9,7 +9,7 @@ from imagelab.config.rules.combinations import problems
 from tests import in_process
 from tests.config.rules.test_tasks import composed
 from tests.fitting import SHORT, fitted
-from tests.runs_of_the_command import assert_same, outcome, start
+from tests.runs_of_the_command import assert_same, outcome
 from tests.test_resume import kill_somewhere
 
 WORDS = [*SHORT, "optimizer=schedule_free", "trainer.max_epochs=3"]
@@ -44,9 +44,7 @@ def test_statistics_of_batch_norm_are_those_of_the_average(tmp_path):
 def test_killed_and_resumed_it_ends_in_the_same_bits(tmp_path):
     words = [*WORDS, "trainer.max_epochs=5", "save_every=0.01", "model.dropout=0.2"]
     whole, killed = in_process.trained(*words, folder=tmp_path), tmp_path / "killed"
-    kill_somewhere(
-        start([*words, f"hydra.run.dir={killed}"], tmp_path), killed, "epoch end", random.Random(3)
-    )
+    kill_somewhere([*words, f"hydra.run.dir={killed}"], tmp_path, "epoch end", random.Random(3))
     assert in_process.imagelab("train", f"resume={killed}", folder=tmp_path).status == 0
     assert_same(outcome(whole), outcome(killed))
 

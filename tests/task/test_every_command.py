@@ -17,7 +17,7 @@ from imagelab.config.compose import compose
 from imagelab.runs.files import read_config
 from tests import in_process
 from tests.fitting import SHORT
-from tests.runs_of_the_command import assert_same, finish, outcome, start
+from tests.runs_of_the_command import assert_same, finish, outcome
 from tests.test_resume import kill_somewhere
 
 KINDS = {
@@ -70,8 +70,7 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(words, tmp_path):
     more = ["trainer.max_epochs=5", "save_every=0.01", "augment=[flip,mixup]", "model.dropout=0.2"]
     more += ["trick=[ema]", "trainer.accumulate_grad_batches=2"]
     whole, killed = in_process.trained(*words, *more, folder=tmp_path), tmp_path / "killed"
-    process = start([*words, *more, f"hydra.run.dir={killed}"], tmp_path)
-    kill_somewhere(process, killed, "anywhere", random.Random(3))
+    kill_somewhere([*words, *more, f"hydra.run.dir={killed}"], tmp_path, "anywhere", random.Random(3))
     assert not (killed / "results.json").exists()
     said("train", f"resume={killed}", folder=tmp_path)
     assert_same(outcome(whole), outcome(killed))

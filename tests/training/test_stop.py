@@ -1,14 +1,14 @@
 """Ctrl-C and SIGTERM stop a run within seconds, with a checkpoint and the command to resume."""
 
-import csv
 import json
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
+from imagelab.training.stop import NOTICE
+from tests.held import Held
 from tests.runs_of_the_command import assert_same, finish, outcome, start
 
 WORDS = [
@@ -19,32 +19,6 @@ WORDS = [
     "trainer.log_every_n_steps=3",
     "data.batch_size=30",
 ]
-
-
-def wait_for_epochs(process, run: Path, epochs: int) -> None:
-    metrics = run / "metrics.csv"
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        if (
-            metrics.exists()
-            and len({line.split(",")[0] for line in metrics.read_text().splitlines()[1:]}) >= epochs
-        ):
-            return
-        time.sleep(0.01)
-    raise AssertionError(process.communicate()[0])
-
-
-def wait_for_validation(process, run: Path) -> None:
-    """Wait until an epoch has its last step, and no validation loss yet."""
-    wait_for_epochs(process, run, 2)
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
-        steps = next(int(row["step"]) for row in rows if row["val/loss"])  # of an epoch
-        if int(rows[-1]["step"] or 0) % steps == 0 and not rows[-1]["val/loss"]:
-            return
-        time.sleep(0.001)
-    raise AssertionError(process.communicate()[0])
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +32,11 @@ def whole(tmp_path_factory) -> dict:
 @pytest.mark.parametrize(("signum", "group"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_a_signal_stops_the_run_with_a_checkpoint_and_it_resumes_exactly(tmp_path, whole, signum, group):
     run = tmp_path / "stopped"
-    process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path)
-    wait_for_epochs(process, run, 3)
+    held = Held("row", rows=10)  # in the midst of an epoch
+    process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path, held=held)
+    held.wait()
     os.killpg(process.pid, signum) if group else os.kill(process.pid, signum)
+    held.free()
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + signum, output
     assert f"imagelab train resume={run}" in output
@@ -72,9 +48,12 @@ def test_a_signal_stops_the_run_with_a_checkpoint_and_it_resumes_exactly(tmp_pat
 
 def test_a_second_signal_ends_the_run_immediately(tmp_path):
     run = tmp_path / "stopped"
-    process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path)
-    wait_for_epochs(process, run, 1)
+    held = Held("row")
+    process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path, held=held)
+    held.wait()  # it does not go on: only the second signal ends it
     os.kill(process.pid, signal.SIGTERM)
+    while NOTICE not in process.said.read_text() and process.poll() is None:
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
@@ -96,9 +75,11 @@ def test_sigterm_to_the_whole_group_with_workers_stops_in_validation_too(tmp_pat
         "save_every=0.1",
         "trainer.log_every_n_steps=1",
     ]
-    process = start([*words, f"hydra.run.dir={run}"], tmp_path)
-    wait_for_validation(process, run)
+    held = Held("validation", rows=3)
+    process = start([*words, f"hydra.run.dir={run}"], tmp_path, held=held)
+    held.wait()
     os.killpg(process.pid, signal.SIGTERM)
+    held.free()
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + signal.SIGTERM, output
     assert (run / "checkpoints" / "last.ckpt").exists()

@@ -102,7 +102,7 @@ def _looked_up(queries: "Embedded", embedded: "Embedded", count: int) -> "list[S
 
 
 def load(run: str) -> "Predictor":
-    """Load the network of a run, of a .safetensors file, or the one trained on ImageNet.
+    """Load the network of a run, of a .safetensors file, of a hub, or the one trained on ImageNet.
 
     Raises:
         Problem: There is none.
@@ -110,9 +110,10 @@ def load(run: str) -> "Predictor":
     import torch
 
     from imagelab import loading
+    from imagelab.checkpoints.hub import elsewhere
 
     screen.keep(Path(os.devnull))
-    named = run.endswith(ENDING) or run.startswith("hf:")
+    named = run.endswith(ENDING) or elsewhere(run)
     named = named or run == loading.IMAGENET  # room: model/efficientnet_lite0
     predictor = loading.load(run if named else find.existing(run))
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None

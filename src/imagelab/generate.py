@@ -67,12 +67,14 @@ def classes_of(cfg: Node, known: list[str], *, conditional: bool) -> list[str]:
         conditional: Whether it is told classes.
 
     Raises:
-        Problem: A class is unknown, or none can be asked for, or there are fewer images than classes.
+        Problem: A class is unknown or named twice, none can be asked for, or `count` is too small.
     """
     if not conditional and cfg["classes"] is not None:
         raise Problem("classes: this generator is not told classes (model.conditional=false); leave it out")
     asked = [str(name) for name in cfg["classes"] or known] if conditional else [ALL]
     for name in asked:
+        if asked.count(name) > 1:
+            raise Problem(f"classes: {name!r} is there {asked.count(name)} times; name each class once")
         if name not in known and conditional:
             raise Problem(f"classes: the generator does not know {name!r}{nearest(name, known)}")
     if cfg["count"] < len(asked):

@@ -41,7 +41,8 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     The network is on the CPU, with the raw or averaged weights, whichever were better in validation.
 
     Args:
-        path: Folder or file, `hf:USER/NAME` on the Hugging Face hub, or `weights`, trained on ImageNet.
+        path: Folder or file, `hf:USER/NAME` on the Hugging Face hub, `wandb:ENTITY/PROJECT/NAME` among the
+            artifacts of W&B, or `weights`, trained on ImageNet.
         trust: Modules besides this project's own that the file may name.
 
     Raises:

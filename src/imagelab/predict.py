@@ -122,17 +122,19 @@ def explain(file: Path, predictor: Any, paths: list[Path]) -> None:  # room: exp
     """Write a page with heat maps of the first pictures.
 
     Raises:
-        Problem: If the predictor is an exported file, or averages over views.
+        Problem: If the predictor is an exported file, or averages over views, or the page cannot be written.
     """
     from imagelab.explaining.gallery import heat_section
     from imagelab.pages.page import page
-    from imagelab.predictor import Predictor
+    from imagelab.predictor import Predictor, batch_of
 
     if not isinstance(predictor, Predictor):
         raise Problem("explain: needs the network itself; leave tta out, and set run to the folder of a run")
+    if not file.parent.is_dir():  # said before the maps are computed
+        raise Problem(f"output: {file} cannot be written: there is no folder {file.parent}")
     read = zip(paths[:EXPLAINED], predictor.read(paths[:EXPLAINED]), strict=True)
     known = [(path, pixels) for path, pixels in read if not isinstance(pixels, Exception)]
-    said = predictor.files([path for path, _ in known])
+    said = predictor.predictions(batch_of([pixels for _, pixels in known])) if known else []
     captions = [
         f"{path.name}: {' '.join(cells(predictor.task, one)[: len(predictor.task.columns)])}"
         for (path, _), one in zip(known, said, strict=True)

@@ -7,6 +7,7 @@ import torch
 import wandb
 
 import imagelab
+from imagelab import embed
 from imagelab.model.pretrained import run_preprocess
 from imagelab.problem import Problem
 
@@ -29,6 +30,11 @@ def test_an_artifact_stands_for_its_checkpoint(server, digits):
     for name, tensor in imagelab.load(digits).net.state_dict().items():
         assert torch.equal(loaded[name], tensor)
     assert run_preprocess("wandb:me/birds/run-model") == run_preprocess(digits)
+
+
+def test_embed_takes_an_artifact(server, digits):
+    loaded = embed.load("wandb:me/birds/run-model").to("cpu").net.state_dict()
+    assert all(torch.equal(loaded[name], one) for name, one in imagelab.load(digits).net.state_dict().items())
 
 
 def test_what_it_does_not_give_is_a_sentence(server):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from imagelab.inspection import copies
 from imagelab.inspection.candidates import candidates, features
 from imagelab.inspection.duplicates import find_duplicates
 from imagelab.inspection.likeness import likeness
 from imagelab.inspection.scan import scan
 from tests.conftest import archive_folder
 from tests.inspection.bad_files import encoded, scene
-from tests.inspection.looked_at import collection
+from tests.inspection.looked_at import collection, config_of
 
 CHANGES = {
     "the same file": lambda image: encoded(image, "PNG"),
@@ -68,6 +69,19 @@ def test_a_network_finds_cropped_and_mirrored_copies_too(tmp_path):  # room: mod
     )
     assert by_network == wanted
     assert len(by_pixels & wanted) < 6
+
+
+def test_the_page_says_what_likeness_is(tmp_path, monkeypatch):
+    files = {f"train/a/{k}.png": encoded(scene(0, 64, 64), "PNG") for k in range(2)}
+    cfg = config_of(tmp_path)
+    seen = scan(collection(tmp_path, files), tmp_path)
+    found = find_duplicates(seen)
+    monkeypatch.setattr(copies, "find_duplicates", lambda seen, features: found)
+    said = {}
+    for how in (None, "weights"):
+        said[how] = copies.copies(seen, cfg | {"features": how}, tmp_path).sections[0].about
+    assert "Likeness: the correlation of their fine structure." in said[None]
+    assert "the mean of the cosine of their features and the correlation of their fine" in said["weights"]
 
 
 def test_coarse_features_correlate_only_with_themselves_at_any_brightness():

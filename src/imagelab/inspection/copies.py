@@ -26,14 +26,14 @@ NAMED = 20  # pairs in a finding
 def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Find copies, write duplicates.csv and, if requested, a repaired split."""
     found = find_duplicates(seen, cfg["features"])
+    by_network = bool(cfg["features"] and found.thresholds)
     pairs = sorted(found.pairs, key=lambda pair: _urgency(seen, pair))
     write_pairs(seen, pairs, found.groups, folder / "duplicates.csv")
     findings = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]
     if cfg["split"] == "repaired":
         findings.append(repair(seen, found.groups, cfg, folder))
-    return Answer(
-        findings=findings, sections=[_section(seen, pairs)] if pairs else [], marks=_marks(seen, pairs)
-    )
+    sections = [_section(seen, pairs, by_network)] if pairs else []
+    return Answer(findings=findings, sections=sections, marks=_marks(seen, pairs))
 
 
 def _marks(seen: Seen, pairs: list[Pair]) -> dict[str, list[str]]:
@@ -164,16 +164,17 @@ def _named(seen: Seen, pairs: list[Pair]) -> list[str]:
     return few(told, NAMED)
 
 
-def _section(seen: Seen, pairs: list[Pair]) -> Section:
+def _section(seen: Seen, pairs: list[Pair], by_network: bool) -> Section:
     images = seen.images
     rows = []
     for pair in pairs[:SHOWN]:
         both = [Picture(images.pixels(i, 96), str(images.names[i])) for i in pair[:2]]
         labels = " / ".join(dict.fromkeys(images.label(i) for i in pair[:2]))
         rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness])
+    also = "the mean of the cosine of their features and " if by_network else ""
     about = (
-        "Copies side by side: first those with different labels, then those across splits. Likeness: the "
-        "correlation of their fine structure. `duplicates.csv` lists all pairs."
+        "Copies side by side: first those with different labels, then those across splits. Likeness: "
+        f"{also}the correlation of their fine structure. `duplicates.csv` lists all pairs."
     )
     heads = ["first", "second", "class", "splits", "kind", "likeness"]
     shown = table(heads, rows, filters=["splits", "kind"], of=len(pairs), budget=250_000)

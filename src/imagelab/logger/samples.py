@@ -35,10 +35,11 @@ class SamplePictures(Callback):
             return
         epoch = trainer.current_epoch + 1
         images = legible(self.preprocess.denormalise(self._made(pl_module)))
-        save(self.folder / f"{KEY}.png", grid(images))
+        picture = grid(images)
+        save(self.folder / f"{KEY}.png", picture)
         if epoch in kept_epochs(trainer.max_epochs):
-            save(self.folder / KEY / f"epoch_{epoch:04d}.png", grid(images))
-            log_pictures(trainer.loggers, KEY, images[:1], [f"epoch {epoch}"], step=trainer.global_step)
+            save(self.folder / KEY / f"epoch_{epoch:04d}.png", picture)
+            log_pictures(trainer.loggers, KEY, picture[None], [f"epoch {epoch}"], step=trainer.global_step)
 
     @torch.no_grad()
     def _made(self, pl_module: Any) -> Tensor:

@@ -31,9 +31,9 @@ def backbone_of(
     Raises:
         Problem: There is no such network, it has no weights, or not all of these levels.
     """
+    if pretrained:
+        refuse_without_weights(name)
     if name == "small":
-        if pretrained:
-            raise Problem("model.pretrained=true: model.backbone=small has no weights; choose another one")
         body = SmallBackbone(in_channels=in_channels, levels=levels)
         return body, body.channels
     return _of_timm(name, pretrained, in_channels, levels) or _of_torchvision(
@@ -42,12 +42,34 @@ def backbone_of(
 
 
 def backbone_preprocess(name: str) -> Preprocess:
-    """The preprocessing that the ImageNet weights of a backbone expect."""
+    """The preprocessing that the ImageNet weights of a backbone expect.
+
+    Raises:
+        Problem: There is no such network, or it has no weights.
+    """
     import timm
 
+    refuse_without_weights(name)
     if name in LITE0:
         return timm_preprocess(LITE0[-1])
     return timm_preprocess(name) if timm.is_model(name) else torchvision_preprocess(name)
+
+
+def refuse_without_weights(name: str) -> None:
+    """Raise a Problem if there is no network of this name, or none that anyone has trained."""
+    import timm
+    from torchvision import models
+
+    if name == "small":
+        raise Problem("model.pretrained=true: model.backbone=small has no weights; choose another one")
+    known = models.list_models(module=models)
+    if name not in LITE0 and not timm.is_model(name) and name not in known:
+        raise _unknown(name, known)
+
+
+def _unknown(name: str, known: list[str]) -> Problem:
+    hint = nearest(name, ["small", *known]) or "; see https://docs.pytorch.org/vision/stable/models.html"
+    return Problem(f"model.backbone={name}: neither timm nor torchvision has such a network{hint}")
 
 
 def _of_timm(
@@ -89,8 +111,7 @@ def _of_torchvision(
 
     known = models.list_models(module=models)
     if name not in known:
-        hint = nearest(name, ["small", *known]) or "; see https://docs.pytorch.org/vision/stable/models.html"
-        raise Problem(f"model.backbone={name}: neither timm nor torchvision has such a network{hint}")
+        raise _unknown(name, known)
     net = torchvision_model(
         name=name, pretrained=pretrained, num_classes=2, in_channels=in_channels, size=PROBE
     )

@@ -39,7 +39,7 @@ def _expected(model: Mapping[str, Any]) -> Preprocess | None:
     if model["_target_"] in PREPROCESS and model["pretrained"]:
         named = [model["name"]] if "name" in model else []
         return PREPROCESS[model["_target_"]](*named)
-    if "backbone" in model and model["pretrained"]:  # room: detection
+    if {"backbone", "pretrained"} <= model.keys() and model["pretrained"]:  # room: detection
         return backbone_preprocess(model["backbone"])
     return None
 

@@ -26,7 +26,8 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
     Args:
         net: Network, changed in place.
         path: Checkpoint of a run, or the run's folder, which stands for its best checkpoint; a .safetensors
-            file, or `hf:USER/NAME` on the Hugging Face hub, such as a network of timm.
+            file; `hf:USER/NAME` on the Hugging Face hub, such as a network of timm; or
+            `wandb:ENTITY/PROJECT/NAME`, an artifact of W&B.
         classes: Names of the network's logits; None: only their number is compared.
 
     Returns:

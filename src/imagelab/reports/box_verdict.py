@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from imagelab.reports.curves import Curves, smoothed
-from imagelab.reports.states import State, Verdict
+from imagelab.reports.states import OF_LOSSES, State, Verdict
 from imagelab.reports.verdict import FEW, GAP, LATE, LOST, NOISY, STILL, Facts, verdict
 
 NOTHING = 0.02  # AP50 below which next to nothing is found
@@ -26,6 +26,7 @@ BOX_MEANINGS = {
     "ap50": "AP50 of the last epoch",
     "train_then": "training loss of the epoch with the highest AP",
 }
+HOW = f"{OF_LOSSES} AP is smoothed alike; AP50 is that of the last epoch."
 OF_LOSS = ("diverged", "no validation", "LR too high")  # states that the losses alone tell
 
 
@@ -37,10 +38,10 @@ def box_verdict(curves: Curves, facts: Facts) -> Verdict:
     shown = {name: round(value, 4) for name, value in numbers.items() if math.isfinite(value)}
     if judged.state in OF_LOSS:
         return Verdict(
-            state=judged.state, numbers=shown, why=judged.why.replace("chance level", "first loss")
+            state=judged.state, numbers=shown, why=judged.why.replace("chance level", "first loss"), how=HOW
         )
     state, why = _state(numbers)
-    return Verdict(state=state, numbers=shown, why=why)
+    return Verdict(state=state, numbers=shown, why=why, how=HOW)
 
 
 def _of_ap(curves: Curves) -> dict[str, float]:

@@ -20,6 +20,7 @@ FAR = 0.05  # precision below which generated images lie nowhere near real ones
 SURE = 4.0  # logits between real and generated images from which the discriminator is sure: 98%
 KNOWN = 3.0  # logits between training images and unseen ones above which they count as memorised
 FEW = 4  # epochs: with fewer, nothing is said
+HOW = "Means over the last fifth of the run, of metrics on val and of training scores, which are logits."
 FALLING = 0.1  # fall of the Fréchet distance in the last fifth: above, it has not settled
 GENERATOR_MEANINGS = {
     "frechet": "Fréchet distance between real and generated images of val, in the last fifth of the run",
@@ -44,9 +45,9 @@ def generator_verdict(curves: Curves, *, diverged: bool) -> Verdict:
     numbers = _numbers(curves)
     shown = {name: round(numbers[name], 4) for name in GENERATOR_MEANINGS if name in numbers}
     if diverged:
-        return Verdict(state="diverged", numbers=shown, why="The loss became NaN or infinite.")
+        return Verdict(state="diverged", numbers=shown, why="The loss became NaN or infinite.", how=HOW)
     state, why = _state(numbers)
-    return Verdict(state=state, numbers=shown, why=why)
+    return Verdict(state=state, numbers=shown, why=why, how=HOW)
 
 
 def _numbers(curves: Curves) -> dict[str, float]:

@@ -15,7 +15,6 @@ from imagelab.pages.page import Section
 from imagelab.problem import Problem
 
 SHOWN = 24  # mistakes
-SIDE = 224  # pixels of a picture's short side
 
 
 def mistakes_explained(
@@ -40,13 +39,12 @@ def mistakes_explained(
         )
     wrong = np.flatnonzero(found.predicted != found.labels)
     order = top_losses(found.predictions[wrong], found.labels[wrong], SHOWN)
-    shown = {k: found.pixels(k, SIDE) for k in wrong[order].tolist()}
-    there = {k: pixels for k, pixels in shown.items() if pixels is not None}
-    if not there:
+    if found.images is None or not len(order):
         return []
     predictor = from_checkpoint(checkpoint_of(folder, checkpoint), weights)
+    shown = {k: found.pixels(k, predictor.reader.least) for k in wrong[order].tolist()}
     captions = [
         f"{found.name(k)}: {found.classes[found.labels[k]]}, predicted {found.classes[found.predicted[k]]}"
-        for k in there
+        for k in shown
     ]
-    return [heat_section(predictor, [predictor.prepared(pixels) for pixels in there.values()], captions)]
+    return [heat_section(predictor, [predictor.prepared(pixels) for pixels in shown.values()], captions)]

@@ -47,7 +47,7 @@ def numbers_finding(found: Verdict) -> Finding:
         status="INFO",
         value=found.numbers,
         expected="",
-        why="Smoothed losses by epoch; gains and rises over the total decrease; speed over its mean.",
+        why=found.how,
         fix="",
     )
 

@@ -102,12 +102,9 @@ def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
     meanings = MEANINGS | GENERATOR_MEANINGS
     meanings |= BOX_MEANINGS  # room: detection
     rows = [(name, value, meanings[name]) for name, value in judged.numbers.items()]
-    about = (
-        "From curves smoothed over a twentieth of the run; losses are measured from the lowest possible one."
-    )
     others = [one for one in findings if one.name != NUMBERS]  # these are the rows
     body = (table(("number", "value", "meaning"), rows) if rows else "") + finding_table(others)
-    return Section("Numbers behind the verdict", about, body, folded=True)
+    return Section("Numbers behind the verdict", judged.how, body, folded=True)
 
 
 def class_sections(found: Predictions, counts: np.ndarray) -> list[Section]:

@@ -1,6 +1,6 @@
 """Name the states that a run can be in, as its curves tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 State = Literal[
@@ -21,6 +21,12 @@ State = Literal[
 ]
 
 
+OF_LOSSES = (
+    "From curves smoothed over a twentieth of the run; losses are measured from the lowest possible one, "
+    "gains and rises over the total decrease, speed over its mean."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The state of a run.
@@ -29,8 +35,10 @@ class Verdict:
         state: State in a word or two.
         numbers: Numbers behind it, by name.
         why: Sentence that explains it with these numbers.
+        how: Sentence on where the numbers come from.
     """
 
     state: State
     numbers: dict[str, float]
     why: str
+    how: str = field(default=OF_LOSSES)

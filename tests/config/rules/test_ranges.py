@@ -67,6 +67,10 @@ def found(*words: str) -> list[str]:
             "augment.noise.std: wants two rising numbers in [0, 255], got [10, 5]",
         ),
         (
+            "trick=[feature_maps] trick.feature_maps.images=[]",
+            "trick.feature_maps.images: wants 1 or more, or a list of positions, got []",
+        ),
+        (
             "schedule=cyclic schedule.low=0.5 schedule.high=0.4",
             "schedule.low: wants at most schedule.high (0.4), got 0.5",
         ),

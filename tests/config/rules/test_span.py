@@ -65,6 +65,7 @@ from imagelab.config.rules.ranges import RANGES
         ("trick.gradient_noise_scale.start", [0], [1]),
         ("trick.activation_stats.layers", [2], [1]),
         ("trick.dropconnect.rate", [0.5], [0, 1]),
+        ("trick.feature_maps.images", [1, 6, [0], [0, 7]], [0, [], -1, [-1]]),
         ("trick.first_layer.every", [1], [0]),
         ("trick.prediction_dynamics.images", [1], [0]),
         ("trick.progressive_size.start", [0.5], [0, 1]),

@@ -12,6 +12,7 @@ class Span(NamedTuple):
     whole: Whether numbers from 1 on count something, and so must be whole.
     rising: Whether the key takes two numbers, the first of which must not be the larger one.
     without: A number between the limits that means nothing on its own; None: there is no such number.
+    some: Whether a list must hold a number.
     """
 
     words: str
@@ -22,6 +23,7 @@ class Span(NamedTuple):
     whole: bool = False
     rising: bool = False
     without: float | None = None
+    some: bool = False
 
     def holds(self, value: float) -> bool:
         """Whether a number is within the limits."""
@@ -36,6 +38,7 @@ class Span(NamedTuple):
         return (
             not all(map(self.holds, numbers))
             or (given is not value and self.without in numbers)
+            or (self.some and not given)
             or (self.rising and given is value and (len(numbers) != 2 or numbers[0] > numbers[1]))
         )
 

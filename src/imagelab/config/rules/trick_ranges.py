@@ -1,6 +1,6 @@
 """State the range of every number of a trick."""
 
-from imagelab.config.rules.span import at_least
+from imagelab.config.rules.span import Span, at_least
 from imagelab.config.rules.spans import ABOVE_0, BETWEEN, SHARE, UNIT, UP_TO_1
 
 TRICK_RANGES = {
@@ -16,7 +16,7 @@ TRICK_RANGES = {
     "trick.elastic.ratio": UNIT,
     "trick.elastic.strength": ABOVE_0,
     "trick.ema.decay": SHARE,
-    "trick.feature_maps.images": at_least(0),
+    "trick.feature_maps.images": Span("1 or more, or a list of positions", least=0, without=0, some=True),
     "trick.feature_maps.layers": at_least(1),
     "trick.feature_maps.maps": at_least(1),
     "trick.first_layer.every": at_least(1),

@@ -69,7 +69,7 @@ def _numbers_are_in_range(cfg: Node) -> Iterator[str]:
     for path, wanted in RANGES.items():
         value = _value(cfg, path)
         if wanted.refuses(value):
-            each = isinstance(value, list) and not wanted.rising
+            each = isinstance(value, list) and value != [] and not wanted.rising
             yield f"{path}: wants {wanted.words}{' for each' * each}, got {value}"
         elif value is None and path in REQUIRED and path.partition(".")[0] in cfg:
             yield f"{path}: wants {wanted.words}, got nothing"

@@ -26,7 +26,7 @@ def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
     if "sweep" in cfg and cfg["sweep"] and says(cfg["sweep"]).holds_out_folds:  # room: sweep
         return  # the sweep holds out each fold in turn
     if folds is None and fold is not None:
-        yield f"data.fold: got {fold} without a number of folds; set data.folds=5, too"
+        yield f"data.fold: got {fold} without a number of folds; also set data.folds=5"
     elif isinstance(folds, int) and fold is None:
         yield (
             f"data.fold: missing; set which of the {folds} folds is held out, 0 to {folds - 1}"
@@ -39,7 +39,7 @@ def _fold_is_one_of_the_folds(cfg: Node) -> Iterator[str]:
 def _extra_images_join_by_class(cfg: Node) -> Iterator[str]:
     extra, share = cfg["data"].get("extra"), cfg["data"].get("extra_share")
     if extra is None and share is not None:
-        yield f"data.extra_share: got {share} without images; set data.extra=DIR, too"
+        yield f"data.extra_share: got {share} without images; also set data.extra=DIR"
     if extra is not None and (takes := says(cfg["task"]).takes) != "class":
         yield (
             "data.extra: images join training by their class, and this task learns from "

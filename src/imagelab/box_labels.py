@@ -9,7 +9,7 @@ Detections of an image are such rows too, with a score in place of the scale.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,40 @@ CORNERS = slice(1, 5)
 CLASS, SCALE, SCORE = 0, 5, 5
 LEAST = 1.0  # pixels: a box that is narrower or lower than this is degenerate
 
+DEGENERATE, OUTSIDE = "degenerate", "outside"
+
 Labels = TypeVar("Labels", "np.ndarray", "Tensor")
+
+
+class BoxFault(NamedTuple):
+    """A box that a data set left out, as it has no area inside its picture, or cut off at the border.
+
+    path: Path of the picture. label: Name of the class. corners: As they were given. what: `DEGENERATE` or
+    `OUTSIDE`.
+    """
+
+    path: str
+    label: str
+    corners: tuple[float, float, float, float]
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path.rpartition('/')[2]} {self.label} {[*self.corners]}"
+
+
+def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Labels of boxes of several splits, (N_i, M_i, 6) each, with as many rows as the one with most.
+
+    >>> stacked([padded([np.ones((2, 5))]), padded([np.ones((1, 5))])])[:, :, 0].tolist()
+    [[1.0, 1.0], [1.0, -1.0]]
+    """
+    labels = padded([np.ones((max(part.shape[1] for part in parts), 5))] * sum(map(len, parts)))
+    labels[..., CLASS], labels[..., CORNERS] = NO_BOX, 0
+    first = 0
+    for part in parts:
+        labels[first : first + len(part), : part.shape[1]] = part
+        first += len(part)
+    return labels
 
 
 def padded(boxes: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from imagelab import launch
 from imagelab.config import schema
 from imagelab.config.facts import says
-from imagelab.config.rules.tasks import refuse_boxes  # room: detection
 from imagelab.config.schema import Node
 from imagelab.data.labels import kind_of
 from imagelab.finding import Finding, taking, timed, worst
@@ -22,7 +21,12 @@ from imagelab.inspection.command import FOLDER
 from imagelab.problem import Problem
 from imagelab.terminal import screen
 
-WHAT = {"class": "classes", "multilabel": "labels", "values": "values"}
+WHAT = {
+    "class": "classes",
+    "multilabel": "labels",
+    "values": "values",
+    "boxes": "classes of boxes",  # room: detection
+}
 
 NETWORK = {  # room: model/efficientnet_lite0
     "_target_": "imagelab.model.efficientnet_lite0.efficientnet_lite0",
@@ -72,6 +76,11 @@ def questions(cfg: Node) -> "list[Question]":
     of_labels = {"multilabel": tag_distribution, "values": value_distribution}
     distribution = of_labels.get(says(cfg["task"]).takes, class_distribution)
     asked: list[Question] = [distribution, files, copies, outliers, labels_follow]
+    boxes = says(cfg["task"]).takes == "boxes"
+    if boxes:  # room: detection
+        from imagelab.inspection.boxes import box_distribution, boxes_follow
+
+        asked = [box_distribution, files, copies, outliers, boxes_follow]
     if cfg["data"]["extra"]:
         from imagelab.inspection.extra import extra_images
 
@@ -88,12 +97,15 @@ def questions(cfg: Node) -> "list[Question]":
         from imagelab.inspection.contact_sheet import net_inputs
 
         asked.append(net_inputs)
+    if boxes:  # room: detection
+        from imagelab.inspection.box_sheet import net_boxes
+
+        asked[-1] = net_boxes
     return asked
 
 
 def start(cfg: Node, folder: Path) -> None:
     """Write inspection.json, inspection.html and the tables beside them into a new folder."""
-    refuse_boxes(cfg, "inspect")  # room: detection
     refuse(cfg)
     if cfg["annotate"]:
         from imagelab.inspection.annotate import annotate

@@ -127,7 +127,7 @@ def test_two_processes_measure_what_one_measures_on_a_split_that_they_cannot_hal
     assert results["recall"] > 0
 
 
-@pytest.mark.parametrize("command", ["check", "inspect"])
+@pytest.mark.parametrize("command", ["check"])
 def test_commands_that_know_no_boxes_say_so(tmp_path, command):
     said = imagelab(command, "task=detect", folder=tmp_path)
     assert said.status != 0

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from imagelab.box_labels import clipped, degenerate, padded
+from imagelab.box_labels import DEGENERATE, LEAST, OUTSIDE, BoxFault, clipped, degenerate, padded
 from imagelab.contracts import Images
 from imagelab.data.annotations import Annotated, Annotations
 from imagelab.data.box_table import box_table, read_box_table
@@ -73,6 +73,7 @@ class Boxes:
         looked = scan([one.path for one in pictures], str(top), max_pixels)
         refuse_or_skip(looked, len(pictures), on_bad_image)
         kept = np.flatnonzero(looked.readable)
+        self.faults: list[BoxFault] = []  # boxes that are left out or cut off
         labels = padded(self._cleaned([pictures[place] for place in kept], looked.sizes[kept]))
         facts = looked.sizes[kept], max_pixels, looked.stamps[kept], looked.contents[kept]
         files = Files([pictures[place].path for place in kept], labels, *facts)
@@ -85,19 +86,17 @@ class Boxes:
         """The boxes of each picture, (n, 5) of class and corners in pixels, without degenerate ones."""
         numbers = {name: number for number, name in enumerate(self.classes)}
         cleaned: list[np.ndarray] = []
-        left_out: list[str] = []
         for one, (width, height) in zip(pictures, sizes.tolist(), strict=True):
             boxes = np.array([(numbers[name], *box) for name, *box in one.boxes], dtype=float).reshape(-1, 5)
             if one.relative:
                 boxes[:, 1:] *= [width, height, width, height]
-            boxes = clipped(boxes, width, height)
-            thin = degenerate(boxes)
-            left_out += [
-                f"{Path(one.path).name} {box[0]} {list(box[1:])}"
-                for box, bad in zip(one.boxes, thin, strict=True)
-                if bad
-            ]
+            given, boxes = boxes, clipped(boxes, width, height)
+            thin, beyond = degenerate(boxes), np.abs(given - boxes).max(axis=1, initial=0) > LEAST
+            for box, bad, out in zip(one.boxes, thin, beyond, strict=True):
+                if bad or out:
+                    self.faults.append(BoxFault(one.path, box[0], box[1:], DEGENERATE if bad else OUTSIDE))
             cleaned.append(boxes[~thin])
+        left_out = [str(fault) for fault in self.faults if fault.what == DEGENERATE]
         if left_out:
             logger.warning("data: left out %d boxes without an area: %s", len(left_out), some_of(left_out, 5))
         return cleaned

@@ -3,14 +3,19 @@
 Folders are inspected without torch, whose import alone takes 500 MB and two seconds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import (
+    dataclass,
+    field,
+    replace,  # room: detection
+)
 from inspect import signature
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from imagelab.box_labels import BoxFault, stacked  # room: detection
 from imagelab.config import schema
 from imagelab.config.facts import says
 from imagelab.config.rules.tasks import task_name
@@ -40,6 +45,7 @@ class Collection:
         splits: (N,) str: split of each image.
         labels: (N, ...): label of each image, as in `contracts.Images`.
         walk: Content of the folder; None if the data set is not a folder.
+        box_faults: Boxes that the data set left out or cut off.
     """
 
     parts: Mapping[str, Images]
@@ -48,6 +54,7 @@ class Collection:
     splits: np.ndarray
     labels: np.ndarray
     walk: Walk | None = field(default=None)
+    box_faults: Sequence[BoxFault] = field(default=())  # room: detection
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,6 +98,7 @@ def collect(cfg: Node) -> Collection:
     own, knobs = schema.split("data", cfg["data"])
     takes = says(cfg["task"]).takes or "class"
     found = walk(own, takes) if own["_target_"] == FOLDER else None
+    faults: Sequence[BoxFault] = ()  # room: detection
     if found is None:
         from imagelab.config.make import make
 
@@ -98,6 +106,7 @@ def collect(cfg: Node) -> Collection:
         refuse_other_labels(made.splits, takes, task=task_name(cfg))
         refuse_non_finite(made)
         names, source = list(made.classes), dict(made.splits)
+        faults = getattr(made, "faults", ())  # room: detection
     else:
         names, source = _of_folder(found, own["group"], knobs["max_pixels"])
     parts = named(source)
@@ -112,7 +121,10 @@ def collect(cfg: Node) -> Collection:
         names = classes
     for split, part in unreadable.items():
         parts[split] = merged([parts[split], part]) if len(part) else parts[split]
-    return _collection(parts, names, found)
+    made_of = _collection(parts, names, found)
+    if faults:  # room: detection
+        return replace(made_of, box_faults=faults)
+    return made_of
 
 
 def _where(part: Named, kept: np.ndarray) -> Named:
@@ -154,9 +166,15 @@ def _collection(parts: Mapping[str, Named], classes: list[str], found: Walk | No
         classes=classes,
         names=np.concatenate(names),
         splits=np.repeat(order, [len(images) for images in parts.values()]),
-        labels=np.concatenate([images.labels for images in parts.values()]),
+        labels=_labels([images.labels for images in parts.values()]),
         walk=found,
     )
+
+
+def _labels(parts: list[np.ndarray]) -> np.ndarray:
+    if parts[0].ndim == 3:  # room: detection
+        return stacked(parts)
+    return np.concatenate(parts)
 
 
 def _names(part: Named, found: Walk | None) -> np.ndarray:

@@ -101,7 +101,7 @@ def _leak(seen: Seen, pairs: list[Pair], found: Duplicates, cfg: Node) -> Findin
         status=status,
         value=dict(kinds) if across else "none",
         expected="no image of val or test has a copy in train",
-        why=f"{share} has copies in train: the accuracy there is too optimistic" if share else "",
+        why=f"{share} has copies in train: metrics there are too optimistic" if share else "",
         fix=repair_command(cfg) if across else "",
     )
 
@@ -121,7 +121,7 @@ def repair_command(cfg: Node) -> str:
     """The command that makes a split without copies across splits, if the data are a folder."""
     data = cfg["data"]
     if data["_target_"] != FOLDER:
-        return "keep in mind that the measured accuracy is too optimistic"
+        return "keep in mind that the metrics are too optimistic"
     words = [f"data.group={quoted(data['group'])}"] if data["group"] else []
     words += [f"data.delimiter={data['delimiter']}"] if data["delimiter"] != "auto" else []
     words += [f"data.columns={quoted_table(data['columns'])}"] if data["columns"] else []

@@ -34,6 +34,7 @@ class Evaluate:
     predictions: bool
     output: str | None
     person: str | None
+    judge: str | None
     tta: dict[str, Any] | None
 
 
@@ -47,13 +48,19 @@ def start(cfg: Node, _: Path) -> float:
     from imagelab.config.monitor import headline
     from imagelab.evaluation.average import average
     from imagelab.evaluation.members import asked
+    from imagelab.evaluation.of_generators import generates, of_generator
     from imagelab.evaluation.once import once
     from imagelab.sweep.started import existing  # room: sweep
 
     if cfg["sweep"] == "last":  # room: sweep
         cfg = cfg | {"sweep": str(existing("last", "sweep"))}
     pairs = asked(cfg)
-    outcome = once(cfg, *pairs[0]) if len(pairs) == 1 and cfg["tta"] is None else average(cfg, pairs)
+    if len(pairs) == 1 and generates(pairs[0][0]):
+        outcome = of_generator(cfg, *pairs[0])
+    elif cfg["judge"]:
+        raise Problem("judge: compares images that one run of task=gan makes with real ones; leave it out")
+    else:
+        outcome = once(cfg, *pairs[0]) if len(pairs) == 1 and cfg["tta"] is None else average(cfg, pairs)
     folder = place(cfg, [folder for folder, _ in pairs])
     files.write_json(folder / RESULT, outcome.content)
     if outcome.table is not None:

@@ -37,6 +37,14 @@ def test_precision_recall_density_and_coverage_count_balls_of_the_papers():
     assert float(found["coverage"]) == pytest.approx(inside.any(axis=1).mean())
 
 
+def test_a_case_by_hand_with_one_neighbour():
+    real = torch.tensor([[0.0], [1], [2], [10], [-100]])  # radii 1, 1, 1, 8, 100
+    fake = torch.tensor([[0.5], [20], [4]])  # radii 3.5, 16, 3.5
+    found = {name: float(value) for name, value in neighbours(real, fake, nearest=1).items()}
+    # 0.5 lies in the balls of 0 and 1, 4 in that of 10; only 2 and -100 have none; only -100 is in no ball
+    assert found == pytest.approx({"precision": 2 / 3, "density": 1, "coverage": 3 / 5, "recall": 4 / 5})
+
+
 def test_copies_are_perfect_and_one_image_for_all_is_precise_but_covers_nothing():
     same = generated_metrics(REAL, REAL, LABELS)
     assert [float(same[name]) for name in ("precision", "recall", "coverage", "diversity")] == [1, 1, 1, 1]

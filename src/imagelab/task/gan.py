@@ -113,9 +113,14 @@ class Gan(nn.Module):
             forward: The pair of networks.
             batch: A batch of val or test.
         """
-        fake = forward.generator(noise_of(batch.index, forward.latent), batch.labels)
+        fake = self.made(forward, batch)
         scores = [forward(images, batch.labels)[:, None].float() for images in (batch.images, fake)]
         return torch.cat([look(batch.images), look(fake), *scores], dim=1), batch.labels
+
+    @staticmethod
+    def made(forward: Any, batch: Inputs) -> Tensor:
+        """The generated images (B, C, H, W) of a batch of val or test, in [-1, 1]."""
+        return forward.generator(noise_of(batch.index, forward.latent), batch.labels)
 
     def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Of all real and generated images of a split."""

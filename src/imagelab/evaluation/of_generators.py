@@ -12,7 +12,7 @@ from imagelab import loading
 from imagelab.build import build_task
 from imagelab.checkpoints.content import better
 from imagelab.checkpoints.safetensors import ENDING
-from imagelab.config.facts import says
+from imagelab.config.facts import said_by, says
 from imagelab.config.schema import Node
 from imagelab.contracts import Inputs
 from imagelab.data.batches import Address
@@ -61,7 +61,8 @@ def of_generator(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
     pair: Any = loading.load_generator(file, cfg["weights"]).net.to(device)
     asked = {"run": str(folder), "checkpoint": checkpoint, "split": cfg["split"]}
     asked |= {"weights": cfg["weights"] or better(content), "tta": None, "judge": cfg["judge"]}
-    task: Any = build_task(own, data, ranks=1).eval()
+    task: Any = build_task(own, data, ranks=1)
+    task.eval()
     seen = list(_seen(task, pair, data, cfg["split"], device))
     outputs, labels = (torch.cat([part[k] for part in seen]) for k in (0, 1))
     metrics = {name: float(value) for name, value in task.metrics(outputs, labels).items()}
@@ -110,7 +111,7 @@ def _judged(judge: Predictor, data: Any, seen: list[Any], labels: Tensor, *, con
     """Metrics of features; and how often a classifier finds the class of a real and that asked for."""
     real, fake = (_features(judge, [image for part in seen for image in part[k]]) for k in (2, 3))
     found: Node = {"metrics": {k: float(v) for k, v in generated_metrics(real[1], fake[1], labels).items()}}
-    if not conditional or judge.task.predicts != CLASSES or set(judge.classes) != set(data.classes):
+    if not conditional or said_by(judge.task).predicts != CLASSES or set(judge.classes) != set(data.classes):
         return found
     order = torch.tensor([judge.classes.index(name) for name in data.classes])[labels]
     right = [judge.task.decisions(one[0]) == order for one in (real, fake)]

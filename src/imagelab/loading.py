@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagelab.checkpoints.card import FITTED
-from imagelab.checkpoints.content import certainty_of, expect_predictions, fitted, module_state
+from imagelab.checkpoints.content import certainty_of, expect_ours, expect_predictions, fitted, module_state
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
@@ -59,10 +59,7 @@ def _load(path: Path) -> Predictor:
     if path.suffix == ENDING:
         return from_card(*read_safetensors(path))
     checkpoint = read(path / "checkpoints" / BEST if path.is_dir() else path)
-    if "imagelab" not in checkpoint:
-        raise Problem(
-            f"{path} is not a checkpoint of imagelab: it does not describe its network and classes."
-        )
+    expect_ours(checkpoint, path)
     expect_predictions(checkpoint, path)
     return from_checkpoint(checkpoint)
 
@@ -124,7 +121,8 @@ def load_generator(path: str | Path, weights: str | None = None, trust: Sequence
     """
     path = Path(path)
     content = read(path / "checkpoints" / BEST if path.is_dir() else path)
-    card = content.get("imagelab", {})
+    expect_ours(content, path)
+    card = content["imagelab"]
     with trusting(trust):
         if not card.get("generates"):
             raise Problem(f"{path} holds no generator; train one: imagelab train task=gan")

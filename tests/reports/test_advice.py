@@ -107,7 +107,30 @@ def test_an_unfinished_run_is_resumed_first():
 
 
 def test_the_overrides_are_those_that_hydra_stored(tmp_path):
-    assert typed(tmp_path) == []
+    assert typed(tmp_path, {}) == []
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("- seed=1\n- ++data.root=a\n- augment=[flip,crop]\n")
-    assert typed(tmp_path) == ["seed=1", "data.root=a", "augment=[flip,crop]"]
+    assert typed(tmp_path, {}) == ["seed=1", "data.root=a", "augment=[flip,crop]"]
+
+
+HOSTILE = [
+    "model._target_=os.system",
+    "seed=3",
+    "data.root=${oc.env:HOME}",
+    "model.widths=${a:b}",
+    "hydra.x=1",
+]
+
+
+def test_a_strangers_overrides_that_could_run_code_are_not_suggested(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("\n".join(f"- {word}" for word in HOSTILE))
+    cfg = cfg_of([]) | {"data": {"root": "my photos"}}
+    assert typed(tmp_path, cfg) == [
+        "model._target_=imagelab.model.small_cnn.SmallCNN",
+        "seed=3",
+        'data.root="my photos"',
+    ]
+    for damaged in ("- [", "text", "3"):
+        (tmp_path / ".hydra" / "overrides.yaml").write_text(damaged)
+        assert typed(tmp_path, cfg) == []

@@ -15,6 +15,8 @@ SNAPSHOT = "snapshot_"  # followed by a number
 TOP = "top_"  # followed by the epoch
 OF_TASK = "task."  # before the names of the task's own numbers in the state of a module
 CLASSIFY = "classify"  # the task of checkpoints that do not say theirs
+TABLES = ("state_dict", "averages", "fitted", "certainty", "callbacks")  # parts that are tables, if present
+OF_CARD = {"classes": list, "preprocess": Mapping}  # what every card has
 
 
 def card(path: Path) -> dict[str, Any]:
@@ -78,6 +80,28 @@ def predicts(content: dict[str, Any]) -> str:
     """What the network of a checkpoint's content predicts, "classes"; empty: nothing."""
     before = CLASSES if task_of(content) == CLASSIFY else ""  # of one that does not say it
     return content.get("imagelab", {}).get("predicts", before)
+
+
+def expect_ours(content: Any, where: object) -> None:
+    """Raise a Problem if the content of a checkpoint is not laid out as this project writes it.
+
+    Args:
+        content: Content of the checkpoint: plain data, perhaps of another program.
+        where: Path of the checkpoint, or folder of its run.
+    """
+    if not isinstance(content, Mapping) or "imagelab" not in content:
+        raise Problem(
+            f"{where} is not a checkpoint of imagelab: it does not describe its network and classes."
+        )
+    found = content["imagelab"]
+    wrong = [name for name in TABLES if not isinstance(content.get(name, {}), Mapping)]
+    wrong += [] if KEY in content or "state_dict" in content else ["state_dict"]
+    wrong += [] if isinstance(found, Mapping) else ["imagelab"]
+    if not wrong:
+        wrong = [name for name, kind in OF_CARD.items() if not isinstance(found.get(name), kind)]
+        wrong += [] if isinstance(found.get("labels", {}), Mapping) else ["labels"]
+    if wrong:
+        raise Problem(f"{where} is damaged or was changed: its {wrong[0]} is not what this project writes.")
 
 
 def expect_predictions(content: dict[str, Any], where: object) -> None:

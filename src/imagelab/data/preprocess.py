@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imagelab.data.resize import GREY, covered, letterboxed
+from imagelab.problem import Problem
 
 Box = list[float]  # left, top, right, bottom
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: grey as the eye sees it
@@ -104,8 +105,15 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Preprocess":
-        """The inverse of `to_dict`."""
-        return cls(**data)
+        """The inverse of `to_dict`.
+
+        Raises:
+            Problem: If the data lack a number, or have one that is not known.
+        """
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise Problem(f"The card of the network does not describe its input ({error}).") from error
 
     def _boxes(self, height: int, width: int) -> list[tuple[int, int, int, int]]:
         """Top, left, bottom and right of the hidden boxes in images of this size, in pixels."""

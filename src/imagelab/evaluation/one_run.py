@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import torch
 
 from imagelab.build import build_classifier, build_data, build_trainer
-from imagelab.checkpoints.content import better, expect_predictions, module_state
+from imagelab.checkpoints.content import better, expect_ours, expect_predictions, module_state
 from imagelab.checkpoints.durable import read
 from imagelab.config.schema import Node
 from imagelab.data.preprocess import Preprocess
 from imagelab.model.network import bare
-from imagelab.problem import Problem
+from imagelab.problem import Problem, first_line
 from imagelab.runs import files
 from imagelab.terminal import screen
 from imagelab.training.run_card import label_marks
@@ -54,7 +54,13 @@ def run_test(folder: Path, *, checkpoint: str, split: str, weights: str | None, 
     data = data_of(cfg, content["imagelab"], split)
     trainer = build_trainer(cfg, folder, logger=False, callbacks=[], enable_checkpointing=False)
     classifier = build_classifier(cfg, data, trainer, tricks={})
-    classifier.load_state_dict(state)
+    try:
+        classifier.load_state_dict(state)
+    except RuntimeError as error:
+        raise Problem(
+            f"the weights in {folder / 'checkpoints'} are not those of the network in "
+            f"{folder / files.CONFIG} ({first_line(error)})"
+        ) from error
     data.splits["test"] = data.splits[split]
     trainer.test(classifier, datamodule=data, verbose=False)
     metrics = {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
@@ -66,12 +72,14 @@ def checkpoint_of(folder: Path, name: str) -> Node:
     """Read the best, last or another checkpoint of a run.
 
     Raises:
-        Problem: If it is missing or damaged.
+        Problem: If it is missing or damaged, or another program's.
     """
     file = folder / "checkpoints" / f"{name}.ckpt"
     if name == "best" and not file.exists() and file.with_name("last.ckpt").exists():
         raise Problem(f"run={folder} has no best epoch, since it ended in its first one; set checkpoint=last")
-    return read(file)
+    content = read(file)
+    expect_ours(content, file)
+    return content
 
 
 def data_of(cfg: Node, card: Node, split: str) -> Any:

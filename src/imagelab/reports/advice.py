@@ -3,14 +3,17 @@
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
 from imagelab.config.compose import compose, plainest
 from imagelab.config.facts import says
+from imagelab.config.hydra_internals import quoted
 from imagelab.config.schema import Node
+from imagelab.config.trust import refuse_untrusted_words
 from imagelab.config.validate import quick_problems
+from imagelab.problem import Problem
 from imagelab.reports.states import State
 from imagelab.terminal.summary import near
 
@@ -53,11 +56,35 @@ def accepted(words: list[str], changes: list[str]) -> bool:
     return composed.cfg is not None and not composed.problems and not quick_problems(composed.cfg)
 
 
-def typed(folder: Path) -> list[str]:
-    """The overrides that a run was started with; none if they were not kept."""
+def typed(folder: Path, cfg: Node) -> list[str]:
+    """The overrides that a run was started with; none if they were not kept.
+
+    A stranger may have written the file, and they go into commands to paste. In place of one that could
+    run any code stands the value in the config, which was checked when it was read, or nothing.
+
+    Args:
+        folder: Folder of the run.
+        cfg: Config of the run.
+    """
     file = folder / ".hydra" / "overrides.yaml"
-    words = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else []
-    return [plainest(str(word)) for word in words or []]
+    try:
+        words = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except (OSError, ValueError, yaml.YAMLError):
+        words = None
+    harmless = [_harmless(plainest(str(word)), cfg) for word in words] if isinstance(words, list) else []
+    return [word for word in harmless if word]
+
+
+def _harmless(word: str, cfg: Node) -> str:
+    """A word that runs no code: itself, or the value that the config has for it; empty if neither is one."""
+    try:
+        refuse_untrusted_words([word], "")
+    except Problem:
+        node: Any = cfg
+        for part in _key(word).split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        return f"{_key(word)}={quoted(node)}" if isinstance(node, str | int | float) else ""
+    return word
 
 
 def _steps(state: State, cfg: Node, words: list[str]) -> Iterator[Advice]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imagelab.checkpoints.content import expect_ours
 from imagelab.checkpoints.durable import load_plain
 from imagelab.config.facts import says
 from imagelab.config.monitor import headline
@@ -127,7 +128,7 @@ def on_curves(
     cfg = files.read_config(folder)
     known = facts(cfg, classes, results)
     judged = judge(cfg, curves, known)
-    words = typed(folder)
+    words = typed(folder, cfg)
     step = advice(judged.state, cfg, words, folder, finished=results.get("status") == "finished")
     findings = [of.verdict_finding(judged, step), of.facts_of(results), of.numbers_finding(judged)]
     findings += of.sharpness_finding(curves)
@@ -219,6 +220,8 @@ def _last(folder: Path) -> Node:
     """The content of the last checkpoint, without loading its weights; empty if there is none."""
     file = folder / "checkpoints" / "last.ckpt"
     try:
-        return load_plain(file, mmap=True)
+        content = load_plain(file, mmap=True)
     except (OSError, RuntimeError):
         return {}
+    expect_ours(content, file)
+    return content

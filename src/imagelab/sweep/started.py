@@ -51,12 +51,16 @@ def read(folder: Path) -> dict[str, Any]:
     `typed`: its overrides. `choice`: the keys of its `sweep=`, or None. `fixed`: overrides of all trials.
     `space`: searched ranges by key, in Hydra's syntax. `monitor`: metric that trials are compared by.
     `lower`: whether lower values of it are better.
+
+    Raises:
+        Problem: If it holds no plan, or could run code.
     """
     content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise Problem(f"{folder / FILE} is empty: the sweep was killed before it began. Start it again.")
     refuse_untrusted(content, folder / FILE)
-    refuse_untrusted_words([*content["typed"], *content["fixed"]], folder / FILE)
+    ranges = [f"{key}={text}" for key, text in content["space"].items()]  # overrides of the trials, too
+    refuse_untrusted_words([*content["typed"], *content["fixed"], *ranges], folder / FILE)
     # Older sweeps did not store it; their metric is in the table.
     return content if "lower" in content else content | {"lower": lower_is_better(content["monitor"])}
 

@@ -1,16 +1,19 @@
 """Read and write sweep.csv: one row per trial, rewritten completely after each trial."""
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagelab.config.trust import refuse_untrusted_words
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.runs.csv_cells import read_rows, write_rows
 from imagelab.sweep.trial import Row
 
 FILE = "sweep.csv"
+NUMBER = re.compile(r"[-+.\deE]+")
 FIRST, LAST = ("number", "status"), ("epochs", "seconds", "folder", "error")
 
 
@@ -35,11 +38,11 @@ def read(folder: Path) -> tuple[list[Row], str]:
     """Read the rows of a sweep, and the metric that its trials are compared by.
 
     Raises:
-        Problem: If there is no such table, or it is damaged.
+        Problem: If there is no such table, it is damaged, or a value could run code as an override.
     """
     try:
         lines = read_rows(io.StringIO((folder / FILE).read_text(encoding="utf-8")))
-        return _parsed(lines, folder)
+        rows, monitor = _parsed(lines, folder)
     except OSError as error:
         raise Problem(f"{folder} is not the folder of a sweep: there is no {FILE} in it.") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -47,6 +50,8 @@ def read(folder: Path) -> tuple[list[Row], str]:
             f"{folder / FILE} is damaged ({type(error).__name__}: {error}). "
             "Delete it and resume the sweep: its trials are in their folders."
         ) from error
+    refuse_untrusted_words(sorted(_words(rows)), folder / FILE)
+    return rows, monitor
 
 
 def _parsed(lines: list[dict[str, str]], folder: Path) -> tuple[list[Row], str]:
@@ -84,6 +89,12 @@ def _row(line: dict[str, str], keys: Sequence[str], monitor: str, tests: Sequenc
         folder=sweep / line["folder"],
         error=line["error"],
     )
+
+
+def _words(rows: Iterable[Row]) -> set[str]:
+    """The overrides of the rows; numbers, which are many and harmless, as one of each key."""
+    pairs = {(key, value) for row in rows for key, value in row.overrides.items()}
+    return {f"{key}={'0' if NUMBER.fullmatch(value) else value}" for key, value in pairs}
 
 
 def _number(text: str) -> float | None:

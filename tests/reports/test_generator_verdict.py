@@ -42,6 +42,36 @@ def test_each_state_has_its_numbers(state, given):
     assert generator_verdict(curves(**given), diverged=False).state == state
 
 
+WON = {"score_fake": 0.0, "precision": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "limit", "below", "above"),
+    [
+        ({}, "diversity", 0.5, "collapsed", "healthy"),
+        ({}, "coverage", 0.2, "collapsed", "healthy"),
+        ({"coverage": 0.05}, "precision", 0.2, "healthy", "collapsed"),
+        (WON | {"score_real": 9.0}, "precision", 0.05, "discriminator wins", "healthy"),
+        (WON, "score_real", 4.0, "healthy", "discriminator wins"),
+        ({}, "known", 3.0, "healthy", "discriminator memorises"),
+        ({}, "fall", 0.9, "train longer", "healthy"),
+    ],
+)
+def test_each_limit_lies_where_it_is_said_to_lie(given, key, limit, below, above):
+    step = 0.01 if key == "fall" else 0.1 * limit
+    found = [
+        generator_verdict(curves(**given | {key: limit + side * step}), diverged=False) for side in (-1, 1)
+    ]
+    assert [one.state for one in found] == [below, above]
+
+
+def test_the_last_fifth_of_four_epochs_or_more_is_judged():
+    assert generator_verdict(curves(epochs=4), diverged=False).state == "healthy"
+    rising = curves()
+    rising.val["val"]["diversity"][:] = np.arange(20) / 20
+    assert generator_verdict(rising, diverged=False).numbers["diversity"] == pytest.approx(0.875)
+
+
 def test_a_non_finite_loss_comes_first():
     assert generator_verdict(curves(diversity=0.1), diverged=True).state == "diverged"
 

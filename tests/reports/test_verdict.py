@@ -202,6 +202,8 @@ ACCURACIES = {
     "val_accuracy": 0.9, "val_accuracy_best": 0.96, "val_accuracy_best_epoch": 5, "val_accuracy_noise": 0.001,
     "train_accuracy_then": 0.8, "train_accuracy": 0.99,
 }  # fmt: skip
+LOST = {"val_best": 1.97, "val_median": 1.98, "val_end": 1.97}
+SLOW = {"train_gain": 0.2, "val_gain": 0.2, "train_speed": 1.0}
 GAINS = {"train_gain": 0.2, "val_gain": 0.2, "val_best": 1.5, "val_end": 1.5, "train_end": 1.5}
 
 
@@ -229,6 +231,15 @@ GAINS = {"train_gain": 0.2, "val_gain": 0.2, "val_best": 1.5, "val_end": 1.5, "t
         (GAINS | {"train_end": 0.5}, "val_gain", 0.05, None, "train longer"),
         (GAINS | {"train_speed": 1.0}, "train_end", 0.65 * 2.0, "train longer", "LR too low"),
         (GAINS, "train_speed", 0.5, "train longer", "LR too low"),
+        ({"train_first": 3.0}, "val_best", 0.5 * 2.0, "healthy", "LR too high"),
+        (LOST | {"train_end": 1.96}, "val_best", 0.9 * 2.0, "underfitting", "not learning"),
+        (LOST, "train_end", 0.8 * 2.0, "not generalising", "not learning"),
+        (LOST | SLOW, "train_end", 0.995 * 2.0, "LR too low", "not learning"),
+        (LOST | {"train_end": 1.96}, "epochs", 2, "too early to say", "not learning"),
+        (RISEN, "train_end", 0.6 * 0.5, "overfitting", "healthy"),
+        (RISEN, "epochs", 4, "too early to say", "overfitting"),
+        ({"train_end": 0.8}, "val_end", 1.5 * 0.8, "underfitting", "healthy"),
+        ({"train_end": 0.3, "val_end": 0.7}, "val_gain", 0.05 / 2, "overfitting", "healthy"),
     ],
 )  # fmt: skip
 def test_each_limit_lies_where_it_is_said_to_lie(changes, key, limit, below, above):

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import os
+import sys
 from pathlib import Path
 from statistics import fmean, stdev
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch.nn import CrossEntropyLoss
 
 from imagelab import finding
@@ -182,6 +185,30 @@ def test_configurations_are_compared_on_the_same_folds_and_the_best_is_named():
     assert search.next_commands(made[:3]) == {"average": "imagelab evaluate 'run=[here/0,here/1]'"}
     search.begin(Path("here"), ranges, lower=True)
     assert search.next_commands(made) == {"average": "imagelab evaluate 'run=[here/0,here/1]'"}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take only names in UTF-8")
+def test_names_that_are_no_utf_8_go_through_folds_evaluation_and_report(tmp_path):
+    rng = np.random.default_rng(0)
+    for place in range(24):
+        path = tmp_path / "photos" / "ab"[place % 2] / os.fsdecode(b"%d\xff.png" % place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3)).astype(np.uint8)).save(path)
+    words = ["data=folder", "data.root=photos", "data.batch_size=8", "trainer=cpu", "trainer.max_epochs=1"]
+    commands = [
+        ["train", *KFOLD, "data.folds=2", *words, "data.workers=0", "logger=[csv]"],
+        ["evaluate", "run=here/0", "predictions=true"],
+        ["report", "run=here/0"],  # room: reports
+    ]
+    for command in commands:
+        said = in_process.imagelab(*command, folder=tmp_path)
+        assert (said.status, "Traceback" in said.out + said.err) == (0, False), said
+    tables = ["out_of_fold.csv", "0/evaluation.csv"]
+    tables += ["0/val_predictions.csv"]  # room: reports
+    for name in tables:
+        lines = (tmp_path / "here" / name).read_bytes().splitlines()[1:]
+        assert lines
+        assert all(b"\xff.png" in line for line in lines)
 
 
 def test_the_default_is_five_folds():

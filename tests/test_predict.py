@@ -210,3 +210,10 @@ def test_what_cannot_be_written_or_is_missing_is_refused(digits, mixed, tmp_path
     assert refused(*words, "batch_size=0", folder=tmp_path).endswith("batch_size: wants 1 or more, got 0")
     assert "is not the folder of a run" in refused("run=mixed", "source=mixed", folder=tmp_path)
     assert "source: missing" in refused(f"run={digits}", folder=tmp_path)
+
+
+@pytest.mark.parametrize("word", ["score=0.5", "draw=true"])  # room: detection
+def test_what_only_boxes_have_is_refused(digits, mixed, tmp_path, word):
+    said = refused(f"run={digits}", f"source={mixed}", word, folder=tmp_path)
+    name = word.partition("=")[0]
+    assert said == f"{name}: is for networks that find boxes, and this one does not; leave it out"

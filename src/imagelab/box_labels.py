@@ -58,6 +58,27 @@ def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     return labels
 
 
+class Detections(NamedTuple):
+    """The n objects found in an image, the surest first.
+
+    names: Name of each one's class. labels: Index of its class, (n,) int64. scores: How sure the network is,
+    (n,) float32 in [0, 1]. corners: Left, top, right and bottom, (n, 4) float32, in pixels of the original
+    image from its top left corner. size: Width and height of that image in pixels.
+    """
+
+    names: list[str]
+    labels: np.ndarray
+    scores: np.ndarray
+    corners: np.ndarray
+    size: tuple[int, int]
+
+    def above(self, score: float) -> "Detections":
+        """Those with at least this score."""
+        kept = self.scores >= score
+        names = [name for name, own in zip(self.names, kept.tolist(), strict=True) if own]
+        return Detections(names, self.labels[kept], self.scores[kept], self.corners[kept], self.size)
+
+
 def padded(boxes: Sequence[np.ndarray]) -> np.ndarray:
     """The boxes of N images, each (n, 5) of class and corners -> labels (N, M, 6) float32, M >= 1.
 
@@ -100,6 +121,26 @@ def presence(labels: np.ndarray) -> np.ndarray:
     """Which classes each image has, (N, K) bool, of labels (N, M, 6)."""
     count = int(labels[..., CLASS].max(initial=0)) + 1
     return (labels[..., CLASS, None] == np.arange(max(1, count))).any(axis=1)
+
+
+def detected(rows: np.ndarray, classes: list[str], width: int, height: int) -> Detections:
+    """The objects that rows (M, 6) of detections hold, cut off at the borders of their image.
+
+    Args:
+        rows: Detections in pixels of the image.
+        classes: Names of the classes.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    >>> detected(np.array([[1, 2, 2, 9, 6, 0.5], [0, 9, 9, 9, 12, 0.4], [-1.0] * 6]), ["ant", "bee"], 8, 8)[0]
+    ['bee']
+    """
+    boxes = clipped(rows[:, :SCORE], width, height)
+    kept = there(rows) & (boxes[:, 3:5] > boxes[:, 1:3]).all(axis=1)  # the network also sees grey beside it
+    labels = rows[kept, CLASS].astype(np.int64)
+    scores, corners = rows[kept, SCORE].astype(np.float32), boxes[kept, CORNERS].astype(np.float32)
+    names = [classes[label] for label in labels.tolist()]
+    return Detections(names, labels, scores, corners, (width, height))
 
 
 def clipped(boxes: np.ndarray, width: float, height: float) -> np.ndarray:

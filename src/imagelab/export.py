@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from imagelab import launch
 from imagelab.checkpoints.hub import WEIGHTS
@@ -119,6 +119,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_predictions(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
+    refuse_boxes(predictor)
     card = card_of(content["imagelab"], cfg["weights"] or better(content), predictor.task)
     data = files.read_config(folder)["data"]
     pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
@@ -136,6 +137,14 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     finally:
         beside.unlink(missing_ok=True)
     return findings, card
+
+
+def refuse_boxes(predictor: Any) -> None:
+    """Raise a Problem if a network finds boxes."""
+    from imagelab.task.contract import Placing
+
+    if isinstance(predictor.task, Placing):
+        raise Problem("run: a network that finds boxes cannot be exported yet; use imagelab.load in Python")
 
 
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:

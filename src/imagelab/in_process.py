@@ -80,14 +80,17 @@ def evaluate(*words: str) -> Node:
     return json.loads(call("evaluate", *words).read_text(encoding="utf-8"))
 
 
-def predict(*words: str) -> list[dict[str, str]]:
+def predict(*words: str) -> Any:
     """Predict as `imagelab predict WORDS` does -> the lines of predictions.csv, each by column.
+
+    If `output` is a .json, as it can be for boxes: its content.
 
     Raises:
         Problem: The words are wrong; the message says why.
     """
-    with call("predict", *words).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return list(csv.DictReader(file))
+    written = call("predict", *words)
+    with written.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return json.load(file) if written.suffix == ".json" else list(csv.DictReader(file))
 
 
 def call(command: str, *words: str) -> Path:

@@ -18,7 +18,6 @@ from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
 from imagelab.generator import Generator
-from imagelab.metrics.table import BOXES  # room: detection
 from imagelab.model.efficientnet_lite0 import (  # room: model/efficientnet_lite0
     efficientnet_lite0,
     efficientnet_lite0_preprocess,
@@ -90,10 +89,6 @@ def from_card(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     Raises:
         Problem: If the card names something that is not trusted, or does not describe a network.
     """
-    if card.get("predicts") == BOXES:  # room: detection
-        raise Problem(
-            "task=detect: only imagelab evaluate run=RUN uses its networks so far, without tta= or other runs"
-        )
     try:
         return _built(card, state)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -1,10 +1,10 @@
-"""Run the command `predict`: a file, folder or glob -> class and probabilities, one CSV line per file.
+"""Run the command `predict`: a file, folder or glob -> class and probabilities per file, or its boxes.
 
 imagelab predict run=last source=photos/
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -21,6 +21,7 @@ from imagelab.runs.files import write_text
 from imagelab.terminal import screen
 
 RESULT = "predictions.csv"
+Writes = Callable[[Node, Path, Any, list[Path]], list[tuple[Path, str]]]
 SURE = ("set", "unlike")  # columns that `set` adds
 EXPLAINED = 100  # pictures on the page with heat maps  # room: explaining
 
@@ -34,6 +35,8 @@ class Predict:
     output: str | None
     batch_size: int
     set: float | None
+    score: float | None  # room: detection
+    draw: bool  # room: detection
     tta: dict[str, Any] | None
     explain: bool  # room: explaining
 
@@ -44,16 +47,14 @@ def main() -> None:
 
 
 def start(cfg: Node, _: Path) -> None:
-    """Write a CSV file with one line per image, and report those that could not be read."""
+    """Write what is predicted for each image, and report those that could not be read."""
     run = find_network(cfg["run"])
     paths, others = pictures(cfg["source"])
     if cfg["run"] == "last":
         screen.say(f"run=last: {run}")
     output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
     predictor = _predictor(run, cfg["tta"], cfg["batch_size"])
-    if cfg["explain"]:  # room: explaining
-        explain(output.with_suffix(".html"), predictor, paths)
-    unreadable = write(output, predictor, paths, cfg["batch_size"], cfg["set"])
+    unreadable = _writer(predictor)(cfg, output, predictor, paths)
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
     passed = f"; passed over {others:,} that are no pictures by their names" if others else ""
@@ -65,6 +66,20 @@ def find_network(run: str) -> Path:
     if is_exported(Path(run)):  # room: exporting
         return Path(run).expanduser()
     return find.existing(run)
+
+
+def write_table(cfg: Node, output: Path, predictor: Any, paths: list[Path]) -> list[tuple[Path, str]]:
+    """Write one CSV line per file, and a page with heat maps if asked; return the unreadable files, and why.
+
+    Raises:
+        Problem: If a key is for boxes, or a file cannot be written.
+    """
+    wrong = [name for name in ("score", "draw") if cfg[name] not in (None, False)]  # room: detection
+    if wrong:  # room: detection
+        raise Problem(f"{wrong[0]}: is for networks that find boxes, and this one does not; leave it out")
+    if cfg["explain"]:  # room: explaining
+        explain(output.with_suffix(".html"), predictor, paths)
+    return write(output, predictor, paths, cfg["batch_size"], cfg["set"])
 
 
 def write(
@@ -104,6 +119,14 @@ def lines(
                 summary = predictor.task.columns
                 found = cells(predictor.task, reading)
                 yield path, [*found[: len(summary)], *next(more), *found[len(summary) :]], ""
+
+
+def _writer(predictor: Any) -> Writes:
+    """What writes predictions of files: a function of the task if they lie at places of the image."""
+    from imagelab.metrics.measure import function_at
+    from imagelab.task.contract import Placing
+
+    return function_at(predictor.task.writes) if isinstance(predictor.task, Placing) else write_table
 
 
 def _judged(predictor: Any, some: list[Path], level: float | None) -> tuple[list[Any], Iterator[list[str]]]:

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from imagelab.data.decode import Unreadable
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
-from imagelab.data.reader import Reader
+from imagelab.data.reader import Reader, Size
 from imagelab.metrics.certainty import Certainty
 from imagelab.model.capture import with_features
-from imagelab.task.contract import Predicting
+from imagelab.problem import Problem
+from imagelab.task.contract import Placing, Predicting
 
 AT_ONCE = 64  # pictures whose features are computed together
-Reading = np.ndarray | Unreadable  # a prediction, (K,) float32, or why a file could not be read
+Reading = (
+    Any  # a prediction, (K,) float32, or the objects found, or `Unreadable`: why a file could not be read
+)
 
 
 class TakesPictures:
@@ -33,11 +36,11 @@ class TakesPictures:
     reader: Reader
 
     def predictions(self, images: Tensor) -> np.ndarray:
-        """(B, 3, H, W) uint8, as the reader returns them -> (B, K) float32."""
+        """(B, 3, H, W) uint8, as the reader returns them -> (B, K) float32, or rows (B, 100, 6) for boxes."""
         raise NotImplementedError
 
-    def images(self, images: Iterable[Any]) -> np.ndarray:
-        """Predictions (B, K) for images in memory.
+    def images(self, images: Iterable[Any]) -> Any:
+        """Predictions for images in memory: (B, K), or `box_labels.Detections` of each if it finds boxes.
 
         Args:
             images: Arrays (H, W) or (H, W, 3) uint8 of any size, or RGB or grey images of Pillow.
@@ -45,28 +48,43 @@ class TakesPictures:
         Raises:
             ValueError: If one is something else, such as a path.
         """
-        return self._predictions([self.prepared(image) for image in images])
+        given = [_rgb(image) for image in images]
+        sizes = [(one.shape[1], one.shape[0]) for one in given]
+        return self._found([self.reader.image(one, self.preprocess) for one in given], sizes)
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
         """The prediction for each image file, in order, or the error if it cannot be read."""
-        pictures = self.read(paths)
-        readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
-        found = iter(self._predictions(readable))
-        return [picture if isinstance(picture, Unreadable) else next(found) for picture in pictures]
+        given = list(map_in_threads(self._read, paths))
+        readable = [one for one in given if not isinstance(one, Unreadable)]
+        found = iter(self._found([pixels for pixels, _ in readable], [size for _, size in readable]))
+        return [one if isinstance(one, Unreadable) else next(found) for one in given]
 
     def read(self, paths: Sequence[str | Path]) -> list[np.ndarray | Unreadable]:
         """The pixels of each image file as the network takes them, (H, W, 3) uint8, or its error."""
-        return list(map_in_threads(self._read, paths))
+        given = map_in_threads(self._read, paths)
+        return [one if isinstance(one, Unreadable) else one[0] for one in given]
 
     def prepared(self, image: Any) -> np.ndarray:
         """An image in memory, as `images` takes it, as the network takes it: (H, W, 3) uint8."""
         return self.reader.image(_rgb(image), self.preprocess)
 
-    def _read(self, path: str | Path) -> np.ndarray | Unreadable:
+    def _read(self, path: str | Path) -> tuple[np.ndarray, Size] | Unreadable:
         try:
-            return self.reader.file(path, self.preprocess)
+            return self.reader.sized(path, self.preprocess)
         except Unreadable as error:
             return error
+
+    def _found(self, pictures: list[np.ndarray], sizes: list[Size]) -> Any:
+        """The predictions for prepared pictures, given width and height of each before."""
+        rows = self._predictions(pictures)
+        if not isinstance(self.task, Placing):
+            return rows
+        factors = [self.reader.scale(size, self.preprocess) for size in sizes]
+        scaled = [
+            self.task.scaled(torch.from_numpy(one), factor).numpy()
+            for one, factor in zip(rows, factors, strict=True)
+        ]
+        return [self.task.found(one, *size) for one, size in zip(scaled, sizes, strict=True)]
 
     def _predictions(self, pictures: list[np.ndarray]) -> np.ndarray:
         if not pictures:
@@ -97,13 +115,18 @@ class Predictor(TakesPictures, nn.Module):
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8 of any size, with C 1 or 3 -> predictions (B, K) on the network's device."""
+        """(B, C, H, W) uint8 of any size, with C 1 or 3 -> predictions (B, K) on the network's device.
+
+        A network that finds boxes returns (B, 100, 6): class or -1, left, top, right, bottom in pixels of
+        these images, and score; the surest first.
+        """
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(
                 f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
                 "use predictor.images([...]) for arrays (H, W, 3), or predictor.files([...]) for paths"
             )
-        return self.task.predictions(self.outputs(images))
+        predictions = self.task.predictions(self.outputs(images))
+        return in_pixels(self.task, predictions, self.preprocess.scale(*images.shape[-2:]))
 
     @torch.inference_mode()
     def outputs(self, images: Tensor) -> Tensor:
@@ -121,6 +144,7 @@ class Predictor(TakesPictures, nn.Module):
 
         Raises:
             Unreadable: A file cannot be read.
+            Problem: The network finds boxes.
         """
         made = [self.file(one) if isinstance(one, str | Path) else self.prepared(one) for one in pictures]
         parts = [self.with_features(batch_of(made[k : k + AT_ONCE]))[1] for k in range(0, len(made), AT_ONCE)]
@@ -128,7 +152,15 @@ class Predictor(TakesPictures, nn.Module):
 
     @torch.inference_mode()
     def with_features(self, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions (B, K) and features (B, F), float32, of images as the reader returns them."""
+        """Predictions (B, K) and features (B, F), float32, of images as the reader returns them.
+
+        Raises:
+            Problem: The network finds boxes.
+        """
+        if isinstance(self.task, Placing):
+            raise Problem(
+                "features: a network that finds boxes has none of the whole picture; use another run"
+            )
         device = next(self.net.parameters()).device
         outputs, features = with_features(self.net, self.preprocess(images.to(device)))
         return self.task.predictions(outputs).cpu().numpy(), features.float().cpu().numpy()
@@ -145,6 +177,11 @@ class Predictor(TakesPictures, nn.Module):
 def batch_of(pictures: Sequence[np.ndarray]) -> Tensor:
     """Pictures (H, W, 3) uint8 of one size -> a batch (B, 3, H, W) uint8."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+
+
+def in_pixels(task: Predicting, predictions: Tensor, scale: float) -> Tensor:
+    """Predictions; those with places in pixels of images that are larger than the input by `scale`."""
+    return task.scaled(predictions, scale) if isinstance(task, Placing) else predictions
 
 
 def _rgb(image: Any) -> np.ndarray:

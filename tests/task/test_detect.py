@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from imagelab.box_labels import CORNERS, SCALE, there
 from imagelab.checkpoints.durable import read
@@ -14,6 +15,7 @@ from imagelab.config.compose import compose, plain
 from imagelab.config.validate import problems
 from imagelab.loading import load
 from imagelab.problem import Problem
+from imagelab.runs.csv_cells import read_rows
 from tests.data.test_boxes import write_csv
 from tests.fitting import built, fitted
 from tests.in_process import imagelab, trained
@@ -28,6 +30,11 @@ BRIEF = [
     "model.convs=1",
     "trainer.log_every_n_steps=1",
 ]
+REFUSED = {  # by predict
+    "set=0.9": "set: is for networks that predict classes, and this one finds boxes; leave it out",
+    "explain=true": "explain: is for networks that predict classes",  # room: explaining
+    "score=2": "score: wants a number in [0, 1], got 2",
+}
 
 
 def words_of(words: list[str]) -> list[str]:
@@ -86,16 +93,26 @@ def test_boxes_are_in_pixels_of_the_input_and_know_the_scale_of_their_photo(tmp_
     assert (batch.images[0, :, 40:] == 114).all()
 
 
-def test_a_run_measures_boxes_and_evaluate_repeats_its_numbers(tmp_path):
+def test_a_run_measures_boxes_and_the_commands_that_it_suggests_use_it(tmp_path):
     run = trained(*BRIEF, folder=tmp_path)
     results = json.loads((run / "results.json").read_text())
+    pictures = tmp_path / "new"
+    pictures.mkdir()
+    for name, size in {"a.png": (91, 64), "b.jpg": (64, 64)}.items():
+        Image.new("RGB", size, "white").save(pictures / name)
     assert results["best"]["monitor"] == "val/ap"
     assert {"ap", "ap50", "ap75", "ap_small", "recall", "loss"} <= results["test"].keys()
     assert imagelab("evaluate", f"run={run}", folder=tmp_path).status == 0
     again = json.loads((run / "evaluation.json").read_text())["metrics"]
     assert again == pytest.approx(results["test"], abs=1e-6)
-    with pytest.raises(Problem, match="task=detect: only imagelab evaluate run=RUN uses its networks so far"):
-        load(run)
+    suggested = f"imagelab predict run={run} source=FILE_OR_FOLDER".replace("FILE_OR_FOLDER", str(pictures))
+    said = imagelab(*suggested.split()[1:], "score=0", folder=tmp_path)
+    assert (said.status, said.out.split(". ")[0]) == (0, "2 files, 0 of them unreadable")
+    lines = read_rows((run / "predictions.csv").open())
+    assert {line["file"] for line in lines} == {str(file) for file in pictures.iterdir()}
+    assert {line["label"] for line in lines} <= {*load(run).classes, ""}
+    for words, sentence in REFUSED.items():
+        assert sentence in imagelab("predict", f"run={run}", f"source={pictures}", words, folder=tmp_path).err
 
 
 def test_a_resumed_run_ends_with_the_bits_of_an_undisturbed_one(tmp_path):

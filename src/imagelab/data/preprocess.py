@@ -95,9 +95,13 @@ class Preprocess:
     def centre(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: resize the short side to `resize`, crop the centre."""
         if self.whole:
-            return letterboxed(photo, self.size)
+            return letterboxed(photo, self.size, self.size)
         first = (self.resize - self.size) // 2
         return covered(photo, self.resize, self.resize)[first : first + self.size, first : first + self.size]
+
+    def scale(self, height: int, width: int) -> float:
+        """Pixels of an image of this size per pixel of the network's input, if that shows the whole image."""
+        return max(height, width) / self.size
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""

@@ -12,8 +12,10 @@ from imagelab.data.chain import Chain
 from imagelab.data.decode import MOST_PIXELS, decode_sized
 from imagelab.data.memory import SPARE
 from imagelab.data.preprocess import Preprocess
-from imagelab.data.resize import covered, resized, shrunk_size
+from imagelab.data.resize import covered, letterboxed, resized, shrunk_size
 from imagelab.data.shrunk import Shrunk
+
+Size = tuple[int, int]  # width and height in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +42,30 @@ class Reader:
         Raises:
             Unreadable: The file is not a picture, or damaged.
         """
-        pixels, (width, height) = decode_sized(path, self.least, self.max_pixels)
+        return self.sized(path, preprocess)[0]
+
+    def sized(self, path: str | Path, preprocess: Preprocess) -> tuple[np.ndarray, Size]:
+        """The pixels as `file` returns them, and width and height of the picture in the file.
+
+        Raises:
+            Unreadable: As in `file`.
+        """
+        pixels, size = decode_sized(path, self.least, self.max_pixels)
         if self.shrinks:  # the sides are rounded as those of the whole picture were
-            width, height = shrunk_size(width, height, preprocess.resize)
+            width, height = shrunk_size(*size, preprocess.resize)
             pixels = resized(pixels, height, width)
-        return self.image(pixels, preprocess)
+        return self.image(pixels, preprocess), size
 
     def image(self, pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
         """(H, W, 3) uint8 of any size -> (H, W, 3) uint8, the same H and W for all."""
-        return preprocess.centre(pixels) if self.shape is None else covered(pixels, *self.shape)
+        if self.shape is None:
+            return preprocess.centre(pixels)
+        return letterboxed(pixels, *self.shape) if preprocess.whole else covered(pixels, *self.shape)
+
+    def scale(self, size: Size, preprocess: Preprocess) -> float:
+        """Pixels of a picture per pixel of what `image` makes of it, if that shows the whole picture."""
+        height, width = self.shape or [preprocess.size] * 2
+        return max(size[0] / width, size[1] / height)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""

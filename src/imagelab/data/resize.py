@@ -30,16 +30,17 @@ def covered(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return resized(image, tall, wide)[top : top + height, left : left + width]
 
 
-def letterboxed(image: np.ndarray, side: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> (side, side, 3) uint8: the whole image at the top left, grey in the rest.
+def letterboxed(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W, 3) uint8 -> (height, width, 3) uint8: the whole image at the top left, grey in the rest.
 
-    >>> letterboxed(np.zeros((2, 4, 3), np.uint8), 2)[:, :, 0].tolist()
+    >>> letterboxed(np.zeros((2, 4, 3), np.uint8), 2, 2)[:, :, 0].tolist()
     [[0, 0], [114, 114]]
     """
-    scale = side / max(image.shape[:2])
-    height, width = (min(side, max(1, round(length * scale))) for length in image.shape[:2])
-    whole = np.full((side, side, image.shape[2]), GREY, dtype=np.uint8)
-    whole[:height, :width] = resized(image, height, width)
+    scale = min(height / image.shape[0], width / image.shape[1])
+    tall = min(height, max(1, round(image.shape[0] * scale)))
+    wide = min(width, max(1, round(image.shape[1] * scale)))
+    whole = np.full((height, width, image.shape[2]), GREY, dtype=np.uint8)
+    whole[:tall, :wide] = resized(image, tall, wide)
     return whole
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,19 @@ from imagelab.pages.wording import printable
 if TYPE_CHECKING:
     import numpy as np
 
+GOLDEN = 0.618034  # of the circle of hues: any number of classes get hues far apart
+THIN, SMALL, LEAST = 400, 45, 10  # lines have 1/400 of the longer side, letters 1/45, at least 10 pixels
 TRUE, GOOD, WRONG = (0, 200, 0), (60, 140, 255), (255, 70, 40)  # RGB
+
+
+def colour_of(kind: int) -> tuple[int, int, int]:
+    """A bright colour for each number, such as a class.
+
+    >>> colour_of(0), colour_of(1) != colour_of(2)
+    ((255, 77, 77), True)
+    """
+    red, green, blue = colorsys.hsv_to_rgb(kind * GOLDEN % 1, 0.7, 1)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 class DrawnBox(NamedTuple):
@@ -31,7 +44,7 @@ def with_boxes(pixels: np.ndarray, boxes: Iterable[DrawnBox], *, side: int) -> n
         side: Longer side of the result in pixels.
     """
     import numpy as np
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
@@ -39,10 +52,13 @@ def with_boxes(pixels: np.ndarray, boxes: Iterable[DrawnBox], *, side: int) -> n
     how = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
     image = Image.fromarray(pixels).resize(size, how)
     draw = ImageDraw.Draw(image)
+    thick, letters = max(1, side // THIN), max(LEAST, side // SMALL)
+    font = ImageFont.load_default(letters)
     for box in boxes:
         left, top, right, bottom = (corner * scale for corner in box.corners)
         right, bottom = max(left, right - 1), max(top, bottom - 1)  # the last pixel inside the box
-        draw.rectangle((left, top, right, bottom), outline=box.colour, width=1)
+        draw.rectangle((left, top, right, bottom), outline=box.colour, width=thick)
         if box.words:
-            draw.text((left + 2, max(0, top - 11)), printable(box.words), fill=box.colour)
+            place = left + 1 + thick, max(0, top - 1 - letters)
+            draw.text(place, printable(box.words), fill=box.colour, font=font)
     return np.asarray(image)

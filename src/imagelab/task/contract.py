@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     from imagelab.contracts import Inputs
@@ -128,4 +129,23 @@ class Predicting(Protocol):
 
     def calibration(self, outputs: Tensor, labels: Tensor) -> dict[str, Any] | None:
         """How far probabilities can be trusted, from the outputs of a split; None: it predicts none."""
+        ...
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """What a task also has if its predictions lie at places of the image, in pixels of the network's input.
+
+    writes: Dotted path of the function by which `imagelab predict` writes what is found in files, such as
+    `evaluation/box_files.py`.
+    """
+
+    writes: str
+
+    def scaled(self, predictions: Tensor, factor: float) -> Tensor:
+        """Predictions (B, ...) in pixels of an image that is larger by this factor."""
+        ...
+
+    def found(self, prediction: np.ndarray, width: int, height: int) -> Any:
+        """A prediction in pixels of an image of this width and height, as users get it."""
         ...

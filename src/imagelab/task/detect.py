@@ -6,11 +6,11 @@ depends on how it matches the boxes.
 """
 
 from collections import Counter
-from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from imagelab.box_labels import CLASS, COLUMNS, there
+from imagelab.box_labels import CLASS, COLUMNS, CORNERS, Detections, detected, there
 from imagelab.contracts import Inputs
 from imagelab.metrics.boxes import box_metrics
 from imagelab.metrics.table import LOSS
@@ -30,6 +30,7 @@ class Detect:
     predicts = "boxes"
     columns = ()
     report = "imagelab.reports.of_boxes.of_boxes"  # room: reports
+    writes = "imagelab.evaluation.box_files.write"
     compares_batch = True
     kept = Detector.outputs + 1
 
@@ -75,6 +76,16 @@ class Detect:
     def calibration(self, outputs: Tensor, labels: Tensor) -> None:
         """Scores rank boxes; they are not probabilities of being right."""
 
-    def predictions(self, outputs: Tensor) -> Any:
-        """Outputs (B, 600 or 601) -> rows of `box_labels`, (B, 100, 6)."""
-        return outputs[:, : Detector.outputs].float().view(len(outputs), -1, COLUMNS)
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Outputs (..., 600 or 601) -> rows of `box_labels`, (..., 100, 6)."""
+        return outputs[..., : Detector.outputs].float().unflatten(-1, (-1, COLUMNS))
+
+    def scaled(self, predictions: Tensor, factor: float) -> Tensor:
+        """Rows (..., 6) in pixels of an image that is larger by this factor."""
+        factors = predictions.new_ones(COLUMNS)
+        factors[CORNERS] = factor
+        return predictions * factors
+
+    def found(self, prediction: np.ndarray, width: int, height: int) -> Detections:
+        """The objects in an image of this size, of rows (100, 6)."""
+        return detected(prediction, self.names, width, height)

@@ -22,6 +22,7 @@ RANGES = {
     "batch_size": at_least(1),
     "count": at_least(1),
     "set": BETWEEN,
+    "score": UNIT,  # room: detection
     "snapshots": at_least(1),
     "seconds": ABOVE_0,  # room: checks, finders
     "patience": ABOVE_0,  # room: finders

@@ -95,7 +95,7 @@ class Preprocess:
     def centre(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> (size, size, 3) uint8: resize the short side to `resize`, crop the centre."""
         if self.whole:
-            return letterboxed(photo, self.size, self.size)
+            return letterboxed(photo, self.size)
         first = (self.resize - self.size) // 2
         return covered(photo, self.resize, self.resize)[first : first + self.size, first : first + self.size]
 

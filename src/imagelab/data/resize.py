@@ -30,12 +30,18 @@ def covered(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return resized(image, tall, wide)[top : top + height, left : left + width]
 
 
-def letterboxed(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def letterboxed(image: np.ndarray, height: int, width: int | None = None) -> np.ndarray:
     """(H, W, 3) uint8 -> (height, width, 3) uint8: the whole image at the top left, grey in the rest.
 
-    >>> letterboxed(np.zeros((2, 4, 3), np.uint8), 2, 2)[:, :, 0].tolist()
+    Args:
+        image: (H, W, 3) uint8.
+        height: Height of the result in pixels.
+        width: Its width in pixels; None: as its height.
+
+    >>> letterboxed(np.zeros((2, 4, 3), np.uint8), 2)[:, :, 0].tolist()
     [[0, 0], [114, 114]]
     """
+    width = width or height
     scale = min(height / image.shape[0], width / image.shape[1])
     tall = min(height, max(1, round(image.shape[0] * scale)))
     wide = min(width, max(1, round(image.shape[1] * scale)))

@@ -111,6 +111,9 @@ def test_a_run_measures_boxes_and_the_commands_that_it_suggests_use_it(tmp_path)
     lines = read_rows((run / "predictions.csv").open())
     assert {line["file"] for line in lines} == {str(file) for file in pictures.iterdir()}
     assert {line["label"] for line in lines} <= {*load(run).classes, ""}
+    for command, word in {"evaluate": "tta=flip", "export": "format=onnx"}.items():
+        said = imagelab(command, f"run={run}", word, folder=tmp_path)
+        assert (said.status, " yet; " in said.err) == (2, True), said
     for words, sentence in REFUSED.items():
         assert sentence in imagelab("predict", f"run={run}", f"source={pictures}", words, folder=tmp_path).err
 

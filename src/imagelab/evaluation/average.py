@@ -32,8 +32,6 @@ from imagelab.evaluation.shown import (
     metrics_table,
     person_lines,
 )
-from imagelab.problem import Problem
-from imagelab.task.contract import Placing
 from imagelab.terminal import screen
 
 
@@ -52,8 +50,6 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     split = cfg["split"]
     members = load_members(pairs, cfg["weights"])
     first = members[0]
-    if isinstance(first.predictor.task, Placing):
-        raise Problem("evaluate: boxes are not averaged yet; set run to one run, and leave tta out")
     run = here(first.cfg, cfg["root"])
     data = data_of(run, first.card, split)
     tta = make(cfg["tta"]) if cfg["tta"] else None

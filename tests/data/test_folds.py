@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from imagelab.box_labels import there  # room: detection
 from imagelab.data.arrays import Arrays
 from imagelab.data.digits import Digits
 from imagelab.data.folder import Folder
 from imagelab.data.image_data import ImageData
+from imagelab.data.scenes import Scenes  # room: detection
 from imagelab.data.splits import prepare_splits
 from imagelab.problem import Problem
 from tests.fitting import FOLDER, IMAGE_DATA
@@ -150,3 +152,17 @@ def test_images_of_different_sizes_in_memory_cannot_be_one_pool():
 def test_a_class_of_one_image_is_missing_from_training_in_the_fold_that_holds_it_out():
     with pytest.raises(Problem, match=r"no training images of cat .there are some in test and val"):
         all_parts({"train": images(30, 20, 1), "test": images(3, 3, 3)}, 5)
+
+
+def boxes_in(*parts: Any) -> list[list[float]]:  # room: detection
+    return sorted(box for part in parts for box in part.labels[there(part.labels)].tolist())
+
+
+def test_images_with_boxes_keep_them_even_if_one_part_has_more_per_image():  # room: detection
+    scenes = Scenes(count=16, side=64, most=8, seed=0)
+    train, val = scenes.splits["train"], scenes.splits["val"]
+    assert train.labels.shape[1] != val.labels.shape[1]
+    for fold in range(2):
+        found = prepare_splits(scenes, folds=2, fold=fold, **HOW).named
+        assert boxes_in(found["train"], found["val"]) == boxes_in(train, val)
+        assert len(found["val"]) == 10  # of 20

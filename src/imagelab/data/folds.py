@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from imagelab.box_labels import stacked  # room: detection
 from imagelab.contracts import Images
 from imagelab.data.files import Files
 from imagelab.data.groups import folds_of_groups
@@ -98,7 +99,7 @@ def joined(parts: Sequence[Images]) -> Images:
 
     from imagelab.data.arrays import Arrays
 
-    labels = np.concatenate([part.labels for part in parts])
+    labels = _labels([part.labels for part in parts])
     arrays = [part for part in parts if isinstance(part, Arrays)]
     files = [part for part in parts if isinstance(part, Files)]
     if len(arrays) == len(parts) and len({part.images.shape[1:] for part in arrays}) == 1:
@@ -127,3 +128,9 @@ def joined(parts: Sequence[Images]) -> Images:
         np.concatenate([part.contents() for part in files]),
         np.concatenate(groups) if len(groups) == len(files) else None,
     )
+
+
+def _labels(parts: Sequence[np.ndarray]) -> np.ndarray:
+    if parts[0].ndim == 3:  # room: detection
+        return stacked(parts)
+    return np.concatenate(parts)

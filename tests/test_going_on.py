@@ -111,9 +111,11 @@ def test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume(digits, t
     for name in ("val_predictions.csv", "report.json", "report.html"):
         (run / name).unlink()
     (run / "results.json").write_text(json.dumps(results | {"status": "stopped"}))
+    (run / "checkpoints" / ".last.ckpt.123.tmp").write_bytes(b"half")
     said = imagelab("train", f"resume={run}", folder=tmp_path)
     assert said.status == 0, said
     assert (run / "val_predictions.csv").read_text() == table
+    assert not list((run / "checkpoints").glob(".*")), "what a killed writer left"
     assert "confusion" in (run / "report.html").read_text().lower()
     resumed = json.loads((run / "results.json").read_text())
     assert {key: resumed[key] for key in ("status", "best", "val", "test")} == {

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -203,6 +204,12 @@ def test_splits_are_read_from_names(tmp_path, names, splits):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [split for split, _ in find_files(tmp_path, None)] == splits
+
+
+def test_a_named_pipe_is_no_shard_and_is_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "train.parquet")
+    with pytest.raises(Problem, match="there is no Arrow or Parquet file"):
+        find_files(tmp_path, None)
 
 
 def test_several_data_sets_in_one_folder_are_told_apart(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imagelab.data import index
-from imagelab.data.cache import cache_folder, intact, read_record, write_atomically
+from imagelab.data.cache import cache_folder, intact, read_record, write_atomically, write_record
 from imagelab.data.files import Files
 from imagelab.data.folder import Folder
 from imagelab.data.memory import decode_once
@@ -78,6 +78,20 @@ def test_each_of_200_damages_is_noticed_without_false_alarms(tmp_path, caplog):
             f"{file} is damaged and will be rebuilt"
         ]
         caplog.clear()
+
+
+def test_each_of_200_damages_of_a_record_is_noticed_or_changes_no_fact(tmp_path):
+    file, rng = tmp_path / "record", np.random.default_rng(0)
+    facts = {"mean": [0.25, 0.5], "std": [0.125, 0.1], "why": "é"}
+    noticed = 0
+    for _ in range(200):
+        write_record(file, facts)
+        assert read_record(file) == facts
+        file.write_bytes(damaged(file.read_bytes(), rng))
+        found = read_record(file)
+        assert found in (None, facts)  # a space in place of another is no damage
+        noticed += found is None
+    assert noticed >= 190
 
 
 def test_a_store_of_an_older_version_counts_as_damaged_and_one_that_is_missing_is_silent(tmp_path, caplog):

@@ -44,6 +44,11 @@ def split_in(path: Path, root: Path) -> str:
     return next((SPLITS[word] for word in words if word in SPLITS), "")
 
 
+def regular(root: Path, pattern: str) -> list[Path]:
+    """The files anywhere below root that match a pattern, sorted; a named pipe would never end."""
+    return sorted(path for path in root.rglob(pattern) if path.is_file())
+
+
 def pictures_by_name(root: Path) -> dict[str, str]:
     """The pictures anywhere below root, by their path from each folder above them, so that any form is found.
 

@@ -82,7 +82,7 @@ def find_files(top: Path, subset: str | None) -> list[tuple[str, Path]]:
     below: list[str] = [str(base)] if base.is_file() else []
     if base.is_dir():
         below = tree(str(base)).files
-    named = [Path(path) for path in sorted(below) if path.endswith(ENDINGS)]
+    named = [Path(path) for path in sorted(below) if path.endswith(ENDINGS) and Path(path).is_file()]
     paths = [
         path for path in named if not path.name.startswith("cache-")
     ]  # what Hugging Face datasets leaves

@@ -8,7 +8,7 @@ boxes.
 import csv
 from pathlib import Path
 
-from imagelab.data.annotations import Annotated, Annotations, pictures_by_name, refuse_missing
+from imagelab.data.annotations import Annotated, Annotations, pictures_by_name, refuse_missing, regular
 from imagelab.data.listing import SPLITS
 from imagelab.problem import Problem
 from imagelab.runs.csv_cells import restored
@@ -21,7 +21,7 @@ Line = dict[str, str]
 
 def box_table(root: Path) -> Path | None:
     """The table of boxes below root."""
-    return next((file for name in TABLES for file in sorted(root.rglob(name))), None)
+    return next((file for name in TABLES for file in regular(root, name)), None)
 
 
 def read_box_table(root: Path) -> Annotations:

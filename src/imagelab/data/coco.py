@@ -8,7 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from imagelab.data.annotations import Annotated, Annotations, pictures_by_name, refuse_missing, split_in
+from imagelab.data.annotations import (
+    Annotated,
+    Annotations,
+    pictures_by_name,
+    refuse_missing,
+    regular,
+    split_in,
+)
 from imagelab.problem import Problem
 
 KEYS = {"images", "annotations", "categories"}
@@ -16,7 +23,7 @@ KEYS = {"images", "annotations", "categories"}
 
 def coco_files(root: Path) -> list[Path]:
     """The JSON files below root that hold COCO's three lists."""
-    return [file for file in sorted(root.rglob("*.json")) if _loaded(file).keys() >= KEYS]
+    return [file for file in regular(root, "*.json") if _loaded(file).keys() >= KEYS]
 
 
 def read_coco(root: Path) -> Annotations:

@@ -8,7 +8,14 @@ written: what counts the first pixel as 1 is off by one pixel at the left and at
 from pathlib import Path
 from xml.etree import ElementTree
 
-from imagelab.data.annotations import Annotated, Annotations, pictures_by_name, refuse_missing, split_in
+from imagelab.data.annotations import (
+    Annotated,
+    Annotations,
+    pictures_by_name,
+    refuse_missing,
+    regular,
+    split_in,
+)
 from imagelab.data.listing import ENDINGS, SPLITS
 from imagelab.problem import Problem
 
@@ -17,7 +24,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 def voc_files(root: Path) -> list[Path]:
     """The XML files below root that annotate a picture."""
-    return [file for file in sorted(root.rglob("*.xml")) if b"<annotation" in file.read_bytes()[:1000]]
+    return [file for file in regular(root, "*.xml") if b"<annotation" in file.read_bytes()[:1000]]
 
 
 def read_voc(root: Path) -> Annotations:
@@ -43,7 +50,7 @@ def read_voc(root: Path) -> Annotations:
 def _listed(root: Path) -> dict[str, str]:
     """The split of each picture that a list in ImageSets/Main names, by its stem."""
     found: dict[str, str] = {}
-    for file in sorted(root.rglob("ImageSets/Main/*.txt")):
+    for file in regular(root, "ImageSets/Main/*.txt"):
         if file.stem in SPLITS:
             found |= {
                 line.split()[0]: SPLITS[file.stem] for line in file.read_text().splitlines() if line.strip()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from imagelab.data.annotations import Annotated, Annotations, split_in
+from imagelab.data.annotations import Annotated, Annotations, regular, split_in
 from imagelab.data.listing import is_picture
 from imagelab.problem import Problem
 
@@ -18,7 +18,7 @@ NAMES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 
 def yolo_names(root: Path) -> Path | None:
     """The file below root that lists the names of the classes."""
-    return next((file for name in NAMES for file in sorted(root.rglob(name))), None)
+    return next((file for name in NAMES for file in regular(root, name)), None)
 
 
 def read_yolo(root: Path) -> Annotations:

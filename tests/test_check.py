@@ -114,7 +114,7 @@ def test_a_large_network_is_checked_on_few_images_in_few_steps():
     assert one.count == 8
     found = checks.run(one, fast=False, only=tuple(checks.TRAINED))
     assert {finding.status for finding in found} == {"INFO"}
-    assert all(re.search(r"seconds=|width", finding.why) for finding in found)
+    assert all(re.search(r"seconds=|width|no boxes", finding.why) for finding in found)
 
 
 def test_the_findings_are_plain_json(checked):

@@ -15,7 +15,6 @@ from pathlib import Path
 from imagelab import finding, launch
 from imagelab.config import schema
 from imagelab.config.rules.generators import refuse_generators
-from imagelab.config.rules.tasks import refuse_boxes  # room: detection
 from imagelab.config.schema import Node
 from imagelab.terminal import screen
 
@@ -38,7 +37,6 @@ def main() -> None:
 def start(cfg: Node, folder: Path) -> None:
     """Write check.json and check.html into a new folder; end with exit status 1 if a check failed."""
     refuse_generators(cfg, "check")
-    refuse_boxes(cfg, "check")  # room: detection
     from imagelab.checks.causes import folded
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare

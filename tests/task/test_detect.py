@@ -147,13 +147,6 @@ def test_two_processes_measure_what_one_measures_on_a_split_that_they_cannot_hal
     assert results["recall"] > 0
 
 
-@pytest.mark.parametrize("command", ["check"])
-def test_commands_that_know_no_boxes_say_so(tmp_path, command):
-    said = imagelab(command, "task=detect", folder=tmp_path)
-    assert said.status != 0
-    assert f"imagelab {command} does not know boxes yet, got task=detect; use train" in said.err
-
-
 def test_two_runs_with_one_seed_have_the_same_weights(tmp_path):
     states = [fitted(BRIEF, tmp_path / name).classifier.net.state_dict() for name in "ab"]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

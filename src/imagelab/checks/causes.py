@@ -29,6 +29,8 @@ CAUSES: Mapping[str, Sequence[str]] = {
         *BACK,
         *TRAINING,
     ),
+    "boxes": ("boxes follow the images", "boxes of augmented images", "boxes memorised"),  # room: detection
+    "boxes follow the images": ("boxes of augmented images", "boxes memorised"),  # room: detection
     "augmentation": ("inputs", *EVALUATION, *TRAINING),
     "inputs": ("one seed", "neighbouring pixels", *FORWARD, *EVALUATION, *BACK, *TRAINING),
     "copies across splits": ("near copies across splits",),

@@ -25,4 +25,5 @@ def left_out(subject: Subject, steps: int, images: int, runs: int = 1) -> Findin
 
 LEFT_OUT = "left out"
 NAMED = 4  # names in a sentence
+DETECTOR = "a detector returns losses in training and boxes in evaluation"  # room: detection
 NO_CLASSES = "the task predicts no classes"

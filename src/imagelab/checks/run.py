@@ -7,7 +7,9 @@ from imagelab.checks import (
     altered_copies,
     apart,
     augmented,
+    boxes,  # room: detection
     capacity,
+    detector,  # room: detection
     inputs,
     labels,
     layers,
@@ -54,6 +56,11 @@ CHEAP: Mapping[str, Check] = {
     "labels of augmented images": augmented.augmented_labels,
     "classes of augmented images": augmented.augmented_classes,
     "mixed labels": mixing.mixed_labels,
+    "boxes": boxes.box_values,  # room: detection
+    "boxes follow the images": boxes.boxes_follow,  # room: detection
+    "boxes of augmented images": boxes.augmented_boxes,  # room: detection
+    "anchors": detector.anchors,  # room: detection
+    "loss of boxes at init": detector.first_loss,  # room: detection
     "loss function": loss.loss_function,
     "nonlinearity": network.nonlinearity,
     "half precision": network.half_precision,
@@ -81,6 +88,7 @@ CHEAP: Mapping[str, Check] = {
 }
 TRAINED: Mapping[str, Check] = {
     "overfit one batch": overfit.one_batch,
+    "boxes memorised": detector.memorised,  # room: detection
     "input-independent baseline": learning.zeroed_input,
     "learning rate": learning.rate,
     "larger sample": capacity.larger_sample,

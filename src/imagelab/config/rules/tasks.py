@@ -9,7 +9,6 @@ from imagelab.config.schema import Node
 from imagelab.config.signatures import from_source
 from imagelab.config.value_types import show
 from imagelab.metrics.table import CLASSES, TAGS
-from imagelab.problem import Problem  # room: detection
 
 OWN = "imagelab."
 PAIRS = "pairs"  # of scores, of real and of generated images: what losses of generators judge
@@ -101,17 +100,6 @@ def _networks_for_boxes(cfg: Node) -> Iterator[str]:  # room: detection
         )
     if model.detects and task.takes != "boxes":
         yield f"model: {target(cfg['model'])} finds boxes; set task=detect, or another model"
-
-
-def refuse_boxes(cfg: Node, command: str) -> None:  # room: detection
-    """Raise a Problem if a command that knows no boxes is given a task that takes them.
-
-    Args:
-        cfg: Config of the command.
-        command: Name of the command.
-    """
-    if says(cfg["task"]).takes == "boxes":
-        raise Problem(f"imagelab {command} does not know boxes yet, got task={task_name(cfg)}; use train")
 
 
 def _boxes_follow_pixels(cfg: Node) -> Iterator[str]:  # room: detection

@@ -1,0 +1,145 @@
+# room: detection
+"""Are boxes what detectors here take, do they frame something, and do they follow augmented images?"""
+
+import numpy as np
+import torch
+
+from imagelab.box_labels import CLASS, CORNERS, LEAST, there
+from imagelab.checks.findings import NAMED, fact, found
+from imagelab.checks.subject import Subject
+from imagelab.contracts import Inputs
+from imagelab.data.arrays import Arrays
+from imagelab.data.box_signal import CLEAR, GIVEN, WEAK, Signal, box_signal_finding, box_signals
+from imagelab.data.files import Files
+from imagelab.data.memory import read_sizes
+from imagelab.finding import Finding, grade
+from imagelab.problem import some_of
+
+NO_BOXES = "the task takes no boxes"
+IMAGES = 100  # on which boxes are tested
+WRONG, MANY = 0.05, 0.5  # shares of boxes without an area or outside; of images without a box
+MIRRORS = ("mirrored", "upside down")
+
+
+def box_values(subject: Subject) -> Finding:
+    """Every box has an area inside its image, in pixels, and a class from 0 on that exists."""
+    if not subject.data.boxes:
+        return fact(None, NO_BOXES)
+    for split, images in subject.data.splits.items():
+        rows = images.labels[there(images.labels)]
+        if split == "train" and not len(rows):
+            return _wrong("no box in train", "there is nothing to find", "look at the annotations")
+        if fault := _fault(rows, subject.data.classes, subject.data.size):
+            return _wrong(f"{split}: {fault[0]}", *fault[1:])
+    counts = np.bincount(_rows(subject, "train")[:, CLASS].astype(int), minlength=len(subject.data.classes))
+    missing = [name for name, count in zip(subject.data.classes, counts, strict=True) if not count]
+    empty = 1 - float(there(subject.data.splits["train"].labels).any(axis=1).mean())
+    why = "boxes have areas, inside their images, and classes that exist"
+    if missing == subject.data.classes[:1] and len(counts) > 1:
+        return _wrong(
+            f"no box of class 0 ({missing[0]})",
+            "class 0 looks like a background, which detectors add themselves",
+            "count classes from 0, without a background",
+        )
+    if missing:
+        why = f"without boxes in train: {some_of(missing, NAMED)}"
+    if empty > MANY:
+        why = f"{empty:.0%} of the training images have no box: are their boxes missing?"
+    return found(
+        grade(warn=missing or empty > MANY),
+        f"{len(_rows(subject, 'train')):,} boxes in train; {empty:.0%} of the images without one",
+        expected=f"areas, places and classes that exist; at most {MANY:.0%} of the images without a box",
+        why=why,
+        fix="look at them with `imagelab inspect`" if missing or empty > MANY else "",  # room: inspection
+    )
+
+
+def boxes_follow(subject: Subject) -> Finding:
+    """Boxes frame something in the images, in the order of their numbers."""
+    if not subject.data.boxes:
+        return fact(None, NO_BOXES)
+    return box_signal_finding(plain_signals(subject))
+
+
+def augmented_boxes(subject: Subject) -> Finding:
+    """Boxes follow the pixels of augmented images, above all when these are mirrored."""
+    if not subject.data.boxes:
+        return fact(None, NO_BOXES)
+    if not subject.cfg["augment"]:
+        return fact("none", "training images are not augmented")
+    plain = plain_signals(subject)
+    batch = subject.training(min(IMAGES, len(subject.data.splits["train"])))
+    side = batch.images.shape[-1]
+    moved = _signals(subject, batch, np.full((len(batch.images), 2), side))
+    if not plain or not moved:
+        return fact(None, "too few images with boxes to tell")
+    turned = [name for name in MIRRORS if moved[name].z > CLEAR and plain[name].z < WEAK]
+    lost = plain[GIVEN].z > CLEAR and moved[GIVEN].z < WEAK / 2
+    return found(
+        grade(fail=turned, warn=lost),
+        f"{moved[GIVEN].z:.1f} standard errors, {plain[GIVEN].z:.1f} before",
+        expected=f"no more {' or '.join(MIRRORS)} boxes than before, {WEAK / 2:g} or more",
+        why=f"boxes frame their objects when they are {turned[0]}: images are flipped without their boxes"
+        if turned
+        else "boxes frame hardly anything after augmentation" * lost,
+        fix="move boxes in `move` by the draws of `batch`" if turned or lost else "",
+    )
+
+
+def plain_signals(subject: Subject) -> dict[str, Signal]:
+    """How much boxes frame in training images that are not augmented."""
+    if "box signals" not in subject.pictures:
+        split = subject.data.splits["train"]
+        places = np.flatnonzero(there(split.labels).any(axis=1))
+        places = np.sort(np.random.default_rng(0).permutation(places)[:IMAGES])
+        batch, side = subject.read("train", places), subject.data.size
+        named = subject.data.named["train"].images
+        extents = np.full((len(places), 2), float(side))
+        if isinstance(named, Files):
+            sizes = read_sizes(named)[places].astype(float)
+            extents = sizes * (side / sizes.max(axis=1, keepdims=True))
+        elif isinstance(named, Arrays):
+            height, width = named.images.shape[-2:]
+            extents = extents * [width, height] / max(width, height)
+        subject.pictures["box signals"] = _signals(subject, batch, extents)
+    return subject.pictures["box signals"]
+
+
+def _signals(subject: Subject, batch: Inputs, sizes: np.ndarray) -> dict[str, Signal]:
+    with torch.no_grad():
+        pixels = subject.data.preprocess.denormalise(batch.images).permute(0, 2, 3, 1).cpu().numpy()
+    return box_signals(pixels, batch.targets.cpu().numpy(), sizes)
+
+
+def _rows(subject: Subject, split: str) -> np.ndarray:
+    labels = subject.data.splits[split].labels
+    return labels[there(labels)]
+
+
+def _fault(rows: np.ndarray, classes: list[str], size: int) -> tuple[str, str, str] | None:
+    """What is wrong with boxes (n, 6), why that matters, and what to do; None: nothing."""
+    if not len(rows):
+        return None
+    corners, highest = rows[:, CORNERS], int(rows[:, CLASS].max())
+    if highest >= len(classes):
+        why = f"there are {len(classes)} classes, from 0 to {len(classes) - 1}"
+        fix = "count classes from 0, without a background: detectors add it"
+        return f"class {highest}", why, fix
+    if corners.max() <= 1:
+        why = "boxes between 0 and 1 look like shares of width and height"
+        return "corners of at most 1 pixel", why, "multiply them by width and height"
+    thin = float(((corners[:, 2:] - corners[:, :2]) < LEAST).any(axis=1).mean())
+    if thin > WRONG:
+        why = "left, top, width, height look like this when they are taken for left, top, right, bottom"
+        return f"{thin:.0%} without an area", why, "right is left + width, bottom is top + height"
+    beyond = float(((corners < -LEAST) | (corners > size + LEAST)).any(axis=1).mean())
+    if beyond > WRONG:
+        why = f"the network sees {size} x {size} pixels: boxes of images of another size, or in another order"
+        return f"{beyond:.0%} outside the image", why, "scale boxes as their images are"
+    return None
+
+
+def _wrong(value: str, why: str, fix: str) -> Finding:
+    return found(
+        "FAIL", value, expected="boxes in pixels inside their images, classes from 0", why=why, fix=fix
+    )

@@ -1,0 +1,128 @@
+# room: detection
+"""Mistakes with boxes are planted one at a time into a sound run, and the check meant for each finds it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from imagelab.augment.flip import Flip
+from imagelab.box_labels import CLASS, CORNERS, NO_BOX, there
+from imagelab.checks.run import CHEAP, run
+from imagelab.checks.subject import Subject
+from imagelab.finding import Finding
+from tests.zoo import subject
+
+SIDE = 64
+WORDS = ["task=detect", "trainer=cpu", "data.count=80", "model.width=32", "model.convs=1"]
+OWN = ("boxes", "boxes follow the images", "boxes of augmented images", "anchors", "loss of boxes at init")
+
+
+def checked(run_of: Subject, name: str) -> Finding:
+    return run(run_of, fast=True, only=[name])[0]
+
+
+def change(planted: Subject, way: Any) -> None:
+    """Change the boxes of all splits: rows (n, 6) -> rows."""
+    for split, images in planted.data.splits.items():
+        labels = images.labels.copy()  # other tests have the same
+        for rows in labels:
+            own = there(rows)
+            rows[own] = way(rows[own].copy())
+        planted.data.splits[split] = images.relabel(labels)
+
+
+def corners(way: Any) -> Any:
+    def changed(rows: np.ndarray) -> np.ndarray:
+        rows[:, CORNERS] = way(rows[:, CORNERS])
+        return rows
+
+    return changed
+
+
+def offset(rows: np.ndarray, by: int = 1) -> np.ndarray:
+    rows[:, CLASS] += by
+    return rows
+
+
+def nothing(rows: np.ndarray) -> np.ndarray:
+    rows[:, CLASS], rows[:, CORNERS] = NO_BOX, 0
+    return rows
+
+
+BUGS = {  # what is wrong -> the change, the check that must fail, and a word of what it says
+    "width and height for right and bottom": (
+        corners(lambda b: np.hstack([b[:, :2], b[:, 2:] - b[:, :2]])),
+        "boxes",
+        "left + width",
+    ),
+    "shares for pixels": (corners(lambda b: b / SIDE), "boxes", "multiply"),
+    "x and y swapped": (corners(lambda b: b[:, [1, 0, 3, 2]]), "boxes follow the images", "top, left"),
+    "boxes of mirrored images": (
+        corners(lambda b: np.column_stack([SIDE - b[:, 2], b[:, 1], SIDE - b[:, 0], b[:, 3]])),
+        "boxes follow the images",
+        "mirrored",
+    ),
+    "labels offset by the background": (offset, "boxes", "without a background"),
+    "images of another size": (corners(lambda b: b * 4), "boxes", "scale boxes"),
+    "no boxes at all": (nothing, "boxes", "annotations"),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_mistake_is_found_by_the_check_meant_for_it(bug):
+    way, name, word = BUGS[bug]
+    planted = subject(WORDS)
+    change(planted, way)
+    found = checked(planted, name)
+    assert found.status == "FAIL", found
+    assert word in found.fix + found.why
+
+
+def test_images_flipped_without_their_boxes_are_found(monkeypatch):
+    assert checked(subject([*WORDS, "augment=[flip]"]), "boxes of augmented images").status == "OK"
+    monkeypatch.setattr(Flip, "move", lambda self, boxes, *_: boxes)
+    found = checked(subject([*WORDS, "augment=[flip]"]), "boxes of augmented images")
+    assert found.status == "FAIL"
+    assert "mirrored" in found.why
+
+
+def test_most_images_without_a_box_are_a_warning():
+    planted = subject(WORDS)
+    train = planted.data.splits["train"]
+    labels = train.labels.copy()
+    labels[20:, :, CLASS] = NO_BOX
+    planted.data.splits["train"] = train.relabel(labels)
+    assert checked(planted, "boxes").status == "WARN"
+
+
+def test_anchors_far_larger_than_the_boxes_match_nothing():
+    words = [*WORDS[:3], "model=retinanet", "model.width=32"]
+    assert checked(subject(words), "anchors").status == "OK"
+    assert checked(subject([*words, "model.anchor=60"]), "anchors").status == "FAIL"
+
+
+def test_scores_that_start_at_a_half_are_a_loss_that_is_too_high():
+    planted = subject(WORDS)
+    assert checked(planted, "loss of boxes at init").status == "OK"
+    with torch.no_grad():
+        planted.classifier.net.finder.head.classification_head.cls_logits.bias.fill_(4.0)  # type: ignore[union-attr]
+    assert checked(planted, "loss of boxes at init").status == "FAIL"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["fcos", "retinanet", "faster_rcnn"])
+def test_no_check_fails_on_a_sound_detector(model):
+    sound = subject([*WORDS[:3], f"model={model}", "augment=[flip,scale_jitter]"])
+    found = run(sound, fast=True)
+    assert [one for one in found if one.status == "FAIL"] == []
+    assert {*OWN} <= {*CHEAP}
+
+
+@pytest.mark.slow
+def test_a_few_images_are_memorised_and_not_without_a_rate():
+    sound = run(subject(WORDS), fast=False, only=["boxes memorised"])[0]
+    assert sound.status == "OK", sound
+    stuck = run(subject([*WORDS, "optimizer.lr=1e-9"]), fast=False, only=["boxes memorised"])[0]
+    assert stuck.status == "FAIL", stuck

@@ -76,15 +76,7 @@ class TakesPictures:
 
     def _found(self, pictures: list[np.ndarray], sizes: list[Size]) -> Any:
         """The predictions for prepared pictures, given width and height of each before."""
-        rows = self._predictions(pictures)
-        if not isinstance(self.task, Placing):
-            return rows
-        factors = [self.reader.scale(size, self.preprocess) for size in sizes]
-        scaled = [
-            self.task.scaled(torch.from_numpy(one), factor).numpy()
-            for one, factor in zip(rows, factors, strict=True)
-        ]
-        return [self.task.found(one, *size) for one, size in zip(scaled, sizes, strict=True)]
+        return placed(self.task, self._predictions(pictures), sizes, self.reader, self.preprocess)
 
     def _predictions(self, pictures: list[np.ndarray]) -> np.ndarray:
         if not pictures:
@@ -182,6 +174,26 @@ def batch_of(pictures: Sequence[np.ndarray]) -> Tensor:
 def in_pixels(task: Predicting, predictions: Tensor, scale: float) -> Tensor:
     """Predictions; those with places in pixels of images that are larger than the input by `scale`."""
     return task.scaled(predictions, scale) if isinstance(task, Placing) else predictions
+
+
+def placed(
+    task: Predicting, rows: np.ndarray, sizes: list[Size], reader: Reader, preprocess: Preprocess
+) -> Any:
+    """Predictions (B, K) as they are; those with places as users get them, in pixels of the pictures.
+
+    Args:
+        task: Task that defines the predictions.
+        rows: Predictions in pixels of what the reader made of the pictures.
+        sizes: Width and height of each picture in pixels.
+        reader: What read the pictures.
+        preprocess: Preprocessing of the network.
+    """
+    if not isinstance(task, Placing):
+        return rows
+    pairs = zip(torch.from_numpy(rows), sizes, strict=True)
+    return [
+        task.found(task.scaled(one, reader.scale(size, preprocess)).numpy(), *size) for one, size in pairs
+    ]
 
 
 def _rgb(image: Any) -> np.ndarray:

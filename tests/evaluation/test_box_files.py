@@ -16,6 +16,8 @@ from imagelab.data.box_table import read_box_table
 from imagelab.data.boxes import Boxes
 from imagelab.data.files import Files
 from imagelab.evaluation.box_files import write
+from imagelab.evaluation.tta import Flip, MultiScale, TenCrop
+from imagelab.evaluation.view_predictor import ViewPredictor
 from imagelab.problem import Problem
 from imagelab.runs.csv_cells import read_rows
 from tests.evaluation.planted_boxes import SURE, finder, painted
@@ -197,6 +199,25 @@ def test_pictures_are_drawn_with_their_boxes_at_the_edges_and_a_caption(tmp_path
     assert not changed[25:38, 10:22].any()  # below the caption
     assert not changed[41:].any()
     assert (np.asarray(Image.open(drawn / "none.png")) == 0).all()
+
+
+@pytest.mark.parametrize("tta", [Flip(), MultiScale(scales=[1.0, 1.5], mirror=True)], ids=["flip", "scales"])
+@pytest.mark.parametrize("shape", [None, [64, 64]], ids=["files", "arrays"])
+def test_views_find_painted_boxes_where_they_are(tmp_path, tta, shape):
+    path = tmp_path / "a.png"
+    Image.fromarray(painted(101, 77, blocks(101, 77))).save(path)
+    network = finder(64, shape)
+    (alone,), (views,) = network.files([path]), ViewPredictor(network, tta, room=4).files([path])
+    assert views.names == alone.names == ["red", "green"]
+    assert np.abs(views.corners - [*blocks(101, 77).values()]).max() <= 1
+    assert views.scores.tolist() == pytest.approx(SURE)
+    if isinstance(tta, Flip):
+        assert np.abs(views.corners - alone.corners).max() < 1e-3
+
+
+def test_crops_are_refused_as_views():
+    with pytest.raises(Problem, match="tta: crops cut the objects whose boxes are found; set tta=flip"):
+        ViewPredictor(finder(), TenCrop(scales=[1.5]), room=4)
 
 
 def test_features_of_a_whole_picture_are_refused():

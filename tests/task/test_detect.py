@@ -2,6 +2,7 @@
 """Boxes: what a run of task=detect measures and keeps, and what refuses it."""
 
 import json
+import shutil
 import time
 
 import numpy as np
@@ -111,9 +112,18 @@ def test_a_run_measures_boxes_and_the_commands_that_it_suggests_use_it(tmp_path)
     lines = read_rows((run / "predictions.csv").open())
     assert {line["file"] for line in lines} == {str(file) for file in pictures.iterdir()}
     assert {line["label"] for line in lines} <= {*load(run).classes, ""}
-    for command, word in {"evaluate": "tta=flip", "export": "format=onnx"}.items():
-        said = imagelab(command, f"run={run}", word, folder=tmp_path)
-        assert (said.status, " yet; " in said.err) == (2, True), said
+    said = imagelab("export", f"run={run}", folder=tmp_path)
+    assert (said.status, "cannot be exported yet" in said.err) == (2, True), said
+    copy = shutil.copytree(run, tmp_path / "copy")
+    for word, members in {f"run={run}": 0, f"run=[{run},{copy}]": 2}.items():
+        assert (
+            imagelab("evaluate", word, "tta=flip", f"output={tmp_path}/{members}", folder=tmp_path).status
+            == 0
+        )
+        found = json.loads((tmp_path / str(members) / "evaluation.json").read_text())
+        assert found["tta"]["views"] == 2
+        assert len(found.get("members", [])) == members
+        assert found["metrics"].keys() == results["test"].keys() - {"loss"}
     for words, sentence in REFUSED.items():
         assert sentence in imagelab("predict", f"run={run}", f"source={pictures}", words, folder=tmp_path).err
 

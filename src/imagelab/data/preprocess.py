@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -55,6 +55,10 @@ class Preprocess:
         """(B, C, H, W) uint8 -> (B, channels, H', W') float32 in [0, 255]; min(H', W') is `short`."""
         whole = self.hide(with_channels(images.float(), self.channels))
         return _scaled(whole, short, self.interpolation).clamp(0, 255)
+
+    def fitted(self, images: Tensor, side: int) -> Tensor:
+        """(B, C, H, W) uint8 -> whole images in squares, (B, channels, side, side) float32 in [0, 255]."""
+        return replace(self, size=side)._square(with_channels(images.float(), self.channels))
 
     def hide(self, images: Tensor) -> Tensor:
         """(B, C, H, W) in [0, 255] -> the same with the mean colour in the hidden boxes."""

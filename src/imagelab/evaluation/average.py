@@ -21,7 +21,7 @@ from imagelab.evaluation.members import (
     other_images,
     titles,
 )
-from imagelab.evaluation.one_pass import form_of, probabilities
+from imagelab.evaluation.one_pass import form_of, probabilities, together
 from imagelab.evaluation.one_run import data_of, device_of, here
 from imagelab.evaluation.outcome import Outcome, prediction_table
 from imagelab.evaluation.person import beside_person
@@ -32,6 +32,7 @@ from imagelab.evaluation.shown import (
     metrics_table,
     person_lines,
 )
+from imagelab.task.contract import Placing
 from imagelab.terminal import screen
 
 
@@ -48,8 +49,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     start = time.perf_counter()
     split = cfg["split"]
-    members = load_members(pairs, cfg["weights"])
-    first = members[0]
+    first, *_ = members = load_members(pairs, cfg["weights"])
     run = here(first.cfg, cfg["root"])
     data = data_of(run, first.card, split)
     tta = make(cfg["tta"]) if cfg["tta"] else None
@@ -61,7 +61,8 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     content: Node = _head(cfg, members) | {
         "notes": [*other_images(members, split), *changed_images(members, data, split)]
     }
-    content |= measured(said.mean(0), labels, task)
+    whole = together(task, said)
+    content |= measured(whole, labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]
     if len(members) > 1:
         content |= _compared(members, said, labels, task)
@@ -71,9 +72,9 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     content["seconds"] = round(time.perf_counter() - start, 3)
     shown += calibration_sentence(content["calibration"])
     if cfg["person"]:
-        content["person"] = beside_person(cfg["person"], data.named[split], said.mean(0), task)
+        content["person"] = beside_person(cfg["person"], data.named[split], whole, task)
         shown += person_lines(content["person"])
-    table = prediction_table(data, split, said.mean(0), task) if cfg["predictions"] else None
+    table = prediction_table(data, split, whole, task) if cfg["predictions"] else None
     return Outcome(content, table, shown)
 
 
@@ -98,6 +99,8 @@ def _compared(members: list[Member], said: Tensor, labels: Tensor, task: Any) ->
         | measured(mine, labels, task)
         for name, one, mine in zip(titles(members), members, said, strict=True)
     ]
+    if isinstance(task, Placing):  # sets of boxes are never quite the same
+        return {"members": rows}
     predicted = task.decisions(said).numpy()
     if predicted.dtype.kind == "f":  # values are never quite the same
         return {"members": rows}

@@ -56,8 +56,6 @@ def _refuse(cfg: Node) -> None:
         "set": cfg["set"] is not None,
         "explain": cfg["explain"],  # room: explaining
     }
-    if cfg["tta"]:
-        raise Problem("tta: boxes are not averaged over views yet; leave it out")
     if wrong := [name for name, there in asked.items() if there]:
         raise Problem(
             f"{wrong[0]}: is for networks that predict classes, and this one finds boxes; leave it out"

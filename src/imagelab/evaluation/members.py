@@ -12,7 +12,6 @@ from imagelab.loading import from_checkpoint
 from imagelab.problem import Problem
 from imagelab.runs import find
 from imagelab.runs.files import CONFIG, read_config
-from imagelab.task.contract import Placing
 from imagelab.terminal import screen
 
 KINDS = {  # of members that are several files of a run: how these begin, and how to get some
@@ -91,10 +90,6 @@ def load_members(pairs: list[tuple[Path, str]], weights: str | None) -> list[Mem
         content = checkpoint_of(folder, name)
         expect_predictions(content, folder)
         predictor = from_checkpoint(content, weights)
-        if isinstance(predictor.task, Placing):
-            raise Problem(
-                "run: boxes are not averaged yet; set run to one run, and leave tta and members out"
-            )
         first = members[0] if members else None
         names = predictor.task.names
         known = first.predictor.task.names if first else names

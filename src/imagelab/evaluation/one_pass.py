@@ -26,6 +26,7 @@ from imagelab.evaluation.tta import Tta, plain
 from imagelab.evaluation.views import Form, FormBatches
 from imagelab.model.network import bare
 from imagelab.predictor import Predictor
+from imagelab.task.contract import Placing
 
 REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, IndexError)
 
@@ -74,7 +75,7 @@ def probabilities(
         batch_size: Largest number of crops in one pass through a network.
         device: Device to run on.
     """
-    groups = grouped(members, tta)
+    groups, task = grouped(members, tta), members[0].predictor.task
     images = good_enough(data, split, [group.form for group in groups])
     decoded = not isinstance(images, Arrays)
     held = sum(len(group.form.views) for group in groups) if decoded else 1
@@ -83,14 +84,17 @@ def probabilities(
     count = worker_count(data.workers, one_by_one=decoded, batches=len(sampler))
     loader = make_loader(dataset, sampler, workers=count, pin_memory=device.type == "cuda")  # pyright: ignore[reportArgumentType]
     networks = [group.ready(device, batches=len(sampler)) for group in groups]
-    found = torch.empty(len(members), len(images), len(members[0].order))
+    found: Tensor | None = None
     for batch in loader:
         given: Any = batch
         for group, nets, parts in zip(groups, networks, given.forms, strict=True):
             with precision(group.members[0], device):
-                said = mean(nets, group.form, [part.to(device) for part in parts], room=batch_size)
+                said = mean(nets, group.form, [part.to(device) for part in parts], room=batch_size, task=task)
             for place, member, one in zip(group.places, group.members, said.cpu(), strict=True):
-                found[place, given.index] = one[:, member.order]
+                mine = in_first_order(one, member, members[0])
+                found = mine.new_empty(len(members), len(images), *mine.shape[1:]) if found is None else found
+                found[place, given.index] = mine
+    assert found is not None
     return found
 
 
@@ -106,8 +110,10 @@ def good_enough(data: ImageData, split: str, forms: Sequence[Form]) -> Images:
     return kept if as_photos and largest <= data.preprocess.resize else came
 
 
-def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int) -> Tensor:
+def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int, task: Any) -> Tensor:
     """Predictions (M, B, K) averaged over views, for images as `Form.shown` takes them."""
+    if isinstance(task, Placing):
+        return fused_views(task, networks, form, given, room=room)
     total: Tensor | None = None
     for squares, views in form.shown(given, room):
         said = networks(squares)
@@ -115,6 +121,38 @@ def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int) 
         total = said if total is None else total + said
     assert total is not None
     return total / len(form.views)
+
+
+def fused_views(
+    task: Placing, networks: Networks, form: Form, given: Sequence[Tensor], *, room: int
+) -> Tensor:
+    """Predictions (M, B, ...) at places of the network's input, as one of all views."""
+    size = form.preprocess.size
+    said: list[Tensor] = []
+    for squares, count in form.shown(given, room):
+        for one in networks(squares).unflatten(1, (count, -1)).unbind(1):
+            view = form.views[len(said)]
+            turned = task.mirrored(one, view.side) if view.mirrored else one
+            said.append(task.scaled(turned, size / view.side))
+    if len(said) == 1:
+        return said[0]
+    return torch.stack([task.fused(torch.stack(views)) for views in zip(*said, strict=True)])
+
+
+def together(task: Any, said: Tensor) -> Tensor:
+    """What M members predict, (M, N, K), as one: (N, K)."""
+    if len(said) == 1:
+        return said[0]
+    return task.fused(said) if isinstance(task, Placing) else said.mean(0)
+
+
+def in_first_order(one: Tensor, member: Member, first: Member) -> Tensor:
+    """A member's predictions (B, K) with the classes, and in the pixels, of the first one."""
+    task = member.predictor.task
+    if not isinstance(task, Placing):
+        return one[:, member.order]
+    sizes = first.predictor.preprocess.size, member.predictor.preprocess.size
+    return task.scaled(task.renamed(one, member.order), sizes[0] / sizes[1])
 
 
 def grouped(members: Sequence[Member], tta: Tta | None) -> list[Group]:

@@ -82,6 +82,8 @@ class TenCrop(Tta):
     scales: list[int | float]
 
     def views(self, preprocess: Preprocess, takes: Takes) -> list[View]:
+        if preprocess.whole:
+            raise Problem("tta: crops cut the objects whose boxes are found; set tta=flip or tta=multi_scale")
         size = preprocess.size
         sides = pixels(self.scales, size)
         expect_room(self.scales, sides, size)

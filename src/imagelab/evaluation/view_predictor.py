@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from imagelab.data.decode import Unreadable, decode
+from imagelab.data.decode import Unreadable, decode_sized
 from imagelab.data.parallel import map_in_threads
+from imagelab.data.reader import Size
 from imagelab.evaluation.networks import Networks
 from imagelab.evaluation.one_pass import form_of, mean
 from imagelab.evaluation.tta import Tta
 from imagelab.evaluation.views import tensors
-from imagelab.predictor import Predictor, Reading
+from imagelab.predictor import Predictor, Reading, in_pixels, placed
 
 
 class ViewPredictor:
@@ -45,12 +46,17 @@ class ViewPredictor:
         readable = [picture for picture in pictures if not isinstance(picture, Unreadable)]
         if not readable:
             return [picture for picture in pictures if isinstance(picture, Unreadable)]
-        given = [part.to(self.device) for part in tensors(readable)]
-        said = iter(mean(self.networks, self.form, given, room=self.room)[0].cpu().numpy())
-        return [picture if isinstance(picture, Unreadable) else next(said) for picture in pictures]
+        given = [part.to(self.device) for part in tensors([views for views, _ in readable])]
+        said = mean(self.networks, self.form, given, room=self.room, task=self.task)[0].cpu()
+        factor = self.form.preprocess.scale(*(self.form.reader.shape or [self.form.preprocess.size] * 2))
+        sizes = [size for _, size in readable]
+        rows = in_pixels(self.task, said, factor).numpy()
+        found = iter(placed(self.task, rows, sizes, self.form.reader, self.form.preprocess))
+        return [picture if isinstance(picture, Unreadable) else next(found) for picture in pictures]
 
-    def _read(self, path: str | Path) -> list[np.ndarray] | Unreadable:
+    def _read(self, path: str | Path) -> tuple[list[np.ndarray], Size] | Unreadable:
         try:
-            return self.form.cut(decode(path, self.form.least, self.form.reader.max_pixels))
+            photo, size = decode_sized(path, self.form.least, self.form.reader.max_pixels)
+            return self.form.cut(photo), size
         except Unreadable as error:
             return error

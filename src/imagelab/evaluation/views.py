@@ -15,7 +15,7 @@ from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
-from imagelab.data.resize import covered, resized
+from imagelab.data.resize import letterboxed, resized
 from imagelab.evaluation.tta import View
 
 
@@ -47,8 +47,9 @@ class Form:
         For a network trained on images in memory: the single image (H, W, 3) as stored there.
         """
         if self.reader.shape is not None:
-            return [covered(photo, *self.reader.shape)]
-        wholes = {short: _whole(photo, short) for short in {view.short for view in self.views}}
+            return [self.reader.image(photo, self.preprocess)]
+        fit = letterboxed if self.preprocess.whole else _whole
+        wholes = {short: fit(photo, short) for short in {view.short for view in self.views}}
         runs = groupby(self.views, key=lambda view: view.side)
         return [np.stack([_square(wholes[view.short], view) for view in run]) for _, run in runs]
 
@@ -70,7 +71,8 @@ class Form:
     def _of_images(self, images: Tensor, room: int) -> Iterator[tuple[Tensor, int]]:
         most = max(1, room // len(images))
         for (short, _), run in groupby(self.views, key=lambda view: (view.short, view.side)):
-            whole = self.preprocess.scaled(images, short)
+            fit = self.preprocess.fitted if self.preprocess.whole else self.preprocess.scaled
+            whole = fit(images, short)
             views = list(run)
             for first in range(0, len(views), most):
                 some = views[first : first + most]

@@ -54,9 +54,12 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     from imagelab.evaluation.members import load_members
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
+    from imagelab.task.contract import Placing
 
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     member = load_members([(folder, checkpoint)], None)[0]
+    if isinstance(member.predictor.task, Placing):
+        raise Problem("the table has no columns for boxes; each run has measured its own fold")
     cfg = here(files.read_config(folder), None)
     data = data_of(cfg, member.card, "val")
     size = min(data.batch_size, data.counts["val"])

@@ -146,6 +146,18 @@ class Placing(Protocol):
         """Predictions (B, ...) in pixels of an image that is larger by this factor."""
         ...
 
+    def mirrored(self, predictions: Tensor, width: int) -> Tensor:
+        """Predictions (B, ...) in pixels of an image of this width, as they lie in its mirror image."""
+        ...
+
+    def fused(self, predictions: Tensor) -> Tensor:
+        """Predictions (V, B, ...) of V networks, or of V views of an image, as one: (B, ...)."""
+        ...
+
+    def renamed(self, predictions: Tensor, order: list[int]) -> Tensor:
+        """Predictions (B, ...) with other numbers of the classes: that of `order[i]` becomes i."""
+        ...
+
     def found(self, prediction: np.ndarray, width: int, height: int) -> Any:
         """A prediction in pixels of an image of this width and height, as users get it."""
         ...

@@ -8,10 +8,12 @@ depends on how it matches the boxes.
 from collections import Counter
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from imagelab.box_labels import CLASS, COLUMNS, CORNERS, Detections, detected, there
+from imagelab.box_labels import CLASS, COLUMNS, CORNERS, NO_BOX, Detections, detected, there
 from imagelab.contracts import Inputs
+from imagelab.metrics.box_fusion import fused
 from imagelab.metrics.boxes import box_metrics
 from imagelab.metrics.table import LOSS
 from imagelab.model.detector import Detector
@@ -71,7 +73,8 @@ class Detect:
 
     def metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Of all detections and boxes of a split."""
-        return box_metrics(self.predictions(outputs), labels) | {LOSS: outputs[:, -1].mean()}
+        loss = {LOSS: outputs[:, -1].mean()} if outputs.shape[1] > Detector.outputs else {}
+        return box_metrics(self.predictions(outputs), labels) | loss
 
     def calibration(self, outputs: Tensor, labels: Tensor) -> None:
         """Scores rank boxes; they are not probabilities of being right."""
@@ -85,6 +88,28 @@ class Detect:
         factors = predictions.new_ones(COLUMNS)
         factors[CORNERS] = factor
         return predictions * factors
+
+    def mirrored(self, predictions: Tensor, width: int) -> Tensor:
+        """Rows (..., 6) in pixels of an image of this width, as they lie in its mirror image."""
+        label, left, top, right, bottom, score = predictions.unbind(-1)
+        turned = torch.stack([label, width - right, top, width - left, bottom, score], dim=-1)
+        return torch.where(there(predictions)[..., None], turned, predictions)
+
+    def fused(self, predictions: Tensor) -> Tensor:
+        """Rows (V, B, 100, 6) of V networks or views as one set of boxes per image, (B, 100, 6)."""
+        return fused(predictions)
+
+    def renamed(self, predictions: Tensor, order: list[int]) -> Tensor:
+        """Rows (..., 6) with class i in place of `order[i]`."""
+        numbers = torch.full((len(order) + 1,), NO_BOX, device=predictions.device)  # the last for -1
+        numbers[torch.tensor(order)] = torch.arange(len(order), dtype=numbers.dtype)
+        rows = predictions.clone()
+        rows[..., CLASS] = numbers[predictions[..., CLASS].long()]
+        return rows
+
+    def as_outputs(self, predictions: Tensor) -> Tensor:
+        """Rows (N, 100, 6) -> outputs (N, 600), which have no loss."""
+        return predictions.flatten(1)
 
     def found(self, prediction: np.ndarray, width: int, height: int) -> Detections:
         """The objects in an image of this size, of rows (100, 6)."""

@@ -1,7 +1,11 @@
 """A folder as inspect sees it, without the command."""
 
+import io
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from imagelab.inspection.collection import Collection, collect
 
@@ -45,3 +49,10 @@ def collection(root: Path, files: dict[str, bytes], **changes: Any) -> Collectio
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
     return collect(config_of(root, **changes))
+
+
+def png(value: int) -> bytes:
+    """A PNG file of 12 x 8 pixels of one grey."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 12, 3), value, dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()

@@ -1,7 +1,5 @@
 """All images on a page: thumbnails in sheets, shown as they are scrolled to, searched and ordered."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +8,7 @@ from imagelab.inspection.all_images import all_images
 from imagelab.inspection.scan import scan
 from imagelab.pages.page import page
 from tests.browser import load
-from tests.inspection.looked_at import collection
+from tests.inspection.looked_at import collection, png
 
 COUNT = 230
 LOOK = """
@@ -45,12 +43,6 @@ seen.dog = say(ofClass, "1");
 seen.searched = say(search, "9.PNG dog/1");
 return seen;
 """
-
-
-def png(value):
-    file = io.BytesIO()
-    Image.fromarray(np.full((8, 12, 3), value, dtype=np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture

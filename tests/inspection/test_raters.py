@@ -8,8 +8,7 @@ import pytest
 from imagelab.inspection.raters import kappa_interval, raters, raters_of
 from imagelab.inspection.scan import scan
 from imagelab.problem import Problem
-from tests.inspection.looked_at import collection
-from tests.inspection.test_all_images import png
+from tests.inspection.looked_at import collection, png
 
 FILES = [f"{name}/{k}.png" for name in ("cat", "dog") for k in range(10)]
 ANNA = ["cat"] * 9 + ["dog"] * 11

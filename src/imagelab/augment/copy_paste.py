@@ -86,7 +86,9 @@ class CopyPaste:
         own = chosen(boxes, there(boxes) & (sides > 0).all(dim=-1))
         return mixed, torch.cat([own, rows], dim=1)
 
-    def _paste(self, image: Tensor, other: Tensor, box: Tensor, zoom: float, draws: np.ndarray) -> Tensor:
+    def _paste(  # room: detection
+        self, image: Tensor, other: Tensor, box: Tensor, zoom: float, draws: np.ndarray
+    ) -> Tensor:
         """Paste the content of a box (6,) into an image (C, H, W), in place -> the row of its new box."""
         left, top = (int(value) for value in box[1:3].floor().tolist())
         right, bottom = (int(value) for value in box[3:5].ceil().tolist())

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imagelab import launch
-from imagelab.checkpoints.safetensors import ENDING
 from imagelab.config.schema import Node
 from imagelab.data.pictures import pictures
 from imagelab.finding import Finding, grade
@@ -110,12 +109,9 @@ def load(run: str) -> "Predictor":
     import torch
 
     from imagelab import loading
-    from imagelab.checkpoints.hub import elsewhere
 
     screen.keep(Path(os.devnull))
-    named = run.endswith(ENDING) or elsewhere(run)
-    named = named or run == loading.IMAGENET  # room: model/efficientnet_lite0
-    predictor = loading.load(run if named else find.existing(run))
+    predictor = loading.load(find.network(run))
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     predictor.to(device or "cpu")
     return predictor

@@ -26,9 +26,9 @@ from imagelab.model.head import set_head
 from imagelab.model.network import bare, build_net
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem, first_line
+from imagelab.runs.find import IMAGENET  # room: model/efficientnet_lite0
 from imagelab.task.classify import Classify  # room: model/efficientnet_lite0
 
-IMAGENET = "weights"  # in place of a path: EfficientNet-Lite0, trained on ImageNet; nothing is downloaded
 CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # for older cards, which have no task
 
 BUILT = ("model", "task_config", "preprocess", "reader")  # of a card; names of classes may be any text

@@ -52,7 +52,7 @@ def start(cfg: Node, _: Path) -> None:
     paths, others = pictures(cfg["source"])
     if cfg["run"] == "last":
         screen.say(f"run=last: {run}")
-    output = Path(cfg["output"] or (run if run.is_dir() else run.parent) / RESULT).expanduser()
+    output = Path(cfg["output"] or folder_of(run) / RESULT).expanduser()
     predictor = _predictor(run, cfg["tta"], cfg["batch_size"])
     unreadable = _writer(predictor)(cfg, output, predictor, paths)
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
@@ -61,11 +61,22 @@ def start(cfg: Node, _: Path) -> None:
     screen.say_written(output, before=f"{count}{passed}. ")
 
 
-def find_network(run: str) -> Path:
-    """Find the folder of a run, or an exported file."""
-    if is_exported(Path(run)):  # room: exporting
+def find_network(run: str) -> str | Path:
+    """Find the folder of a run, a file, or the name of weights that `imagelab.load` takes.
+
+    Raises:
+        Problem: There is none.
+    """
+    if is_exported(run):  # room: exporting
         return Path(run).expanduser()
-    return find.existing(run)
+    return find.network(run)
+
+
+def folder_of(run: str | Path) -> Path:
+    """The folder of a run, or that of a file; the current one for weights from elsewhere."""
+    if isinstance(run, str):
+        return Path()
+    return run if run.is_dir() else run.parent
 
 
 def write_table(cfg: Node, output: Path, predictor: Any, paths: list[Path]) -> list[tuple[Path, str]]:
@@ -181,7 +192,7 @@ def cells(task: Any, reading: Any) -> list[str]:
     return [*task.summary(torch.from_numpy(reading)), *(f"{value:.6f}" for value in reading)]
 
 
-def _predictor(run: Path, tta: Node | None, batch_size: int) -> Any:
+def _predictor(run: str | Path, tta: Node | None, batch_size: int) -> Any:
     """Load the predictor of a run, on this machine's accelerator if there is one, or that of a file."""
     import torch
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from imagelab.checkpoints.durable import BEST
 from imagelab.problem import Problem, first_line
+from imagelab.runs.find import HUGGING_FACE, WANDB
 
-PREFIX, WANDB = "hf:", "wandb:"
 RUN = "checkpoints"  # what a run has and such a folder has not
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -18,15 +18,6 @@ def weights_in(path: Path) -> Path:
     """The file of weights in a folder as the hub has it; any other path itself."""
     file = path / WEIGHTS
     return file if file.is_file() and not (path / RUN).exists() else path
-
-
-def elsewhere(path: str | Path) -> bool:
-    """Whether a path names weights on a hub, not on this machine.
-
-    >>> elsewhere("hf:USER/NAME"), elsewhere("wandb:ENTITY/PROJECT/NAME"), elsewhere("logs/run")
-    (True, True, False)
-    """
-    return str(path).startswith((PREFIX, WANDB))
 
 
 def local(path: str | Path) -> Path:
@@ -40,11 +31,11 @@ def local(path: str | Path) -> Path:
     text = str(path)
     if text.startswith(WANDB):
         return artifact(text)
-    if not text.startswith(PREFIX):
+    if not text.startswith(HUGGING_FACE):
         return Path(path).expanduser()
     from huggingface_hub import snapshot_download
 
-    name, _, revision = text.removeprefix(PREFIX).partition("@")
+    name, _, revision = text.removeprefix(HUGGING_FACE).partition("@")
     try:
         folder = snapshot_download(name, revision=revision or None, allow_patterns=[WEIGHTS, CONFIG])
     except Exception as error:  # of the hub's client, of its transport, of the disk

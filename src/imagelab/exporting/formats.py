@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from imagelab.problem import Problem, nearest
+from imagelab.runs.find import elsewhere
 
 HUB = "hub"  # a folder with a file of weights
 ENDINGS = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
 
 
-def is_exported(path: Path) -> bool:
-    """Whether a path has the suffix of an exported file."""
-    return path.suffix in ENDINGS.values()
+def is_exported(path: str | Path) -> bool:
+    """Whether a path on this machine has the suffix of an exported file."""
+    return not elsewhere(path) and Path(path).suffix in ENDINGS.values()
 
 
 def module(name: str) -> Any:

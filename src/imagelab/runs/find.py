@@ -1,4 +1,4 @@
-"""Find the folder of a run by its name or age, and read its status."""
+"""Find the folder of a run by its name or age, or what else a command takes as a network; read its status."""
 
 import json
 from contextlib import suppress
@@ -12,7 +12,36 @@ from imagelab.config.hydra_internals import parse_word
 from imagelab.problem import Problem, nearest
 from imagelab.runs.files import CONFIG, RESULTS, read_config
 
+HUBS = HUGGING_FACE, WANDB = "hf:", "wandb:"  # hf:USER/NAME[@REVISION], wandb:ENTITY/PROJECT/NAME[:VERSION]
+FILES = (".ckpt", ".safetensors")
+IMAGENET = "weights"  # EfficientNet-Lite0 of a package, trained on ImageNet  # room: model/efficientnet_lite0
 OF_SWEEPS = ("sweep.yaml", "multirun.yaml")  # plans of our sweeps and of Hydra's, in the folder above trials
+
+
+def elsewhere(path: str | Path) -> bool:
+    """Whether a path names weights on a hub, not on this machine.
+
+    >>> elsewhere("hf:USER/NAME"), elsewhere("wandb:ENTITY/PROJECT/NAME"), elsewhere("logs/run")
+    (True, True, False)
+    """
+    return str(path).startswith(HUBS)
+
+
+def network(name: str) -> str | Path:
+    """What `imagelab.load` takes: the folder of a run, a file of weights, or a name that it resolves itself.
+
+    Args:
+        name: Path of a folder or file, `last`, or the name of weights on a hub.
+
+    Raises:
+        Problem: There is no such run.
+    """
+    if elsewhere(name):
+        return name
+    if name == IMAGENET:  # room: model/efficientnet_lite0
+        return name
+    file = Path(name).expanduser()
+    return file if file.suffix in FILES and file.is_file() else existing(name)
 
 
 def existing(name: str, key: str = "run") -> Path:
@@ -35,6 +64,11 @@ def existing(name: str, key: str = "run") -> Path:
         raise Problem(
             f"run=last: wants a run by itself, got only trials of sweeps and folds; name one, such "
             f"as run={runs[-1]}"
+        )
+    if elsewhere(name):
+        raise Problem(
+            f"{key}={name}: wants the folder of a run; weights on a hub come without metrics and data. "
+            f"`imagelab predict run={name} source=FILES` and `imagelab train model.weights={name}` take them."
         )
     folder = Path(name)
     if not (folder / CONFIG).is_file():

@@ -62,6 +62,8 @@ def _joined(words: list[str]) -> tuple[list[str], list[str]]:
 
     >>> _joined(["optimizer.lr", "=", "0.1"])
     (['optimizer.lr=0.1'], ['optimizer.lr = 0.1: has spaces around =; type optimizer.lr=0.1'])
+    >>> _joined(["optimizer.lr = 0.1"])[0]  # in quotes
+    ['optimizer.lr=0.1']
     """
     rest = list(words)
     meant = []
@@ -72,8 +74,8 @@ def _joined(words: list[str]) -> tuple[list[str], list[str]]:
             typed.append(rest.pop(0))
         if typed[-1].endswith("=") and rest and re.fullmatch(r"[^=\s-][^=]*|-[\d.][^=]*", rest[0]):
             typed.append(rest.pop(0))
-        meant.append("".join(typed))
-        if len(typed) > 1:
+        meant.append(re.sub(r"^([^\s=]+)\s+=\s*", r"\1=", "".join(typed)))
+        if meant[-1] != typed[0]:
             found.append(f"{' '.join(typed)}: has spaces around =; type {meant[-1]}")
     return meant, found
 

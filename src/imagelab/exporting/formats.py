@@ -22,12 +22,13 @@ def module(name: str) -> Any:
     return import_module(f"imagelab.exporting.{name}")
 
 
-def load_exported(path: Path) -> Any:
+def load_exported(path: str | Path) -> Any:
     """Load an exported file, to use like a predictor: `classes`, `images` and `files`.
 
     Raises:
         Problem: If the file is missing, damaged or from another program, or a package is missing.
     """
+    path = Path(path)
     if not path.is_file():
         there = [str(file) for file in path.parent.glob("*") if is_exported(file)]
         raise Problem(f"run={path}: there is no such file{nearest(str(path), there)}")

@@ -6,10 +6,10 @@ from torch import nn
 
 from imagelab.checkpoints.durable import read
 from imagelab.optimizer.param_groups import decaying
-from imagelab.problem import Problem
 from imagelab.randomness import seed_step
 from imagelab.trick.dropconnect import DropConnect
 from tests.fitting import SHORT, built, fitted
+from tests.in_process import imagelab
 
 WORDS = [*SHORT, "trick=[dropconnect]", "trick.dropconnect.rate=0.3"]
 
@@ -91,6 +91,9 @@ def test_masks_are_a_function_of_the_seed(tmp_path):
     assert not torch.equal(first, other)
 
 
-def test_a_network_without_a_linear_layer_is_refused(tmp_path):
-    with pytest.raises(Problem, match=r"has no linear layer; set trick\.dropconnect\.layers=all"):
-        built([*WORDS, "model=torchvision", "model.name=squeezenet1_1", "data.size=64"], tmp_path)
+def test_a_network_without_a_linear_layer_is_refused_and_leaves_no_folder(tmp_path):
+    words = ["trick=[dropconnect]", "model=torchvision", "model.name=squeezenet1_1", "data.size=64"]
+    said = imagelab("train", "trainer=cpu", *words, folder=tmp_path)
+    assert (said.status, len(said.err.strip().splitlines())) == (2, 2)
+    assert "has no linear layer; set trick.dropconnect.layers=all" in said.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Start the real command in a process of its own, and compare what two runs left behind."""
 
+import atexit
 import contextlib
 import json
 import multiprocessing
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,13 +28,22 @@ LINES = (  # how what a run says begins
     "checkpoint |verdict |try |report |evaluate |predict |──|    |loss |accuracy|f1_macro |ece "
 )
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["imagelab.build", "imagelab.train", "hydra.main", "imagelab.predictor"])
+SERVER.set_forkserver_preload(["tests.warm"])
+
+
+def forked(act: Callable[..., None], *arguments: object) -> multiprocessing.process.BaseProcess:
+    """A process that the fork server has started; the server finds the tests because it starts above them."""
+    with contextlib.chdir(Path(__file__).parents[1]):
+        forkserver.ensure_running()
+    process = SERVER.Process(target=act, args=arguments)
+    process.start()
+    return process
 
 
 class Process:
     """A running command: what tests need of `subprocess.Popen`.
 
-    Python's fork server has Lightning imported once, and forks for every run: that saves each its start.
+    Python's fork server does once what `tests/warm.py` says, and forks for every run, which saves it that.
     """
 
     def __init__(
@@ -45,10 +57,7 @@ class Process:
         self.said = Path(tempfile.mkstemp(prefix="said-")[1])
         variables = os.environ | (environment or {})
         moment = (held.moment, held.rows, held.theirs) if held else None
-        self.process = SERVER.Process(
-            target=_run, args=(words, str(folder), str(self.said), variables, real_ranks, moment)
-        )
-        self.process.start()
+        self.process = forked(_run, words, str(folder), str(self.said), variables, real_ranks, moment)
         self.pid = cast(int, self.process.pid)
         if held:
             held.theirs.close()  # so that a run that ends early is noticed
@@ -124,6 +133,7 @@ def _run(
 ) -> None:
     """The command, in a session of its own, as a shell would start it."""
     os.setsid()
+    multiprocessing.set_start_method(None, force=True)  # workers are forked from the run, as in a shell
     os.chdir(folder)
     os.environ |= environment
     sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
@@ -144,7 +154,10 @@ def _run(
         hold(*moment)
     from imagelab import cli
 
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        atexit._run_exitfuncs()  # which end the workers: a forked process leaves them out
 
 
 def strange(output: str) -> list[str]:
@@ -155,8 +168,7 @@ def strange(output: str) -> list[str]:
 def printed(code: str, *words: str) -> list[str]:
     """What code prints in a process that has imported the package, and nothing that tests changed."""
     said = Path(tempfile.mkstemp(prefix="said-")[1])
-    process = SERVER.Process(target=_execute, args=(code, words, str(said)))
-    process.start()
+    process = forked(_execute, code, words, str(said))
     process.join(240)
     text = said.read_text()
     said.unlink()

@@ -15,7 +15,7 @@ import torch
 
 from imagelab.checkpoints.durable import read
 from tests.held import Held
-from tests.runs_of_the_command import assert_same, finish, outcome, start
+from tests.runs_of_the_command import assert_same, finish, forked, outcome, start
 
 # Shared batch statistics, since the ranks' own differ by nature; 359 test images do not divide by 2.
 WORDS = [
@@ -108,8 +108,7 @@ def run_tests(folder: Path, told: Connection) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_killing_the_test_runner_leaves_no_rank_behind(tmp_path):
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    runner = multiprocessing.get_context("spawn").Process(target=run_tests, args=(tmp_path, theirs))
-    runner.start()
+    runner = forked(run_tests, tmp_path, theirs)
     theirs.close()  # so that a runner that dies ends the wait
     assert ours.poll(60)
     group = ours.recv()

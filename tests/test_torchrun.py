@@ -259,7 +259,7 @@ SHARDED = "trainer.strategy.sharded=true"
 @pytest.mark.slow
 def test_weights_divided_among_two_processes_go_on_in_one(tmp_path):
     folders, run = [tmp_path / "a", tmp_path / "b"], tmp_path / "killed"
-    more = ["trainer.gradient_clip_val=1", "save_every=0.1", "seed=1"]
+    more = ["trainer.gradient_clip_val=1", "save_every=0", "seed=1"]
     words = [*(word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO), *more, SHARDED]
     finish([*ONE, *more, "hydra.run.dir=one"], tmp_path)
     kill_after_rows([*words, f"hydra.run.dir={run}"], folders, 3)
@@ -271,7 +271,7 @@ def test_weights_divided_among_two_processes_go_on_in_one(tmp_path):
 def test_divided_weights_train_like_whole_ones_and_go_on_after_a_kill(tmp_path):
     folders, run = [tmp_path / "a", tmp_path / "b"], tmp_path / "killed"
     words = [word.replace("trainer=torchrun", "trainer=fsdp") for word in TWO]
-    words += ["trainer.gradient_clip_val=1", "save_every=0.1", "seed=1"]
+    words += ["trainer.gradient_clip_val=1", "save_every=0", "seed=1"]
     finish([*ONE, "trainer.gradient_clip_val=1", "seed=1", "hydra.run.dir=one"], tmp_path)
     finish_ranks([*words, f"hydra.run.dir={tmp_path / 'whole'}"], folders)
     assert_equal_numbers(tmp_path / "one", tmp_path / "whole", within=1e-4)

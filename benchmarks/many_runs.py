@@ -38,6 +38,14 @@ def run(words: Words, seed: int, folder: Path | None = None) -> tuple[float, flo
         seed: Of the run.
         folder: Where it is kept; None: nowhere.
     """
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as temporary:
+        results = finish(words, seed, folder or Path(temporary))
+    return results["test"]["accuracy"] if results else math.nan, time.perf_counter() - began
+
+
+def finish(words: Words, seed: int, place: Path) -> dict[str, Any] | None:
+    """Train a run in a folder and return its results.json; None if the loss became NaN."""
     from imagelab import train
     from imagelab.runs import files
     from imagelab.terminal import screen
@@ -48,19 +56,16 @@ def run(words: Words, seed: int, folder: Path | None = None) -> tuple[float, flo
     cfg = plain(composed.cfg)
     mistakes = composed.problems + validate.problems(cfg)
     assert not mistakes, mistakes
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as temporary:
-        place = folder or Path(temporary)
-        place.mkdir(parents=True, exist_ok=True)
-        files.write_config(cfg, place)
-        try:
-            train.run(cfg, place, None)
-        except SystemExit:
-            said_last = (place / "console.log").read_text()
-            assert "NaN" in said_last, said_last
-            return math.nan, time.perf_counter() - began
-        results: Any = json.loads((place / files.RESULTS).read_text())
-    return results["test"]["accuracy"], time.perf_counter() - began
+    place.mkdir(parents=True, exist_ok=True)
+    files.write_config(cfg, place)
+    try:
+        train.run(cfg, place, None)
+    except SystemExit:
+        said_last = (place / "console.log").read_text()
+        assert "NaN" in said_last, said_last
+        return None
+    results: dict[str, Any] = json.loads((place / files.RESULTS).read_text())
+    return results
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ PARTS = {
     "data_path_usual",
     "find_lr_page",
     "find_lr_tasks",
+    "gan_lines",
+    "gan_page",
     "many_runs",
     "ratios",
 }  # of other scripts, without a main of their own
@@ -282,6 +284,34 @@ def test_averaging_trains_evaluates_and_writes_the_table(script, images, tmp_pat
     found = rows((results / "averaging.md").read_text())
     assert [cells[0] for cells in found] == ["single", "`tta=flip`"]
     assert all(0 <= float(cells[2]) <= 100 for cells in found)
+
+
+@pytest.mark.slow
+def test_gan_measures_what_is_missing_and_writes_its_tables(script, tmp_path, monkeypatch):
+    gan = script("gan")
+    lines = gan.gan_lines
+    monkeypatch.setitem(lines.GAN, "trainer.max_epochs", "1")
+    monkeypatch.setattr(lines, "MADE", 20)
+    monkeypatch.setattr(lines, "COUNTS", (10,))
+    monkeypatch.setattr(lines, "GAN_STEPS", 3)
+    monkeypatch.setattr(lines, "CLASSIFIER_STEPS", 7)
+    for _ in range(2):  # the second time, all is known
+        words = ["--seeds=1", "--only=plain,no labels,60% generated"]
+        assert run(gan, monkeypatch, *words) == 0
+    new = [
+        json.loads(line)
+        for line in gan.KEPT.read_text().splitlines()
+        if "60% generated" in json.loads(line)["command"]
+    ]
+    plain, unlabelled, few = new
+    assert 0 <= plain["asked"] <= 1
+    assert "asked" not in unlabelled  # nothing was asked for
+    assert few["steps"] == 7  # of 32 of 250 images, 150 of them generated; 100 are 3 steps an epoch
+    found = {cells[0]: cells for cells in rows(gan.TABLE.read_text())}
+    assert found["plain"][1] == f"{100 * plain['asked']:.1f}"
+    assert found["no labels"][1] == "-"
+    assert found["60% generated"][1] == f"{100 * few['accuracy']:.1f}"
+    assert f"begun: 3 of {len(lines.TRICKS) + len(lines.CLASSIFIERS)} runs" in gan.TABLE.read_text()
 
 
 def test_inspect_cifar10_measures_the_command(  # room: inspection

@@ -177,9 +177,9 @@ def _head(lines: list[str]) -> tuple[str, str, str, str]:
     first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     said = [re.sub(r"\s+", " ", line.lstrip("# ")) for line in lines[:first]]
     source = next((line for line in said if line.startswith("Source: ")), "")
-    command = next((line for line in said if line.startswith("imagelab ")), "")
-    more = " ".join(line for line in said[1:] if line not in (source, command))
-    return said[0], more, source.removeprefix("Source: "), command
+    commands = [line for line in said if line.startswith("imagelab ")]
+    more = " ".join(line for line in said[1:] if line not in (source, *commands))
+    return said[0], more, source.removeprefix("Source: "), next(iter(commands), "")
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from scripts.asked import NONE, Choice
+from scripts.followers import chosen, unbrought, unbuilt, untaken
 from scripts.ingredients import TEST, untested
 from scripts.markers import cut, rooms_of
 from scripts.trimming import mentions, trimmed
@@ -36,8 +37,7 @@ Files = dict[str, str]
 def choices(files: Files) -> list[str]:
     """The choices that can come out, `group/choice`: all but the defaults."""
     needed = {f"{group}/{name}" for group, names in questions(files).items() for name in names}
-    found = {path[8:-5] for path in files if re.fullmatch(r"configs/\w+/\w+\.yaml", path)}
-    return sorted(found - needed)
+    return sorted(set(chosen(files).values()) - needed)
 
 
 def without(files: Files, room: str) -> Files:
@@ -50,7 +50,7 @@ def without(files: Files, room: str) -> Files:
     gone = {f"configs/{word}.yaml" for word in words} | reached(files) - reached(left)
     gone |= {mirrored(path) for path in gone | files.keys() - left.keys()}
     left = {path: text for path, text in left.items() if path not in gone}
-    left = {path: left[path] for path in left.keys() - orphans(left)}
+    left = {path: left[path] for path in left.keys() - orphans(left) - unbrought(left)}
     left["pyproject.toml"] = layered(left["pyproject.toml"], set(modules(left)))
     left["Makefile"] = re.sub(r"(?m)^\.PHONY: .*$", f".PHONY: {' '.join(targets(left))}", left["Makefile"])
     choice = Choice(*room.split("/")) if "/" in room else NONE
@@ -60,7 +60,7 @@ def without(files: Files, room: str) -> Files:
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys() | tests(files) - tests(left), said, room)
     left = {path: trimmed(path, text, named_in) for path, text in left.items()}
-    orphan = next(iter(unbuilt(left)), None)
+    orphan = next(iter([*unbuilt(left, modules(left)), *untaken(files, left)]), None)
     return without(left, orphan) if orphan else left
 
 
@@ -73,20 +73,6 @@ def there(files: Files) -> list[str]:
             path.startswith(f"src/imagelab/{room}/") or room in rooms_of(text.partition("\n")[0])
             for path, text in files.items()
             if path.startswith("src/")
-        )
-    ]
-
-
-def unbuilt(left: Files) -> list[str]:
-    """The choices whose module has gone, `group/choice`."""
-    known = modules(left).keys()
-    return [
-        path[len("configs/") : -len(".yaml")]
-        for path, text in left.items()
-        if re.fullmatch(r"configs/\w+/\w+\.yaml", path)
-        and any(
-            target.rpartition(".")[0] not in known
-            for target in re.findall(r"(?m)^\s*_target_: (imagelab(?:\.\w+)+)", text)
         )
     ]
 
@@ -124,7 +110,7 @@ def unchosen(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
         if not _recipe(path, text, *choice)
     }
     return {
-        path: choice.unlisted(text) if path.endswith((".py", ".md")) else text
+        path: choice.unlisted(text) if path.endswith((".py", ".md", ".yaml")) else text
         for path, text in untested(kept, gone, choice).items()
     }
 

@@ -1,4 +1,4 @@
-"""Which choices and configs go after what has gone: nothing makes them, no task takes them, nothing brings them."""
+"""Which choices and configs go after others: no module makes, no task takes or no choice brings them now."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -36,10 +36,10 @@ def unbuilt(left: Mapping[str, str], known: Collection[str]) -> list[str]:
 
 
 def untaken(files: Mapping[str, str], left: Mapping[str, str]) -> list[str]:
-    """The choices that only tasks that have gone take: each example command in their files asks for one.
+    r"""The choices that only tasks that have gone take: each example command in their files asks for one.
 
-    >>> huber = "# Huber.\\n# imagelab train task=regress loss=huber\\n"
-    >>> untaken({"configs/loss/huber.yaml": huber}, {"configs/loss/huber.yaml": "# Huber.\\n"})
+    >>> huber = "# Huber.\n# imagelab train task=regress loss=huber\n"
+    >>> untaken({"configs/loss/huber.yaml": huber}, {"configs/loss/huber.yaml": "# Huber.\n"})
     ['loss/huber']
     """
     tasks = {path: EXAMPLE.findall(files[path]) for path in left if path in files}

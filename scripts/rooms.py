@@ -60,8 +60,9 @@ def without(files: Files, room: str) -> Files:
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys() | tests(files) - tests(left), said, room)
     left = {path: trimmed(path, text, named_in) for path, text in left.items()}
-    orphan = next(iter([*unbuilt(left, modules(left)), *untaken(files, left)]), None)
-    return without(left, orphan) if orphan else left
+    for orphan in [*unbuilt(left, modules(left)), *untaken(files, left)]:
+        left = without(left, orphan) if f"configs/{orphan}.yaml" in left else left
+    return left
 
 
 def there(files: Files) -> list[str]:

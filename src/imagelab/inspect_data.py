@@ -76,8 +76,7 @@ def questions(cfg: Node) -> "list[Question]":
     of_labels = {"multilabel": tag_distribution, "values": value_distribution}
     distribution = of_labels.get(says(cfg["task"]).takes, class_distribution)
     asked: list[Question] = [distribution, files, copies, outliers, labels_follow]
-    boxes = says(cfg["task"]).takes == "boxes"
-    if boxes:  # room: detection
+    if says(cfg["task"]).takes == "boxes":  # room: detection
         from imagelab.inspection.boxes import box_distribution, boxes_follow
 
         asked = [box_distribution, files, copies, outliers, boxes_follow]
@@ -97,7 +96,7 @@ def questions(cfg: Node) -> "list[Question]":
         from imagelab.inspection.contact_sheet import net_inputs
 
         asked.append(net_inputs)
-    if boxes:  # room: detection
+    if says(cfg["task"]).takes == "boxes":  # room: detection
         from imagelab.inspection.box_sheet import net_boxes
 
         asked[-1] = net_boxes

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.followers import unbrought, unbuilt, untaken
-from scripts.rooms import choices
+from scripts.remove import tracked
+from scripts.rooms import choices, without
 from scripts.trimming import comments, mentions
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,13 @@ def test_a_gan_takes_its_losses_its_tricks_and_the_values_it_brought() -> None: 
     assert {"loss/hinge", "loss/wasserstein", "trick/r1", "model/dcgan"} <= set(untaken(CONFIGS, left))
     assert unbrought(left) == {"configs/start/gan.yaml"}
     assert unbrought(CONFIGS) == set()
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_all_that_follows_a_task_goes_at_once() -> None:  # room: task/regress
+    files = {path: text for path, text in tracked(ROOT).items() if not path.startswith(("tests/", "docs/"))}
+    gone = files.keys() - without(files, "task/regress").keys()
+    assert {f"configs/loss/{name}.yaml" for name in ("huber", "l1", "mse")} <= gone
 
 
 def test_values_that_a_choice_brings_are_no_choice_that_can_come_out() -> None:

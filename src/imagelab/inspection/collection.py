@@ -121,10 +121,9 @@ def collect(cfg: Node) -> Collection:
         names = classes
     for split, part in unreadable.items():
         parts[split] = merged([parts[split], part]) if len(part) else parts[split]
-    made_of = _collection(parts, names, found)
     if faults:  # room: detection
-        return replace(made_of, box_faults=faults)
-    return made_of
+        return replace(_collection(parts, names, found), box_faults=faults)
+    return _collection(parts, names, found)
 
 
 def _where(part: Named, kept: np.ndarray) -> Named:

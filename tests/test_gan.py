@@ -257,7 +257,7 @@ def test_generated_images_are_a_data_set_and_follow_from_the_seed(whole, tmp_pat
 def test_what_cannot_be_generated_is_said_in_a_sentence(whole, tmp_path):
     _, _, run, _ = whole
     for words, said in {
-        ("classes=[0,0]",): "classes: '0' is there 2 times; name each class once",
+        ("classes=[0,0]",): "classes: '0' is listed 2 times; list each class once",
         ("classes=[11]",): "classes: the generator does not know '11'",
         ("count=3",): "count: wants 10 or more",
     }.items():

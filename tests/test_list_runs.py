@@ -122,7 +122,7 @@ def test_both_pages_open_without_errors(place):
         (["where=seed"], "where: wants COLUMN>VALUE (or >=, <, <=, =, !=), got 'seed'"),
         (["sort=val/acuracy"], "sort: no run has 'val/acuracy'; did you mean 'val/accuracy'?"),
         (["compare=[good]"], "compare: wants two runs or more and no other key, got ['good']"),
-        (["compare=[good,god]"], "compare: god is no run below logs/"),
+        (["compare=[good,god]"], "compare: god is not a run below logs/"),
         (["output=logs/good/config.yaml"], "output: logs/good/config.yaml/runs.csv cannot be written"),
     ],
 )

@@ -112,7 +112,7 @@ def test_what_is_no_picture_by_its_name_is_passed_over_and_counted(digits, mixed
         (mixed / name).write_text("no picture")
     for source, others in (("mixed", 3), ("mixed/*", 2)):
         said = in_process.imagelab("predict", f"run={digits}", f"source={source}", folder=tmp_path)
-        assert f"of them unreadable; passed over {others} that are no pictures by their names." in said.out
+        assert f"of them unreadable; skipped {others} without an image extension." in said.out
         assert "notes.txt" not in said.out
     shutil.copy(mixed / "grey.png", mixed / "grey.part")
     for source in ("mixed/grey.part", "mixed/*.part"):

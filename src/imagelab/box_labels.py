@@ -59,7 +59,7 @@ def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Detections(NamedTuple):
-    """The n objects found in an image, the surest first.
+    """The n objects found in an image, highest score first.
 
     names: Name of each one's class. labels: Index of its class, (n,) int64. scores: How sure the network is,
     (n,) float32 in [0, 1]. corners: Left, top, right and bottom, (n, 4) float32, in pixels of the original
@@ -73,7 +73,7 @@ class Detections(NamedTuple):
     size: tuple[int, int]
 
     def above(self, score: float) -> "Detections":
-        """Those with at least this score."""
+        """The detections with at least this score."""
         kept = self.scores >= score
         names = [name for name, own in zip(self.names, kept.tolist(), strict=True) if own]
         return Detections(names, self.labels[kept], self.scores[kept], self.corners[kept], self.size)

@@ -15,7 +15,7 @@ from imagelab.training.own_ranks import run_to_join
 COMMANDS = {
     "train": ("train", "check the config, fit, test with the best weights"),
     "evaluate": ("evaluate", "measure a finished run on one of its splits"),
-    "predict": ("predict", "predict the classes of a file, folder or glob"),
+    "predict": ("predict", "predict classes, values or boxes for a file, folder or glob"),
     "embed": ("embed", "compute features: a table, neighbours, a map, search"),  # room: embedding
     "inspect": ("inspect_data", "examine the data before training"),  # room: inspection
     "pack": ("pack", "write a data set into a few files that are read fast"),  # room: data/arrow
@@ -60,7 +60,7 @@ def main() -> None:
 def _overview(known: dict[str, tuple[str, str]]) -> str:
     lines = [f"  imagelab {name:<12}{about}" for name, (_, about) in known.items()]
     return "\n".join(
-        ["Train image classifiers.", "", *lines, "", "imagelab COMMAND --help lists what a command takes."]
+        ["Train networks on images.", "", *lines, "", "imagelab COMMAND --help lists what a command takes."]
     )
 
 

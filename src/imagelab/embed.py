@@ -140,7 +140,7 @@ def _stored(path: Path, predictor: "Predictor") -> "Embedded":
     embedded = read_table(path)
     if embedded.network != checksum(predictor.net):
         raise Problem(
-            f"source={path}: its features come from another network than this one; set the run that made "
+            f"source={path}: its features come from a different network; set run to the one that made "
             "them, or source to the pictures"
         )
     return embedded

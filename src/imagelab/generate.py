@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def start(cfg: Node, _: Path) -> None:
-    """Write the images, and a table that says that they are generated and from what."""
+    """Write the images, and a table that records their origin: that they are generated, and how."""
     from PIL import Image
 
     from imagelab.loading import load_generator
@@ -74,7 +74,7 @@ def classes_of(cfg: Node, known: list[str], *, conditional: bool) -> list[str]:
     asked = [str(name) for name in cfg["classes"] or known] if conditional else [ALL]
     for name in asked:
         if asked.count(name) > 1:
-            raise Problem(f"classes: {name!r} is there {asked.count(name)} times; name each class once")
+            raise Problem(f"classes: {name!r} is listed {asked.count(name)} times; list each class once")
         if name not in known and conditional:
             raise Problem(f"classes: the generator does not know {name!r}{nearest(name, known)}")
     if cfg["count"] < len(asked):

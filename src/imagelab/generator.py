@@ -26,7 +26,7 @@ class Generator:
 
     @property
     def conditional(self) -> bool:
-        """Whether it can be asked for a class."""
+        """Whether the generator can be asked for a class."""
         return self.net.generator.classes is not None
 
     @torch.no_grad()

@@ -57,7 +57,7 @@ def start(cfg: Node, _: Path) -> None:
     unreadable = _writer(predictor)(cfg, output, predictor, paths)
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
-    passed = f"; passed over {others:,} that are no pictures by their names" if others else ""
+    passed = f"; skipped {others:,} without an image extension" if others else ""
     screen.say_written(output, before=f"{count}{passed}. ")
 
 

@@ -179,13 +179,13 @@ def in_pixels(task: Predicting, predictions: Tensor, scale: float) -> Tensor:
 def placed(
     task: Predicting, rows: np.ndarray, sizes: list[Size], reader: Reader, preprocess: Preprocess
 ) -> Any:
-    """Predictions (B, K) as they are; those with places as users get them, in pixels of the pictures.
+    """Predictions (B, K), unchanged, or, for tasks with places, as users get them in pixels of the pictures.
 
     Args:
         task: Task that defines the predictions.
-        rows: Predictions in pixels of what the reader made of the pictures.
+        rows: Predictions, in pixels of the images that the reader returned.
         sizes: Width and height of each picture in pixels.
-        reader: What read the pictures.
+        reader: Reader of the pictures.
         preprocess: Preprocessing of the network.
     """
     if not isinstance(task, Placing):

@@ -244,5 +244,5 @@ def test_the_hub_is_asked_for_files_only_and_its_refusal_is_a_sentence(tmp_path,
         Problem, match="someone/cats: there is no such folder, and the Hugging Face hub did not"
     ):
         from_hub("someone/cats")
-    with pytest.raises(Problem, match="/nowhere/at/all does not exist, and is no name on"):
+    with pytest.raises(Problem, match="/nowhere/at/all does not exist, and is not a name on"):
         from_hub("/nowhere/at/all")

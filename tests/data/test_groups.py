@@ -97,7 +97,7 @@ def test_a_pattern_names_the_group_of_each_file():
 @pytest.mark.parametrize(
     ("group", "said"),
     [
-        ("(p1", "is no regular expression: missing \\)"),
+        ("(p1", "is not a regular expression: missing \\)"),
         ("(p)(1)", "wants one pair of parentheses, got 2"),
         ("/(p1)/", "finds no group in 1 of 2 files: dog/p2/b.jpg"),
         ("patient", "has no table with columns; set data.manifest, or a pattern .* has parentheses"),

@@ -71,7 +71,7 @@ def test_what_is_no_label_of_that_kind_is_named_with_its_line(tmp_path, table, t
 
 def test_folders_of_words_have_neither_values_nor_several_classes(tmp_path, write_classes):
     root = write_classes(tmp_path, 1, "ant", "12")
-    with pytest.raises(Problem, match=r"names are no numbers \(ant\): values need a labels.csv"):
+    with pytest.raises(Problem, match=r"names are not numbers \(ant\): values need a labels.csv"):
         folder(root, takes="values")
     with pytest.raises(Problem, match=r"no table of labels: several classes per image need a labels.csv"):
         folder(root, takes="multilabel")

@@ -42,7 +42,7 @@ def test_both_are_measured_on_the_images_that_the_person_labelled(run):
     ("text", "said"),
     [
         ("file,label\ntest/none,1\n", "labels no image of this split, but test/none"),
-        ("file,label\ntest/1,ten\n", "has labels that are no class: ten"),
+        ("file,label\ntest/1,ten\n", "has labels that are not classes: ten"),
         ("name,label\ntest/1,1\n", "has no column 'file'"),
     ],
 )

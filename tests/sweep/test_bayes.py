@@ -198,7 +198,7 @@ def test_another_search_in_the_same_storage_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("storage", "sentence"),
     [
-        ("redis://here", "redis:// is no known database; choose postgresql://"),
+        ("redis://here", "redis:// is not a known database; choose postgresql://"),
         ("nowhere/study.journal", "there is no folder nowhere"),
         ("mysql://here/x", "needs a driver; run pip install mysqlclient"),
         ("postgresql+psycopg://here/x", r"needs a driver; run pip install 'psycopg\[binary\]'"),

@@ -47,7 +47,7 @@ class Background:
 
 
 class OnPhoto:
-    """The same for one image, with a key drawn by torch."""
+    """Random background and light for one image, with a key drawn by torch."""
 
     def __init__(self, change: Background) -> None:
         self.change = change

@@ -1,5 +1,5 @@
 # room: detection
-"""Let boxes follow the pixels of augmented images: cut off at the border, dropped where little is left."""
+"""Move boxes with the pixels of augmented images; cut them off at the border, drop those with little left."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -38,7 +38,7 @@ class Mixup:
     ) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) float and labels (B, M, 6) -> blends, and the boxes of both, (B, 2 M, 6).
 
-        Boxes of an image of which less than `VISIBLE` is seen are left out.
+        The boxes of an image are left out if less than `VISIBLE` of it shows.
         """
         drawn = self._draw(images, rng)
         if drawn is None:

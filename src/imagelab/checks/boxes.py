@@ -55,7 +55,7 @@ def box_values(subject: Subject) -> Finding:
 
 
 def boxes_follow(subject: Subject) -> Finding:
-    """Boxes frame something in the images, in the order of their numbers."""
+    """Boxes frame something in the images when their numbers are read in the given order."""
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
     return box_signal_finding(plain_signals(subject))

@@ -54,7 +54,7 @@ CAUSES: Mapping[str, Sequence[str]] = {
 
 
 def folded(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings with causes first, each followed by what follows from it, which becomes INFO.
+    """Findings with causes first, each followed by the findings that it explains, which become INFO.
 
     >>> one = Finding(name="gradients", status="FAIL", value=0, expected="1", why="none", fix="look")
     >>> cause = replace(one, name="optimizer")

@@ -32,7 +32,7 @@ class Levels:
 
     @property
     def unit(self) -> float:
-        """What there is to learn; the entropy of the labels for cross entropy."""
+        """Loss between chance level and the lowest possible one, at least 1e-6."""
         return max(self.chance - self.floor, 1e-6)
 
     def at(self, share: float) -> float:

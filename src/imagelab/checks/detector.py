@@ -53,7 +53,7 @@ def anchors(subject: Subject) -> Finding:
 
 
 def first_loss(subject: Subject) -> Finding:
-    """The loss before training is finite, and of the size of its terms."""
+    """The loss before training is finite and not too high."""
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
     module, batch = subject.plain(), subject.some(min(8, subject.count))

@@ -51,7 +51,7 @@ def statistics(subject: Subject) -> Finding:
 
 
 def non_finite(subject: Subject) -> list[str]:
-    """The images of train and val with a value that is no number, by name; of photos, those of a sample."""
+    """The images of train and val with a non-finite value, by name; of photos, those of a sample."""
     names = []
     for split, sample in (("train", subject.unchanged), ("val", subject.unseen)):
         images = subject.data.splits[split]

@@ -56,7 +56,7 @@ def _shape(right: list[float], wrong: float) -> Fault:
     """What is wrong with how the loss changes with predictions, if anything.
 
     Args:
-        right: Losses of correct predictions that are the surer the later.
+        right: Losses of correct predictions, in order of rising confidence.
         wrong: Loss of a confident wrong prediction.
     """
     if not all(map(math.isfinite, [*right, wrong])):

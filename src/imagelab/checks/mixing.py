@@ -43,7 +43,7 @@ def mixed_labels(subject: Subject) -> Finding:
 
 
 def blends(seen: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-    """With which other of the batch each image (B, ...) is blended, besides its own (B, ...), and how much.
+    """Find the other image of the batch that each image (B, ...) of `seen` is blended with, and its share.
 
     The result is (B,) int64, -1 for none, and (B,) float; a part of the other image may also be pasted.
 

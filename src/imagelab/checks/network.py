@@ -37,7 +37,7 @@ def nonlinearity(subject: Subject) -> Finding:
         expected=f"more than {AFFINE:g} from a linear map",
         why=f"without a nonlinearity between them, {layers} layers are worth one"
         if linear
-        else "it is no linear map",
+        else "it is not a linear map",
         fix="put an activation such as ReLU after each layer but the last" if linear else "",
     )
 

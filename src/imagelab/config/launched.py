@@ -53,7 +53,7 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launched | None:
         return None
     if "SLURM_NTASKS_PER_NODE" not in environment:
         raise Problem(
-            f"srun: --ntasks={tasks} does not say how many on each machine; also set --ntasks-per-node."
+            f"srun: --ntasks={tasks} does not say how many run on each machine; also set --ntasks-per-node."
         )
     local = int(environment["SLURM_NTASKS_PER_NODE"].partition("(")[0])
     names = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID")

@@ -126,7 +126,7 @@ def from_hub(name: str) -> Path:
     """
     if not ON_HUB.fullmatch(name):
         raise Problem(
-            f"data.root={name} does not exist, and is no name on the Hugging Face hub, such as user/cats"
+            f"data.root={name} does not exist, and is not a name on the Hugging Face hub, such as user/cats"
         )
     from huggingface_hub import snapshot_download
 

@@ -1,10 +1,9 @@
 # room: detection
-"""Test whether boxes frame something, and whether they would frame more if they were read another way.
+"""Test whether boxes frame something, and whether they would frame more if read in another way.
 
-What is inside a box differs from what is around it, in colour or texture, more than it does at the same place
-of other images. The statistic is that difference, image by image, in standard errors. Boxes whose corners are
-in another order, or that were not mirrored with their image, have lost it, and get it back when they are read
-the right way.
+The inside of a box differs from its surroundings, in colour or texture, more than the same places of other
+images do. The statistic is that difference, image by image, in standard errors. It is lost if corners are in
+another order, or if boxes were not mirrored with their image, and comes back when read the right way.
 """
 
 from collections.abc import Callable
@@ -82,7 +81,7 @@ def box_signals(images: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> di
 
 
 def better_way(signals: dict[str, Signal]) -> str:
-    """The way of reading boxes by which they clearly frame more than as given; "" if there is none."""
+    """The way of reading boxes that frames clearly more than the given one; "" if there is none."""
     given = signals[GIVEN]
     best = max(signals, key=lambda name: signals[name].z)
     z, gain = signals[best]

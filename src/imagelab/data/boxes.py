@@ -49,7 +49,7 @@ class Boxes:
         max_pixels: Largest number of pixels of a picture; a larger one counts as unreadable.
 
     Raises:
-        Problem: The annotations cannot be read, or leave open what they are.
+        Problem: The annotations cannot be read, or their format is unclear.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Boxes:
         top = Path(root).expanduser().absolute()
         if not top.is_dir():
             raise Problem(
-                f"data.root={root} is no folder; set it to the folder with pictures and annotations"
+                f"data.root={root} is not a folder; set it to the folder with pictures and annotations"
             )
         found = READERS[format_of(top) if annotations == "auto" else annotations](top)
         self.classes = found.classes or sorted({box[0] for one in found.pictures for box in one.boxes})
@@ -114,7 +114,7 @@ def format_of(root: Path) -> Format:
     if found:
         raise Problem(f"data.annotations: {root} has annotations of {' and '.join(found)}; name one of them")
     raise Problem(
-        f"data.root={root} has no boxes in a format that is known: COCO (*.json), Pascal VOC (*.xml), YOLO "
+        f"data.root={root} has no boxes in a known format: COCO (*.json), Pascal VOC (*.xml), YOLO "
         "(data.yaml or classes.txt, and *.txt) or boxes.csv"
     )
 
@@ -129,7 +129,7 @@ def _splits(pictures: list[Annotated], root: Path) -> np.ndarray:
     if not (parts != "").any():
         return np.full(len(pictures), "train")
     if bare := [Path(one.path).name for one in pictures if not one.split]:
-        raise Problem(f"{root}: {len(bare)} pictures are in no split, and others are: {some_of(bare, 5)}")
+        raise Problem(f"{root}: {len(bare)} of {len(parts)} pictures are in no split: {some_of(bare, 5)}")
     if "train" not in parts:
         raise Problem(f"{root} has no pictures for train, only for {' and '.join(sorted({*parts.tolist()}))}")
     return parts

@@ -25,7 +25,7 @@ class Tabled(NamedTuple):
 
 
 def tabled(top: Path, table: Table | None, takes: str, columns: Sequence[str]) -> Tabled:
-    """Read files with labels that are no single class.
+    """Read files whose labels are not a single class.
 
     Args:
         top: Folder with the files.
@@ -50,7 +50,7 @@ def _from_folders(top: Path, takes: str) -> list[Row]:
     listing = list_pictures(top, labelled=True)
     names = {name for classes in listing.values() for name in classes}
     if strange := sorted(name for name in names if not _fits(name, _is_finite)):
-        raise Problem(f"{top} has folders whose names are no numbers ({some_of(strange)}): {needed}")
+        raise Problem(f"{top} has folders whose names are not numbers ({some_of(strange)}): {needed}")
     return [
         Row(0, path, (name,), split)
         for split, classes in listing.items()
@@ -65,7 +65,7 @@ def values_of(
     """The names of the values, and those of each row, (N, V) float32.
 
     Raises:
-        Problem: A cell is no finite number.
+        Problem: A cell is not a finite number.
     """
     refuse(table, "values that are not finite numbers", *_odd(rows, _is_finite))
     return [*columns], np.array([[float(cell) for cell in row.labels] for row in rows], dtype=np.float32)

@@ -57,7 +57,7 @@ class Paths(Sequence[str]):
 
 
 def paths_of(paths: Sequence[str] | Sequence[Path] | np.ndarray | Paths) -> Paths:
-    """One table of paths, in their order.
+    """Store paths in one table, in the given order.
 
     >>> found = paths_of(["/a/b/1.png", "/a/b/c/22.png"])
     >>> found.folder, found.table.tolist(), found[1]

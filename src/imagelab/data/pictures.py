@@ -12,7 +12,7 @@ def pictures(source: str) -> tuple[list[Path], int]:
     """List the pictures of a source: a file, those below a folder except hidden ones, or those of a glob.
 
     As in `data=folder`, the ending of a name tells a picture. A file that is given by its name is always one,
-    and so are the files of a glob that finds no pictures. Returns also how many files were passed over.
+    and so are the files of a glob that finds no pictures. Returns also how many files were skipped.
 
     Raises:
         Problem: If there are none.

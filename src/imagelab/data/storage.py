@@ -69,7 +69,7 @@ def storage_of_boxes(storage: Storage) -> Storage:  # room: detection
 
 
 def _pool(train: Images, val: Images) -> tuple[Images, dict[str, np.ndarray]]:
-    """All images of both in an order that does not depend on the fold, and the places of each in it."""
+    """Join both splits in an order that does not depend on the fold; return also the places of images."""
     pool = joined([train, val])
     assert isinstance(pool, Files | Packed)
     order = np.argsort(pool.paths.table) if isinstance(pool, Files) else np.lexsort(pool.table[:, 1::-1].T)

@@ -33,11 +33,11 @@ class Visible:
         return size and round(size / (self.crop or 1))
 
     def side(self, short: int, size: int | None) -> int:
-        """The side of the input that images in memory make, in pixels.
+        """The side of the network's input, in pixels, for images in memory.
 
         Args:
             short: Short side of the images.
-            size: Side that is asked for, if any.
+            size: Requested side, if any.
 
         Raises:
             Problem: The images have that side already, so that there is nothing to crop.

@@ -39,7 +39,7 @@ def map_section(embedded: Embedded, way: str, most: int, seed: int) -> Section:
     groups = [str(embedded.folders[k]) for k in shown]
     about = (
         f"{len(shown):,} of {len(embedded):,} pictures by their features: {WAYS[way]}. Frames have "
-        "the colour of the folder; where pictures would overlap, there are dots. The mouse shows names."
+        "the colour of the folder; pictures that would overlap are dots. Point at one to see its name."
     )
     return Section("Map", about, picture_map(places, pictures, title="Map", groups=groups))
 

@@ -143,7 +143,7 @@ def _picture(image: Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def _scores(pair: Any, data: Any, device: torch.device, metrics: Node) -> Node:
-    """Mean scores of the discriminator: of training images, of the images of the split, of generated ones."""
+    """Mean scores of the discriminator on training images, images of the split and generated ones."""
     index = stream(data.seed, "judged").permutation(data.counts["train"])[:MOST]
     scores = [pair(one.images, one.labels).cpu() for one in _batches(data, "train", index, device)]
     train = float(torch.cat(scores).float().mean())

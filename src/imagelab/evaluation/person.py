@@ -67,7 +67,7 @@ def beside_person(path: str, images: Named, predictions: Tensor, task: Any) -> N
         raise Problem("person: only labels of one class per image can be compared; leave it out")
     said = labels_by(Path(path).expanduser(), None, "person")
     if unknown := sorted(set(said.values()) - set(task.names)):
-        raise Problem(f"person: {path} has labels that are no class: {some_of(unknown, most=5)}")
+        raise Problem(f"person: {path} has labels that are not classes: {some_of(unknown, most=5)}")
     decided = task.decisions(predictions).tolist()
     known = {
         name: (task.wording(label), task.wording(decision))

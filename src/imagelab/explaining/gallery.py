@@ -12,8 +12,8 @@ from imagelab.predictor import AT_ONCE, Predictor, batch_of
 SIDE = 144  # pixels
 TITLE = "Where the network looked"
 ABOUT = (
-    "Each picture as the network gets it, then with its heat map: red places speak for the predicted answer, "
-    "blue ones do not. By Grad-CAM for convolutions; otherwise by hiding one place after the other."
+    "Each picture as the network sees it, then with its heat map: red places support the predicted answer, "
+    "blue ones do not. By Grad-CAM for convolutional networks, otherwise by hiding one place at a time."
 )
 
 

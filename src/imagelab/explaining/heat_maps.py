@@ -46,7 +46,7 @@ def heat_maps(predictor: Predictor, images: Tensor, outputs: Tensor | None = Non
 
 
 def attributions(net: torch.nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
-    """What each place adds to an output, (B, 1, h, w), for preprocessed images (B, C, H, W)."""
+    """Contribution of each place to an output, (B, 1, h, w), for preprocessed images (B, C, H, W)."""
     from captum.attr import LayerGradCam, Occlusion
 
     layer = last_map(net, inputs[:1])

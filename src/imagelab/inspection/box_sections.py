@@ -89,7 +89,7 @@ def _shapes(seen: Seen, facts: BoxFacts) -> Section:
         spread(np.log2(sides[:, 0] / sides[:, 1]), "shapes of boxes", "binary logarithm of width / height"),
     ]
     about = (
-        "Sizes tell which `model.levels` and `data.size` are needed, shapes which `model.ratios` of anchors."
+        "Sizes show which `model.levels` and `data.size` you need, shapes which `model.ratios` of anchors."
     )
     return Section("Sizes, shapes and places of boxes", about, row(*charts, places))
 

@@ -28,7 +28,7 @@ EXPECTED = {
 }
 HELP = {
     "tiny": "raise data.size, or leave them out: what is not seen cannot be found",
-    "giant": "look whether they frame an object or the picture",
+    "giant": "check whether they frame an object or the picture",
     "given twice": "keep one of each: the other counts as missed",
 }
 
@@ -74,7 +74,7 @@ def _counts(seen: Seen, facts: BoxFacts) -> Finding:
         value={s: dict(zip(seen.images.classes, own.tolist(), strict=True)) for s, own in counts.items()},
         expected="",
         why=", ".join(f"{split} {own.sum():,}" for split, own in counts.items()),
-        fix="" if len(facts.images) else "no box is left: look at their format, in pixels of the pictures",
+        fix="" if len(facts.images) else "no box is left: check their format, in pixels of the pictures",
     )
 
 
@@ -104,7 +104,7 @@ def _per_image(seen: Seen, facts: BoxFacts) -> Finding:
         value={"mean": round(float(counts.mean()), 2), "most": int(counts.max()), "without": len(bare)},
         expected="",
         why=f"without a box: {some_of(seen.images.names[bare].tolist())}" if len(bare) else "",
-        fix="they teach what is background; look whether their boxes are missing" if len(bare) else "",
+        fix="they teach what is background; check whether their boxes are missing" if len(bare) else "",
     )
 
 

@@ -30,7 +30,7 @@ def class_weights(weight: Weight, *, classes: list[str], labels: np.ndarray) -> 
         labels: Labels of the training images, (N,) int64.
 
     Raises:
-        Problem: A name is no class, or a weight is not above 0.
+        Problem: A name is not a class, or a weight is not above 0.
     """
     if weight is None:
         return None

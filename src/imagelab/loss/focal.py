@@ -1,4 +1,4 @@
-"""Focal loss: cross entropy that counts images for less, the surer the network already is of their class.
+"""Focal loss: cross entropy that gives an image less weight, the surer the network is of its class.
 
 Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, section 3.2, equation 5.
 """

@@ -47,7 +47,7 @@ def costs(errors: BoxErrors) -> dict[str, float]:
 
 
 def best_score(errors: BoxErrors) -> tuple[float, float]:
-    """The score from which boxes should be taken for F1 to be highest, and that F1, over all classes."""
+    """The score threshold with the highest F1 over all classes, and that F1."""
     order = np.argsort(-errors.rows[:, SCORE], kind="stable")
     scores, right = errors.rows[order, SCORE], errors.kinds[order] == RIGHT
     if not right.any():
@@ -72,7 +72,7 @@ def _without(errors: BoxErrors, kind: str) -> list[BoxCurve]:
 
 
 def _mended(errors: BoxErrors) -> np.ndarray:
-    """The surest detection, (D,) bool, that means each true box which none has found."""
+    """Mark, (D,) bool, the detection with the highest score for each true box that none has found."""
     mended, taken = np.zeros(len(errors.rows), dtype=bool), errors.found.copy()
     nearly = np.isin(errors.kinds, (LOCALISATION, OTHER_CLASS))
     order = np.argsort(-errors.rows[:, SCORE], kind="stable")

@@ -1,8 +1,8 @@
 # room: detection
-"""Match detections with true boxes, and tell what kind of error each of the others is.
+"""Match detections with true boxes, and classify the errors of those that match none.
 
-Detections are matched as COCO does: by falling score, each with the true box of its class that it overlaps
-most and no other has, from an IoU of 0.5 on.
+Detections are matched as in COCO, in order of falling score: each with the free true box of its class that it
+overlaps most, if their IoU is at least 0.5.
 
 Source: Bolya et al. 2020, TIDE, https://arxiv.org/abs/2008.08115, section 2: kinds and thresholds. If several
 kinds fit, the first of the order in its code counts: localisation, class, duplicate, background, both.
@@ -51,7 +51,7 @@ class BoxErrors:
     missed: np.ndarray
 
     def counts(self, least: float = 0.0) -> dict[str, int]:
-        """The number of errors of each kind, of detections with at least this score; missed boxes are all."""
+        """Count the errors of each kind among detections with at least this score, and all missed boxes."""
         shown = self.kinds[self.rows[:, SCORE] >= least]
         counts = {kind: int((shown == kind).sum()) for kind in KINDS}
         return counts | {MISSED: int(self.missed.sum())}
@@ -90,7 +90,7 @@ def box_errors(rows: np.ndarray, labels: np.ndarray) -> BoxErrors:
 
 
 def _of_image(rows: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kinds (D,), true boxes meant (D,) and overlaps (D,) of the detections of an image, the surest first."""
+    """Kinds, true boxes meant and overlaps, each (D,), of an image's detections, highest score first."""
     kinds = np.full(len(rows), BACKGROUND, dtype="U12")
     meant = np.full(len(rows), -1)
     if not len(true) or not len(rows):

@@ -17,7 +17,7 @@ SAME = 0.6
 
 
 def fused(rows: Tensor) -> Tensor:
-    """The boxes of V sources, rows (V, B, M, 6), as one set per image: (B, M, 6), the surest first."""
+    """The boxes of V sources, rows (V, B, M, 6), as one set per image: (B, M, 6), highest score first."""
     images = rows.float().cpu().double().numpy().transpose(1, 0, 2, 3)
     return torch.from_numpy(np.stack([_of_image(one) for one in images])).to(rows)
 
@@ -37,7 +37,7 @@ def _of_image(rows: np.ndarray) -> np.ndarray:
 
 
 def _of_class(found: np.ndarray, sources: int) -> np.ndarray:
-    """Fuse the boxes of one class, (n, 6) from the surest on.
+    """Fuse the boxes of one class, (n, 6), highest score first.
 
     A box joins the fused one that it overlaps most. That has the mean of their corners, weighted by their
     scores, and the mean of their scores, times the share of the sources that found it.

@@ -64,7 +64,7 @@ def neighbours(real: Tensor, fake: Tensor, nearest: int = NEAREST) -> dict[str, 
 
 
 def diversity(real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
-    """The mean distance of generated images of one class, over that of real ones; 0: all are alike.
+    """Mean distance between generated images of one class, divided by that of real ones; 0: all are alike.
 
     Args:
         real: Features of real images, (N, F).

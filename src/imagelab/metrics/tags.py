@@ -67,7 +67,7 @@ def subset_accuracy(decided: Tensor, labels: Tensor) -> Tensor:
 
 
 def _ranked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """By class and from the highest score on: hits so far, scores, and where a new score follows, (N, K)."""
+    """Per class, by falling score: hits so far, scores, and whether the next score differs, (N, K)."""
     order = scores.argsort(dim=0, descending=True, stable=True)
     ranked = scores.gather(0, order)
     found = labels.gather(0, order).double().cumsum(dim=0)

@@ -1,4 +1,4 @@
-"""Catch what reaches a layer of a network, such as the features that its last layer gets."""
+"""Capture the input of a layer of a network, such as the features before the last layer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -67,7 +67,7 @@ class Detector(nn.Module):
         raise NotImplementedError
 
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
-        """Boxes with labels and scores per image, the surest first."""
+        """Boxes with labels and scores per image, highest score first."""
         raise NotImplementedError
 
 

@@ -33,7 +33,7 @@ class FasterRcnn(Detector):
         anchor: Side of the anchors of a level, in strides.
         ratios: Height / width of the anchors.
         score: Least score of a detection, in [0, 1).
-        overlap: Largest IoU of two detections of one class, in (0, 1]; of more alike ones, the surest stays.
+        overlap: Largest IoU of two detections of one class, in (0, 1]; above it, only the higher score stays.
         num_classes: Number of classes, K.
         in_channels: Channels of an image.
         norm: Norm of the network (`model.norm`); unless "default", pyramid and second stage have one, too.
@@ -79,7 +79,7 @@ class FasterRcnn(Detector):
         return second | first
 
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
-        """Boxes with labels and scores per image, the surest first."""
+        """Boxes with labels and scores per image, highest score first."""
         proposals, _ = self.finder.rpn(images, features)
         found, _ = self.finder.roi_heads(features, proposals, images.image_sizes)
         return [one | {"labels": one["labels"] - 1} for one in found]

@@ -24,7 +24,7 @@ class Fcos(OneStage):
         width: Channels of the pyramid and the head, a multiple of 32.
         convs: Number of convolutions of each branch of the head.
         score: Least score of a detection, in [0, 1).
-        overlap: Largest IoU of two detections of one class, in (0, 1]; of more alike ones, the surest stays.
+        overlap: Largest IoU of two detections of one class, in (0, 1]; above it, only the higher score stays.
         num_classes: Number of classes, K.
         in_channels: Channels of an image.
         norm: Norm of the network (`model.norm`); unless "default", pyramid and head have one, too.

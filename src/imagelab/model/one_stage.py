@@ -20,7 +20,7 @@ class OneStage(Detector):
             return self._compare(boxes, read, anchors, maps)
 
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
-        """Boxes with labels and scores per image, the surest first."""
+        """Boxes with labels and scores per image, highest score first."""
         maps, read, anchors = self._looked(images, features)
         places = [one.shape[-2] * one.shape[-1] for one in maps]
         each = anchors[0].shape[0] // sum(places)
@@ -32,7 +32,7 @@ class OneStage(Detector):
     def _looked(
         self, images: ImageList, features: dict[str, Tensor]
     ) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
-        """Maps, and of them what the head reads and the anchors, in float32 whatever the run's precision."""
+        """Feature maps, outputs of the head in float32 whatever the run's precision, and anchors."""
         maps = [*features.values()]
         read = {name: values.float() for name, values in self.finder.head(maps).items()}
         return maps, read, self.finder.anchor_generator(images, maps)

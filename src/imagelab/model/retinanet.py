@@ -29,7 +29,7 @@ class RetinaNet(OneStage):
         anchor: Side of the smallest anchor of a level, in strides.
         ratios: Height / width of the anchors.
         score: Least score of a detection, in [0, 1).
-        overlap: Largest IoU of two detections of one class, in (0, 1]; of more alike ones, the surest stays.
+        overlap: Largest IoU of two detections of one class, in (0, 1]; above it, only the higher score stays.
         num_classes: Number of classes, K.
         in_channels: Channels of an image.
         norm: Norm of the network (`model.norm`); unless "default", pyramid and head have one, too.

@@ -34,7 +34,7 @@ MEANINGS = {
     LOCALISATION: "right class, IoU 0.1 to 0.5 with its object",
     OTHER_CLASS: "IoU of 0.5 or more with an object of another class",
     BOTH: "IoU 0.1 to 0.5 with an object of another class",
-    DUPLICATE: "on an object that a surer box has found",
+    DUPLICATE: "on an object that a more confident box has found",
     BACKGROUND: "IoU of at most 0.1 with every object",
     MISSED: "object that no box found, not even nearly or with another class",
 }

@@ -2,7 +2,7 @@
 """Judge the run of a detector by rule: its loss tells whether it learns, its AP how well it finds boxes.
 
 A detector's loss has no chance level and never comes near 0, and its validation loss may rise while AP still
-does, since boxes get surer. So AP decides, and losses only say why.
+does, since boxes get more confident. So AP decides, and losses only say why.
 """
 
 import math
@@ -68,7 +68,7 @@ def _of_ap(curves: Curves) -> dict[str, float]:
 
 def _state(e: dict[str, float]) -> tuple[State, str]:
     if e["epochs"] < FEW or "ap" not in e:
-        return "too early to say", f"{e['epochs']:.0f} epochs are too few to see where AP goes."
+        return "too early to say", f"{e['epochs']:.0f} epochs are too few to see a trend in AP."
     for look in (_nothing, _fell, _rises, _memorised, _weak):
         found = look(e)
         if found:
@@ -87,7 +87,7 @@ def _nothing(e: dict[str, float]) -> tuple[State, str] | None:
     if e["train_end"] > (1 - LEARNT) * e["first"]:
         return "not learning", f"AP50 is {e['ap50']:.3g}, and the training loss hardly fell, {went}."
     if e["train_gain"] > STILL:
-        return "train longer", f"AP50 is only {e['ap50']:.3g}, but the training loss still falls, {went}."
+        return "train longer", f"AP50 is only {e['ap50']:.3g}, but training loss is still falling, {went}."
     return "not generalising", (
         f"The training loss fell {went}, and AP50 on val is {e['ap50']:.3g}: boxes, classes or preprocessing "
         "of the two differ."

@@ -115,15 +115,15 @@ def error_finding(found: Predictions, counts: dict[str, int], lost: dict[str, fl
 
 
 def score_finding(found: Predictions, errors: BoxErrors) -> Finding:
-    """The finding on the score from which boxes are best taken."""
+    """The finding on the best score threshold for boxes."""
     least, f1 = best_score(errors)
-    why = f"F1 at IoU 0.5 is highest if boxes count from this score on: {f1:.3f}."
+    why = f"F1 at IoU 0.5 is highest, {f1:.3f}, if boxes with at least this score count."
     name = f"best score on {found.split}"
     return Finding(name=name, status="INFO", value=round(least, 3), expected="", why=why, fix="")
 
 
 def ap_figure(found: Predictions, errors: BoxErrors, metrics: dict[str, float]) -> Figure:
-    """AP50, with what it is measured on."""
+    """AP50, with the number of boxes and images it is measured on."""
     note = f"AP {metrics['ap']:.3f}; {len(errors.true_rows):,} boxes in {len(found.labels):,} images"
     return Figure(f"AP50 on {found.split}", f"{metrics['ap50']:.3f}", note)
 

@@ -203,7 +203,7 @@ def classes_of(folder: Path, found: Predictions | None) -> int:
 
 
 def facts(cfg: Node, classes: int, results: Node) -> Facts:
-    """What the config tells about the scale of the losses."""
+    """The facts in the config that set the scale of the losses."""
     known = says(cfg["loss"]).cross_entropy and classes > 1 and says(cfg["task"]).predicts == CLASSES
     smoothing = float(cfg["loss"].get("label_smoothing", 0)) if known else 0.0
     off = smoothing / max(classes, 1)

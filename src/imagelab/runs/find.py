@@ -45,7 +45,7 @@ def network(name: str) -> str | Path:
 
 
 def existing(name: str, key: str = "run") -> Path:
-    """The folder of a run by its path; `last`: the newest one that is no trial of a sweep and no fold.
+    """The folder of a run by its path; `last`: the newest one that is neither a trial of a sweep nor a fold.
 
     Args:
         name: Path of the folder, or `last`.

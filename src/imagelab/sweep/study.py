@@ -132,7 +132,8 @@ def _storage(where: str) -> BaseStorage:
         if scheme.partition("+")[0] not in DATABASES:
             known = ", ".join(f"{name}://" for name in DATABASES)
             raise Problem(
-                f"sweep.storage: {scheme}:// is no known database; choose {known} or a file on a shared disk."
+                f"sweep.storage: {scheme}:// is not a known database; choose {known} or a file on a shared "
+                "disk."
             )
         try:
             return RDBStorage(where)

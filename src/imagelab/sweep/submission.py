@@ -55,7 +55,7 @@ def show(cfg: Node, folder: Path) -> None:
         raise Problem("--dry-run shows the job of launcher=slurm; `--cfg job` shows the config of a run.")
     trial = _trial(folder)
     screen.say(make(cfg["launcher"]).text(folder.absolute()))
-    screen.say(f"# Each task starts, the first time:\n# {shlex.join(command(trial))}")
+    screen.say(f"# Each task runs, the first time:\n# {shlex.join(command(trial))}")
     screen.say(f"# and after an interruption: {shlex.join([*command(trial)[:3], f'resume={folder}'])}")
 
 

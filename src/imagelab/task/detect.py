@@ -112,5 +112,5 @@ class Detect:
         return predictions.flatten(1)
 
     def found(self, prediction: np.ndarray, width: int, height: int) -> Detections:
-        """The objects in an image of this size, of rows (100, 6)."""
+        """The objects in an image of this size, from rows (100, 6)."""
         return detected(prediction, self.names, width, height)

@@ -21,7 +21,7 @@ LOOKED_AT = 8  # side of the pixels that features are made of: larger images are
 
 
 class Gan(nn.Module):
-    """The ends of a generator and a discriminator; `gan.Adversarial` trains the two in turn.
+    """Losses, targets and metrics of a generator and a discriminator; `gan.Adversarial` trains them.
 
     Args:
         loss: What both minimise, see `loss/adversarial.py`.
@@ -33,10 +33,10 @@ class Gan(nn.Module):
         smooth_real: How much less than 1 the target of real images is; 0.1: one-sided label smoothing.
         smooth_fake: How much more than 0 the target of generated images is.
         flip_labels: Whether the targets of real and generated images change places.
-        flip_share: Share of targets, drawn anew in each step, that are those of the other kind.
+        flip_share: Share of targets, drawn again in each step, that are swapped for the other kind.
 
     Raises:
-        Problem: The loss is not one of a pair of networks.
+        Problem: The loss is not meant for a generator and a discriminator.
     """
 
     takes = "class"
@@ -93,7 +93,7 @@ class Gan(nn.Module):
         return [classes[label] for label in targets.tolist()]
 
     def correct(self, outputs: Tensor, batch: Inputs) -> None:
-        """No image is right or wrong."""
+        """Return None: there are no right or wrong predictions."""
 
     def loss_of_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Scores (B,) of real and of generated images -> mean loss, a scalar; flips are drawn from torch."""
@@ -107,7 +107,7 @@ class Gan(nn.Module):
     def outputs(self, forward: Any, batch: Inputs) -> tuple[Tensor, Tensor]:
         """Features of real and of as many generated images, their scores, (B, kept); and the classes (B,).
 
-        The noise of an image follows from its place in the split, so that metrics of epochs compare.
+        The noise depends only on an image's place in the split, so that epochs are comparable.
 
         Args:
             forward: The pair of networks.
@@ -146,7 +146,7 @@ def look(images: Tensor) -> Tensor:
 
 
 def refuse_other_networks(net: nn.Module) -> None:
-    """Raise a Problem if a network is no pair of generator and discriminator."""
+    """Raise a Problem if a network is not a pair of generator and discriminator."""
     if not (hasattr(net, "generator") and hasattr(net, "discriminator") and hasattr(net, "latent")):
         raise Problem(
             f"model: task=gan needs a generator and a discriminator, and {type(net).__name__} is neither; "

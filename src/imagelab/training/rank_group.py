@@ -101,7 +101,7 @@ class RankGroup:
             distributed.destroy_process_group()
 
     def report_own(self, folder: Path | None) -> None:
-        """Say that this machine has the unfinished run of this command; for the other ranks."""
+        """Tell the other ranks that this machine has the unfinished run of this command, if it has."""
         found = f"{socket.gethostname()} ({folder.resolve()})" if folder else ""
         self.store.set(f"own/{self.mine.rank}", found)
 

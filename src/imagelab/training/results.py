@@ -97,7 +97,7 @@ def what(predicts: str) -> str:
 
 
 def few_steps_hint(parts: Any) -> str:
-    """What to type if batches are so large that an epoch has few steps; empty if it has enough, or is cut."""
+    """Suggest a smaller batch if an epoch has few steps; empty if it has enough, or is limited."""
     plan, ranks = parts.classifier.step_plan, parts.trainer.world_size
     if parts.data.full_batch or plan.batches < parts.data.steps(ranks):  # limit_train_batches
         return ""

@@ -48,7 +48,7 @@ def conditions(text: str) -> list[Condition]:
     [('val/accuracy', '>=', '0.9'), ('optimizer', '=', 'sgd')]
 
     Raises:
-        Problem: If one is no comparison.
+        Problem: If one is not a comparison.
     """
     found = []
     for part in re.split(r"\band\b", text):

@@ -130,7 +130,7 @@ def named(runs: Sequence[Listed], names: Iterable[str]) -> list[Listed]:
         if len(same) != 1:
             hint = nearest(str(name), [near(run.folder) for run in runs])
             several = " or ".join(near(run.folder) for run in same[:3])
-            what = f"could be {several}" if same else f"is no run below logs/{hint}"
+            what = f"could be {several}" if same else f"is not a run below logs/{hint}"
             raise Problem(f"compare: {name} {what}")
         found += same
     return found

@@ -50,7 +50,7 @@ NO_OUTPUTS = {
     "evaluation/shown.py": "looks for the pairs of networks that disagree the most",
     "finders/lr_rule.py": "looks for a place on a curve",  # room: finders
     "finetune/neighbours.py": "lets neighbours vote; there is no network",
-    "reports/box_verdict.py": "looks for the best epoch",  # room: detection
+    "reports/box_verdict.py": "looks for the best epoch",  # room: detection, reports
     "reports/curve_numbers.py": "looks for the best epoch",  # room: reports
     "inspection/label_errors.py": "reads probabilities of a regression or a file",  # room: inspection
     "inspection/measures.py": "looks for the grey value that divides a histogram",  # room: inspection

@@ -151,7 +151,7 @@ class Predictor(TakesPictures, nn.Module):
         """
         if isinstance(self.task, Placing):
             raise Problem(
-                "features: a network that finds boxes has none of the whole picture; use another run"
+                "features: a network that finds boxes has no features of the whole picture; use another run"
             )
         device = next(self.net.parameters()).device
         outputs, features = with_features(self.net, self.preprocess(images.to(device)))
@@ -198,7 +198,7 @@ def placed(
 
 def _rgb(image: Any) -> np.ndarray:
     if isinstance(image, str | Path):
-        raise ValueError(f"images() takes arrays or images of Pillow, got {str(image)!r}; use files([...])")
+        raise ValueError(f"images() takes arrays or Pillow images, got {str(image)!r}; use files([...])")
     pixels = np.asarray(image)
     if pixels.dtype == np.uint8 and pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)

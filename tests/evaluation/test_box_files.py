@@ -221,7 +221,7 @@ def test_crops_are_refused_as_views():
 
 
 def test_features_of_a_whole_picture_are_refused():
-    with pytest.raises(Problem, match="features: a network that finds boxes has none of the whole picture"):
+    with pytest.raises(Problem, match="that finds boxes has no features of the whole picture"):
         finder().features([painted(64, 64, {})])
 
 

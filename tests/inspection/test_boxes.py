@@ -84,7 +84,7 @@ def test_boxes_in_another_format_are_a_failure_that_names_it(tmp_path):
     table.write_text("\n".join([head, *map(",".join, wide)]) + "\n")
     found = inspected(tmp_path / "data", tmp_path, "data.size=64")
     assert found["degenerate boxes"]["status"] == "FAIL"
-    assert "left, top, right, bottom are wanted" in found["degenerate boxes"]["fix"]
+    assert "give left, top, right, bottom" in found["degenerate boxes"]["fix"]
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_its_name_alone_brings_data_and_a_model_and_others_take_their_place():
     [
         (["task=detect", "model=small_cnn"], "SmallCNN does not; set model=fcos, retinanet or faster_rcnn"),
         (["model=fcos"], "model: Fcos finds boxes; set task=detect, or another model"),
-        (["task=detect", "augment=[lens]"], "augment.lens: does not tell where boxes go"),
+        (["task=detect", "augment=[lens]"], "augment.lens: cannot move boxes"),
         (["task=detect", "trainer.on_oom=halve"], "halve computes a batch in parts"),
         (["task=detect", "trick=[swa]"], "trick.swa: passes images without their boxes, which task=detect"),
         (["task=detect", "trick=[activation_stats]"], "trick.activation_stats: passes images without their"),

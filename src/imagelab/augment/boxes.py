@@ -21,12 +21,12 @@ def box_steps(augment: Sequence[object]) -> list[BoxStep]:
     """The function of each augmentation of single images, in order: images, labels (B, M, 6), keys (B,).
 
     Raises:
-        Problem: One does not tell where boxes go.
+        Problem: One of them cannot move boxes.
     """
     steps: list[BoxStep] = []
     for place, (step, one) in enumerate(zip(batch_steps(augment), augment, strict=True)):
         if not isinstance(one, FollowsBoxes):
-            raise Problem(f"augment: {type(one).__name__} does not tell where boxes go; leave it out")
+            raise Problem(f"augment: {type(one).__name__} cannot move boxes; leave it out")
         steps.append(partial(_step, step, one, place))
     return steps
 

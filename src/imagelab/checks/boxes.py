@@ -34,7 +34,7 @@ def box_values(subject: Subject) -> Finding:
     counts = np.bincount(_rows(subject, "train")[:, CLASS].astype(int), minlength=len(subject.data.classes))
     missing = [name for name, count in zip(subject.data.classes, counts, strict=True) if not count]
     empty = 1 - float(there(subject.data.splits["train"].labels).any(axis=1).mean())
-    why = "boxes have areas, inside their images, and classes that exist"
+    why = "boxes have an area inside their image, and classes that exist"
     if missing == subject.data.classes[:1] and len(counts) > 1:
         return _wrong(
             f"no box of class 0 ({missing[0]})",
@@ -130,7 +130,7 @@ def _fault(rows: np.ndarray, classes: list[str], size: int) -> tuple[str, str, s
         return "corners of at most 1 pixel", why, "multiply them by width and height"
     thin = float(((corners[:, 2:] - corners[:, :2]) < LEAST).any(axis=1).mean())
     if thin > WRONG:
-        why = "left, top, width, height look like this when they are taken for left, top, right, bottom"
+        why = "this is what left, top, width, height look like when read as left, top, right, bottom"
         return f"{thin:.0%} without an area", why, "right is left + width, bottom is top + height"
     beyond = float(((corners < -LEAST) | (corners > size + LEAST)).any(axis=1).mean())
     if beyond > WRONG:

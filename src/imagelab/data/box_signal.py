@@ -148,10 +148,10 @@ def box_signal_finding(signals: dict[str, Signal]) -> Finding:
     given, way = signals[GIVEN], better_way(signals)
     why, fix = "", ""
     if way:
-        why = f"read as {way!r} they frame far more: {signals[way].z:.1f} standard errors"
+        why = f"read as {way!r}, they frame far more: {signals[way].z:.1f} standard errors"
         fix = FIXES.get(way, f"the numbers of a box seem to be {way}; give them as {GIVEN}, in pixels")
     elif given.z < WEAK:
-        why = "what is inside boxes differs from what is around them no more than at the same place elsewhere"
-        fix = "look at the pictures with boxes: boxes may belong to other images"
+        why = "boxes differ from their surroundings no more than the same places of other images do"
+        fix = "look at the pictures with their boxes, which may belong to other images"
     status = grade(fail=way, warn=given.z < WEAK)
     return Finding(name=name, status=status, value=round(given.z, 1), expected=expected, why=why, fix=fix)

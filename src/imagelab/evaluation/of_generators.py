@@ -161,7 +161,7 @@ def _sentences(found: Node) -> list[str]:
         judged = found["judged"]
         worst = min(judged["generated_by_class"], key=judged["generated_by_class"].__getitem__)
         said.append(
-            f"The judge finds the class asked for in {judged['generated']:.1%} of the generated images "
+            f"The judge finds the requested class in {judged['generated']:.1%} of the generated images "
             f"(least in {worst}: {judged['generated_by_class'][worst]:.1%}), "
             f"and that of {judged['real']:.1%} of the real ones."
         )

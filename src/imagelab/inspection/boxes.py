@@ -27,7 +27,7 @@ EXPECTED = {
     "given twice": "no two boxes of a class with an IoU of 0.9 or more in a picture",
 }
 HELP = {
-    "tiny": "raise data.size, or leave them out: what is not seen cannot be found",
+    "tiny": "raise data.size, or leave them out: what cannot be seen cannot be found",
     "giant": "check whether they frame an object or the picture",
     "given twice": "keep one of each: the other counts as missed",
 }
@@ -127,7 +127,7 @@ def _faults(seen: Seen, facts: BoxFacts, what: str) -> Finding:
 def _format_help(share: float) -> str:
     if share <= MISREAD:
         return "correct them in the annotations"
-    return "so many come from another format: left, top, right, bottom are wanted, in pixels of the picture"
+    return "that many come from another format; give left, top, right, bottom in pixels of the picture"
 
 
 def _flagged(seen: Seen, facts: BoxFacts, flag: str) -> Finding:

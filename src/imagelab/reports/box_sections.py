@@ -74,7 +74,7 @@ def curve_section(curves: list[BoxCurve], aps: dict[int, float], classes: list[s
         else (classes[one.label], one.boxes, one.ap, aps.get(one.label), 0.0)
         for one in weakest
     ]
-    about = "Weakest class first. Each point of a line takes the boxes above another score."
+    about = "Weakest class first. Each point of a line counts the boxes above one score."
     about += f" The {DRAWN} weakest are drawn." if len(curves) > DRAWN else ""
     listed = table(("class", "boxes", "AP50", "AP", "recall of all detections"), rows)
     return Section("Precision and recall", about, row(plot, listed))
@@ -125,7 +125,7 @@ def error_section(counts: dict[str, int], sure: dict[str, int], lost: dict[str, 
     columns = ("kind", "meaning", "count", "count above the score", "AP50 lost")
     about = (
         "Kinds of errors by TIDE (Bolya et al. 2020). AP50 lost: how much higher AP50 would be if only these "
-        "were fixed; sure errors cost more than many unsure ones. The score is the one with the highest F1."
+        "were fixed; a confident error costs more than many others. The score is the one with the highest F1."
     )
     return Section("Kinds of errors", about, row(bar, table(columns, rows)))
 

@@ -26,7 +26,7 @@ BOX_MEANINGS = {
     "ap50": "AP50 of the last epoch",
     "train_then": "training loss of the epoch with the highest AP",
 }
-HOW = f"{OF_LOSSES} AP is smoothed alike; AP50 is that of the last epoch."
+HOW = f"{OF_LOSSES} AP is smoothed the same way; AP50 is that of the last epoch."
 OF_LOSS = ("diverged", "no validation", "LR too high")  # states that the losses alone tell
 
 

@@ -118,7 +118,7 @@ def _falls(e: dict[str, float]) -> tuple[State, str] | None:
     if e["frechet"] >= (1 - FALLING) * before:
         return None
     return "train longer", (
-        f"The Fréchet distance still falls, from {before:.3g} to {e['frechet']:.3g} between the last two "
+        f"The Fréchet distance is still falling, from {before:.3g} to {e['frechet']:.3g} over the last two "
         "fifths of the run."
     )
 

@@ -35,13 +35,12 @@ NOTHING = 0.01  # AP50 below which the network finds next to nothing
 MATTERS = 0.02  # AP50 that a kind of error has to cost before there is something to do about it
 COLUMNS = ("file", "label", "score", "left", "top", "right", "bottom", "kind", "overlap")
 HELP = {
-    LOCALISATION: "Train longer, let maps be finer (`model.levels`), or look at each box twice with "
-    "`model=faster_rcnn`.",
+    LOCALISATION: "Train longer, use finer `model.levels`, or refine each box with `model=faster_rcnn`.",
     OTHER_CLASS: "Look at the worst images: classes that look alike need more images, or are mislabelled.",
     BOTH: "Train longer, and look at the worst images for classes that look alike.",
     DUPLICATE: "Lower `model.overlap`, so that boxes on one object are merged sooner.",
     BACKGROUND: "Look at the worst images for objects without a box; add images without objects.",
-    MISSED: "Objects may be too small for the network: raise `data.size` or take finer `model.levels`; vary "
+    MISSED: "Objects may be too small for the network: raise `data.size` or use finer `model.levels`; vary "
     "their sizes with `augment=[scale_jitter]`.",
 }
 
@@ -85,7 +84,7 @@ def ap_finding(found: Predictions, errors: BoxErrors, metrics: dict[str, float])
         value={name: round(value, 4) for name, value in metrics.items()},
         expected=f"ap50 of {NOTHING} or more",
         why=f"{int(errors.found.sum()):,} of {boxes:,} boxes in {images:,} images are found at any score.",
-        fix="Train longer; let `imagelab check` look at boxes and rate." if useless else "",  # room: checks
+        fix="Train longer; check boxes and rate with `imagelab check`." if useless else "",  # room: checks
     )
 
 

@@ -106,7 +106,7 @@ def _boxes_follow_pixels(cfg: Node) -> Iterator[str]:  # room: detection
     for name, node in cfg["augment"].items() if says(cfg["task"]).takes == "boxes" else ():
         if not says(node).follows_boxes:
             needs = f"which task={task_name(cfg)} needs"
-            yield f"augment.{name}: does not tell where boxes go, {needs}; leave it out"
+            yield f"augment.{name}: cannot move boxes, {needs}; leave it out"
 
 
 def _mirrored_objects_have_no_boxes(cfg: Node) -> Iterator[str]:  # room: detection

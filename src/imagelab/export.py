@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from imagelab import launch
 from imagelab.checkpoints.hub import WEIGHTS
@@ -118,7 +118,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_predictions(content, folder)
-    predictor = without_boxes(from_checkpoint(content, cfg["weights"]))
+    predictor = from_checkpoint(content, cfg["weights"])
     card = card_of(content["imagelab"], cfg["weights"] or better(content), predictor.task)
     data = files.read_config(folder)["data"]
     pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
@@ -136,19 +136,6 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     finally:
         beside.unlink(missing_ok=True)
     return findings, card
-
-
-def without_boxes(predictor: Any) -> Any:
-    """A predictor that can be exported.
-
-    Raises:
-        Problem: It finds boxes.
-    """
-    from imagelab.task.contract import Placing
-
-    if isinstance(predictor.task, Placing):
-        raise Problem("run: a network that finds boxes cannot be exported yet; use imagelab.load in Python")
-    return predictor
 
 
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:

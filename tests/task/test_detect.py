@@ -13,8 +13,11 @@ from PIL import Image
 from imagelab.box_labels import CORNERS, SCALE, there
 from imagelab.checkpoints.durable import read
 from imagelab.config.compose import compose, plain
+from imagelab.config.trust import trusting  # room: exporting
 from imagelab.config.validate import problems
+from imagelab.exporting.formats import load_exported  # room: exporting
 from imagelab.loading import load
+from imagelab.metrics.box_distance import distance  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs.csv_cells import read_rows
 from tests.data.test_boxes import write_csv
@@ -112,8 +115,12 @@ def test_a_run_measures_boxes_and_the_commands_that_it_suggests_use_it(tmp_path)
     lines = read_rows((run / "predictions.csv").open())
     assert {line["file"] for line in lines} == {str(file) for file in pictures.iterdir()}
     assert {line["label"] for line in lines} <= {*load(run).classes, ""}
-    said = imagelab("export", f"run={run}", folder=tmp_path)
-    assert (said.status, "cannot be exported yet" in said.err) == (2, True), said
+    # room: exporting
+    assert imagelab("export", f"run={run}", "format=safetensors", folder=tmp_path).status == 0
+    output = json.loads((run / "labels.json").read_text())["output"]
+    fields = ["class", "left", "top", "right", "bottom", "score"]
+    assert (output["name"], output["shape"], output["names"]) == ("boxes", ["batch", 100, 6], fields)
+    # end
     copy = shutil.copytree(run, tmp_path / "copy")
     for word, members in {f"run={run}": 0, f"run=[{run},{copy}]": 2}.items():
         assert (
@@ -128,6 +135,51 @@ def test_a_run_measures_boxes_and_the_commands_that_it_suggests_use_it(tmp_path)
         assert sentence in imagelab("predict", f"run={run}", f"source={pictures}", words, folder=tmp_path).err
 
 
+# room: exporting
+@pytest.mark.slow
+def test_an_exported_file_finds_the_boxes_of_the_run_in_pixels_of_the_picture(tmp_path):
+    run = trained(*BRIEF, "data.size=48", folder=tmp_path)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 91, 3), dtype=np.uint8)
+    said = imagelab("export", f"run={run}", "format=torch_export", folder=tmp_path)
+    assert said.status == 0, said
+    with trusting([str(run / "model.pt2")]):
+        file = load_exported(run / "model.pt2")
+    for pictures in ([picture], [picture[:50], picture, picture[:, :30]]):
+        found, wanted = file.images(pictures), load(run).images(pictures)
+        for one, other in zip(found, wanted, strict=True):
+            assert len(one.names) > 9
+            assert (one.names, one.size) == (other.names, other.size)
+            assert np.allclose(one.corners, other.corners, atol=1e-3)
+            assert np.allclose(one.scores, other.scores, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [[], ["model=retinanet", "model.score=0.001"]], ids=["fcos", "retinanet"])
+def test_an_onnx_file_finds_the_boxes_of_the_run_also_where_there_are_none(words, tmp_path):
+    given = [word for word in BRIEF if not words or word != "model.convs=1"]
+    run = trained(*given, *words, folder=tmp_path)
+    said = imagelab("export", f"run={run}", folder=tmp_path)
+    assert said.status == 0, said
+    agreement = json.loads((run / "export.json").read_text())
+    assert max(one["value"] for one in agreement if one["name"] == "agreement") < 1e-4
+    file, found = load_exported(run / "model.onnx"), load(run)
+    rng = np.random.default_rng(0)
+    noise = torch.from_numpy(rng.integers(0, 256, (5, 3, 64, 64), dtype=np.uint8))
+    assert (found.predictions(noise)[..., 0] >= 0).any()
+    assert distance(file.predictions(noise), found.predictions(noise), 64) < 1e-4
+
+
+def test_faster_rcnn_is_refused_by_formats_that_trace(tmp_path):
+    given = [word for word in BRIEF if word != "model.convs=1"]
+    run = trained(*given, "model=faster_rcnn", "data.count=8", folder=tmp_path)
+    said = imagelab("export", f"run={run}", "format=torch_export", folder=tmp_path)
+    assert said.status == 2, said
+    assert said.err.startswith("format=torch_export cannot express this network (ValueError: FasterRcnn")
+    assert said.err.strip().endswith("set format=safetensors, which works for any network")
+    assert not (run / "model.pt2").exists()
+
+
+# end
 def test_a_resumed_run_ends_with_the_bits_of_an_undisturbed_one(tmp_path):
     words = ["augment=[scale_jitter,mosaic]", "trainer.max_epochs=2"]
     run = trained(*BRIEF, *words, folder=tmp_path)

@@ -7,12 +7,17 @@ from typing import Any
 
 from imagelab.metrics.table import CLASSES, TAGS
 from imagelab.problem import Problem
+from imagelab.task.contract import Placing
 
 Card = dict[str, Any]
 KEY = "imagelab"  # metadata key of the card in a file
 INPUT = "images"
 FITTED = "fitted"  # key of the numbers that the task has from the data
 PROBABILITIES = "probabilities"  # what the output of an exported file is called if it predicts classes
+FITS = {  # how a picture becomes the input, by whether the network sees the whole of it
+    False: "the picture's shorter side resized to fit, its centre cut out",
+    True: "the whole picture at the top left, its longer side resized to fit, the rest grey (114)",
+}
 BATCH = "batch"  # the name of the dimension that may be of any length
 
 
@@ -30,6 +35,7 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
     reader = checkpoint["reader"]
     side = preprocess["size"]
     height, width = reader["shape"] or (side, side)
+    placing = isinstance(task, Placing)
     predicted = checkpoint.get("predicts", CLASSES)
     return {
         "classes": checkpoint["classes"],
@@ -37,13 +43,13 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
             "name": INPUT,
             "dtype": "uint8",
             "shape": [BATCH, 3, height, width],
-            "meaning": "RGB from 0 to 255, the picture's shorter side resized to fit, its centre cut out",
+            "meaning": f"RGB from 0 to 255, {FITS[preprocess.get('whole', False)]}",
         },
         "output": {
             "name": PROBABILITIES if predicted in (CLASSES, TAGS) else predicted,
             "dtype": "float32",
-            "shape": [BATCH, len(names)],
-            "names": names,
+            "shape": [BATCH, task.most, len(task.fields)] if placing else [BATCH, len(names)],
+            "names": [*task.fields] if placing else names,
         },
         "size": side,
         "preprocess": preprocess,

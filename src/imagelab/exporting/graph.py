@@ -16,7 +16,7 @@ from imagelab.checkpoints.card import INPUT, Card
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
 from imagelab.loading import task_from
-from imagelab.predictor import Predictor, TakesPictures
+from imagelab.predictor import Predictor, TakesPictures, in_pixels
 from imagelab.problem import Problem
 
 EXAMPLES = 2  # images to trace with: with one, the batch size would be fixed
@@ -32,8 +32,9 @@ class Graph(nn.Module):
         self.task = predictor.task
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) uint8 -> predictions (B, K)."""
-        return self.task.predictions(self.net(self.preprocess(images)))
+        """(B, 3, H, W) uint8 -> predictions (B, K), or boxes (B, 100, 6) in pixels of these images."""
+        predictions = self.task.predictions(self.net(self.preprocess(images)))
+        return in_pixels(self.task, predictions, self.preprocess.scale(*images.shape[-2:]))
 
 
 class Exported(TakesPictures):

@@ -10,9 +10,10 @@ from imagelab.config.trust import trusting
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
 from imagelab.exporting.formats import load_exported
-from imagelab.predictor import Predictor
+from imagelab.predictor import Predictor, TakesPictures, batch_of
 from imagelab.problem import Problem
 from imagelab.randomness import stream
+from imagelab.task.contract import Placing
 
 SPLITS = ("test", "val", "train")  # in order of preference
 
@@ -27,10 +28,16 @@ def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> 
     """
     with trusting([str(path)]):  # written just now
         found = load_exported(path)
-    apart = [
-        np.abs(found.images(batch) - predictor.images(batch)).max() for batch in (pictures[:1], pictures)
-    ]
+    apart = [_apart(found, predictor, batch) for batch in (pictures[:1], pictures)]
     return float(np.max(apart))  # NaN if any is NaN
+
+
+def _apart(found: TakesPictures, predictor: Predictor, pictures: list[np.ndarray]) -> float:
+    if not isinstance(predictor.task, Placing):
+        return np.abs(found.images(pictures) - predictor.images(pictures)).max()
+    other, given = (batch_of([one.prepared(each) for each in pictures]) for one in (found, predictor))
+    side = max(given.shape[-2:])
+    return predictor.task.apart(found.predictions(other), predictor.predictions(given), side)
 
 
 def pictures_of(data: Node, seed: int, count: int) -> tuple[list[np.ndarray], str]:

@@ -48,6 +48,8 @@ class Detector(nn.Module):
             targets (B, 601): the last value is the mean loss of the batch, the same in each row.
         """
         features = self.pyramid(images)
+        if torch.compiler.is_exporting():
+            return self.traced(images, features).flatten(1)
         where = ImageList(images, [(images.shape[-2], images.shape[-1])] * len(images))
         if self.training:
             if targets is None:
@@ -69,6 +71,14 @@ class Detector(nn.Module):
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
         """Boxes with labels and scores per image, highest score first."""
         raise NotImplementedError
+
+    def traced(self, images: Tensor, features: dict[str, Tensor]) -> Tensor:
+        """The rows of `detections`, (B, 100, 6), in a form that does not depend on the number of images.
+
+        Raises:
+            ValueError: The network has no such form.
+        """
+        raise ValueError(f"{type(self).__name__} loops over images and over the boxes that it finds in each")
 
 
 class Anchors(AnchorGenerator):

@@ -6,6 +6,7 @@ Source: Tian et al. 2019, https://arxiv.org/abs/1904.01355, section 3; torchvisi
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 
@@ -58,6 +59,12 @@ class Fcos(OneStage):
             detections_per_img=MOST,
         )
         super().__init__(pyramid=below, finder=finder)
+
+    def _scores(self, read: dict[str, Tensor]) -> Tensor:
+        return torch.sqrt(torch.sigmoid(read["cls_logits"]) * torch.sigmoid(read["bbox_ctrness"]))
+
+    def _corners(self, codes: Tensor, anchors: Tensor) -> Tensor:
+        return self.finder.box_coder.decode(codes, anchors)
 
     def _compare(
         self, boxes: Boxes, read: dict[str, Tensor], anchors: list[Tensor], maps: list[Tensor]

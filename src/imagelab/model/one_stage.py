@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import clip_boxes_to_image
 
-from imagelab.model.detector import Boxes, Detector
+from imagelab.model.batched_rows import best_rows
+from imagelab.model.detector import MOST, Boxes, Detector
 
 
 class OneStage(Detector):
@@ -28,6 +30,42 @@ class OneStage(Detector):
         by_level = {name: list(values.split(counts, dim=1)) for name, values in read.items()}
         split = [list(one.split(counts)) for one in anchors]
         return self.finder.postprocess_detections(by_level, split, images.image_sizes)
+
+    def traced(self, images: Tensor, features: dict[str, Tensor]) -> Tensor:
+        """The rows of `detections`, (B, 100, 6), in a form that does not depend on the number of images."""
+        size = (images.shape[-2], images.shape[-1])
+        maps, read, anchors = self._looked(ImageList(images, [size]), features)
+        places = [one.shape[-2] * one.shape[-1] for one in maps]
+        counts = [count * (len(anchors[0]) // sum(places)) for count in places]
+        parts = [values.split(counts, dim=1) for values in (self._scores(read), read["bbox_regression"])]
+        found = [self._surest(*level) for level in zip(*parts, anchors[0].split(counts), strict=True)]
+        scores, labels, boxes = (torch.cat(list(part), dim=1) for part in zip(*found, strict=True))
+        return best_rows(
+            scores,
+            labels,
+            clip_boxes_to_image(boxes, size),
+            size=size,
+            least=self.finder.score_thresh,
+            overlap=self.finder.nms_thresh,
+            most=MOST,
+        )
+
+    def _surest(self, scores: Tensor, codes: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores, classes and corners of the candidates of a level, (B, n), (B, n) and (B, n, 4)."""
+        classes = scores.shape[-1]
+        best, places = scores.flatten(1).topk(min(self.finder.topk_candidates, len(anchors) * classes), dim=1)
+        at = places // classes
+        own = codes.gather(1, at[..., None].expand(-1, -1, 4))
+        corners = self._corners(own.reshape(-1, 4), anchors[at].reshape(-1, 4))
+        return best, places % classes, corners.reshape(own.shape)
+
+    def _scores(self, read: dict[str, Tensor]) -> Tensor:
+        """The score of each class at each anchor, (B, n, K), of what the head reads."""
+        raise NotImplementedError
+
+    def _corners(self, codes: Tensor, anchors: Tensor) -> Tensor:
+        """The corners that codes (n, 4) stand for, given their anchors (n, 4)."""
+        raise NotImplementedError
 
     def _looked(
         self, images: ImageList, features: dict[str, Tensor]

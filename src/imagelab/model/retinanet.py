@@ -7,6 +7,7 @@ Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, sections 3 and 4; tor
 from collections.abc import Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.detection.retinanet import RetinaNet as Finder
 from torchvision.models.detection.retinanet import RetinaNetHead
@@ -70,6 +71,12 @@ class RetinaNet(OneStage):
             detections_per_img=MOST,
         )
         super().__init__(pyramid=below, finder=finder)
+
+    def _scores(self, read: dict[str, Tensor]) -> Tensor:
+        return torch.sigmoid(read["cls_logits"])
+
+    def _corners(self, codes: Tensor, anchors: Tensor) -> Tensor:
+        return self.finder.box_coder.decode_single(codes, anchors)
 
     def _compare(
         self, boxes: Boxes, read: dict[str, Tensor], anchors: list[Tensor], maps: list[Tensor]

@@ -138,9 +138,12 @@ class Placing(Protocol):
 
     writes: Dotted path of the function by which `imagelab predict` writes what is found in files, such as
     `evaluation/box_files.py`.
+    fields: Names of the numbers of a row. most: Number of rows of a prediction.
     """
 
     writes: str
+    fields: tuple[str, ...]
+    most: int
 
     def scaled(self, predictions: Tensor, factor: float) -> Tensor:
         """Predictions (B, ...) in pixels of an image that is larger by this factor."""
@@ -158,6 +161,12 @@ class Placing(Protocol):
         """Predictions (B, ...) with other numbers of the classes: that of `order[i]` becomes i."""
         ...
 
+    # room: exporting
+    def apart(self, found: np.ndarray, given: np.ndarray, side: int) -> float:
+        """The largest difference of predictions (B, ...) of two forms of one network, places / `side`."""
+        ...
+
+    # end
     def found(self, prediction: np.ndarray, width: int, height: int) -> Any:
         """A prediction in pixels of an image of this width and height, as users get it."""
         ...

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from imagelab.box_labels import CLASS, COLUMNS, CORNERS, NO_BOX, Detections, detected, there
 from imagelab.contracts import Inputs
+from imagelab.metrics.box_distance import distance  # room: exporting
 from imagelab.metrics.box_fusion import fused
 from imagelab.metrics.boxes import box_metrics
 from imagelab.metrics.table import LOSS
-from imagelab.model.detector import Detector
+from imagelab.model.detector import MOST, Detector
 from imagelab.task.contract import Forward
 
 
@@ -34,6 +35,8 @@ class Detect:
     report = "imagelab.reports.of_boxes.of_boxes"  # room: reports
     writes = "imagelab.evaluation.box_files.write"
     compares_batch = True
+    fields = ("class", "left", "top", "right", "bottom", "score")
+    most = MOST
     kept = Detector.outputs + 1
 
     def __init__(self, *, classes: list[str]) -> None:
@@ -111,6 +114,12 @@ class Detect:
         """Rows (N, 100, 6) -> outputs (N, 600), which have no loss."""
         return predictions.flatten(1)
 
+    # room: exporting
+    def apart(self, found: np.ndarray, given: np.ndarray, side: int) -> float:
+        """The largest difference of a score, or of a corner / side, of matching rows (B, 100, 6)."""
+        return distance(found, given, side)
+
+    # end
     def found(self, prediction: np.ndarray, width: int, height: int) -> Detections:
         """The objects in an image of this size, from rows (100, 6)."""
         return detected(prediction, self.names, width, height)

@@ -7,7 +7,6 @@ from typing import Any
 
 from imagelab.metrics.table import CLASSES, TAGS
 from imagelab.problem import Problem
-from imagelab.task.contract import Placing
 
 Card = dict[str, Any]
 KEY = "imagelab"  # metadata key of the card in a file
@@ -35,7 +34,7 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
     reader = checkpoint["reader"]
     side = preprocess["size"]
     height, width = reader["shape"] or (side, side)
-    placing = isinstance(task, Placing)
+    fields = getattr(task, "fields", ())  # of a task that finds places
     predicted = checkpoint.get("predicts", CLASSES)
     return {
         "classes": checkpoint["classes"],
@@ -48,8 +47,8 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
         "output": {
             "name": PROBABILITIES if predicted in (CLASSES, TAGS) else predicted,
             "dtype": "float32",
-            "shape": [BATCH, task.most, len(task.fields)] if placing else [BATCH, len(names)],
-            "names": [*task.fields] if placing else names,
+            "shape": [BATCH, task.most, len(fields)] if fields else [BATCH, len(names)],
+            "names": [*fields] or names,
         },
         "size": side,
         "preprocess": preprocess,

@@ -52,6 +52,8 @@ NO_OUTPUTS = {
     "finetune/neighbours.py": "lets neighbours vote; there is no network",
     "reports/box_verdict.py": "looks for the best epoch",  # room: detection, reports
     "reports/curve_numbers.py": "looks for the best epoch",  # room: reports
+    "model/fcos.py": "scores its own boxes within the network",  # room: detection
+    "model/retinanet.py": "scores its own boxes within the network",  # room: detection
     "inspection/label_errors.py": "reads probabilities of a regression or a file",  # room: inspection
     "inspection/measures.py": "looks for the grey value that divides a histogram",  # room: inspection
     "inspection/suspects.py": "reads probabilities of a regression or a file",  # room: inspection

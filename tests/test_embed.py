@@ -73,7 +73,7 @@ def test_a_stored_table_is_searched_without_its_pictures_and_only_with_its_netwo
     other = in_process.imagelab(
         "embed", "run=weights", *query, folder=tmp_path
     )  # room: model/efficientnet_lite0
-    assert "come from another network" in other.err  # room: model/efficientnet_lite0
+    assert "come from a different network" in other.err  # room: model/efficientnet_lite0
 
 
 def test_the_map_shows_each_picture_in_a_browser(said, digits):

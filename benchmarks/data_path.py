@@ -43,6 +43,7 @@ from imagelab.augment.flip import Flip
 from imagelab.config import schema
 from imagelab.config.compose import compose
 from imagelab.contracts import Images
+from imagelab.data.extra import extra_of
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData
 from imagelab.data.memory import decode_once, fits_in_memory
@@ -75,7 +76,7 @@ def ours(
     composed = compose("train", [f"data.batch_size={batch_size}", f"data.storage={storage}"]).cfg
     assert composed is not None
     shared = schema.split("data", composed["data"])[1]
-    del shared["max_pixels"]  # it is for the source
+    shared["extra"] = extra_of(shared, classes, shared.pop("max_pixels"))
     shared["visible"] = visible_of(shared)
     shared["workers"] = "auto" if fits_in_memory(files) else WORKERS
     data = ImageData(

@@ -66,7 +66,7 @@ def main() -> int:
     print(f"processes had the core. The cache of the operating system was {state}.\n")
     print("| images | s | CPU s | times as fast |\n|---|---|---|---|")
     for name, (wall, cpu) in seconds.items():
-        print(f"| {name} | {wall:.2f} | {cpu:.2f} | {seconds['a file each'][0] / wall:.1f} |")
+        print(f"| {name} | {wall:.4f} | {cpu:.4f} | {seconds['a file each'][0] / wall:.1f} |")
     if not cold:
         return 0
     ratio = seconds["a file each"][0] / seconds["packed"][0]

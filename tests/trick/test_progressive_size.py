@@ -64,7 +64,5 @@ def test_a_run_resumed_within_an_epoch_ends_like_one_that_was_not(tmp_path):
 
 def test_a_network_for_one_size_is_refused(tmp_path):
     parts = built([*SHORT, "model=linear", "trick=[progressive_size]"], tmp_path)
-    with pytest.raises(
-        Problem, match=r"start: Sequential does not take images of 4 x 4 pixels; set a larger"
-    ):
+    with pytest.raises(Problem, match=r"start: Linear does not take images of 4 x 4 pixels; set a larger"):
         parts.trainer.fit(parts.classifier, datamodule=parts.data)

@@ -55,3 +55,17 @@ def fitted(words: list[str], folder: Path) -> Parts:
     parts = built(words, folder)
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
     return parts
+
+
+def fitted_with_copies(words: list[str], folder: Path) -> tuple[Parts, dict[int, bytes]]:
+    """The same, and the content of each checkpoint that was saved on the way, by step."""
+    parts, copies = built(words, folder), {}
+    save = parts.saver.save
+
+    def keep(trainer: Any, best: bool = False) -> None:
+        save(trainer, best)
+        copies[trainer.global_step] = (parts.saver.folder / "last.ckpt").read_bytes()
+
+    parts.saver.save = keep
+    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    return parts, copies

@@ -17,7 +17,7 @@ from imagelab.loading import load, load_generator
 from imagelab.problem import Problem
 from imagelab.runs import files
 from tests import in_process
-from tests.fitting import built
+from tests.fitting import built, fitted_with_copies
 
 WORDS = [
     *("task=gan", "trainer=cpu", "data.limit=96", "data.batch_size=16", "model.width=4", "model.latent=6"),
@@ -41,16 +41,8 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gan")
     tricks = "trick=[ema,r1,instance_noise]"
     words = words_of(tricks, "model.norm=group", "task.flip_share=0.1", "task.discriminator_steps=2")
-    parts, copies = built(words, folder), {}
     files.write_config(plain(compose("train", words).cfg), folder)
-    save = parts.saver.save
-
-    def keep(trainer, best=False):
-        save(trainer, best)
-        copies[trainer.global_step] = (parts.saver.folder / "last.ckpt").read_bytes()
-
-    parts.saver.save = keep
-    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    parts, copies = fitted_with_copies(words, folder)
     return words, parts, folder, copies
 
 

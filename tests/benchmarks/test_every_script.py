@@ -197,8 +197,7 @@ def test_packed_compares_both_sides(script, tmp_path, monkeypatch, capsys):  # r
     said = capsys.readouterr().out
     assert "full: it may not be emptied here" in said
     assert [cells[0] for cells in rows(said)] == ["a file each", "packed"]
-    figures = [[float(cell) for cell in cells[1:]] for cells in rows(said)]
-    assert all(cpu > 0 <= min(seconds, ratio) for seconds, cpu, ratio in figures)
+    assert all(float(number) > 0 for cells in rows(said) for number in cells[1:])
 
 
 def test_check_zoo_measures_what_is_missing_and_writes_its_tables(

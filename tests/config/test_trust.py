@@ -204,11 +204,18 @@ def test_a_class_may_be_called_like_a_resolver(tmp_path, run):
     assert imagelab.load(tmp_path / "a.ckpt").classes == names
 
 
-@pytest.mark.parametrize("damage", ["model", "preprocess", "task_config"])
-def test_a_card_that_is_no_card_is_a_sentence(damage, tmp_path, run):
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("model", "does not describe"),
+        ("preprocess", "its preprocess is not what this project writes"),
+        ("task_config", "does not describe"),
+    ],
+)
+def test_a_card_that_is_no_card_is_a_sentence(damage, sentence, tmp_path, run):
     content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     torch.save(content | {"imagelab": content["imagelab"] | {damage: "text"}}, tmp_path / "a.ckpt")
-    with pytest.raises(Problem, match=f"does not describe|its {damage} is not what"):
+    with pytest.raises(Problem, match=sentence):
         imagelab.load(tmp_path / "a.ckpt")
 
 

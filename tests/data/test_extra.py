@@ -17,7 +17,7 @@ from imagelab.data.extra import ExtraFolder, generated_by, quotas
 from imagelab.problem import Problem
 from imagelab.training.feasibility import refuse_other_data
 from imagelab.training.run_card import label_marks
-from tests.fitting import SHORT, built
+from tests.fitting import SHORT, built, fitted_with_copies
 from tests.in_process import imagelab
 
 DIGITS = [str(name) for name in range(10)]
@@ -255,15 +255,7 @@ def test_a_resumed_run_has_the_same_bits_and_refuses_other_extra_images(digits, 
     words = [*SHORT, "trainer.max_epochs=2", f"data.extra={extra}", "data.extra_share=0.5", "save_every=0"]
     for name in "abc":
         (tmp_path / name).mkdir()
-    whole, copies = built(words, tmp_path / "a"), {}
-    save = whole.saver.save
-
-    def keep(trainer, best=False):
-        save(trainer, best)
-        copies[trainer.global_step] = (whole.saver.folder / "last.ckpt").read_bytes()
-
-    whole.saver.save = keep
-    whole.trainer.fit(whole.classifier, datamodule=whole.data)
+    whole, copies = fitted_with_copies(words, tmp_path / "a")
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(copies[3])
     again = built(words, tmp_path / "b")

@@ -9,7 +9,7 @@ from imagelab.config import validate
 from imagelab.config.compose import compose, plain
 from imagelab.problem import Problem
 from imagelab.trick.batch_growth import BatchGrowth
-from tests.fitting import built
+from tests.fitting import built, fitted_with_copies
 
 # 12 batches an epoch, in windows of 5 with a short one of 2 at the end, at last all of them in one of 25.
 WORDS = [
@@ -37,15 +37,7 @@ def rows_of(folder):
 def whole(tmp_path_factory):
     """The undisturbed run, and copies of its checkpoint after some steps, by step."""
     folder = tmp_path_factory.mktemp("whole")
-    parts, copies = built(WORDS, folder), {}
-    save = parts.saver.save
-
-    def keep(trainer, best=False):
-        save(trainer, best)
-        copies[trainer.global_step] = (parts.saver.folder / "last.ckpt").read_bytes()
-
-    parts.saver.save = keep
-    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+    parts, copies = fitted_with_copies(WORDS, folder)
     return parts, folder, copies
 
 

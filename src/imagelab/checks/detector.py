@@ -14,6 +14,7 @@ from imagelab.checks.findings import fact, found, left_out
 from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.finding import Finding, grade
+from imagelab.model.detector import Detector
 
 NEAR = 0.3  # IoU with an anchor from which a box is learnt well
 FEW, HARDLY = 0.5, 0.1  # shares of boxes with such an anchor below which the check warns and fails
@@ -27,16 +28,12 @@ def anchors(subject: Subject) -> Finding:
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
     net = subject.plain().eval().net
-    finder = getattr(net, "finder", None)
-    made = getattr(finder, "anchor_generator", None) or getattr(
-        getattr(finder, "rpn", None), "anchor_generator", None
-    )
-    if made is None or not hasattr(made, "aspect_ratios") or type(finder).__name__ == "FCOS":
+    if not isinstance(net, Detector) or net.anchors is None:
         return fact("none", "the detector has no anchors")
     batch, side = subject.some(2), subject.data.size
     with torch.no_grad():
-        features = [*net.pyramid(batch.images).values()]  # pyright: ignore[reportCallIssue]
-        own = made(ImageList(batch.images, [(side, side)] * len(batch.images)), features)[0]
+        features = [*net.pyramid(batch.images).values()]
+        own = net.anchors(ImageList(batch.images, [(side, side)] * len(batch.images)), features)[0]
     labels = subject.data.splits["train"].labels
     boxes = torch.from_numpy(labels[there(labels)][:2000, CORNERS])
     if not len(boxes):

@@ -71,10 +71,12 @@ def join_extra(splits: Splits, named: Mapping[str, Named], joining: Joining | No
     else:
         assert isinstance(train, Photos)
         more, both = None, Chain((train, files), labels, np.arange(len(labels)))
-    for split, part in named.items():
-        contents = more.contents() if more and isinstance(part.images, Arrays) else files.contents()
-        copies = np.flatnonzero(np.isin(contents, part.contents))
-        if split != "train" and len(copies):
+    pixels, content = more.contents() if more else None, files.contents()
+    for split in (split for split in named if split != "train"):
+        part = named[split]
+        own = pixels if pixels is not None and isinstance(part.images, Arrays) else content
+        copies = np.flatnonzero(np.isin(own, part.contents))
+        if len(copies):
             names = some_of([files.paths[place] for place in copies[:3].tolist()])
             raise Problem(
                 f"data.extra: {len(copies):,} images are copies of images of {split}, which would be trained "

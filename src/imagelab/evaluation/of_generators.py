@@ -11,7 +11,6 @@ from torch import Tensor
 from imagelab import loading
 from imagelab.build import build_task
 from imagelab.checkpoints.content import better
-from imagelab.checkpoints.safetensors import ENDING
 from imagelab.config.facts import said_by, says
 from imagelab.config.schema import Node
 from imagelab.contracts import Inputs
@@ -83,9 +82,7 @@ def judge_of(name: str) -> Predictor:
     Raises:
         Problem: There is none, or it predicts nothing.
     """
-    elsewhere = name.endswith(ENDING) or name.startswith(("hf:", "wandb:"))
-    elsewhere = elsewhere or name == loading.IMAGENET  # room: model/efficientnet_lite0
-    return loading.load(name if elsewhere else find.existing(name))
+    return loading.load(find.network(name))
 
 
 @torch.no_grad()

@@ -64,6 +64,11 @@ class Detector(nn.Module):
             loss = torch.stack([*self.losses(where, features, as_boxes(targets)).values()]).sum()
         return torch.cat([rows, loss.to(rows.dtype).expand(len(rows), 1)], dim=1)
 
+    @property
+    def anchors(self) -> "Anchors | None":
+        """What places the boxes that true ones are matched with by overlap; None: there are none."""
+        return None
+
     def losses(self, images: ImageList, features: dict[str, Tensor], boxes: Boxes) -> dict[str, Tensor]:
         """The terms of the loss by name, scalars."""
         raise NotImplementedError

@@ -70,6 +70,11 @@ class FasterRcnn(Detector):
         )
         super().__init__(pyramid=below, finder=finder)
 
+    @property
+    def anchors(self) -> Anchors:
+        """Boxes from which the first stage proposes others."""
+        return self.finder.rpn.anchor_generator
+
     def losses(self, images: ImageList, features: dict[str, Tensor], boxes: Boxes) -> dict[str, Tensor]:
         """The terms of the loss by name, scalars."""
         shifted = [one | {"labels": one["labels"] + 1} for one in boxes]

@@ -24,9 +24,7 @@ class OneStage(Detector):
     def detections(self, images: ImageList, features: dict[str, Tensor]) -> Boxes:
         """Boxes with labels and scores per image, highest score first."""
         maps, read, anchors = self._looked(images, features)
-        places = [one.shape[-2] * one.shape[-1] for one in maps]
-        each = anchors[0].shape[0] // sum(places)
-        counts = [count * each for count in places]
+        counts = _by_level(maps, len(anchors[0]))
         by_level = {name: list(values.split(counts, dim=1)) for name, values in read.items()}
         split = [list(one.split(counts)) for one in anchors]
         return self.finder.postprocess_detections(by_level, split, images.image_sizes)
@@ -35,8 +33,7 @@ class OneStage(Detector):
         """The rows of `detections`, (B, 100, 6), in a form that does not depend on the number of images."""
         size = (images.shape[-2], images.shape[-1])
         maps, read, anchors = self._looked(ImageList(images, [size]), features)
-        places = [one.shape[-2] * one.shape[-1] for one in maps]
-        counts = [count * (len(anchors[0]) // sum(places)) for count in places]
+        counts = _by_level(maps, len(anchors[0]))
         parts = [values.split(counts, dim=1) for values in (self._scores(read), read["bbox_regression"])]
         found = [self._surest(*level) for level in zip(*parts, anchors[0].split(counts), strict=True)]
         scores, labels, boxes = (torch.cat(list(part), dim=1) for part in zip(*found, strict=True))
@@ -79,3 +76,9 @@ class OneStage(Detector):
         self, boxes: Boxes, read: dict[str, Tensor], anchors: list[Tensor], maps: list[Tensor]
     ) -> Any:
         raise NotImplementedError
+
+
+def _by_level(maps: list[Tensor], anchors: int) -> list[int]:
+    """How many of an image's anchors lie on each map."""
+    places = [one.shape[-2] * one.shape[-1] for one in maps]
+    return [count * (anchors // sum(places)) for count in places]

@@ -72,6 +72,11 @@ class RetinaNet(OneStage):
         )
         super().__init__(pyramid=below, finder=finder)
 
+    @property
+    def anchors(self) -> Anchors:
+        """Boxes of several shapes at each place."""
+        return self.finder.anchor_generator
+
     def _scores(self, read: dict[str, Tensor]) -> Tensor:
         return torch.sigmoid(read["cls_logits"])
 

@@ -16,7 +16,7 @@ from imagelab.randomness import sample_keys, stream
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 JITTER = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
-CROP = Crop(pad=2, border="reflect", size=None, scale=(0.3, 1.0), ratio=(0.75, 1.33))
+CROP = Crop(pad=2, border="reflect", size=None, scale=(0.3, 1.0), ratio=(0.75, 1.33), overlaps=[])
 LISTS = {
     "own": [CROP, Flip(p=0.5), JITTER],
     "albumentations": [albumentations.RandomCrop(32, 32), albumentations.GaussNoise(p=1)],

@@ -22,7 +22,7 @@ def noise(count: int, *shape: int) -> torch.Tensor:
 
 
 def crop(pad: float = 4, border: Any = "reflect", **changes: Any) -> Crop:
-    settings = {"size": None, "scale": (0.08, 1.0), "ratio": (0.75, 1.3333)} | changes
+    settings = {"size": None, "scale": (0.08, 1.0), "ratio": (0.75, 1.3333), "overlaps": [0.5]} | changes
     return Crop(pad=pad, border=border, **settings)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagelab.augment.apply import batch_steps, keys_at
-from imagelab.augment.follows import FollowsBoxes
+from imagelab.augment.follows import CutsBoxes, FollowsBoxes
 from imagelab.box_labels import CLASS, CORNERS, LEAST, NO_BOX, there
 from imagelab.contracts import Batch
 from imagelab.problem import Problem
@@ -25,9 +25,12 @@ def box_steps(augment: Sequence[object]) -> list[BoxStep]:
     """
     steps: list[BoxStep] = []
     for place, (step, one) in enumerate(zip(batch_steps(augment), augment, strict=True)):
-        if not isinstance(one, FollowsBoxes):
+        if isinstance(one, CutsBoxes):
+            steps.append(partial(_cut, one, place))
+        elif isinstance(one, FollowsBoxes):
+            steps.append(partial(_step, step, one, place))
+        else:
             raise Problem(f"augment: {type(one).__name__} cannot move boxes; leave it out")
-        steps.append(partial(_step, step, one, place))
     return steps
 
 
@@ -86,3 +89,7 @@ def _step(
     corners = one.move(labels[..., CORNERS], keys_at(place, keys), images.shape[-2], images.shape[-1])
     changed = step(images, keys)
     return changed, placed(labels, corners, changed.shape[-2], changed.shape[-1])
+
+
+def _cut(one: CutsBoxes, place: int, images: Tensor, labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    return one.cut_boxes(images, labels, keys_at(place, keys))

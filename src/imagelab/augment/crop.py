@@ -1,33 +1,43 @@
 """Crop: take a random window, so that the network relies neither on the place nor on the size of an object.
 
 Source: batches: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2 (pad, then crop back);
-photos: Szegedy et al. 2015, https://arxiv.org/abs/1409.4842, section 6 (random area and aspect, then resize).
+photos: Szegedy et al. 2015, https://arxiv.org/abs/1409.4842, section 6 (random area and aspect, then resize);
+boxes: Liu et al. 2016, https://arxiv.org/abs/1512.02325, section 2.2 (a window by its overlap with boxes).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from imagelab.augment.box_crop import DRAWS, BoxCrop, cut_windows, moved_corners  # room: detection
+from imagelab.augment.boxes import placed  # room: detection
 from imagelab.augment.limits import pixels
+from imagelab.box_labels import CORNERS  # room: detection
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
 
 
 class Crop:
-    """Take a random window: a shifted one of images in memory, one of random area and aspect of photos.
+    """Take a random window: shifted (images in memory), or of random area and aspect (photos, boxes).
 
     Args:
         pad: Border added on each side of images in memory: pixels, or a share of the side if below 1.
         border: Content of that border: the mirrored image, or zeros.
         size: Side of the window in pixels; None: that of the image in memory, that of the network's input
             for photos.
-        scale: Smallest and largest area of the window as a share of the photo, in (0, 1].
-        ratio: Smallest and largest width / height of the window in the photo.
+        scale: Smallest and largest area of the window as a share of the photo or of the image with boxes, in
+            (0, 1].
+        ratio: Smallest and largest width / height of the window there.
+        overlaps: Images with boxes: least IoU of the window with at least one box, one drawn per image.
     """
 
-    follows_boxes = True  # room: detection
+    # room: detection
+    follows_boxes = True
+    reads_boxes = True
+    # end
 
     def __init__(
         self,
@@ -37,11 +47,13 @@ class Crop:
         size: int | None,
         scale: tuple[float, float],
         ratio: tuple[float, float],
+        overlaps: Sequence[float],
     ) -> None:
         self.pad = pad
         self.border = border
         self.size = size
         self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
+        self.overlaps = [*overlaps]
 
     def fits(self, size: int) -> str | None:
         """Why images of this side (in pixels) cannot be cropped, as a sentence; None if they can."""
@@ -65,12 +77,17 @@ class Crop:
             raise Problem(problem)
         return _windows(self._bordered(images), *self._window(keys, height, width))
 
-    def move(self, corners: Tensor, keys: Tensor, height: int, width: int) -> Tensor:  # room: detection
-        """Corners (B, M, 4) of boxes in pixels -> where `batch` moves them, for the same keys."""
-        top, left, *_ = self._window(keys, height, width)
-        down, right = pixels(self.pad, height) - top, pixels(self.pad, width) - left
-        return corners + torch.stack([right, down, right, down], dim=-1)[:, None]
+    # room: detection
+    def cut_boxes(self, images: Tensor, labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) uint8 and labels (B, M, 6) -> those of a window, enlarged to the image."""
+        height, width = images.shape[-2:]
+        tall, wide = self.size or height, self.size or width
+        crop = BoxCrop(self.overlaps, self.scale, self.ratio)
+        windows = crop.windows(labels, uniform(keys, "crop", DRAWS), height, width)
+        corners = moved_corners(labels[..., CORNERS], windows, tall, wide)
+        return cut_windows(images, windows, tall, wide), placed(labels, corners, tall, wide)
 
+    # end
     def transform(self, size: int) -> object:
         """The transform of a single photo."""
         from imagelab.augment.photo_crop import PhotoCrop

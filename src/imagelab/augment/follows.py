@@ -22,6 +22,21 @@ class FollowsBoxes(Protocol):
 
 
 @runtime_checkable
+class CutsBoxes(Protocol):
+    """An augmentation of single images that looks at their boxes before it decides what to do.
+
+    follows_boxes, reads_boxes: True, so that the config check knows it, too.
+    """
+
+    follows_boxes: bool
+    reads_boxes: bool
+
+    def cut_boxes(self, images: Tensor, labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) uint8, labels (B, M, 6) -> the same of what is left of each image."""
+        ...
+
+
+@runtime_checkable
 class MixesBoxes(Protocol):
     """An augmentation that blends the images of a batch, and tells which boxes they then have.
 

@@ -22,6 +22,7 @@ class Facts(NamedTuple):
     # Augmentations.
     mixes_labels: bool = False  # blends images and their labels (contracts.Mix)
     follows_boxes: bool = False  # tells where boxes go (augment/follows.py)  # room: detection
+    reads_boxes: bool = False  # decides by them what to cut out  # room: detection
 
     # Tasks.
     # Which labels it learns from; empty: none.

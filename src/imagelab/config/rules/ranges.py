@@ -75,6 +75,7 @@ RANGES = {
     "augment.copy_paste.p": UNIT,
     "augment.crop.pad": share_or_count("the side", "pixels"),
     "augment.crop.size": at_least(1),
+    "augment.crop.overlaps": UNIT,
     "augment.crop.scale": rising(0.0001, 1),
     "augment.crop.ratio": rising(0.01, 100),
     "augment.cutmix.alpha": STRENGTH,

@@ -111,7 +111,8 @@ def _boxes_follow_pixels(cfg: Node) -> Iterator[str]:  # room: detection
 
 def _mirrored_objects_have_no_boxes(cfg: Node) -> Iterator[str]:  # room: detection
     for name, node in cfg["augment"].items() if says(cfg["task"]).takes == "boxes" else ():
-        if node.get("border") == "reflect" and says(node).follows_boxes:
+        said = says(node)
+        if node.get("border") == "reflect" and said.follows_boxes and not said.reads_boxes:
             key = f"augment.{name}.border"
             yield f"{key}: objects in a mirrored border have no boxes; set {key}=zero"
 

@@ -105,10 +105,33 @@ def test_a_norm_reaches_backbone_pyramid_and_heads(name):
 
 @pytest.mark.parametrize("name", ["resnet10t", "efficientnet_lite0", "shufflenet_v2_x0_5"])
 def test_backbones_of_timm_and_torchvision_have_maps_of_the_strides_asked_for(name):
-    body, channels = backbone_of(name, False, 3, [3, 4])
+    body, channels = backbone_of(name, {}, False, 3, [3, 4])
     maps = body.eval()(torch.zeros(1, 3, 96, 96))
     assert [tuple(one.shape) for one in maps] == [(1, channels[0], 12, 12), (1, channels[1], 6, 6)]
     assert all(one.requires_grad for one in body.parameters())
+
+
+DETNET = ["model.backbone=detnet", "model.backbone_args={width: 8, depths: [1, 1, 1, 1, 1]}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_over_detnet_the_pyramid_keeps_a_stride_of_16_and_all_its_maps_are_trained(name):
+    net = detector(name, *DETNET, "model.levels=[3,4,5,6]", size=128)
+    images, labels = two_scenes()
+    sides = [image.shape[-1] for image in net.pyramid(torch.zeros(1, 1, 128, 128)).values()]
+    assert sides == [128 // 8, 128 // 16, 128 // 16, 128 // 16]
+    net.train()(images, labels).sum().backward()
+    merging = net.get_submodule("pyramid.merge.layer_blocks")
+    assert all(one.grad is not None and one.grad.any() for one in merging.parameters())
+
+
+def test_the_second_stage_cuts_large_boxes_out_of_the_last_map_of_detnet():
+    net = detector("faster_rcnn", *DETNET, "model.levels=[3,4,5,6]")
+    cut = net.finder.roi_heads.box_roi_pool
+    maps = {str(level): torch.full((1, 1, 64, 64), float(level)) for level in (3, 4, 5, 6)}
+    sides = [100.0, 224.0, 448.0, 1000.0]
+    boxes = torch.tensor([[0, 0, side, side] for side in sides])
+    assert cut(maps, [boxes], [(1024, 1024)]).amax(dim=(1, 2, 3)).tolist() == [3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +143,7 @@ def test_backbones_of_timm_and_torchvision_have_maps_of_the_strides_asked_for(na
 )
 def test_a_backbone_that_is_not_there_is_refused(name, levels, says):
     with pytest.raises(Problem, match=says):
-        backbone_of(name, False, 3, levels)
+        backbone_of(name, {}, False, 3, levels)
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "mobilenet_v3_small"])
@@ -147,7 +170,7 @@ def test_a_backbone_without_weights_is_refused_where_they_are_asked_for_first(na
     with pytest.raises(Problem, match=says):
         pretrained_preprocess(model, size=None)
     with pytest.raises(Problem, match=says):
-        backbone_of(name, True, 3, [3])
+        backbone_of(name, {}, True, 3, [3])
 
 
 def test_pretrained_weights_reach_the_backbone_and_frozen_norms_stay():

@@ -1,44 +1,73 @@
 # room: detection
 """Turn a classification network into the feature maps that a detector looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from imagelab.data.preprocess import Preprocess
+from imagelab.model.detnet import COARSEST, DETNET59, DetNetMaps
+from imagelab.model.resnet9 import ResNet9
 from imagelab.model.small_backbone import SmallBackbone
+from imagelab.model.small_cnn import SmallCNN
 from imagelab.model.timm import timm_preprocess
 from imagelab.model.torchvision import torchvision_model, torchvision_preprocess
 from imagelab.problem import Problem, first_line, nearest
 
 PROBE = 256  # pixels: side of the image by which the maps of a network are found
 LITE0 = ("efficientnet_lite0", "tf_efficientnet_lite0")  # weights for them come as a package
+CLASSIFIERS: dict[str, Any] = {"resnet9": ResNet9, "small_cnn": SmallCNN}  # of this project
+OWN = ("small", "detnet", *CLASSIFIERS)
 
 
 def backbone_of(
-    name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
+    name: str, args: Mapping[str, Any], pretrained: bool, in_channels: int, levels: Sequence[int]
 ) -> tuple[nn.Module, list[int]]:
     """Build a network that returns the last map of each level; return it and the channels of its maps.
 
     Args:
-        name: `small` (see `SmallBackbone`), or the name of a network of timm or torchvision.
+        name: A network of this project (`OWN`), or a name of timm or torchvision.
+        args: Further arguments of that network.
         pretrained: Whether to start from ImageNet weights.
         in_channels: Channels of an image.
-        levels: Levels of the maps, ascending: level n has a stride of 2^n pixels.
+        levels: Levels of the maps, ascending: level n has a stride of 2^n pixels, or as in `strides_of`.
 
     Raises:
-        Problem: There is no such network, it has no weights, or not all of these levels.
+        Problem: There is no such network, it does not take the arguments, or it has no weights or not all of
+            these levels.
     """
     if pretrained:
         refuse_without_weights(name)
-    if name == "small":
-        body = SmallBackbone(in_channels=in_channels, levels=levels)
-        return body, body.channels
-    return _of_timm(name, pretrained, in_channels, levels) or _of_torchvision(
-        name, pretrained, in_channels, levels
+    try:
+        if name in ("small", "detnet"):
+            given = {"in_channels": in_channels, "levels": levels}
+            own = {**DETNET59, **args} if name == "detnet" else args
+            body = (DetNetMaps if name == "detnet" else SmallBackbone)(**own, **given)
+            return body, body.channels
+        if name in CLASSIFIERS:
+            net = CLASSIFIERS[name](num_classes=2, in_channels=in_channels, **args)
+            return _cut(net, name, in_channels, levels)
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise _refused(name, args, error) from error
+    return _of_timm(name, args, pretrained, in_channels, levels) or _of_torchvision(
+        name, args, pretrained, in_channels, levels
     )
+
+
+def strides_of(name: str, levels: Sequence[int]) -> list[int]:
+    """The strides of the maps of a backbone.
+
+    >>> strides_of("resnet50", [3, 4, 5, 6]), strides_of("detnet", [3, 4, 5, 6])
+    ([8, 16, 32, 64], [8, 16, 16, 16])
+    """
+    return [2 ** min(level, COARSEST if name == "detnet" else level) for level in levels]
+
+
+def _refused(name: str, args: Mapping[str, Any], error: Exception) -> Problem:
+    like = "" if name == "small" else f"; configs/model/{name}.yaml has an example of all that it takes"
+    return Problem(f"model.backbone_args={dict(args)} does not suit {name}: {first_line(error)}{like}")
 
 
 def backbone_preprocess(name: str) -> Preprocess:
@@ -60,32 +89,36 @@ def refuse_without_weights(name: str) -> None:
     import timm
     from torchvision import models
 
-    if name == "small":
-        raise Problem("model.pretrained=true: model.backbone=small has no weights; choose another one")
+    if name in OWN:
+        raise Problem(f"model.pretrained=true: model.backbone={name} has no weights; choose another one")
     known = models.list_models(module=models)
     if name not in LITE0 and not timm.is_model(name) and name not in known:
         raise _unknown(name, known)
 
 
 def _unknown(name: str, known: list[str]) -> Problem:
-    hint = nearest(name, ["small", *known]) or "; see https://docs.pytorch.org/vision/stable/models.html"
+    hint = nearest(name, [*OWN, *known]) or "; see https://docs.pytorch.org/vision/stable/models.html"
     return Problem(f"model.backbone={name}: neither timm nor torchvision has such a network{hint}")
 
 
 def _of_timm(
-    name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
+    name: str, args: Mapping[str, Any], pretrained: bool, in_channels: int, levels: Sequence[int]
 ) -> tuple[nn.Module, list[int]] | None:
     """The maps of a network of timm; None if timm has no such network."""
     import timm
 
     if not timm.is_model(LITE0[-1] if name in LITE0 else name):
         return None
-    options = _options(name, pretrained)
+    options = {**_options(name, pretrained), **args}
     try:
         net: Any = timm.create_model(features_only=True, in_chans=in_channels, **options)
         strides = net.feature_info.reduction()
         wanted = [_last(strides, 2**level, name, levels) for level in levels]
         net = timm.create_model(features_only=True, in_chans=in_channels, out_indices=wanted, **options)
+    except TypeError as error:
+        raise Problem(
+            f"model.backbone_args={dict(args)} does not suit {name} of timm: {first_line(error)}"
+        ) from error
     except (RuntimeError, AttributeError, AssertionError, OSError, ValueError) as error:
         raise Problem(
             f"model.backbone={name} cannot be used below a detector ({first_line(error)})"
@@ -103,18 +136,28 @@ def _options(name: str, pretrained: bool) -> dict[str, Any]:
 
 
 def _of_torchvision(
-    name: str, pretrained: bool, in_channels: int, levels: Sequence[int]
+    name: str, args: Mapping[str, Any], pretrained: bool, in_channels: int, levels: Sequence[int]
 ) -> tuple[nn.Module, list[int]]:
     """The maps of a network of torchvision."""
     from torchvision import models
-    from torchvision.models.feature_extraction import create_feature_extractor
 
     known = models.list_models(module=models)
     if name not in known:
         raise _unknown(name, known)
+    if args:
+        raise Problem(
+            f"model.backbone_args: {name} of torchvision takes none, got {dict(args)}; leave it out"
+        )
     net = torchvision_model(
         name=name, pretrained=pretrained, num_classes=2, in_channels=in_channels, size=PROBE
     )
+    return _cut(net, name, in_channels, levels)
+
+
+def _cut(net: nn.Module, name: str, in_channels: int, levels: Sequence[int]) -> tuple[nn.Module, list[int]]:
+    """The maps of a classifier, without the layers after the last of them."""
+    from torchvision.models.feature_extraction import create_feature_extractor
+
     found = _maps(net, in_channels)
     wanted = [_last([*found], 2**level, name, levels) for level in levels]
     picked = [[*found.values()][place] for place in wanted]

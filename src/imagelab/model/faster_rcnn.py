@@ -5,7 +5,7 @@ Source: Ren et al. 2015, https://arxiv.org/abs/1506.01497, section 3, on the pyr
 https://arxiv.org/abs/1612.03144; torchvision's implementation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FasterRCNN as Finder
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops.poolers import MultiScaleRoIAlign, initLevelMapper
 
+from imagelab.model.backbone import strides_of
 from imagelab.model.detector import MOST, Anchors, Boxes, Detector, squares
 from imagelab.model.pyramid import Handed, norm_layer, pyramid
 
@@ -26,6 +27,7 @@ class FasterRcnn(Detector):
 
     Args:
         backbone: Name of the network below the pyramid; see `pyramid`.
+        backbone_args: Further arguments of that network.
         pretrained: Whether the backbone starts from ImageNet weights.
         levels: Levels of the pyramid: level 3 has a stride of 2^3 = 8 pixels.
         width: Channels of the pyramid.
@@ -43,6 +45,7 @@ class FasterRcnn(Detector):
         self,
         *,
         backbone: str,
+        backbone_args: Mapping[str, Any],
         pretrained: bool,
         levels: Sequence[int],
         width: int,
@@ -55,13 +58,14 @@ class FasterRcnn(Detector):
         in_channels: int,
         norm: str,
     ) -> None:
-        below = pyramid(backbone, pretrained, in_channels, levels=levels, width=width, norm=norm)
+        below = pyramid(
+            backbone, backbone_args, pretrained, in_channels, levels=levels, width=width, norm=norm
+        )
         sides = squares([2**level for level in levels], [anchor])
-        names = [str(level) for level in levels]
         finder = Finder(
             Handed(width),
             rpn_anchor_generator=Anchors(sides, (tuple(ratios),) * len(levels)),
-            box_roi_pool=MultiScaleRoIAlign(featmap_names=names, output_size=CUT, sampling_ratio=2),
+            box_roi_pool=_cutter(backbone, levels),
             box_head=_second_stage(width, hidden, norm),
             box_predictor=FastRCNNPredictor(hidden, num_classes + 1),  # 0 is the background
             box_score_thresh=score,
@@ -88,6 +92,14 @@ class FasterRcnn(Detector):
         proposals, _ = self.finder.rpn(images, features)
         found, _ = self.finder.roi_heads(features, proposals, images.image_sizes)
         return [one | {"labels": one["labels"] - 1} for one in found]
+
+
+def _cutter(backbone: str, levels: Sequence[int]) -> MultiScaleRoIAlign:
+    """What cuts features out of the map for a box's size, also where several maps have one stride."""
+    cutter = MultiScaleRoIAlign([str(level) for level in levels], CUT, sampling_ratio=2)
+    cutter.scales = [1 / stride for stride in strides_of(backbone, levels)]
+    cutter.map_levels = initLevelMapper(levels[0], levels[-1])
+    return cutter
 
 
 def _second_stage(width: int, hidden: int, norm: str) -> nn.Module:

@@ -4,7 +4,8 @@
 Source: Tian et al. 2019, https://arxiv.org/abs/1904.01355, section 3; torchvision's implementation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class Fcos(OneStage):
 
     Args:
         backbone: Name of the network below the pyramid; see `pyramid`.
+        backbone_args: Further arguments of that network.
         pretrained: Whether the backbone starts from ImageNet weights.
         levels: Levels of the pyramid: level 3 has a stride of 2^3 = 8 pixels.
         width: Channels of the pyramid and the head, a multiple of 32.
@@ -35,6 +37,7 @@ class Fcos(OneStage):
         self,
         *,
         backbone: str,
+        backbone_args: Mapping[str, Any],
         pretrained: bool,
         levels: Sequence[int],
         width: int,
@@ -45,7 +48,9 @@ class Fcos(OneStage):
         in_channels: int,
         norm: str,
     ) -> None:
-        below = pyramid(backbone, pretrained, in_channels, levels=levels, width=width, norm=norm)
+        below = pyramid(
+            backbone, backbone_args, pretrained, in_channels, levels=levels, width=width, norm=norm
+        )
         strides = [2**level for level in levels]
         anchors = Anchors(squares(strides, [1.0]), ((1.0,),) * len(strides))
         head = FCOSHead(width, anchors.num_anchors_per_location()[0], num_classes, num_convs=convs)

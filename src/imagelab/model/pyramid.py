@@ -5,7 +5,8 @@ Source: Lin et al. 2017, https://arxiv.org/abs/1612.03144, section 3; torchvisio
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork
@@ -57,12 +58,20 @@ class Handed(nn.Module):
 
 
 def pyramid(
-    backbone: str, pretrained: bool, in_channels: int, *, levels: Sequence[int], width: int, norm: str
+    backbone: str,
+    args: Mapping[str, Any],
+    pretrained: bool,
+    in_channels: int,
+    *,
+    levels: Sequence[int],
+    width: int,
+    norm: str,
 ) -> Pyramid:
     """Build a pyramid on a backbone.
 
     Args:
-        backbone: Name of the network: `small`, or one of timm or torchvision.
+        backbone: Name of the network; see `backbone_of`.
+        args: Further arguments of that network.
         pretrained: Whether it starts from ImageNet weights.
         in_channels: Channels of an image.
         levels: Levels, ascending and without gaps.
@@ -74,7 +83,7 @@ def pyramid(
     """
     if [*levels] != [*range(levels[0], levels[0] + len(levels))] if levels else True:
         raise Problem(f"model.levels: wants ascending numbers without gaps, such as [3,4,5], got {[*levels]}")
-    body, channels = backbone_of(backbone, pretrained, in_channels, levels)
+    body, channels = backbone_of(backbone, args, pretrained, in_channels, levels)
     return Pyramid(body=body, channels=channels, levels=levels, width=width, norm=norm_layer(norm))
 
 

@@ -4,8 +4,9 @@
 Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, sections 3 and 4; torchvision's implementation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ class RetinaNet(OneStage):
 
     Args:
         backbone: Name of the network below the pyramid; see `pyramid`.
+        backbone_args: Further arguments of that network.
         pretrained: Whether the backbone starts from ImageNet weights.
         levels: Levels of the pyramid: level 3 has a stride of 2^3 = 8 pixels.
         width: Channels of the pyramid and the head.
@@ -40,6 +42,7 @@ class RetinaNet(OneStage):
         self,
         *,
         backbone: str,
+        backbone_args: Mapping[str, Any],
         pretrained: bool,
         levels: Sequence[int],
         width: int,
@@ -51,7 +54,9 @@ class RetinaNet(OneStage):
         in_channels: int,
         norm: str,
     ) -> None:
-        below = pyramid(backbone, pretrained, in_channels, levels=levels, width=width, norm=norm)
+        below = pyramid(
+            backbone, backbone_args, pretrained, in_channels, levels=levels, width=width, norm=norm
+        )
         sides = squares([2**level for level in levels], [anchor * step for step in OCTAVE])
         anchors = Anchors(sides, (tuple(ratios),) * len(levels))
         made: type[nn.Module] | None = norm_layer(norm)

@@ -107,6 +107,7 @@ RANGES = {
     "augment.translate.vertical": within(0, 0.99),
     "model.anchor": ABOVE_0,  # room: detection
     "model.convs": at_least(1),  # room: detection
+    "model.depths": at_least(1),
     "model.hidden": at_least(1),  # room: detection
     "model.levels": within(1, 8),  # room: detection
     "model.overlap": UP_TO_1,  # room: detection

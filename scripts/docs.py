@@ -17,6 +17,7 @@ from imagelab.config import menu, schema
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "tricks.md"
 MEASURED = ROOT / "benchmarks" / "results" / "tricks.md"
+WORDS = yaml.safe_load((Path(__file__).parent / "card_words.yaml").read_text(encoding="utf-8"))
 INTRODUCTION = """# Every choice, one card each
 
 Written by `make docs` from `configs/` and the docstrings in `src/`; change those, not this page.
@@ -30,39 +31,6 @@ on few images cannot overfit, so most augmentations and regularisers, made for l
 
 ![The standard deviation of activations through 20 layers, for each init](pictures/init.svg)
 """
-HOMES = {  # the code of keys that no file is named after
-    "data.balance": "data/batches.py",
-    "data.storage": "data/storage.py",
-    "model.dropout2d": "model/dropout.py",
-    "model.pool_ratio": "model/pool.py",
-    "model.slope": "model/activation.py",
-    "optimizer.decay_norm_bias": "optimizer/param_groups.py",
-    "optimizer.lr_base_batch": "optimizer/lr_scaling.py",
-}
-EXAMPLES = {  # values to show of keys whose default says nothing
-    "data.batch_size": "full",
-    "data.classes": "[3,8]",
-    "data.crop": "0.8",
-    "data.decisions": "decisions.csv",
-    "data.fold": "0 data.folds=5",
-    "data.folds": "5 data.fold=0",
-    "data.limit": "500",
-    "data.mask": "[[0,0,0.3,0.1]]",
-    "data.train_limit": "0.5",
-    "data.size": "64",
-    "data.workers": "2",
-    "model.dropout": "0.3",
-    "model.dropout2d": "0.1",
-    "model.pool_ratio": "1.41 model.pool=fractional_max",
-    "model.slope": "0.2 model.activation=leaky_relu",
-    "model.stochastic_depth": "0.1",
-    "model.weights": "logs/default/2026-01-31_12-00-00",
-    "trainer.accumulate_grad_batches": "4",
-    "trainer.gradient_clip_val": "1",
-    "trainer.log_every_n_steps": "50",
-    "trainer.max_epochs": "50",
-    "trainer.precision": "bf16-mixed",
-}
 
 
 @dataclass(frozen=True)
@@ -103,13 +71,14 @@ def key_card(group: str, key: str) -> str:
     """The card of a key that every choice of a group takes."""
     node, lines = _shared(group)
     path, values = f"{group}.{key}", _words(group, key)
-    home = ROOT / "src" / "imagelab" / HOMES.get(path, f"{group}/{key}.py")
+    home = ROOT / "src" / "imagelab" / WORDS["homes"].get(path, f"{group}/{key}.py")
     about = ast.get_docstring(ast.parse(home.read_text(encoding="utf-8"))) or "" if home.exists() else ""
     turned = str(not node[key]).lower() if isinstance(node[key], bool) else _shown(node[key])
-    example = EXAMPLES.get(path) or next((word for word in values if word != node[key]), turned)
+    example = WORDS["examples"].get(path) or next((word for word in values if word != node[key]), turned)
     comment = _comments(lines).get(key, "")
     words = [f"### {path}", "", f"{comment[:1].upper()}{comment[1:]}.", ""]
     words += [f"- {' '.join(about.partition(chr(10) * 2)[0].split())}"] if about else []
+    words += [f"- {' '.join(WORDS['advice'][path])}"] if path in WORDS["advice"] else []
     words += [f"- Values: {', '.join(f'`{word}`' for word in values)}"] if values else []
     words += [f"- Default: `{_shown(node[key])}`", *_effects(path, "=")]
     source = _source(about) or (f"`{node['_target_']}`" if "_target_" in node else "this project")
@@ -163,7 +132,19 @@ def _effects(name: str, joined: str = "") -> list[str]:
     """What benchmarks/tricks.py measured of a choice, or of every value of a key."""
     rows = [row for row in _table() if row[0] == name or (joined and row[0].startswith(name + joined))]
     said = [f"{row[0].partition('=')[2] + ': ' if joined else ''}{row[4]} against {row[1]}" for row in rows]
-    return [f"- Measured: {'; '.join(said)}"] if said else []
+    lost = next((row for row in rows if loses(row[4])), None)
+    why = next((why for start, why in WORDS["reasons"].items() if lost and lost[0].startswith(start)), "")
+    return [f"- Measured: {'; '.join(said)}" + (f" ({why})" if why else "")] if said else []
+
+
+def loses(difference: str) -> bool:
+    """Whether a difference is below zero by more than two standard errors.
+
+    >>> loses("-3.3 ± 0.6"), loses("-1.0 ± 0.9"), loses("+2.1 ± 1.0")
+    (True, False, False)
+    """
+    mean, _, error = difference.partition(" ± ")
+    return float(mean) < -2 * float(error)
 
 
 def _question(group: str) -> str:

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 from imagelab.cli import COMMANDS
-from imagelab.config.compose import compose
-from imagelab.config.validate import quick_problems
+from imagelab.config.compose import compose, plain
+from imagelab.config.validate import problems
 
 PAGE = Path(__file__).parents[1] / "docs" / "notes.md"
 ROW = re.compile(r"^\| (?!statement|---)(.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
@@ -20,7 +20,7 @@ def mistakes(words: str) -> list[str]:
         return [f"{command} is no command"]
     composed = compose(command, overrides)
     assert composed.cfg is not None, composed.problems
-    return composed.problems + (quick_problems(composed.cfg) if command == "train" else [])
+    return composed.problems + (problems(plain(composed.cfg)) if command == "train" else [])
 
 
 def test_every_word_composes_and_means_a_run_that_may_start() -> None:

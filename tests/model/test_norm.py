@@ -56,6 +56,19 @@ def test_no_batch_norm_remains(norm, library, name):
     assert net(torch.randn(2, 3, 32, 32)).isfinite().all()
 
 
+@pytest.mark.parametrize("scheme", ["small", "large"])
+def test_batch_norm_keeps_activations_normal_through_20_layers_where_they_vanish_or_explode_without(scheme):
+    torch.manual_seed(0)
+    kinds = [lambda: nn.Linear(64, 64), lambda: nn.BatchNorm1d(64), nn.ReLU]
+    spreads = []
+    for layers in (kinds, kinds[::2]):
+        net = nn.Sequential(*(make() for _ in range(20) for make in layers))
+        init_weights(net, scheme)
+        spreads.append(net[:-1](torch.randn(256, 64)).std().item())
+    assert 0.9 < spreads[0] < 1.1
+    assert spreads[1] < 1e-6 or spreads[1] > 1e6
+
+
 def test_instance_norm_leaves_each_channel_of_an_image_with_mean_0_and_variance_1():
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
     set_norm(net, "instance")

@@ -45,3 +45,15 @@ def test_branches_are_joined_as_asked_and_every_weight_learns(join):
     torch.testing.assert_close(block(x), expected[join])
     net(torch.randn(4, 1, 16, 16)).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("join", ["add", "concat"])
+def test_each_norm_comes_after_its_convolution_and_before_its_activation(join):
+    net = ResNet9(num_classes=10, in_channels=3, width=8, kernel_size=3, join=join, logit_scale=0.125)
+    order = []
+    for layer in net.modules():
+        layer.register_forward_hook(lambda module, *_: order.append(type(module).__name__))
+    net(torch.randn(2, 3, 32, 32))
+    norms = [place for place, kind in enumerate(order) if kind == "BatchNorm2d"]
+    assert len(norms) == 8
+    assert {(order[place - 1], order[place + 1]) for place in norms} == {("Conv2d", "ReLU")}

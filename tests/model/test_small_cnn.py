@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from imagelab.model.small_cnn import SmallCNN
 
@@ -27,3 +28,14 @@ def test_every_pixel_reaches_the_logits():
     net(image).square().sum().backward()
     assert image.grad is not None
     assert (image.grad != 0).all()
+
+
+def test_it_pools_by_maxima_then_by_one_mean_and_has_no_other_linear_layer_than_the_last():
+    net = small_cnn()
+    kinds = [type(layer).__name__ for layer in net.modules() if not list(layer.children())]
+    assert kinds.count("MaxPool2d") == 2
+    assert kinds[-2:] == ["AdaptiveAvgPool2d", "Linear"]
+    assert kinds.count("Linear") == 1
+    maps = torch.arange(16.0).reshape(1, 1, 4, 4)
+    pool = next(layer for layer in net.modules() if isinstance(layer, nn.MaxPool2d))
+    assert pool(maps).flatten().tolist() == [5, 7, 13, 15]

@@ -142,3 +142,20 @@ def test_each_trial_of_a_sweep_starts_its_own_ranks(tmp_path):
     found = sorted(tmp_path.glob("sweep/*/results.json"))
     assert [json.loads(file.read_text())["seed"] for file in found] == [0, 1]
     assert all(json.loads(file.read_text())["status"] == "finished" for file in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["prodigy", "schedule_free"])
+def test_an_optimizer_that_adapts_equals_one_process_with_twice_the_batch(optimizer, tmp_path):
+    words = [f"optimizer={optimizer}", "augment=[flip]", "data.limit=400", "trainer.max_epochs=3"]
+    words += ["trainer.precision=64-true", "trainer.sync_batchnorm=true", "logger=[csv]"]
+    two = [*words, "trainer=ddp_cpu", "data.batch_size=32", f"hydra.run.dir={tmp_path / 'two'}"]
+    finish(two, tmp_path)
+    finish([*words, "trainer=cpu", "data.batch_size=64", f"hydra.run.dir={tmp_path / 'one'}"], tmp_path)
+    one, both = outcome(tmp_path / "one"), outcome(tmp_path / "two")
+    for name, weights in one["weights"].items():
+        torch.testing.assert_close(both["weights"][name], weights, rtol=1e-4, atol=1e-6, msg=name)
+    for split in ("val", "test"):
+        assert both["results"][split] == pytest.approx(one["results"][split], abs=1e-4)
+    rates = [[row["lr/decay"] for row in csv.DictReader(run["metrics"].splitlines())] for run in (one, both)]
+    assert [float(rate or 0) for rate in rates[1]] == pytest.approx([float(rate or 0) for rate in rates[0]])

@@ -10,6 +10,7 @@ from imagelab.config.compose import compose, plain
 from imagelab.config.rules.combinations import problems
 from tests.config.rules.test_tasks import composed
 from tests.fitting import SHORT, fitted
+from tests.trick.watching import assert_same_bits, watched
 
 
 def test_from_a_millionth_it_finds_a_rate_that_solves_a_problem_of_any_scale():
@@ -37,6 +38,16 @@ def test_a_run_logs_the_rate_that_it_found_and_brings_its_schedule(tmp_path):
     group = parts.trainer.optimizers[0].param_groups[0]
     assert rates[-1] == pytest.approx(group["lr"] * group["d"])
     assert group["d"] > 3e-6
+
+
+def test_stopped_in_an_epoch_it_goes_on_with_the_rate_that_it_has_found(tmp_path):
+    words = ["optimizer=prodigy", "logger=[]", "trainer.max_epochs=3", "model.dropout=0.2"]
+    whole = watched(words, tmp_path / "whole", copy_at=7)
+    resumed = watched(words, tmp_path / "resumed", go_on=tmp_path / "whole" / "copy.ckpt")
+    assert_same_bits(whole, resumed)
+    found = [[group["d"] for group in run.trainer.optimizers[0].param_groups] for run in (whole, resumed)]
+    assert found[0] == found[1]
+    assert min(found[0]) > 1e-6
 
 
 def test_rates_by_stage_and_shards_are_refused():

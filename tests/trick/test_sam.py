@@ -9,6 +9,7 @@ from imagelab.randomness import seed_step
 from imagelab.training.ascent import climbed
 from tests.config.rules.test_tasks import composed
 from tests.fitting import built
+from tests.runs_of_the_command import finish, outcome
 from tests.trick.watching import SMALL, assert_same_bits, state, watched
 
 SAM = ["trick=[sam]", "trick.sam.rho=0.5"]
@@ -28,13 +29,13 @@ def test_the_climb_has_the_length_rho_along_the_gradient_and_is_undone_to_the_bi
     assert all(torch.equal(*pair) for pair in zip(weights, before, strict=True))
 
 
-def by_hand(parts, batch, rho: float) -> dict[str, torch.Tensor]:
+def by_hand(parts, batch, rho: float, rank: int = 0) -> dict[str, torch.Tensor]:
     """The weights after one step: w - lr * gradient of the loss at w + rho * g / |g|."""
     net, loss = parts.classifier.net, nn.CrossEntropyLoss()
     weights = dict(net.named_parameters())
 
     def gradients() -> list[torch.Tensor]:
-        seed_step(0, 0, 0, 0)
+        seed_step(0, 0, 0, rank)
         return list(torch.autograd.grad(loss(net(batch.images), batch.targets), list(weights.values())))
 
     start = {name: weight.detach().clone() for name, weight in weights.items()}
@@ -44,6 +45,9 @@ def by_hand(parts, batch, rho: float) -> dict[str, torch.Tensor]:
         for weight, one in zip(weights.values(), first, strict=True):
             weight += rho * one / norm
     second = gradients()
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(start[name])
     return {name: start[name] - 0.1 * one for name, one in zip(start, second, strict=True)}
 
 
@@ -59,6 +63,26 @@ def test_a_step_is_that_of_the_paper(more, tmp_path):
     fresh.classifier.net.train()
     for name, wanted in by_hand(fresh, seen[0], rho=0.5).items():
         torch.testing.assert_close(parts.classifier.net.get_parameter(name).detach(), wanted, msg=name)
+
+
+@pytest.mark.slow
+def test_two_processes_climb_by_their_own_batches_and_share_the_step(tmp_path):
+    """m-sharpness: the step is the mean of those that each process would take alone."""
+    words = [*SMALL, *PLAIN, *SAM, "data.limit=32", "data.batch_size=16", "model.norm=none"]
+    words += ["trainer.max_epochs=1", "model.dropout=0.3"]
+    finish([*words, "trainer=ddp_cpu", f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)
+    both = outcome(tmp_path / "two")
+    fresh = built(words, tmp_path / "fresh")
+    fresh.classifier.net.train()
+    alone = []
+    for rank in (0, 1):
+        (batch,) = fresh.data.train_loader(epoch=0, start=0, rank=rank, ranks=2)
+        alone.append(by_hand(fresh, fresh.data.prepare_batch(batch, train=True, rank=rank), 0.5, rank))
+    assert both["results"]["steps"] == 1
+    for name, weights in alone[0].items():
+        wanted = (weights + alone[1][name]) / 2
+        torch.testing.assert_close(both["weights"][f"net.{name}"], wanted, rtol=1e-4, atol=1e-6, msg=name)
+        assert not torch.allclose(weights, alone[1][name])
 
 
 def keep(loss, seen: list):

@@ -103,6 +103,22 @@ def test_anchors_far_larger_than_the_boxes_match_nothing():
     assert checked(subject([*words, "model.anchor=60"]), "anchors").status == "FAIL"
 
 
+def test_few_steps_from_random_weights_are_a_warning_unless_the_network_is_made_for_them():
+    few = [*WORDS, "trainer.max_epochs=2", "model.levels=[3,4]"]
+    name = "steps from random weights"
+    found = checked(subject([*few, "model.backbone=test_resnet"]), name)
+    assert (found.status, found.value) == ("WARN", "20 steps")
+    assert "model.pretrained=true" in found.fix
+    assert (
+        checked(
+            subject([*few[:-2], "model.levels=[3,4]", "model.backbone=test_resnet", "trainer.max_epochs=80"]),
+            name,
+        ).status
+        == "OK"
+    )
+    assert checked(subject(few), name).status == "INFO"
+
+
 def test_scores_that_start_at_a_half_are_a_loss_that_is_too_high():
     planted = subject(WORDS)
     assert checked(planted, "loss of boxes at init").status == "OK"

@@ -2,6 +2,7 @@
 """Boxes in files: where they are, and how they are written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from imagelab.box_labels import CORNERS
 from imagelab.data.box_table import read_box_table
 from imagelab.data.boxes import Boxes
 from imagelab.data.files import Files
+from imagelab.evaluation.average import merged_neighbours
 from imagelab.evaluation.box_files import write
 from imagelab.evaluation.tta import Flip, MultiScale, TenCrop
 from imagelab.evaluation.view_predictor import ViewPredictor
+from imagelab.metrics.box_fusion import fused
 from imagelab.problem import Problem
 from imagelab.runs.csv_cells import read_rows
 from tests.evaluation.planted_boxes import SURE, finder, painted
+from tests.evaluation.subjects import member, preprocess, small_net
 
 SIZES = [(64, 64), (131, 77), (77, 131), (127, 33), (33, 20), (9, 128), (101, 100)]
 ASKED: dict[str, Any] = {
@@ -230,3 +234,20 @@ def test_what_only_classes_have_is_refused(tmp_path, key):
     with pytest.raises(Problem, match=f"{key}: is for networks that predict classes"):
         written(tmp_path, "found.csv", **{key: 0.9})
     assert not (tmp_path / "found.csv").exists()
+
+
+def test_a_network_that_keeps_neighbours_apart_which_fusion_merges_causes_a_note():
+    rows = torch.zeros(2, 1, 100, 6)
+    rows[..., 0] = -1
+    rows[:, 0, :2] = torch.tensor([[0, 0, 0, 100, 100, 0.9], [0, 0, 0, 100, 65, 0.8]])  # an IoU of 0.65
+    assert int((fused(rows)[0, :, 0] >= 0).sum()) == 1
+
+    def detector(overlap: float):
+        one = member(small_net(0), preprocess(16))
+        return replace(one, predictor=finder(), cfg={"model": {"overlap": overlap}}, folder=Path("a"))
+
+    assert merged_neighbours([detector(0.6)]) == []
+    (note,) = merged_neighbours([detector(0.7), detector(0.7)])
+    assert "a: with model.overlap=0.7" in note
+    assert "merges those that overlap by more than 0.6" in note
+    assert merged_neighbours([member(small_net(0), preprocess(16))]) == []

@@ -61,6 +61,7 @@ CHEAP: Mapping[str, Check] = {
     "boxes of augmented images": boxes.augmented_boxes,  # room: detection
     "anchors": detector.anchors,  # room: detection
     "loss of boxes at init": detector.first_loss,  # room: detection
+    "steps from random weights": detector.random_weights,  # room: detection
     "loss function": loss.loss_function,
     "nonlinearity": network.nonlinearity,
     "half precision": network.half_precision,

@@ -32,6 +32,7 @@ from imagelab.evaluation.shown import (
     metrics_table,
     person_lines,
 )
+from imagelab.metrics.box_fusion import SAME  # room: detection
 from imagelab.task.contract import Placing
 from imagelab.terminal import screen
 
@@ -58,9 +59,9 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
     said = probabilities(members, data, split, tta=tta, batch_size=size, device=device)
     labels = torch.from_numpy(data.splits[split].labels)
     task = judge(run, data, members)
-    content: Node = _head(cfg, members) | {
-        "notes": [*other_images(members, split), *changed_images(members, data, split)]
-    }
+    notes = [*other_images(members, split), *changed_images(members, data, split)]
+    notes += merged_neighbours(members)  # room: detection
+    content: Node = _head(cfg, members) | {"notes": notes}
     whole = together(task, said)
     content |= measured(whole, labels, task)
     shown = [f"Note: {note}" for note in content["notes"]]
@@ -76,6 +77,20 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
         shown += person_lines(content["person"])
     table = prediction_table(data, split, whole, task) if cfg["predictions"] else None
     return Outcome(content, table, shown)
+
+
+def merged_neighbours(members: list[Member]) -> list[str]:  # room: detection
+    """One sentence for each run whose network returns boxes apart from each other that fusion merges."""
+    found = {}
+    for member in members if isinstance(members[0].predictor.task, Placing) else ():
+        overlap = member.cfg["model"].get("overlap") or 0
+        if overlap > SAME:
+            found[member.folder] = (
+                f"{member.folder}: with model.overlap={overlap:g}, boxes of a class may overlap that much, "
+                f"but fusion merges those that overlap by more than {SAME:g}, so neighbours may be lost; "
+                f"train with model.overlap={SAME:g}, or evaluate one run without tta."
+            )
+    return [*found.values()]
 
 
 def _head(cfg: Node, members: list[Member]) -> Node:

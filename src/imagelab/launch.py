@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from imagelab.config import help_text, meant, menu, schema, trust, validate
+from imagelab.config import collector, help_text, meant, menu, schema, trust, validate
 from imagelab.config.compose import Composed, compose, for_hydra, jobs, plain
 from imagelab.config.compose import key as key_of
 from imagelab.config.hydra_internals import parse_flags, parse_word
@@ -136,7 +136,8 @@ def check_words(words: list[str], command: str, root: type, *, sweep: bool) -> l
         several = any("jobs" in launcher_of(cfg) and not is_job(cfg) for cfg in cfgs)
         found += ["launcher: runs the trials of a sweep and needs -m; leave it out for one run"] * several
     if not found:
-        found = [sentence for job in composed for sentence in validate.thorough_problems(job.cfg or {}, root)]
+        with collector.paused():  # imports what the config names, torch and Lightning with it
+            found = [one for job in composed for one in validate.thorough_problems(job.cfg or {}, root)]
     if found:
         refusal.refuse(
             list(dict.fromkeys(found)),

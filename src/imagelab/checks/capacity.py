@@ -4,6 +4,7 @@ Source: Karpathy 2019, https://karpathy.github.io/2019/04/25/recipe/, "overfit".
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from imagelab.checks.chance import levels
@@ -13,8 +14,9 @@ from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.finding import Finding
 
-STEPS, SHORTEST, COMPARED = 150, 60, 40  # steps; after COMPARED, neither network has memorised everything
-LEARNT, CHANCE = 0.3, 0.95  # shares of what there is to learn
+STEPS, SHORTEST = 150, 60  # steps of the larger sample
+EARLY, COMPARED = 20, 40  # steps of two widths; after COMPARED, neither network has memorised everything
+LEARNT, SURE, CHANCE = 0.3, 0.15, 0.95  # shares of what there is to learn; SURE ends the training
 WIDTHS = ("width", "widths")  # names of a network's size
 
 
@@ -23,9 +25,10 @@ def larger_sample(subject: Subject) -> Finding:
     steps = min(STEPS, subject.afford(len(subject.unchanged.labels)))
     if (without := _without(subject, steps, SHORTEST)) is not None:
         return without
-    losses = train(subject, subject.calm(), [subject.unchanged] * steps, warmup=10)
-    end = sum(losses[-5:]) / 5
     level = levels(subject)
+    sample, until = [subject.unchanged] * steps, level.at(SURE)
+    losses = train(subject, subject.calm(), sample, warmup=10, until=until)
+    end = sum(losses[-5:]) / 5
     if not math.isfinite(end) or end > level.at(CHANCE):
         status, why = "WARN", "nothing is learnt: see the check overfit one batch"
     else:
@@ -37,7 +40,7 @@ def larger_sample(subject: Subject) -> Finding:
         )
     return found(
         status,
-        f"loss {end:.3g} after {steps} steps on {len(subject.unchanged.labels)} images",
+        f"loss {end:.3g} after {len(losses)} steps on {len(subject.unchanged.labels)} images",
         expected=f"below {level.at(LEARNT):.3g}, where {level.chance:.3g} is chance level",
         why=why,
         fix="" if status == "OK" else "try a larger network or a higher optimizer.lr",
@@ -52,23 +55,42 @@ def larger_network(subject: Subject) -> Finding:
     knob = next((name for name in WIDTHS if subject.cfg["model"].get(name)), None)
     if knob is None or subject.cfg["finetune"]:
         return fact(None, "the network has no width to double; train two sizes and compare them")
+    for taken in (EARLY, COMPARED):  # the shorter training tells where the difference is clear
+        compared = _compared(subject, knob, taken)
+        if compared.lower:
+            break
+    known = max(compared.one, compared.two) < levels(subject).at(0.1)
+    good = compared.lower or known
+    return found(
+        "OK" if good else "WARN",
+        f"{compared.one:.3g} -> {compared.two:.3g}",
+        expected=f"lower by more than two deviations between seeds, {2 * compared.spread:.2g}",
+        why=f"mean loss over {taken} steps with {knob}={subject.cfg['model'][knob]} and with twice that"
+        + ("" if good else ": width does not limit it"),
+        fix="" if good else "look at the rate and the images first: a larger network gains little",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The mean loss of the network and of one of twice the width, over two seeds, and their deviation."""
+
+    one: float
+    two: float
+    spread: float
+
+    @property
+    def lower(self) -> bool:
+        """Whether the wider network's loss is lower by more than chance."""
+        return self.one - self.two > 2 * self.spread
+
+
+def _compared(subject: Subject, knob: str, steps: int) -> Compared:
     size = subject.cfg["model"][knob]
     double = [2 * one for one in size] if isinstance(size, list) else 2 * size
-    losses = {}
-    for name, value in (("one", size), ("two", double)):
-        losses[name] = [_mean(subject, {knob: value}, seed, steps) for seed in (0, 1)]
-    one, two = (sum(values) / 2 for values in losses.values())
-    spread = max(abs(values[0] - values[1]) / 2 for values in losses.values())
-    lower = one - two > 2 * spread
-    known = max(one, two) < levels(subject).at(0.1)
-    return found(
-        "OK" if lower or known else "WARN",
-        f"{one:.3g} -> {two:.3g}",
-        expected=f"lower by more than two deviations between seeds, {2 * spread:.2g}",
-        why=f"mean loss over {steps} steps with {knob}={size} and with twice that"
-        + ("" if lower or known else ": width does not limit it"),
-        fix="" if lower or known else "look at the rate and the images first: a larger network gains little",
-    )
+    ones, twos = ([_mean(subject, {knob: value}, seed, steps) for seed in (0, 1)] for value in (size, double))
+    spread = max(abs(ones[0] - ones[1]), abs(twos[0] - twos[1])) / 2
+    return Compared(one=sum(ones) / 2, two=sum(twos) / 2, spread=spread)
 
 
 def _without(subject: Subject, steps: int, shortest: int, runs: int = 1) -> Finding | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from imagelab.checks import overfit
-from imagelab.checks.chance import criterion_of, levels
+from imagelab.checks.chance import criterion_of, levels, lowest
 from imagelab.checks.findings import NO_CLASSES, fact, found, left_out
 from imagelab.checks.layers import first_update
 from imagelab.checks.subject import Subject
@@ -22,6 +22,7 @@ HELD, DECODED = 1024, 192  # images to read: from memory, from files
 FEW = 64  # images of train or of val: with fewer, images that are of no use do not fail
 WARMUP = 10
 GAP = 0.05  # share of the loss on black images by which real images must lower it
+SURE = 0.1  # share below the best loss without images from which black images need not be tried
 FACTORS = (1.0, 0.1, 10.0)  # on the rate
 MEMORISED = 2.0  # rounds after which the loss on train may fall by memorising
 HIDDEN = 3.0  # gaps without regularisation that are too much to lose by it
@@ -44,15 +45,28 @@ def zeroed_input(subject: Subject) -> Finding:
     steps = _steps(subject)
     if (without := _without(subject, steps)) is not None:
         return without
+    expected = f">= {GAP:.0%} lower than on black images, after {steps} steps"
+    why = "the network learns from the images"
+    bound = without_images(subject)
+    if (ahead := 1 - _short(subject, 1.0, steps).val / bound) >= SURE:
+        value = f"{ahead:.0%} lower than {bound:.3g}, the lowest without images"
+        return found("OK", value, expected=expected, why=why)
     black = _short(subject, 1.0, steps, images="black")
     gap = max(_gaps(subject, black, steps, "training"))
-    learnt = gap >= GAP
-    expected = f">= {GAP:.0%} lower than on black images, after {steps} steps"
     value = f"{gap:.0%} lower than {black.val:.3g}" if math.isfinite(gap) else "NaN or infinite"
-    if learnt:
-        return found("OK", value, expected=expected, why="the network learns from the images")
+    if gap >= GAP:
+        return found("OK", value, expected=expected, why=why)
     why, fix, status = _unlearnt(subject, black, steps)
     return found(status, value, expected=expected, why=why, fix=fix)
+
+
+def without_images(subject: Subject) -> float:
+    """The lowest loss on val of the same outputs for every image: training on black images stays above it.
+
+    NaN if there is none, as for a loss without a minimum.
+    """
+    targets = subject.unseen.targets
+    return lowest(criterion_of(subject.plain()), targets, len(subject.data.classes), alike=True)
 
 
 def _unlearnt(subject: Subject, black: Seen, steps: int) -> tuple[str, str, Status]:

@@ -224,6 +224,7 @@ DATA: dict[str, Bug] = {
         "labels follow the images", lambda s: relabel(s, "train", strided)
     ),
     "val transposed": Bug(WAY, changed("val", lambda pixels: pixels.transpose(-1, -2))),
+    "train transposed": Bug(WAY, changed("train", lambda pixels: pixels.transpose(-1, -2))),
     "val upside down": Bug(WAY, changed("val", lambda pixels: pixels.flip(-2))),
     "train turned by 90 degrees": Bug(WAY, changed("train", lambda pixels: pixels.rot90(1, (-2, -1)))),
     "a pixel tells the class": Bug("shortcuts", marked(dot)),

@@ -284,7 +284,11 @@ MODEL: dict[str, Bug] = {
         "update of the weights", lambda s: rate_times(1e-12 / s.classifier.groups[0]["lr"])(s), warns=True
     ),
     "float16 overflows": Bug("half precision", overflowing),
-    "rate falls tenfold at each step": Bug("rates", sudden, warns=True),
+    "rate falls tenfold at each step": Bug("rates", sudden),
+    "a batch of one with BatchNorm": Bug(
+        "batch statistics", lambda s: None, ("data.batch_size=1", *BATCHNORM)
+    ),
+    "dropout of 0.95": Bug("dropout", lambda s: None, ("model.dropout=0.95",), warns=True),
     "schedule never stepped": Bug("schedule", lambda s: become(s, NeverSteps)),
     "schedule stepped twice": Bug("schedule", lambda s: become(s, StepsTwice)),
     "gradients of batches summed": Bug("accumulation", lambda s: become(s, Sums), FOUR),

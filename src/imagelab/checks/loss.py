@@ -13,6 +13,7 @@ from torch import Tensor
 from imagelab.checks.chance import Criterion, criterion_of, levels
 from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import LEAST, MOST, Subject
+from imagelab.classifier import Classifier
 from imagelab.finding import Finding, grade
 
 RIGHT, SUM = 0.3, 0.05  # loss of confident correct predictions, as a share of chance; error of the mean
@@ -134,7 +135,7 @@ def loss_at_init(subject: Subject) -> Finding:
     """The loss of the untrained network is at chance level."""
     if subject.task is None:
         return fact(None, NO_CLASSES)
-    value, spread, count = _loss(subject)
+    value, spread, count = _loss(subject, subject.plain())
     level, entropy = levels(subject), subject.label_entropy
     few = NEAR_FEW * level.uniform / math.log(len(subject.data.classes))
     wanted = level.chance if "head_bias" in subject.tricks else level.uniform
@@ -147,6 +148,8 @@ def loss_at_init(subject: Subject) -> Finding:
         f"outputs with a deviation of {spread:.2g} are too sure of themselves: scale down the head's init; "
         "look at the loss, the labels and the inputs"
     )
+    if value > high and low <= _loss(subject, subject.calm())[0] <= high:
+        fix = f"dropout makes outputs differ by chance, with a deviation of {spread:.2g}: lower model.dropout"
     lower = level.chance < 0.9 * level.uniform and wanted != level.chance
     trained = subject.cfg["model"]["weights"] is not None
     odd = not near and not trained
@@ -160,9 +163,9 @@ def loss_at_init(subject: Subject) -> Finding:
     )
 
 
-def _loss(subject: Subject) -> tuple[float, float, int]:
+def _loss(subject: Subject, copy: Classifier) -> tuple[float, float, int]:
     """Initial loss, deviation of the logits and number of images; in training mode, for fresh statistics."""
-    copy = subject.plain().train()
+    copy.train()
     batch = subject.some(max(min(MOST, 2 * subject.count), LEAST))
     copy.rewires = []
     with torch.no_grad():

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from imagelab.checks.findings import NAMED, found
+from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.finding import Finding, grade
 from imagelab.optimizer.weight_names import weight_names
@@ -16,6 +16,7 @@ from imagelab.transfer import TransferClassifier
 STRONG, ABSURD = 2e-3, 0.02  # share of the weights that decays in one step
 USUAL = 0.05  # weight decay that is not too strong by itself
 LOOKED_AT = 2000  # steps of the schedule
+GONE = 0.9  # share of steps with a rate near 0 that no schedule has on purpose
 
 
 def holds_parameters(subject: Subject) -> Finding:
@@ -86,7 +87,7 @@ def rates(subject: Subject) -> Finding:
         )
     lost = sum(factor * peak < 1e-3 * high for factor in factors) / len(factors)
     return found(
-        "WARN" if lost > 0.5 else "OK",
+        grade(fail=lost > GONE, warn=lost > 0.5),
         value,
         expected=expected,
         why=f"{lost:.0%} of the steps have a rate below a thousandth of the peak",
@@ -109,6 +110,28 @@ def decay(subject: Subject) -> Finding:
         if share <= STRONG
         else f"{1 - (1 - min(share, 1)) ** 100:.0%} of the weights are gone after 100 steps at the peak rate",
         fix="" if share <= STRONG else remedy,
+    )
+
+
+def averages(subject: Subject) -> Finding:
+    """An optimizer of Adam's kind averages gradients over fewer steps than their squares.
+
+    Source: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, theorem 4.1: beta1^2 < sqrt(beta2).
+    """
+    groups = subject.copy().configure_optimizers().param_groups
+    pairs = {tuple(group["betas"]) for group in groups if len(group.get("betas") or ()) == 2}
+    if not pairs:
+        return fact("none", "the optimizer keeps no averages of gradients and of their squares")
+    first, second = max(pairs, key=lambda pair: pair[0] ** 2 - pair[1] ** 0.5)
+    bad = first**2 >= second**0.5 > 0
+    return found(
+        "FAIL" if bad else "OK",
+        f"betas={first:g}, {second:g}",
+        expected="beta1^2 < sqrt(beta2), such as 0.9 and 0.999",
+        why="steps may grow without bound: gradients are averaged over more steps than their squares"
+        if bad
+        else "gradients are averaged over few enough steps",
+        fix=f"swap them: betas={second:g}, {first:g}" if bad else "",
     )
 
 

@@ -10,6 +10,7 @@ from imagelab.checks import (
     boxes,  # room: detection
     capacity,
     detector,  # room: detection
+    dropout,
     inputs,
     labels,
     layers,
@@ -65,6 +66,7 @@ CHEAP: Mapping[str, Check] = {
     "loss function": loss.loss_function,
     "nonlinearity": network.nonlinearity,
     "half precision": network.half_precision,
+    "dropout": dropout.dropout,
     "logits": loss.logits,
     "loss at init": loss.loss_at_init,
     "batch leak": apart.batch_leak,
@@ -72,6 +74,7 @@ CHEAP: Mapping[str, Check] = {
     "metrics of the whole split": metrics.same_metrics,
     "optimizer": optimizer.holds_parameters,
     "rates": optimizer.rates,
+    "averages": optimizer.averages,
     "weight decay": optimizer.decay,
     "gradients": steps.gradients,
     "parameters move": steps.movement,

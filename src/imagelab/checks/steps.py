@@ -92,6 +92,10 @@ def batch_statistics(subject: Subject) -> Finding:
     watched = [name for name in norms if f"{name}.running_mean" not in still]
     if not watched:
         return fact("frozen", "finetune or model.norm freezes all batch statistics")
+    if subject.data.batch(1) == 1:
+        why = "with one image per batch, BatchNorm normalises each image by itself, and evaluation does not"
+        fix = "set data.batch_size=32, or model.norm=group"
+        return found("FAIL", "1 image per batch", expected="some images per batch", why=why, fix=fix)
     bad = [name for name in watched if torch.equal(*_means(taken, name)) or _slow(norms[name])]
     if fast := [name for name in watched if (norms[name].momentum or 0) > ODD]:
         momentum = max(norms[name].momentum or 0 for name in fast)

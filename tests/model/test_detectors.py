@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import FrozenBatchNorm2d
 
 from imagelab.box_labels import padded
 from imagelab.config.compose import compose
@@ -12,9 +13,12 @@ from imagelab.data.scenes import Scenes
 from imagelab.metrics.boxes import box_metrics
 from imagelab.model.backbone import backbone_of
 from imagelab.model.detector import Detector, as_boxes
+from imagelab.model.layer_sync import LayerSync
 from imagelab.model.network import build_net
 from imagelab.model.pretrained import pretrained_preprocess
+from imagelab.model.sync_norm import SyncNorm
 from imagelab.problem import Problem
+from tests.model.test_layer_sync import module as module_on
 
 TYPES = (torch.float32, torch.bfloat16)
 NAMES = ("fcos", "retinanet", "faster_rcnn")
@@ -93,14 +97,33 @@ def test_boxes_are_told_from_rows_that_hold_none():
     assert [len(one["boxes"]) for one in found] == [3, 3]
 
 
+PARTS = ("pyramid.body", "pyramid.merge", "finder")
+# Norms: one per stage of `small` and two per block; two per map; two per branch, or in the second stage.
+COUNTS = {"fcos": (10, 6, 4), "retinanet": (10, 6, 8), "faster_rcnn": (10, 6, 2)}
+KINDS = {"batch": nn.BatchNorm2d, "frozen": FrozenBatchNorm2d, "group": nn.GroupNorm}
+
+
+def counts(net: nn.Module, kind: type[nn.Module]) -> tuple[int, ...]:
+    return tuple(sum(type(one) is kind for one in net.get_submodule(part).modules()) for part in PARTS)
+
+
+@pytest.mark.parametrize("norm", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_norm_reaches_backbone_pyramid_and_heads(name):
-    net = detector(name, "model.norm=group")
-    kinds = {
-        part: [type(one) for one in net.get_submodule(part).modules()]
-        for part in ("pyramid.body", "pyramid.merge", "finder")
-    }
-    assert all(nn.GroupNorm in found and nn.BatchNorm2d not in found for found in kinds.values())
+def test_a_norm_reaches_each_layer_of_backbone_pyramid_and_heads(name, norm):
+    net = detector(name, f"model.norm={norm}")
+    wanted = COUNTS[name]
+    if (name, norm) == ("fcos", "frozen"):  # whose heads have GroupNorm, which has nothing to freeze
+        wanted = (*wanted[:2], 0)
+        assert counts(net, nn.GroupNorm) == (0, 0, 4)
+    assert counts(net, KINDS[norm]) == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shared_statistics_reach_each_batch_norm_of_all_parts(name):
+    net = detector(name, "model.norm=batch")
+    LayerSync().apply(module_on(net.train(), "cpu"))
+    assert counts(net, SyncNorm) == COUNTS[name]
+    assert counts(net, nn.BatchNorm2d) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "efficientnet_lite0", "shufflenet_v2_x0_5"])

@@ -67,6 +67,23 @@ def test_its_name_alone_brings_data_and_a_model_and_others_take_their_place():
         (["task=detect", "trick=[progressive_size]"], "trick.progressive_size: shrinks images, but not the"),
         (["task=detect", "optimizer=schedule_free"], "AdamWScheduleFree passes images without their boxes"),
         (["task=detect", "loss=focal"], "loss: task=detect has its own loss; leave loss out"),
+        (
+            ["task=detect", "model.dropout=0.2"],
+            "model.dropout: drops features before one last layer, and Fcos",
+        ),
+        (["task=detect", "model.stem=small"], "model.stem: small changes the strides of model.levels, which"),
+        (
+            ["task=detect", "model.norm=frozen"],
+            "model.norm: frozen keeps the statistics of trained weights, and",
+        ),
+        (
+            ["task=detect", "model.norm=frozen", "model.weights=run", "finetune=scratch"],
+            "this network starts from random ones; set model.norm=group",
+        ),
+        (
+            ["task=detect", "model.weights=run", "finetune=auto"],
+            "finetune: Auto compares images by their class",
+        ),
         (["task=detect", "monitor=val/accuracy"], "there is no metric 'val/accuracy'"),
     ],
 )
@@ -77,6 +94,7 @@ def test_what_does_not_go_together_is_refused(words, says):
 def test_tricks_that_know_where_boxes_are_or_need_none_are_taken():
     assert words_of(["task=detect", "trick=[ema,feature_maps,sam,batch_growth,agc,l2,first_layer]"]) == []
     assert words_of(["task=detect", "optimizer=adam"]) == []
+    assert words_of(["task=detect", "model.norm=frozen", "model.weights=run", "finetune=gradual"]) == []
 
 
 def test_classes_as_labels_are_refused(tmp_path):

@@ -59,7 +59,7 @@ class Facts(NamedTuple):
     from_scratch: bool = False  # trains without the weights that the model asks for
     holds_out_folds: bool = False  # sets data.fold of each of its runs
 
-    # Tricks.
+    # Tricks, finetune.
     averages_weights: str = ""  # the name of a second set of weights, in metrics and checkpoints
     averages_from_start: bool = False  # that set is validated from the first epoch on
     clips_gradients: bool = False

@@ -13,7 +13,7 @@ Source: https://cs231n.github.io/transfer-learning, "When and how to fine-tune?"
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -48,6 +48,8 @@ class Auto:
         images: Most training images to measure on, > neighbours.
         many_different: Strategy for many images that differ from the pretraining data.
     """
+
+    needs_classes: ClassVar = True
 
     similarity: Literal["similar", "different"] | None
     few: int

@@ -19,6 +19,8 @@ def tuned_stages(net: nn.Module) -> list[Stage]:
     join the stage before. Layers without parameters right before the head, such as dropout, stay with it.
     """
     *body, tail = stages(net)
+    if hasattr(net, "trunk"):
+        return [*body, tail]
     heads = _head_names(net)
     own = tuple(name for name in tail.parameters if _within(name, heads))
     between = tuple(name for name in tail.parameters if name not in own)

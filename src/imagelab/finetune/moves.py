@@ -43,9 +43,12 @@ def moves_of(net: nn.Module, strategy: Strategy, epochs: int) -> list[Move]:
 
 
 def draw_ends(net: nn.Module) -> None:
-    """Draw the weights of the first and the last layer anew from torch's generator."""
+    """Draw the weights of the first and the last layer anew from torch's generator.
+
+    The last layers of a network that names its trunk are new already.
+    """
     first = next(layer for layer in net.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
-    for layer in (first, last_layer(net)[1]):
+    for layer in (first,) if hasattr(net, "trunk") else (first, last_layer(net)[1]):
         layer.reset_parameters()
 
 
@@ -81,14 +84,16 @@ def freeze(net: nn.Module, moves: Sequence[Move], epoch: int, norm: str) -> None
         net: Network in training mode, changed in place.
         moves: What happens to each stage.
         epoch: Epoch of the run.
-        norm: frozen: BatchNorms of trained stages keep their statistics too, and normalise with them.
+        norm: frozen: BatchNorms of trained stages keep their statistics too, and normalise with them; but for
+            those of the head, which are new.
     """
     parameters = dict(net.named_parameters())
     for move in moves:
+        keeps = norm == "frozen" and move is not moves[-1]
         moving = move.moves(epoch)
         for name in move.stage.parameters:
             parameters[name].requires_grad_(moving)
         for root in move.stage.modules:
             for layer in net.get_submodule(root).modules():
-                still = not moving or (norm == "frozen" and isinstance(layer, _BatchNorm))
+                still = not moving or (keeps and isinstance(layer, _BatchNorm))
                 layer.training = layer.training and not still

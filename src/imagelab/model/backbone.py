@@ -157,11 +157,16 @@ def _of_torchvision(
 def _cut(net: nn.Module, name: str, in_channels: int, levels: Sequence[int]) -> tuple[nn.Module, list[int]]:
     """The maps of a classifier, without the layers after the last of them."""
     from torchvision.models.feature_extraction import create_feature_extractor
+    from torchvision.ops import StochasticDepth
 
     found = _maps(net, in_channels)
     wanted = [_last([*found], 2**level, name, levels) for level in levels]
     picked = [[*found.values()][place] for place in wanted]
-    body = create_feature_extractor(net, {module: str(n) for n, (module, _) in enumerate(picked)})
+    body = create_feature_extractor(
+        net,
+        {module: str(n) for n, (module, _) in enumerate(picked)},
+        tracer_kwargs={"leaf_modules": [StochasticDepth]},  # so that it is off where its stage is frozen
+    )
     return Listed(body), [channels for _, channels in picked]
 
 
@@ -173,15 +178,21 @@ def _last(strides: Sequence[int], stride: int, name: str, levels: Sequence[int])
 
 
 def _maps(net: nn.Module, in_channels: int) -> dict[int, tuple[str, int]]:
-    """The last module with a map of each stride, and its channels, by stride."""
-    found: dict[int, tuple[str, int]] = {}
+    """The last module with a map of each stride, and its channels, by stride.
 
-    def record(name: str, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
-            found[PROBE // output.shape[-1]] = (name, output.shape[1])
+    What comes before the shrinking layer inside of a block that shrinks its input belongs to the next stage.
+    """
+    seen: dict[
+        str, tuple[int, int, int]
+    ] = {}  # strides of input and output, and channels; inner modules first
+
+    def record(name: str, given: object, made: object) -> None:
+        if isinstance(given, Tensor) and isinstance(made, Tensor) and made.ndim == 4 and made.shape[-1] > 1:
+            seen.pop(name, None)
+            seen[name] = PROBE // given.shape[-1], PROBE // made.shape[-1], made.shape[1]
 
     hooks = [
-        module.register_forward_hook(lambda _, __, output, name=name: record(name, output))
+        module.register_forward_hook(lambda _, given, made, name=name: record(name, [*given, None][0], made))
         for name, module in net.named_modules()
         if name
     ]
@@ -190,6 +201,11 @@ def _maps(net: nn.Module, in_channels: int) -> dict[int, tuple[str, int]]:
     for hook in hooks:
         hook.remove()
     net.train()
+    found = {}
+    for name, (_, stride, channels) in seen.items():
+        around = [name[:dot] for dot in range(len(name)) if name[dot] == "."]
+        if not any(seen[one][0] == stride != seen[one][1] for one in around if one in seen):
+            found[stride] = name, channels
     return dict(sorted(found.items()))
 
 

@@ -26,10 +26,12 @@ class Detector(nn.Module):
 
     Attributes:
         outputs: Number of values per image: a row of `box_labels` for each of the most detections.
+        trunk: The part that may have been trained as a classifier; all others are the head.
     """
 
     detects = True
     outputs = MOST * COLUMNS
+    trunk = "pyramid.body"
 
     def __init__(self, *, pyramid: nn.Module, finder: nn.Module) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.fx import GraphModule
 
 from imagelab.model.head import last_layer
 from imagelab.model.stages import Stage, stages
@@ -40,6 +41,11 @@ def set_dropout2d(net: nn.Module, rate: float) -> None:
     Raises:
         Problem: The network has no such stage; or, when it first runs, a stage's output is not (B, C, H, W).
     """
+    if any(isinstance(layer, GraphModule) for layer in net.modules()):
+        raise Problem(
+            "model.dropout2d drops channels between stages, and those of the network below this "
+            f"{type(net).__name__} were traced into one; set model.dropout2d=null, or a backbone of timm."
+        )
     body = stages(net)[:-1]
     convolutional = [stage for stage in body if _has_convolution(net, stage)]
     if not convolutional or (len(body) > 1 and convolutional == body[:1]):  # patches cut by a convolution

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.model.activation import set_activation
+from imagelab.model.detector import Detector  # room: detection
+from imagelab.model.detector_weights import load_detector_weights  # room: detection
 from imagelab.model.dropout import set_dropout, set_dropout2d
 from imagelab.model.init import init_weights
 from imagelab.model.lsuv import lsuv
@@ -57,6 +59,9 @@ def fit_model(
     _draw(net, init, sample)
     if norm in REPARAMETRIZED:
         reparametrize(net, norm)
+    if isinstance(net, Detector) and weights is not None:  # room: detection
+        load_detector_weights(net, weights, classes)
+        weights = None
     if weights is not None:
         load_weights(net, weights, classes)
     _leave_out(net, dropout, dropout2d, stochastic_depth)

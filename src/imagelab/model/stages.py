@@ -32,14 +32,47 @@ class Stage:
 def stages(net: nn.Module) -> list[Stage]:
     """Cut a network into its stages, in order; the last one makes the logits.
 
-    A network with nothing before its last layer has one stage, the head.
+    A network with nothing before its last layer has one stage, the head. If a network names its `trunk`, all
+    that is outside of it is the head.
     """
+    if trunk := getattr(net, "trunk", ""):
+        return _over_trunk(net, str(trunk))
     places = _by_timm(net) or _by_tree(net)
     used = sorted(set(places.values()))  # a layer shared by two stages has its parameters in the first
     places = {name: used.index(place) for name, place in places.items()}
     count = len(used)
     roots = list(_roots(net, places, head=count - 1))
     return [_stage(net, place, count, places, roots) for place in range(count)]
+
+
+def _over_trunk(net: nn.Module, trunk: str) -> list[Stage]:
+    """The stages of a part of the network, and all that is outside of it as the head."""
+    view = nn.ModuleDict({"body": net.get_submodule(trunk), "head": nn.Linear(1, 1)})
+
+    def named(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{trunk}{name.removeprefix('body')}" for name in names if name != "head")
+
+    *below, tail = stages(view)
+    inside = [
+        Stage(
+            name=stage.name.removeprefix("body."),
+            parameters=named(stage.parameters),
+            modules=named(stage.modules if stage is not below[-1] else stage.modules + tail.modules),
+        )
+        for stage in below
+    ]
+    rest = tuple(name for name, _ in net.named_parameters() if not name.startswith(f"{trunk}."))
+    return [*inside, Stage(name="head", parameters=rest, modules=tuple(_outside(net, trunk)))]
+
+
+def _outside(net: nn.Module, path: str) -> Iterator[str]:
+    """The largest modules that do not hold the one at a path."""
+    around, _, own = path.rpartition(".")
+    if around:
+        yield from _outside(net, around)
+    for name, _ in net.get_submodule(around).named_children():
+        if name != own:
+            yield _join(around, name)
 
 
 def weight_layers(layer: nn.Module) -> int:

@@ -37,17 +37,33 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
         Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
     """
     content = content_of(file := checkpoint_of(weights_in(local(path))))
-    saved = net_weights(content, file)
-    own = _comparable(net.state_dict())
-    _fit_channels(net, saved, own, path)
-    why = _another_head(content, classes)
+    return copy_weights(net, net_weights(content, file), path, why=_another_head(content, classes))
+
+
+def copy_weights(net: nn.Module, saved: dict[str, Tensor], path: object, why: str = "") -> list[str]:
+    """Copy weights by name into a network, except those of a head for another number of classes.
+
+    Args:
+        net: Network, changed in place.
+        saved: Weights by name, changed in place.
+        path: Where they come from, for sentences.
+        why: Why its last layer keeps its own weights; empty: it does not.
+
+    Returns:
+        Names of the weights that were not copied.
+
+    Raises:
+        Problem: They belong to another network.
+    """
+    own = comparable(net.state_dict())
+    fit_channels(net, saved, own, path)
     anew = _ends(net, saved, own) if why else []
     misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]
     rows = {_rows(saved[name], own[name]) for name in misfits}
     if own.keys() != saved.keys() or len(rows) > 1 or None in rows:
         raise Problem(
             f"model.weights={path} does not fit this {type(net).__name__}: of its weights, "
-            f"{_differences(saved, own, misfits)}. Set the model.* keys as in that run."
+            f"{differences(saved, own, misfits)}. Set the model.* keys as in that run."
         )
     net.load_state_dict({name: saved[name] for name in saved if name not in misfits}, strict=False)
     if anew:
@@ -60,7 +76,7 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
     return misfits + anew
 
 
-def _fit_channels(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor], path: object) -> None:
+def fit_channels(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor], path: object) -> None:
     """Adapt the kernels of the first convolution to images with other channels: grey to colour, or back."""
     layers = [f"{name}.weight" for name, layer in net.named_modules() if isinstance(layer, nn.Conv2d)]
     name = layers[0] if layers else ""
@@ -113,7 +129,7 @@ def net_weights(content: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
     if "state_dict" not in content:
         raise Problem(f"model.weights={file} is not a checkpoint of a run: it has no state_dict.")
     state: Mapping[str, Tensor] = module_state(dict(content))
-    return _comparable(
+    return comparable(
         {name.removeprefix("net."): tensor for name, tensor in state.items() if name.startswith("net.")}
     )
 
@@ -138,8 +154,8 @@ def _ends(net: nn.Module, saved: dict[str, Tensor], own: dict[str, Tensor]) -> l
     return names
 
 
-def _comparable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    # A frozen BatchNorm does not count its batches; no network needs the number.
+def comparable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state without the number of batches, which a frozen BatchNorm does not count and nothing needs."""
     return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
 
 
@@ -149,7 +165,8 @@ def _rows(there: Tensor, here: Tensor) -> tuple[int, int] | None:
     return (there.shape[0], here.shape[0]) if alike else None
 
 
-def _differences(saved: Mapping[str, Tensor], own: Mapping[str, Tensor], misfits: list[str]) -> str:
+def differences(saved: Mapping[str, Tensor], own: Mapping[str, Tensor], misfits: list[str]) -> str:
+    """In words: how saved weights differ from a network's own, of which `misfits` have other shapes."""
     shapes = [f"{name}: {tuple(saved[name].shape)} there, {tuple(own[name].shape)} here" for name in misfits]
     parts = [
         _some("differ in shape", shapes),

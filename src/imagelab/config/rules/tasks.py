@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from imagelab.config import menu
 from imagelab.config.facts import says
 from imagelab.config.rules.classes import stating, target
+from imagelab.config.rules.finetune import from_scratch  # room: detection
 from imagelab.config.schema import Node
 from imagelab.config.signatures import from_source
 from imagelab.config.value_types import show
@@ -102,6 +103,32 @@ def _networks_for_boxes(cfg: Node) -> Iterator[str]:  # room: detection
         yield f"model: {target(cfg['model'])} finds boxes; set task=detect, or another model"
 
 
+def _levels_keep_their_strides(cfg: Node) -> Iterator[str]:  # room: detection
+    if says(cfg["model"]).detects and cfg["model"]["stem"] == "small":
+        yield (
+            "model.stem: small changes the strides of model.levels, which anchors do not follow; leave it "
+            "out, and set finer model.levels"
+        )
+
+
+def _dropout_has_a_place(cfg: Node) -> Iterator[str]:  # room: detection
+    if says(cfg["model"]).detects and cfg["model"]["dropout"] is not None:
+        yield (
+            f"model.dropout: drops features before one last layer, and {target(cfg['model'])} has several; "
+            "set model.dropout2d instead"
+        )
+
+
+def _frozen_norms_were_trained(cfg: Node) -> Iterator[str]:  # room: detection
+    model = cfg["model"]
+    trained = model["weights"] is not None or model.get("pretrained")
+    if says(model).detects and model["norm"] == "frozen" and (from_scratch(cfg) or not trained):
+        yield (
+            "model.norm: frozen keeps the statistics of trained weights, and this network starts from random "
+            "ones; set model.norm=group, or model.pretrained=true or model.weights=RUN"
+        )
+
+
 def _boxes_follow_pixels(cfg: Node) -> Iterator[str]:  # room: detection
     for name, node in cfg["augment"].items() if says(cfg["task"]).takes == "boxes" else ():
         if not says(node).follows_boxes:
@@ -140,6 +167,14 @@ def _no_labels_to_fine_tune_by(cfg: Node) -> Iterator[str]:
         )
 
 
+def _strategy_finds_classes(cfg: Node) -> Iterator[str]:
+    if cfg["finetune"] and says(cfg["finetune"]).needs_classes and says(cfg["task"]).predicts != CLASSES:
+        yield (
+            f"finetune: {target(cfg['finetune'])} compares images by their class, and task={task_name(cfg)} "
+            "has other labels; set finetune=two_phase, or discriminative if there are many images"
+        )
+
+
 def _tricks_find_classes(cfg: Node) -> Iterator[str]:
     predicted = says(cfg["task"]).predicts
     for fact, fits in {"needs_classes": (CLASSES,), "needs_shares": (CLASSES, TAGS)}.items():
@@ -157,8 +192,12 @@ TASK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _loss_judges_what_is_predicted,
     _classes_are_evened_out_once,
     _no_labels_to_fine_tune_by,
+    _strategy_finds_classes,
     _tricks_find_classes,
     _networks_for_boxes,  # room: detection
+    _levels_keep_their_strides,  # room: detection
+    _dropout_has_a_place,  # room: detection
+    _frozen_norms_were_trained,  # room: detection
     _boxes_follow_pixels,  # room: detection
     _boxes_go_along,  # room: detection
     _mirrored_objects_have_no_boxes,  # room: detection

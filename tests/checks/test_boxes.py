@@ -1,11 +1,13 @@
 # room: detection
 """Mistakes with boxes are planted one at a time into a sound run, and the check meant for each finds it."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from imagelab.augment.flip import Flip
 from imagelab.box_labels import CLASS, CORNERS, NO_BOX, there
@@ -78,6 +80,42 @@ def test_a_planted_mistake_is_found_by_the_check_meant_for_it(bug):
     found = checked(planted, name)
     assert found.status == "FAIL", found
     assert word in found.fix + found.why
+
+
+def written(folder: Path, way: Any) -> list[str]:
+    """Words for 20 pictures, each with a block whose box (left, top, right, bottom) is changed."""
+    rng = np.random.default_rng(0)
+    lines = ["file,label,left,top,right,bottom"]
+    for number in range(20):
+        pixels = rng.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
+        left, top = rng.integers(0, 32, 2)
+        pixels[top : top + 30, left : left + 20] += 150
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        box = way(np.array([left, top, left + 20, top + 30], float), number)
+        lines.append(f"{number}.png,block,{','.join(f'{value:g}' for value in box)}")
+    (folder / "boxes.csv").write_text("\n".join(lines) + "\n")
+    return ["data=boxes", f"data.root={folder}", f"data.size={SIDE}", "data.batch_size=2"]
+
+
+READ = {  # what is wrong with the files -> the change, the status, and a word of what the check says
+    "left, top, width, height": (lambda box, _: [*box[:2], *(box[2:] - box[:2])], "FAIL", "left + width"),
+    "shares": (lambda box, _: box / SIDE, "FAIL", "multiply"),
+    "images of half the size": (lambda box, _: box * 2, "FAIL", "scale boxes"),
+    "one box without an area": (
+        lambda box, n: [*box[:2], *box[:2]] if n == 3 else box,
+        "WARN",
+        "3.png block",
+    ),
+    "nothing": (lambda box, _: box, "OK", "areas"),
+}
+
+
+@pytest.mark.parametrize("bug", READ)
+def test_boxes_that_are_left_out_or_cut_off_when_they_are_read_are_not_forgotten(bug, tmp_path):
+    way, status, word = READ[bug]
+    found = checked(subject([*WORDS[:2], *WORDS[3:], *written(tmp_path, way)]), "boxes")
+    assert found.status == status, found
+    assert word in found.fix + found.why + found.expected
 
 
 def test_images_flipped_without_their_boxes_are_found(monkeypatch):

@@ -4,7 +4,7 @@
 import numpy as np
 import torch
 
-from imagelab.box_labels import CLASS, CORNERS, LEAST, there
+from imagelab.box_labels import CLASS, CORNERS, DEGENERATE, LEAST, OUTSIDE, there
 from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.contracts import Inputs
@@ -18,6 +18,11 @@ from imagelab.problem import some_of
 NO_BOXES = "the task takes no boxes"
 IMAGES = 100  # on which boxes are tested
 WRONG, MANY = 0.05, 0.5  # shares of boxes without an area or outside; of images without a box
+NO_AREA = (
+    "this is what left, top, width, height look like when read as left, top, right, bottom",
+    "right is left + width, bottom is top + height",
+)
+SHARES = ("boxes between 0 and 1 look like shares of width and height", "multiply them by width and height")
 MIRRORS = ("mirrored", "upside down")
 
 
@@ -25,6 +30,8 @@ def box_values(subject: Subject) -> Finding:
     """Every box has an area inside its image, in pixels, and a class from 0 on that exists."""
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
+    if fault := _left_out(subject):
+        return _wrong(*fault)
     for split, images in subject.data.splits.items():
         rows = images.labels[there(images.labels)]
         if split == "train" and not len(rows):
@@ -45,12 +52,16 @@ def box_values(subject: Subject) -> Finding:
         why = f"without boxes in train: {some_of(missing, NAMED)}"
     if empty > MANY:
         why = f"{empty:.0%} of the training images have no box: are their boxes missing?"
+    gone = [str(fault) for fault in subject.data.box_faults if fault.what == DEGENERATE]
+    strange = bool(missing or gone or empty > MANY)
+    if gone:
+        why = f"{len(gone)} boxes without an area are left out: {some_of(gone, NAMED)}"
     return found(
-        grade(warn=missing or empty > MANY),
+        grade(warn=strange),
         f"{len(_rows(subject, 'train')):,} boxes in train; {empty:.0%} of the images without one",
         expected=f"areas, places and classes that exist; at most {MANY:.0%} of the images without a box",
         why=why,
-        fix="look at them with `imagelab inspect`" if missing or empty > MANY else "",  # room: inspection
+        fix="look at them with `imagelab inspect`" if strange else "",  # room: inspection
     )
 
 
@@ -126,16 +137,34 @@ def _fault(rows: np.ndarray, classes: list[str], size: int) -> tuple[str, str, s
         fix = "count classes from 0, without a background: detectors add it"
         return f"class {highest}", why, fix
     if corners.max() <= 1:
-        why = "boxes between 0 and 1 look like shares of width and height"
-        return "corners of at most 1 pixel", why, "multiply them by width and height"
+        return "corners of at most 1 pixel", *SHARES
     thin = float(((corners[:, 2:] - corners[:, :2]) < LEAST).any(axis=1).mean())
     if thin > WRONG:
-        why = "this is what left, top, width, height look like when read as left, top, right, bottom"
-        return f"{thin:.0%} without an area", why, "right is left + width, bottom is top + height"
+        return f"{thin:.0%} without an area", *NO_AREA
     beyond = float(((corners < -LEAST) | (corners > size + LEAST)).any(axis=1).mean())
     if beyond > WRONG:
         why = f"the network sees {size} x {size} pixels: boxes of images of another size, or in another order"
         return f"{beyond:.0%} outside the image", why, "scale boxes as their images are"
+    return None
+
+
+def _left_out(subject: Subject) -> tuple[str, str, str] | None:
+    """What is wrong if the data set left out or cut off many boxes, why, and what to do; None: it did not."""
+    kept = sum(int(there(images.labels).sum()) for images in subject.data.splits.values())
+    faults = {
+        what: [fault for fault in subject.data.box_faults if fault.what == what]
+        for what in (DEGENERATE, OUTSIDE)
+    }
+    gone, cut = faults[DEGENERATE], faults[OUTSIDE]
+    if len(gone) > WRONG * (len(gone) + kept):
+        value = f"{len(gone) / (len(gone) + kept):.0%} without an area"
+        if all(max(fault.corners) <= 1 for fault in gone):
+            return value, *SHARES
+        return value, *NO_AREA
+    if len(cut) > WRONG * (len(gone) + kept):
+        value = f"{len(cut) / (len(gone) + kept):.0%} outside their image"
+        why = "they are cut off at its border: boxes of images of another size, or in another order"
+        return value, why, "scale boxes as their images are"
     return None
 
 

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from imagelab.augment import apply
 from imagelab.augment.boxes import augment_with_boxes, box_steps  # room: detection
+from imagelab.box_labels import BoxFault  # room: detection
 from imagelab.config.facts import said_by
 from imagelab.contracts import Batch, Inputs, Mix, Source
 from imagelab.data.arrays import Arrays
@@ -77,16 +78,15 @@ class ImageData(lightning.LightningDataModule):
         **held_out: Any,
     ) -> None:
         super().__init__()
-        self.seed = seed
-        self.balance = balance
+        self.seed, self.balance = seed, balance
         self.task, self.views, self.boxes = task, said_by(task).views, said_by(task).takes == "boxes"
         self.workers: int | Literal["auto"] = workers
         self.single = [one for one in augment if not isinstance(one, Mix)]
         self.mixing = [one for one in augment if isinstance(one, Mix)]
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
-        self.visible = visible
-        self.extra = extra and extra.choose(self.classes, self.named["train"].labels)
+        self.box_faults: Sequence[BoxFault] = getattr(source, "faults", ())  # room: detection
+        self.visible, self.extra = visible, extra and extra.choose(self.classes, self.named["train"].labels)
         self._store(dealt.splits, size, preprocess, storage=storage, pooled=held_out["folds"] is not None)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size

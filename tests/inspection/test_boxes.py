@@ -87,6 +87,18 @@ def test_boxes_in_another_format_are_a_failure_that_names_it(tmp_path):
     assert "give left, top, right, bottom" in found["degenerate boxes"]["fix"]
 
 
+def test_boxes_as_shares_of_which_none_is_left_are_a_failure_and_no_crash(tmp_path):
+    write(tmp_path / "data", faults=False)
+    table = tmp_path / "data" / "boxes.csv"
+    head, *lines = table.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    shares = [[*row[:2], "0.1", "0.2", "0.3", "0.5", row[6]] if row[1] else row for row in cells]
+    table.write_text("\n".join([head, *map(",".join, shares)]) + "\n")
+    found = inspected(tmp_path / "data", tmp_path, "data.size=64")
+    assert found["degenerate boxes"]["status"] == "FAIL"
+    assert found["boxes by class and split"]["status"] == "FAIL"
+
+
 @pytest.mark.slow
 @pytest.mark.data
 def test_the_two_boxes_of_bccd_without_an_area_are_named(bccd, tmp_path):

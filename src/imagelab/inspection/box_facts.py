@@ -76,7 +76,7 @@ class BoxFacts:
         """Which boxes repeat an earlier one of their image and class."""
         again = np.zeros(len(self.images), dtype=bool)
         starts = np.flatnonzero(np.diff(self.images, prepend=-1))
-        for first, last in zip(starts, [*starts[1:], len(self.images)], strict=True):
+        for first, last in zip(starts, np.append(starts, len(self.images))[1:], strict=True):
             boxes, labels = self.corners[first:last], self.labels[first:last]
             low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
             high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])

@@ -132,7 +132,9 @@ def test_most_images_without_a_box_are_a_warning():
     labels = train.labels.copy()
     labels[20:, :, CLASS] = NO_BOX
     planted.data.splits["train"] = train.relabel(labels)
-    assert checked(planted, "boxes").status == "WARN"
+    found = checked(planted, "boxes")
+    assert found.status == "WARN"
+    assert "% of the training images have no box" in found.why
 
 
 def test_anchors_far_larger_than_the_boxes_match_nothing():

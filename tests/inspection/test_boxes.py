@@ -64,6 +64,7 @@ def test_planted_faults_are_named_by_file_and_nothing_else_is(tmp_path):
         assert found[name]["status"] == "WARN", name
         assert named == [file], name
     assert found["boxes per image"]["value"]["without"] == 1
+    assert found["boxes per image"]["status"] == "INFO"
     assert "p5.png" in found["boxes per image"]["why"]
     assert found["boxes by class and split"]["value"]["val"] == {"cat": 10, "dog": 10}
     assert found["boxes follow the images"]["status"] == "OK"
@@ -85,6 +86,18 @@ def test_boxes_in_another_format_are_a_failure_that_names_it(tmp_path):
     found = inspected(tmp_path / "data", tmp_path, "data.size=64")
     assert found["degenerate boxes"]["status"] == "FAIL"
     assert "give left, top, right, bottom" in found["degenerate boxes"]["fix"]
+
+
+def test_more_than_half_of_the_images_without_a_box_is_a_warning(tmp_path):
+    write(tmp_path / "data", faults=False)
+    table = tmp_path / "data" / "boxes.csv"
+    lines = table.read_text().splitlines()
+    bare = [f"{line.split(',')[0]},,,,,,{line.split(',')[6]}" for line in lines[1:]]
+    mixed = [bare[place] if place % 3 else line for place, line in enumerate(lines[1:])]
+    table.write_text("\n".join([lines[0], *mixed]) + "\n")
+    found = inspected(tmp_path / "data", tmp_path, "data.size=64")["boxes per image"]
+    assert found["status"] == "WARN"
+    assert found["value"]["without"] == 40
 
 
 def test_boxes_as_shares_of_which_none_is_left_are_a_failure_and_no_crash(tmp_path):

@@ -41,26 +41,23 @@ def box_values(subject: Subject) -> Finding:
     counts = np.bincount(_rows(subject, "train")[:, CLASS].astype(int), minlength=len(subject.data.classes))
     missing = [name for name, count in zip(subject.data.classes, counts, strict=True) if not count]
     empty = 1 - float(there(subject.data.splits["train"].labels).any(axis=1).mean())
-    why = "boxes have an area inside their image, and classes that exist"
     if missing == subject.data.classes[:1] and len(counts) > 1:
         return _wrong(
             f"no box of class 0 ({missing[0]})",
             "class 0 looks like a background, which detectors add themselves",
             "count classes from 0, without a background",
         )
-    if missing:
-        why = f"without boxes in train: {some_of(missing, NAMED)}"
-    if empty > MANY:
-        why = f"{empty:.0%} of the training images have no box: are their boxes missing?"
     gone = [str(fault) for fault in subject.data.box_faults if fault.what == DEGENERATE]
-    strange = bool(missing or gone or empty > MANY)
+    strange = [f"without boxes in train: {some_of(missing, NAMED)}"] if missing else []
+    if empty > MANY:
+        strange.append(f"{empty:.0%} of the training images have no box: are their boxes missing?")
     if gone:
-        why = f"{len(gone)} boxes without an area are left out: {some_of(gone, NAMED)}"
+        strange.append(f"{len(gone)} boxes without an area are left out: {some_of(gone, NAMED)}")
     return found(
         grade(warn=strange),
         f"{len(_rows(subject, 'train')):,} boxes in train; {empty:.0%} of the images without one",
         expected=f"areas, places and classes that exist; at most {MANY:.0%} of the images without a box",
-        why=why,
+        why="; ".join(strange) or "boxes have an area inside their image, and classes that exist",
         fix="look at them with `imagelab inspect`" if strange else "",  # room: inspection
     )
 

@@ -18,6 +18,7 @@ from imagelab.problem import some_of
 from imagelab.randomness import stream
 
 MISREAD = 0.05  # share of boxes from which faults come from a format that is misread
+MANY = 0.5  # share of images without a box above which boxes may be missing
 FEWEST = 10  # boxes of a class that measure it
 LISTED = 100  # files in a finding; boxes.csv has all
 SIDE = 160  # pixels of the images on which boxes are tested
@@ -98,11 +99,12 @@ def _in_each_split(seen: Seen, facts: BoxFacts) -> Finding:
 def _per_image(seen: Seen, facts: BoxFacts) -> Finding:
     counts = there(seen.images.labels).sum(axis=1)
     bare = _bare(seen)
+    many = len(bare) > MANY * len(counts)
     return Finding(
         name="boxes per image",
-        status="INFO",
+        status="WARN" if many else "INFO",
         value={"mean": round(float(counts.mean()), 2), "most": int(counts.max()), "without": len(bare)},
-        expected="",
+        expected=f"at most {MANY:.0%} of the images without a box" if many else "",
         why=f"without a box: {some_of(seen.images.names[bare].tolist())}" if len(bare) else "",
         fix="they teach what is background; check whether their boxes are missing" if len(bare) else "",
     )

@@ -12,7 +12,7 @@ MEANT = {
     "epochs=3": "epochs: no such key; set trainer.max_epochs=3",
     "batch_size=16": "batch_size: no such key; set data.batch_size=16",
     "dataset=cifar10": "dataset: no such key; set data=cifar10",
-    "data.root=/tmp": "data.root: Digits has no such argument; data=folder data.root=/tmp",
+    "data.root=/no": "data.root: Digits has no such argument; set data=folder data.root=/no or data=",
     "loss.weight=[1,2]": "loss.weight: wants 'auto', 'balanced', {NAME: a number, ...} or null; got [1, 2]",
     "loss.weight=balance": "loss.weight: wants 'auto', 'balanced'; did you mean 'balanced'?",
     "loss._target_=torch.nn.CrossEntropyLoss loss.weight=[1,2]": (

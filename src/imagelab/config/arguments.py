@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from imagelab.config import menu
+from imagelab.config.likely import by_likelihood
 from imagelab.config.schema import Node
 from imagelab.config.signatures import Signature
 from imagelab.config.value_types import fits, non_finite, options, show, wanted
@@ -124,7 +125,8 @@ def _unknown(path: str, key: str, node: Node, known: list[str]) -> str:
     if owners:
         belongs = f"{path}.{key}: {name} has no such argument; it belongs to {group}={'|'.join(owners)}"
         needing = [choice for choice in owners if menu.value(group, choice, key) == MISSING]
-        remedies = " or ".join(f"{group}={choice} {path}.{key}={value}" for choice in needing)
+        likely = by_likelihood(group, needing, key, value)
+        remedies = " or ".join(f"{group}={choice} {path}.{key}={value}" for choice in likely)
         return f"{belongs}; set {remedies}" if needing else belongs
     hint = nearest(key, [k for k in known if k in node or k not in FACTS])
     return f"{path}.{key}: {name} has no such argument{hint}"

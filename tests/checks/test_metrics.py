@@ -19,3 +19,10 @@ def test_a_metric_that_is_no_number_fails(broken):
     assert found.why == "the outputs or metrics of validation are NaN or infinite"
     assert comparison({"loss": 0.0}, math.nan, {"loss": 1.0}, "200 images").status == "FAIL"
     assert comparison({"loss": 0.0}, 0.0, {"loss": 1.0}, "200 images").status == "OK"
+
+
+@pytest.mark.parametrize(("outputs", "status"), [(0.0, "FAIL"), (5e-4, "WARN")])
+def test_metrics_may_differ_by_as_much_as_their_outputs_do(outputs, status):
+    found = comparison({"loss": 4e-3}, outputs, {"loss": 1.0}, "200 images")
+    assert found.status == status
+    assert ("other labels" in found.why) == (status == "FAIL")

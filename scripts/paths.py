@@ -61,10 +61,13 @@ def path(scene: str, name: str) -> list[tuple[float, float]]:
 
 
 def picture(scene: str) -> str:
-    """The path of every optimizer in a scene, each in a panel."""
+    """The path of every optimizer in a scene, each in a panel; all panels have the same y axis."""
+    paths = {name: path(scene, name) for name in OPTIMIZERS}
+    heights = [y for points in paths.values() for _, y in points]
+    limits = (min(heights), max(heights))
     plots = []
-    for name in OPTIMIZERS:
-        points = path(scene, name)
+    for name, points in paths.items():
         line = {name: ([x for x, _ in points], [y for _, y in points])}
-        plots.append(line_plot(line, title=name, x_label="x", y_label="y", width=240, height=180))
+        panel = line_plot(line, title=name, x_label="x", y_label="y", y_limits=limits, width=240, height=180)
+        plots.append(panel)
     return side_by_side(plots, columns=3, width=240, height=180)

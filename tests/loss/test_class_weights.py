@@ -86,7 +86,8 @@ def test_weights_find_the_class_of_one_image_in_a_hundred(one_in_a_hundred):
         "bce": BinaryCrossEntropy(label_smoothing=0.0, weight="balanced", **facts),
         "focal": Focal(gamma=2.0, weight="balanced", **facts),
     }
+    assert plain == pytest.approx((0.04, 1), abs=0.02)
     for name, criterion in found.items():
         rare, frequent = recalls(criterion, one_in_a_hundred, 2)
-        assert rare > plain[0] + 0.3, name
-        assert frequent > 0.85, name
+        assert rare > plain[0] + 0.4, name
+        assert frequent > 0.95, name

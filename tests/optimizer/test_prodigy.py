@@ -13,11 +13,11 @@ from tests.fitting import SHORT, fitted
 from tests.trick.watching import assert_same_bits, watched
 
 
-def test_from_a_millionth_it_finds_a_rate_that_solves_a_problem_of_any_scale():
+def test_from_a_millionth_it_finds_a_rate_that_solves_a_problem_of_any_scale(capsys):
     for scale in (1.0, 100.0):
         net = nn.Linear(1, 1, bias=False)
         net.weight.data.fill_(scale)
-        cfg = plain(compose("train", ["optimizer=prodigy", "optimizer.weight_decay=0"]).cfg or {})
+        cfg = plain(compose("train", ["optimizer=prodigy", "optimizer.weight_decay=1e-9"]).cfg or {})
         make, groups = build_optimizer(cfg["optimizer"], net, batch=256)
         optimizer = make(groups)
         for _ in range(300):
@@ -26,6 +26,7 @@ def test_from_a_millionth_it_finds_a_rate_that_solves_a_problem_of_any_scale():
             optimizer.step()
         assert net.weight.abs().item() < 0.2 * scale
         assert 1e-3 * scale < optimizer.param_groups[0]["d"] < scale
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_logs_the_rate_that_it_found_and_brings_its_schedule(tmp_path):

@@ -1,8 +1,9 @@
 """Build what a `_target_` names; no other module does."""
 
 import inspect
+import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from hydra.errors import HydraException
@@ -27,9 +28,14 @@ def make(node: Node, **facts: Any) -> Any:
 def make_optimizer(node: Node, groups: list[Node]) -> Callable[..., Any]:
     """Return a function that makes the optimizer; try it now, so that mistakes show before training."""
     optimizer = instantiate(node | {"_partial_": True}, _convert_="all")
+
+    def made(groups: list[Node]) -> Any:
+        with redirect_stdout(io.StringIO()):  # prodigyopt prints which kind of decay it has
+            return optimizer(groups)
+
     with _refusals(node):
-        optimizer([dict(group) for group in groups])
-    return optimizer
+        made([dict(group) for group in groups])
+    return made
 
 
 @contextmanager

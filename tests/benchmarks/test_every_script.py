@@ -232,6 +232,19 @@ def test_tricks_does_the_run_that_is_missing_and_writes_the_table(script, images
     assert "| `loss.label_smoothing=0.1` | `base` |" in (results / "tricks.md").read_text()
 
 
+def test_what_cannot_act_in_ten_epochs_is_compared_in_a_longer_run_on_both_sides(script):
+    tricks = script("tricks")
+    found = {pair.name: pair for pair in tricks.pairs()}
+    longer = {name for name, pair in found.items() if "trainer.max_epochs" in pair.with_it}
+    assert longer == tricks.LONG_RUNS.keys()
+    for name in longer:
+        with_it, without = found[name].with_it, found[name].without
+        assert with_it != without
+        assert with_it.items() >= tricks.LONGER.items()
+        assert without.items() >= tricks.LONGER.items()
+    assert found["trick=ema"].without["schedule"] == "constant"
+
+
 def test_transfer_does_the_run_that_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
     transfer, results = script("transfer"), tmp_path / "benchmarks" / "results"
     monkeypatch.setattr(transfer, "COUNTS", {20: "1"})

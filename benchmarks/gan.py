@@ -1,3 +1,4 @@
+# room: generators
 """Measure what each trick brings to a GAN, and what generated images bring to a classifier of few digits.
 
     .venv/bin/python benchmarks/gan.py [--seeds 5] [--part tricks|classifiers] [--only plain,hinge]

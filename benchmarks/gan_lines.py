@@ -1,3 +1,4 @@
+# room: generators
 """List the runs of the benchmark of generators: GANs by trick, and classifiers of few digits."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# room: generators
 """Write the tables of the benchmark of generators."""
 
 import statistics

@@ -25,12 +25,14 @@ ROOMS = (
     "explaining",
     "exporting",
     "finders",
+    "generators",
     "inspection",
     "reports",
     "sweep",
 )
 PLACES = ("src/", "tests/", "configs/")
 OWN = re.compile(r"^(?:.*=)?((?:imagelab|hydra_plugins)(?:\.\w+)+)$")
+OWN_TARGET = re.compile(r"(?m)^_target_: (imagelab(?:\.\w+)+)\.\w+")
 Files = dict[str, str]
 
 
@@ -42,6 +44,7 @@ def choices(files: Files) -> list[str]:
 
 def without(files: Files, room: str) -> Files:
     """The contents of the files that are left when a room or a choice has gone."""
+    room = home(files, room)
     left = {path: text for path, text in files.items() if not belongs(path, room)}
     left = {path: kept for path, text in left.items() if (kept := cut(path, text, room)) is not None}
     groups = [f"configs/{group}/" for group in questions(files).keys() - questions(left).keys()]
@@ -76,6 +79,18 @@ def there(files: Files) -> list[str]:
             if path.startswith("src/")
         )
     ]
+
+
+def home(files: Files, name: str) -> str:
+    """The room that a task comes out with, and with it networks, losses and commands; others stand alone.
+
+    >>> detect = {"configs/task/detect.yaml": "_target_: imagelab.task.detect.Detect"}
+    >>> home(detect | {"src/imagelab/task/detect.py": "# room: detection"}, "task/detect")
+    'detection'
+    """
+    found = OWN_TARGET.search(files.get(f"configs/{name}.yaml", "")) if name.startswith("task/") else None
+    module = f"src/{found.group(1).replace('.', '/')}.py" if found else ""
+    return next(iter(rooms_of(files.get(module, "").partition("\n")[0])), name)
 
 
 def belongs(path: str, room: str) -> bool:

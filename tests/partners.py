@@ -4,18 +4,18 @@ from itertools import product
 
 from imagelab.config import menu
 from imagelab.config.facts import Facts, says
-from imagelab.config.rules.tasks import PAIRS
+from imagelab.config.rules.tasks import PAIRS  # room: generators
 
 GIVEN = {
     "model=fcos": ["task=detect"],
     "model=retinanet": ["task=detect"],
     "model=faster_rcnn": ["task=detect"],
-    "model=dcgan": ["task=gan"],
-    "loss=wasserstein": ["trick=[weight_clip]"],
-    "trick=gradient_penalty": ["task=gan", "model.norm=group"],
-    "trick=instance_noise": ["task=gan"],
-    "trick=r1": ["task=gan", "model.norm=group"],
-    "trick=weight_clip": ["task=gan"],
+    "model=dcgan": ["task=gan"],  # room: generators
+    "loss=wasserstein": ["trick=[weight_clip]"],  # room: generators
+    "trick=gradient_penalty": ["task=gan", "model.norm=group"],  # room: generators
+    "trick=instance_noise": ["task=gan"],  # room: generators
+    "trick=r1": ["task=gan", "model.norm=group"],  # room: generators
+    "trick=weight_clip": ["task=gan"],  # room: generators
     "optimizer=lbfgs": ["data.batch_size=full"],
     "task=simclr": ["augment=[crop]"],
     "trick=snapshots": ["schedule=cosine_restarts"],
@@ -41,7 +41,9 @@ def together(task: str, loss: str, data: str) -> bool:
     fits = said.takes in ("", *LABELS.get(data, ("class",)))
     if said.takes in ("", "boxes"):  # which have losses of their own
         return fits and loss == DEFAULTS[1]
-    return (not judges or (PAIRS if said.generates else said.predicts) in judges) and fits
+    predicted = said.predicts
+    predicted = PAIRS if said.generates else predicted  # room: generators
+    return (not judges or predicted in judges) and fits
 
 
 def changes(combination: tuple[str, ...]) -> int:

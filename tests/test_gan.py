@@ -1,3 +1,4 @@
+# room: generators
 """Training a pair of networks: who learns when, how steps are counted, and that a stop changes no bit."""
 
 import csv

@@ -1,3 +1,4 @@
+# room: generators
 """The default run of `task=gan` makes digits that a classifier takes for those asked for."""
 
 import time

@@ -18,7 +18,7 @@ from imagelab.config.monitor import headline, lower_is_better_of, monitored
 from imagelab.config.rules.finetune import tuning
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
-from imagelab.contracts import CriticPenalty, GrowsBatches, Penalty, Rewire
+from imagelab.contracts import TRICKS, GrowsBatches, Penalty, Rewire
 from imagelab.data.decisions import summarise
 from imagelab.data.extra import extra_of
 from imagelab.data.image_data import ImageData
@@ -28,7 +28,7 @@ from imagelab.data.visible import visible_of
 from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
-from imagelab.gan import Adversarial
+from imagelab.gan import Adversarial, critic_penalties  # room: generators
 from imagelab.logger.samples import pictures_of
 from imagelab.model.head import set_head
 from imagelab.model.network import build_net, model_to_start
@@ -143,10 +143,10 @@ def build_tricks(nodes: Node, **facts: Any) -> dict[str, Any]:
     """Build the tricks by name, each a Lightning callback or one of the kinds in `contracts.py`."""
     tricks = {name: make(node, **facts) for name, node in nodes.items()}
     for name, trick in tricks.items():
-        if not isinstance(trick, lightning.Callback | Penalty | CriticPenalty | Rewire):
+        if not isinstance(trick, (lightning.Callback, *TRICKS)):
             raise Problem(
-                f"trick.{name}: {type(trick).__name__} is not a trick; make it a Lightning callback, a "
-                "Penalty, a CriticPenalty or a Rewire (imagelab.contracts)."
+                f"trick.{name}: {type(trick).__name__} is not a trick; make it a Lightning callback or what "
+                f"imagelab.contracts calls {' or '.join(kind.__name__ for kind in TRICKS)}."
             )
     return tricks
 
@@ -186,7 +186,8 @@ def build_classifier(
     shard_when_started(classifier, trainer.strategy)
     for trick in rewires:
         trick.rewired(net)  # try it now, rather than at the first training step
-    in_parts = isinstance(classifier, TransferClassifier | Adversarial) and classifier.trains_in_parts
+    in_parts = isinstance(classifier, TransferClassifier) and classifier.trains_in_parts
+    in_parts = in_parts or isinstance(classifier, Adversarial)  # room: generators
     if isinstance(trainer.strategy, DDPStrategy) and in_parts:
         # What is frozen has no gradients to wait for; Lightning sets this by the strategy's name.
         trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
@@ -194,10 +195,9 @@ def build_classifier(
 
 
 def classifier_class(cfg: Node, epochs: int, tricks: dict[str, Any]) -> Callable[..., Classifier]:
-    """Choose the class of the module: a classifier, one that trains in stages, or a pair of networks."""
-    if says(cfg["task"]).generates:
-        terms = {name: trick for name, trick in tricks.items() if isinstance(trick, CriticPenalty)}
-        return partial(Adversarial, critic_penalties=terms)
+    """Choose the class of the module for what the task trains, and how."""
+    if says(cfg["task"]).generates:  # room: generators
+        return partial(Adversarial, critic_penalties=critic_penalties(tricks))
     if not tuning(cfg):
         return Classifier
     return partial(TransferClassifier, strategy=make(cfg["finetune"]), epochs=epochs)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imagelab import finding, launch
 from imagelab.config import schema
-from imagelab.config.rules.generators import refuse_generators
+from imagelab.config.rules.generators import refuse_generators  # room: generators
 from imagelab.config.schema import Node
 from imagelab.terminal import screen
 
@@ -36,7 +36,7 @@ def main() -> None:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write check.json and check.html into a new folder; end with exit status 1 if a check failed."""
-    refuse_generators(cfg, "check")
+    refuse_generators(cfg, "check")  # room: generators
     from imagelab.checks.causes import folded
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare

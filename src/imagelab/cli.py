@@ -24,7 +24,7 @@ COMMANDS = {
     "find_batch": ("find_batch", "find the largest batch that fits, and the fastest"),  # room: finders
     "report": ("report", "read the curves of a run, or compare the runs of a sweep"),  # room: reports
     "runs": ("list_runs", "list all runs, or compare some side by side"),  # room: reports
-    "generate": ("generate", "make images with a trained generator"),
+    "generate": ("generate", "make images with a trained generator"),  # room: generators
     "export": ("export", "write a file to deploy, and verify it"),  # room: exporting
 }
 

@@ -163,7 +163,7 @@ class Penalty(Protocol):
 
 
 @runtime_checkable
-class CriticPenalty(Protocol):
+class CriticPenalty(Protocol):  # room: generators
     """A trick that adds a term to the loss of a discriminator; the term is logged as train/<its name>.
 
     strength: Factor of the term. every: Steps between two terms, each of which then counts as many times.
@@ -192,6 +192,14 @@ class Rewire(Protocol):
     def rewired(self, net: nn.Module) -> dict[str, Tensor]:
         """Parameters by name, in place of the network's own for one training step; all draws are torch's."""
         ...
+
+
+# What a trick can be, besides a Lightning callback.
+TRICKS: tuple[type, ...] = (
+    Penalty,
+    CriticPenalty,  # room: generators
+    Rewire,
+)
 
 
 @runtime_checkable

@@ -6,13 +6,16 @@ imagelab evaluate run=[logs/a,logs/b] tta=flip
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from imagelab import launch
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.terminal import screen
+
+if TYPE_CHECKING:
+    from imagelab.evaluation.outcome import Outcome
 
 Which = Literal["best", "last", "snapshots", "top"]
 RESULT, TABLE = "evaluation.json", "evaluation.csv"
@@ -34,7 +37,7 @@ class Evaluate:
     predictions: bool
     output: str | None
     person: str | None
-    judge: str | None
+    judge: str | None  # room: generators
     tta: dict[str, Any] | None
 
 
@@ -46,21 +49,13 @@ def main() -> None:
 def start(cfg: Node, _: Path) -> float:
     """Write evaluation.json, into the run's folder if there is one run; a sweep compares its first metric."""
     from imagelab.config.monitor import headline
-    from imagelab.evaluation.average import average
     from imagelab.evaluation.members import asked
-    from imagelab.evaluation.of_generators import generates, of_generator
-    from imagelab.evaluation.once import once
     from imagelab.sweep.started import existing  # room: sweep
 
     if cfg["sweep"] == "last":  # room: sweep
         cfg = cfg | {"sweep": str(existing("last", "sweep"))}
     pairs = asked(cfg)
-    if len(pairs) == 1 and generates(pairs[0][0]):
-        outcome = of_generator(cfg, *pairs[0])
-    elif cfg["judge"]:
-        raise Problem("judge: compares images that one run of task=gan makes with real ones; leave it out")
-    else:
-        outcome = once(cfg, *pairs[0]) if len(pairs) == 1 and cfg["tta"] is None else average(cfg, pairs)
+    outcome = outcome_of(cfg, pairs)
     folder = place(cfg, [folder for folder, _ in pairs])
     files.write_json(folder / RESULT, outcome.content)
     if outcome.table is not None:
@@ -68,6 +63,19 @@ def start(cfg: Node, _: Path) -> float:
     screen.say(*outcome.shown)
     screen.say_written(folder / RESULT)
     return outcome.content["metrics"][headline(files.read_config(pairs[0][0]))]
+
+
+def outcome_of(cfg: Node, pairs: list[tuple[Path, str]]) -> "Outcome":
+    """Measure one run by Lightning's own test, or several runs, views or checkpoints together."""
+    from imagelab.evaluation.average import average
+    from imagelab.evaluation.of_generators import generates, of_generator  # room: generators
+    from imagelab.evaluation.once import once
+
+    if len(pairs) == 1 and generates(pairs[0][0]):  # room: generators
+        return of_generator(cfg, *pairs[0])
+    if cfg["judge"]:  # room: generators
+        raise Problem("judge: compares images that one run of task=gan makes with real ones; leave it out")
+    return once(cfg, *pairs[0]) if len(pairs) == 1 and cfg["tta"] is None else average(cfg, pairs)
 
 
 def place(cfg: Node, folders: list[Path]) -> Path:

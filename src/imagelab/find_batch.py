@@ -13,7 +13,7 @@ from imagelab import launch
 from imagelab.config import schema
 from imagelab.config.facts import says
 from imagelab.config.rules.classes import target
-from imagelab.config.rules.generators import refuse_generators
+from imagelab.config.rules.generators import refuse_generators  # room: generators
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
 from imagelab.runs import files
@@ -41,7 +41,7 @@ def main() -> None:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write find_batch.json, .html, .csv and .svg into a new folder; show the overrides to paste."""
-    refuse_generators(cfg, "find_batch")
+    refuse_generators(cfg, "find_batch")  # room: generators
     refuse(cfg)
     from imagelab.finders.batch_findings import COLUMNS, findings, picture, rows, summary, terminal_rows
     from imagelab.logger.reporting import loggers_of

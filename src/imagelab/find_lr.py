@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imagelab import launch
 from imagelab.config import schema
-from imagelab.config.rules.generators import refuse_generators
+from imagelab.config.rules.generators import refuse_generators  # room: generators
 from imagelab.config.schema import Node
 from imagelab.terminal import screen
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 def start(cfg: Node, folder: Path) -> None:
     """Write find_lr.json, find_lr.html and find_lr.svg into a new folder; show the override to paste."""
-    refuse_generators(cfg, "find_lr")
+    refuse_generators(cfg, "find_lr")  # room: generators
     from imagelab.finders.lr_findings import findings, picture, summary
     from imagelab.logger.reporting import loggers_of
     from imagelab.pages.page import Section

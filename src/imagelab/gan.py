@@ -1,3 +1,4 @@
+# room: generators
 """Define the module that Lightning trains for `task=gan`: discriminator and generator take turns.
 
 Optimisation is manual, since there are two optimizers. Lightning counts a step per call of an optimizer of
@@ -38,11 +39,6 @@ class Adversarial(Classifier):
         self.critic_penalties = critic_penalties
         names = ("loss_generator", "score_real", "score_fake", *critic_penalties)
         self.terms.records |= {name: LossRecord(window=parts["window"]) for name in names}
-
-    @property
-    def trains_in_parts(self) -> bool:
-        """Each network is frozen while the other learns."""
-        return True
 
     @property
     def pair(self) -> Any:
@@ -134,3 +130,8 @@ class trained:  # noqa: N801 - a context, used as a word
     def __exit__(self, *_: object) -> None:
         for weight in self.weights:
             weight.requires_grad_(True)
+
+
+def critic_penalties(tricks: dict[str, Any]) -> dict[str, CriticPenalty]:
+    """Those of the tricks that add a term to the loss of the discriminator."""
+    return {name: trick for name, trick in tricks.items() if isinstance(trick, CriticPenalty)}

@@ -1,3 +1,4 @@
+# room: generators
 """Run the command `generate`: write images of a trained generator, a folder per class.
 
 imagelab generate run=last count=100

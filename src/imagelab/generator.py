@@ -1,3 +1,4 @@
+# room: generators
 """Make images with a trained generator; `imagelab.loading.load_generator(path)` returns a `Generator`."""
 
 from typing import Any

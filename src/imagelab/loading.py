@@ -17,7 +17,7 @@ from imagelab.config.schema import Node
 from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
-from imagelab.generator import Generator
+from imagelab.generator import Generator  # room: generators
 from imagelab.model.efficientnet_lite0 import (  # room: model/efficientnet_lite0
     efficientnet_lite0,
     efficientnet_lite0_preprocess,
@@ -103,7 +103,9 @@ def _built(card: dict[str, Any], state: dict[str, Tensor]) -> Predictor:
     return Predictor(net=net, classes=card["classes"], preprocess=preprocess, reader=reader, task=task)
 
 
-def load_generator(path: str | Path, weights: str | None = None, trust: Sequence[str] = ()) -> Generator:
+def load_generator(
+    path: str | Path, weights: str | None = None, trust: Sequence[str] = ()
+) -> Generator:  # room: generators
     """Load a generator from the folder of a run of `task=gan` (its best weights) or from a checkpoint.
 
     Args:

@@ -299,7 +299,9 @@ def test_averaging_trains_evaluates_and_writes_the_table(script, images, tmp_pat
 
 
 @pytest.mark.slow
-def test_gan_measures_what_is_missing_and_writes_its_tables(script, tmp_path, monkeypatch):
+def test_gan_measures_what_is_missing_and_writes_its_tables(  # room: generators
+    script, tmp_path, monkeypatch
+):
     gan = script("gan")
     lines = gan.gan_lines
     monkeypatch.setitem(lines.GAN, "trainer.max_epochs", "1")

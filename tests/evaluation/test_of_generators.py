@@ -1,3 +1,4 @@
+# room: generators
 """`imagelab evaluate` of a generator: on pixels, on a judge's features, and its discriminator's scores."""
 
 import json

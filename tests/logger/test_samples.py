@@ -1,3 +1,4 @@
+# room: generators
 """The picture of what a generator makes is the same in the folder of the run and in its loggers."""
 
 from types import SimpleNamespace

@@ -1,3 +1,4 @@
+# room: generators
 """Each state of a generator's run is recognised by its numbers, and the page shows samples and numbers."""
 
 import numpy as np

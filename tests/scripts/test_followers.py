@@ -38,7 +38,7 @@ def test_what_two_tasks_take_stays_with_the_command_of_the_other() -> None:  # r
     assert "# imagelab train task=multilabel" not in left
 
 
-def test_a_gan_takes_its_losses_its_tricks_and_the_values_it_brought() -> None:  # room: task/gan
+def test_a_gan_takes_its_losses_its_tricks_and_the_values_it_brought() -> None:  # room: generators
     left = configs_without("gan")
     assert {"loss/hinge", "loss/wasserstein", "trick/r1", "model/dcgan"} <= set(untaken(CONFIGS, left))
     assert unbrought(left) == {"configs/start/gan.yaml"}

@@ -112,6 +112,23 @@ def test_the_room_takes_its_command_config_tests_pages_and_layer(  # room: inspe
     # end
 
 
+def test_a_task_comes_out_with_its_room(
+    files: Files, rest: Callable[[str], Files]
+) -> None:  # room: generators
+    left = without(files, "task/gan")
+    assert left == rest("generators")
+    assert commands(files).keys() - commands(left).keys() == {"generate"}
+    for path in (
+        "src/imagelab/gan.py",
+        "configs/loss/hinge.yaml",
+        "configs/start/gan.yaml",
+        "tests/test_gan.py",
+    ):
+        assert path in files
+        assert path not in left
+    assert "configs/loss/mse.yaml" in left
+
+
 def test_the_groups_of_a_room_go_with_their_choices(  # room: sweep
     files: Files, rest: Callable[[str], Files]
 ) -> None:

@@ -10,7 +10,7 @@ from imagelab.terminal.summary import StageRow, closing_table, in_brief, near, o
 RESULTS = {
     "status": "finished",
     "predicts": "classes",
-    "generates": False,
+    "generates": False,  # room: generators
     "epochs": 20,
     "train_seconds": 7.123,
     "images_per_second": 3456.7,

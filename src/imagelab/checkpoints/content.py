@@ -111,7 +111,7 @@ def expect_predictions(content: dict[str, Any], where: object) -> None:
         content: Content of the checkpoint.
         where: Folder of the run or path of the checkpoint, as the user gave it.
     """
-    if content.get("imagelab", {}).get("generates"):
+    if content.get("imagelab", {}).get("generates"):  # room: generators
         raise Problem(
             f"{where} was trained with task={task_of(content)} and makes images; "
             f"say imagelab generate run={where}"

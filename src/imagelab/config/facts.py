@@ -31,9 +31,10 @@ class Facts(NamedTuple):
     predicts: str = ""
     measures: dict[str, Literal["higher", "lower"]] = {}  # noqa: RUF012 - metrics of its own
     views: int = 1  # how often a batch shows each image, augmented differently each time
-    generates: bool = (
-        False  # it makes images, by a pair of networks (gan.Adversarial); of a network: it is a pair
-    )
+    # room: generators
+    # It makes images, by a pair of networks (gan.Adversarial); of a network: it is a pair.
+    generates: bool = False
+    # end
     centred: bool = False  # its images are in [-1, 1], the range of tanh, not standardised
     compares_batch: bool = False  # its loss compares the images of a batch, so it is not a mean over them
     starts_at_zero: bool = False  # its head's bias starts at 0, which stands for the mean of its values
@@ -43,8 +44,8 @@ class Facts(NamedTuple):
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level
-    soft_targets: bool = True  # its targets may lie between real and generated
-    needs_lipschitz: bool = False  # needs a critic whose slope is bounded
+    soft_targets: bool = True  # its targets may lie between real and generated  # room: generators
+    needs_lipschitz: bool = False  # needs a critic whose slope is bounded  # room: generators
     judges: tuple[str, ...] = ()  # what the task of a loss must predict (`predicts`); empty: anything
     # Evaluates the loss several times per step and compares it with earlier steps: needs all images in one
     # batch, unscaled and unclipped gradients, and one rate for all weights.
@@ -72,11 +73,12 @@ class Facts(NamedTuple):
     needs_mean_loss: bool = False  # needs a loss that is a mean over images
     needs_noise: bool = False  # needs batches of at least two images, but not of all images
     needs_cycles: bool = False  # needs a schedule with cycles, unless its `every` is set
+    # room: generators
     needs_critic: bool = False  # needs a discriminator, so a task that generates
-    needs_single_images: bool = (
-        False  # needs a critic without BatchNorm, which ties the images of a batch together
-    )
+    # Needs a critic without BatchNorm, which ties the images of a batch together.
+    needs_single_images: bool = False
     bounds_critic: bool = False  # bounds the slope of the critic
+    # end
     rewires: bool = False  # trains with other weights than it keeps (contracts.Rewire)
     needs_plain_pass: bool = False  # passes images, without targets, through the network in training mode
     resizes_images: bool = False  # changes the size of images after the data made them, and nothing else

@@ -17,7 +17,7 @@ from imagelab.data.scan import refuse_or_skip, scan
 from imagelab.problem import Problem, nearest, some_of
 from imagelab.randomness import keyed
 
-TABLE = "generated.csv"  # written by `imagelab generate`, beside the folders of the classes
+TABLE = "generated.csv"  # beside the folders of the classes: which images a generator made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,3 +1,4 @@
+# room: generators
 """Measure the generator of a run: on pixels, or on the features of a network that judges its images."""
 
 from collections.abc import Iterator

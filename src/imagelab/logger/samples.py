@@ -52,8 +52,9 @@ def pictures_of(data: Any, folder: Path) -> list[Callback]:
     """The callbacks that picture training images of an `ImageData` and, of a generator, what it makes."""
     captions = partial(data.task.captions, classes=data.classes)
     shown = AugmentedPictures(preprocess=data.preprocess, captions=captions, folder=folder)
-    made = SamplePictures(preprocess=data.preprocess, classes=len(data.classes), folder=folder)
-    return [shown, made] if said_by(data.task).generates else [shown]
+    if said_by(data.task).generates:  # room: generators
+        return [shown, SamplePictures(preprocess=data.preprocess, classes=len(data.classes), folder=folder)]
+    return [shown]
 
 
 def kept_epochs(epochs: int) -> set[int]:

@@ -1,3 +1,4 @@
+# room: generators
 """Losses of a generator and a discriminator (`task=gan`): what each of them minimises, given scores.
 
 A score is a logit: the higher, the more real. Targets say how real an image counts as: 1 real, 0 generated,

@@ -1,3 +1,4 @@
+# room: generators
 """Compare generated images with real ones by their features: how near, how varied, how complete.
 
 The Fréchet distance is that of Heusel et al. 2017, https://arxiv.org/abs/1706.08500, section 2, but on other

@@ -1,3 +1,4 @@
+# room: generators
 """Build a pair of networks for `task=gan`: a generator of images, and a discriminator that judges them.
 
 Strided and transposed convolutions instead of pooling, LeakyReLU in the discriminator, tanh at the end of the

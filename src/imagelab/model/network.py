@@ -50,8 +50,9 @@ def build_net(
     net = fit_model(net, **knobs, sample=sample, classes=classes)
     outputs = len(classes)
     outputs = getattr(net, "outputs", outputs)  # room: detection
-    if not says(node).generates:
-        check_logits(net, num_classes=outputs, in_channels=in_channels, size=size)
+    if says(node).generates:  # room: generators
+        return net
+    check_logits(net, num_classes=outputs, in_channels=in_channels, size=size)
     return net
 
 

@@ -33,7 +33,7 @@ def build_optimizer(
 
 
 def grouping(cfg: Node) -> Callable[..., Groups]:
-    """The function that makes the parameter groups: of one network, or of a pair."""
-    if says(cfg["task"]).generates:
+    """The function that makes the parameter groups."""
+    if says(cfg["task"]).generates:  # room: generators
         return partial(pair_groups, generator_rate=cfg["task"]["generator_rate"])
     return optimizer_groups

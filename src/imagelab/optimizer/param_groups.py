@@ -36,7 +36,9 @@ def optimizer_groups(net: nn.Module, own: dict[str, Any], decay_norm_bias: bool)
     return groups
 
 
-def pair_groups(pair: Any, own: dict[str, Any], decay_norm_bias: bool, *, generator_rate: float) -> Groups:
+def pair_groups(
+    pair: Any, own: dict[str, Any], decay_norm_bias: bool, *, generator_rate: float
+) -> Groups:  # room: generators
     """The parameter groups of both networks, with the network first in their names.
 
     Args:

@@ -23,8 +23,8 @@ TENFOLD = (
     ", or run `imagelab find_lr`"  # room: finders
     "."
 )
-GROUPS = "model.norm=group"
-OF_GENERATORS = ("collapsed", "discriminator wins", "discriminator memorises")
+GROUPS = "model.norm=group"  # room: generators
+OF_GENERATORS = ("collapsed", "discriminator wins", "discriminator memorises")  # room: generators
 NEVER_AGAIN = ("hydra.run.dir", "hydra.sweep.dir", "resume")  # overrides that name a folder in use
 
 
@@ -111,6 +111,9 @@ def _steps(state: State, cfg: Node, words: list[str]) -> Iterator[Advice]:
 
 def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
     """What to try, the first choice first: a sentence, and overrides."""
+    if state in OF_GENERATORS:  # room: generators
+        yield from _balance(state, cfg)
+        return
     if state in ("train longer", "too early to say"):
         epochs = int(cfg["trainer"]["max_epochs"] or 10)
         more = 2 * epochs if state == "train longer" else max(2 * epochs, 10)
@@ -129,13 +132,11 @@ def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
         yield "Check labels and inputs; if they are fine, use a tenth of the learning rate.", _rate(cfg, 0.1)
     elif state == "no validation":
         yield "Hold out more images, to see how much is memorised.", ["data.val_fraction=0.2"]
-    elif state in OF_GENERATORS:
-        yield from _balance(state, cfg)
     else:
         yield from _more_capacity(cfg) if state == "underfitting" else _more_regularisation(cfg)
 
 
-def _balance(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
+def _balance(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:  # room: generators
     """What helps a generator and a discriminator to stay on a level."""
     if state == "collapsed":
         yield "Let R1 keep the discriminator smooth, without BatchNorm.", [*_with(cfg, "r1"), GROUPS]

@@ -1,3 +1,4 @@
+# room: generators
 """Judge the run of a generator by rule: one state, the numbers behind it, and why.
 
 A generator fails in its own ways: the discriminator wins, so that nothing is left to learn; images collapse

@@ -30,12 +30,12 @@ from imagelab.reports.advice import Advice, accepted, advice, typed
 from imagelab.reports.beside_person import person_sections
 from imagelab.reports.box_verdict import box_verdict  # room: detection
 from imagelab.reports.curves import Curves, from_history, read_curves
-from imagelab.reports.generator_verdict import generator_verdict
+from imagelab.reports.generator_verdict import generator_verdict  # room: generators
 from imagelab.reports.image_parts import ImageParts
 from imagelab.reports.lead import key_figures, lead
 from imagelab.reports.run_findings import failed_finding
 from imagelab.reports.run_sections import curve_sections, numbers_section, time_section
-from imagelab.reports.samples import sample_section
+from imagelab.reports.samples import sample_section  # room: generators
 from imagelab.reports.states import Verdict
 from imagelab.reports.time_shares import time_finding
 from imagelab.reports.verdict import Facts, verdict
@@ -141,7 +141,7 @@ def on_curves(
 def judge(cfg: Node, curves: Curves, known: Facts) -> Verdict:
     """The verdict on curves by the rules for what the task of a run predicts."""
     said = says(cfg["task"])
-    if said.generates:
+    if said.generates:  # room: generators
         return generator_verdict(curves, diverged=known.diverged)
     if said.predicts == BOXES:  # room: detection
         return box_verdict(curves, known)
@@ -152,7 +152,9 @@ def on_images(folder: Path, found: Predictions | None, why_not: str) -> ImagePar
     """The task's parts on the images of a split, or why there are none; also writes their table."""
     if found is None or len(found.labels) < 2 or not found.task.report:
         missing = [failed_finding(of.PREDICTIONS, why_not)] if why_not else []
-        return ImageParts(findings=missing, sections=sample_section(folder), figures=[], table="")
+        sections: list[Section] = []
+        sections += sample_section(folder)  # room: generators
+        return ImageParts(findings=missing, sections=sections, figures=[], table="")
     parts = function_at(found.task.report)(found)
     if parts.table:
         files.write_text(csv_path(folder, found.split), parts.table)

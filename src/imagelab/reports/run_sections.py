@@ -23,7 +23,7 @@ from imagelab.pages.table import table
 from imagelab.reports.box_verdict import BOX_MEANINGS  # room: detection
 from imagelab.reports.curve_numbers import MEANINGS
 from imagelab.reports.curves import SMOOTH, Curves, smoothed
-from imagelab.reports.generator_verdict import GENERATOR_MEANINGS
+from imagelab.reports.generator_verdict import GENERATOR_MEANINGS  # room: generators
 from imagelab.reports.run_findings import NUMBERS
 from imagelab.reports.states import Verdict
 
@@ -99,7 +99,8 @@ def time_section(seconds: Mapping[str, float]) -> list[Section]:
 
 def numbers_section(judged: Verdict, findings: Sequence[Finding]) -> Section:
     """The section with all findings, and the numbers behind the verdict."""
-    meanings = MEANINGS | GENERATOR_MEANINGS
+    meanings = dict(MEANINGS)
+    meanings |= GENERATOR_MEANINGS  # room: generators
     meanings |= BOX_MEANINGS  # room: detection
     rows = [(name, value, meanings[name]) for name, value in judged.numbers.items()]
     others = [one for one in findings if one.name != NUMBERS]  # these are the rows

@@ -1,3 +1,4 @@
+# room: generators
 """Show what a generator made of the same noise over the epochs."""
 
 from pathlib import Path

@@ -15,9 +15,11 @@ State = Literal[
     "not generalising",
     "too early to say",
     "no validation",
-    "collapsed",  # of a generator, as are the next two
+    # room: generators
+    "collapsed",
     "discriminator wins",
     "discriminator memorises",
+    # end
 ]
 
 

@@ -1,3 +1,4 @@
+# room: generators
 """Generate images: a generator learns to make images that a discriminator cannot tell from real ones.
 
 Sources: Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, algorithm 1; Salimans et al. 2016,

@@ -142,7 +142,7 @@ def _facts(results: dict[str, Any], folder: Path) -> dict[str, str]:
 def _next(results: dict[str, Any], folder: Path) -> dict[str, str]:
     if results["status"] != "finished":
         return {"resume": f"imagelab train resume={near(folder)}"}
-    if results["generates"]:
+    if results["generates"]:  # room: generators
         return {"generate": f"imagelab generate run={near(folder)}"}
     if not results["predicts"]:
         return {"use": f"imagelab train model.weights={near(folder)} finetune=linear_probe"}

@@ -31,7 +31,8 @@ def results(status: str, cfg: dict[str, Any], parts: Any, test: dict[str, float]
     """
     content: dict[str, Any] = {"status": status, "task": task_name(cfg), "seed": cfg["seed"]}
     said = says(cfg["task"])
-    content |= {"predicts": said.predicts, "generates": said.generates}
+    content |= {"predicts": said.predicts}
+    content |= {"generates": said.generates}  # room: generators
     if parts is not None:
         trainer, saver = parts.trainer, parts.saver
         loop = trainer.fit_loop

@@ -22,7 +22,7 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
         "task": task_name(cfg),
         "task_config": cfg["task"],
         "predicts": said_by(data.task).predicts,
-        "generates": said_by(data.task).generates,
+        "generates": said_by(data.task).generates,  # room: generators
     }
 
 

@@ -1,3 +1,4 @@
+# room: generators
 """Bound the slope of a discriminator by a term of its loss.
 
 Sources: Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, equation 3; Mescheder et al. 2018,

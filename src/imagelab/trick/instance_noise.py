@@ -1,3 +1,4 @@
+# room: generators
 """Add Gaussian noise to what the layers of a discriminator get, and let it fade over the run.
 
 Noise blurs both kinds of images, so that they overlap and the discriminator cannot be sure.

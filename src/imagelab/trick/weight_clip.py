@@ -1,3 +1,4 @@
+# room: generators
 """Clip the weights of a discriminator after each step, which bounds its slope.
 
 Source: Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, algorithm 1.

@@ -8,7 +8,7 @@ from imagelab.config.launched import launched
 from imagelab.config.monitor import AUTO, TRAIN_LOSS, headline, known_metrics, lower_is_better_of
 from imagelab.config.rules.classes import CLASS_RULES, stating, target
 from imagelab.config.rules.finetune import FINETUNE_RULES
-from imagelab.config.rules.generators import GENERATOR_RULES
+from imagelab.config.rules.generators import GENERATOR_RULES  # room: generators
 from imagelab.config.rules.memory import MEMORY_RULES
 from imagelab.config.rules.model import MODEL_RULES
 from imagelab.config.rules.processes import launcher_of, sharding, started
@@ -58,7 +58,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         *TRICK_RULES,
         *FINETUNE_RULES,
         *TASK_RULES,
-        *GENERATOR_RULES,
+        *GENERATOR_RULES,  # room: generators
     ]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):
             found += rule(cfg)

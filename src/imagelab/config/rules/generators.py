@@ -1,3 +1,4 @@
+# room: generators
 """Find choices that a generator and a discriminator cannot train with: a rule maps configs to sentences."""
 
 from collections.abc import Callable, Iterator

@@ -54,12 +54,12 @@ RANGES = {
     "data.side": at_least(1),  # room: detection
     "data.most": at_least(1),  # room: detection
     "task.dim": at_least(2),
-    "task.discriminator_steps": at_least(1),
-    "task.flip_share": SHARE,
-    "task.generator_rate": ABOVE_0,
+    "task.discriminator_steps": at_least(1),  # room: generators
+    "task.flip_share": SHARE,  # room: generators
+    "task.generator_rate": ABOVE_0,  # room: generators
     "task.noise": at_least(0),
-    "task.smooth_fake": SHARE,
-    "task.smooth_real": SHARE,
+    "task.smooth_fake": SHARE,  # room: generators
+    "task.smooth_real": SHARE,  # room: generators
     "task.temperature": ABOVE_0,
     "task.width": at_least(1),
     "augment.background.light": rising(0, 4),

@@ -12,7 +12,9 @@ from imagelab.config.value_types import show
 from imagelab.metrics.table import CLASSES, TAGS
 
 OWN = "imagelab."
-PAIRS = "pairs"  # of scores, of real and of generated images: what losses of generators judge
+PAIRS = (
+    "pairs"  # of scores, of real and of generated images: what losses of generators judge  # room: generators
+)
 
 
 def task_name(cfg: Node) -> str:
@@ -68,7 +70,8 @@ def _takes_loss(cfg: Node) -> bool:
 
 def _loss_judges_what_is_predicted(cfg: Node) -> Iterator[str]:
     said, judged = says(cfg["task"]), says(cfg["loss"]).judges
-    predicted = PAIRS if said.generates else said.predicts
+    predicted = said.predicts
+    predicted = PAIRS if said.generates else predicted  # room: generators
     if _takes_loss(cfg) and judged and predicted not in judged:
         yield (
             f"loss: {target(cfg['loss'])} is for a task that predicts {' or '.join(judged)}, and "

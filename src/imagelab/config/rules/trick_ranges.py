@@ -22,10 +22,10 @@ TRICK_RANGES = {
     "trick.first_layer.every": at_least(1),
     "trick.gradient_noise_scale.every": at_least(1),
     "trick.gradient_noise_scale.start": SHARE,
-    "trick.gradient_penalty.every": at_least(1),
-    "trick.gradient_penalty.strength": ABOVE_0,
-    "trick.instance_noise.std": ABOVE_0,
-    "trick.instance_noise.until": UP_TO_1,
+    "trick.gradient_penalty.every": at_least(1),  # room: generators
+    "trick.gradient_penalty.strength": ABOVE_0,  # room: generators
+    "trick.instance_noise.std": ABOVE_0,  # room: generators
+    "trick.instance_noise.until": UP_TO_1,  # room: generators
     "trick.l1.strength": ABOVE_0,
     "trick.l2.strength": ABOVE_0,
     "trick.prediction_dynamics.every": at_least(1),
@@ -33,13 +33,13 @@ TRICK_RANGES = {
     "trick.progressive_size.multiple": at_least(1),
     "trick.progressive_size.start": BETWEEN,
     "trick.progressive_size.until": UP_TO_1,
-    "trick.r1.every": at_least(1),
-    "trick.r1.strength": ABOVE_0,
+    "trick.r1.every": at_least(1),  # room: generators
+    "trick.r1.strength": ABOVE_0,  # room: generators
     "trick.sam.rho": ABOVE_0,
     "trick.sharpness.every": at_least(1),
     "trick.sharpness.rho": ABOVE_0,
     "trick.snapshots.every": at_least(1),
     "trick.swa.bn_batches": at_least(1),
     "trick.swa.start": SHARE,
-    "trick.weight_clip.limit": ABOVE_0,
+    "trick.weight_clip.limit": ABOVE_0,  # room: generators
 }

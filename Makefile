@@ -75,8 +75,9 @@ recipe: $(STAMP)  ## Follow the six steps of choosing hyperparameters: make reci
 BENCH = "loop_overhead"
 BENCH += "cpu_time" # room: checks
 BENCH += "data_path --data $(DATA)" # room: augment/color_jitter, augment/crop, augment/flip
-BENCH += "find_lr --again --data $(DATA)/cifar10" # room: finders
-BENCH_GPU = "loop_overhead --device gpu" "cifar10_speed --device gpu"
+BENCH += "find_lr --again --data $(DATA)/cifar10" # room: finders, schedule/cosine
+BENCH_GPU = "loop_overhead --device gpu"
+BENCH_GPU += "cifar10_speed --device gpu" # room: experiment/cifar10_fast
 BENCH_GPU += "data_path --device cuda --data $(DATA)" # room: augment/color_jitter, augment/crop, augment/flip
 run_each = @failed=; for words in $(1); do set -- $$words; script=$$1; shift; echo "== $$script $$*"; \
 	$(BIN)/python benchmarks/$$script.py "$$@" $(ARGS) || failed="$$failed $$script"; done; \

@@ -1,3 +1,4 @@
+# room: experiment/cifar10_fast
 """Measure `experiment=cifar10_fast` through the Trainer beside a bare script of the same training.
 
 python benchmarks/cifar10_speed.py --device gpu

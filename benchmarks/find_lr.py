@@ -1,4 +1,4 @@
-# room: finders
+# room: finders, schedule/cosine
 """How good the rate is that `imagelab find_lr` suggests, against the best rate of a grid and other rules.
 
     .venv/bin/python benchmarks/find_lr.py --data FOLDER

@@ -1,4 +1,4 @@
-# room: finders
+# room: finders, schedule/cosine
 """The words of results/find_lr.md."""
 
 HEAD = """# The rate that find_lr suggests

@@ -1,4 +1,4 @@
-# room: finders
+# room: finders, schedule/cosine
 """The tasks on which `benchmarks/find_lr.py` looks at suggested learning rates."""
 
 import tempfile

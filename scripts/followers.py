@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import yaml
 
 from imagelab.config.menu import BROUGHT
+from scripts.asked import Choice
 
 CHOICE = re.compile(r"configs/(\w+/\w+)\.yaml")
 EXAMPLE = re.compile(r"(?m)^# +imagelab train .*?\btask=(\w+)")
@@ -48,6 +52,29 @@ def untaken(files: Mapping[str, str], left: Mapping[str, str]) -> list[str]:
         for path, choice in chosen(left).items()
         if tasks.get(path) and not any(f"configs/task/{task}.yaml" in left for task in tasks[path])
     ]
+
+
+def recipes(left: Mapping[str, str], choice: Choice) -> list[str]:
+    r"""The recipes that ask for a choice, `experiment/name`: without it they would be other recipes.
+
+    >>> photos = {"configs/experiment/photos.yaml": "defaults:\n  - override /augment: [flip, crop]\n"}
+    >>> recipes(photos, Choice("augment", "crop"))
+    ['experiment/photos']
+    """
+    return [
+        path[8:-5]
+        for path, text in left.items()
+        if re.fullmatch(r"configs/(experiment|debug)/\w+\.yaml", path) and choice.name in text
+        if any(
+            choice.name in _listed(entry, choice.group) for entry in yaml.safe_load(text).get("defaults", [])
+        )
+    ]
+
+
+def _listed(entry: Any, group: str) -> list[str]:
+    """The choices that an entry of `defaults` makes in a group."""
+    names = entry.get(f"override /{group}", []) if isinstance(entry, dict) else []
+    return names if isinstance(names, list) else [names]
 
 
 def unbrought(left: Mapping[str, str]) -> set[str]:

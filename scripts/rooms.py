@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from scripts.asked import NONE, Choice
-from scripts.followers import chosen, unbrought, unbuilt, untaken
+from scripts.followers import chosen, recipes, unbrought, unbuilt, untaken
 from scripts.ingredients import TEST, untested
 from scripts.markers import cut, rooms_of
 from scripts.trimming import mentions, trimmed
@@ -58,12 +58,13 @@ def without(files: Files, room: str) -> Files:
     left["Makefile"] = re.sub(r"(?m)^\.PHONY: .*$", f".PHONY: {' '.join(targets(left))}", left["Makefile"])
     choice = Choice(*room.split("/")) if "/" in room else NONE
     gone_modules = {name: files[path] for name, path in modules(files).items() if path not in left}
+    needing = recipes(left, choice)
     left = unchosen(left, gone_modules, choice)
     said = [f"imagelab {word}" for word in words]
     said += [f"make {name}" for name in targets(files) if name not in targets(left)]
     named_in = mentions(files.keys() - left.keys() | tests(files) - tests(left), said, room)
     left = {path: trimmed(path, text, named_in) for path, text in left.items()}
-    for orphan in [*unbuilt(left, modules(left)), *untaken(files, left)]:
+    for orphan in [*needing, *unbuilt(left, modules(left)), *untaken(files, left)]:
         left = without(left, orphan) if f"configs/{orphan}.yaml" in left else left
     return left
 
@@ -119,24 +120,12 @@ def orphans(left: Files) -> set[str]:
 
 
 def unchosen(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
-    """The files without recipes and tests that need what has gone; a choice leaves lists of several."""
-    kept = {
-        path: _without_default(path, text, *choice)
-        for path, text in files.items()
-        if not _recipe(path, text, *choice)
-    }
+    """The files without tests that need what has gone; a choice leaves lists of several."""
+    kept = {path: _without_default(path, text, *choice) for path, text in files.items()}
     return {
         path: choice.unlisted(text) if path.endswith((".py", ".md", ".yaml")) else text
         for path, text in untested(kept, gone, choice).items()
     }
-
-
-def _recipe(path: str, text: str, group: str, choice: str) -> bool:
-    if not re.fullmatch(r"configs/(experiment|debug)/\w+\.yaml", path):
-        return False
-    entries = yaml.safe_load(text).get("defaults", [])
-    chosen = [entry[f"override /{group}"] for entry in entries if f"override /{group}" in entry]
-    return any(choice in names if isinstance(names, list) else choice == names for names in chosen)
 
 
 def _without_default(path: str, text: str, group: str, choice: str) -> str:

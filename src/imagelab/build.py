@@ -186,12 +186,17 @@ def build_classifier(
     shard_when_started(classifier, trainer.strategy)
     for trick in rewires:
         trick.rewired(net)  # try it now, rather than at the first training step
-    in_parts = isinstance(classifier, TransferClassifier) and classifier.trains_in_parts
-    in_parts = in_parts or isinstance(classifier, Adversarial)  # room: generators
-    if isinstance(trainer.strategy, DDPStrategy) and in_parts:
+    if isinstance(trainer.strategy, DDPStrategy) and trains_in_parts(classifier):
         # What is frozen has no gradients to wait for; Lightning sets this by the strategy's name.
         trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
     return classifier
+
+
+def trains_in_parts(classifier: Classifier) -> bool:
+    """Whether some weights are frozen in some steps: those of a stage, or of one network of a pair."""
+    if isinstance(classifier, Adversarial):  # room: generators
+        return True
+    return isinstance(classifier, TransferClassifier) and classifier.trains_in_parts
 
 
 def classifier_class(cfg: Node, epochs: int, tricks: dict[str, Any]) -> Callable[..., Classifier]:

@@ -140,7 +140,9 @@ def test_loop_overhead_compares_both_sides(script, monkeypatch, capsys):
     assert float(ratio) == pytest.approx(float(ours) / float(bare), rel=0.1)
 
 
-def test_cifar10_speed_compares_both_sides(script, monkeypatch, capsys):
+def test_cifar10_speed_compares_both_sides(  # room: experiment/cifar10_fast
+    script, monkeypatch, capsys
+):
     speed = script("cifar10_speed")
     words = ["--count=512", "--width=2", "--epochs=2", "--rounds=1"]
     assert run(speed, monkeypatch, *words) in (0, 1)
@@ -262,7 +264,7 @@ def test_transfer_does_the_run_that_is_missing_and_writes_the_table(script, imag
     assert (tmp_path / "kept" / "ten_classes" / "results.json").is_file()
 
 
-def test_find_lr_does_what_is_missing_and_writes_the_table(  # room: finders
+def test_find_lr_does_what_is_missing_and_writes_the_table(  # room: finders, schedule/cosine
     script, images, tmp_path, monkeypatch
 ):
     find_lr, results = script("find_lr"), tmp_path / "benchmarks" / "results"

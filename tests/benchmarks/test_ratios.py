@@ -55,7 +55,7 @@ def test_what_fell_by_more_than_the_noise_is_said(ratios, better, values, worse,
 def test_make_bench_names_scripts_that_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     named = re.findall(r'"(\w+)[^"]*"', "\n".join(re.findall(r"^BENCH.*$", makefile, re.M)))
-    assert {"loop_overhead", "cifar10_speed"} <= set(named)
+    assert "loop_overhead" in named
     assert all((ROOT / "benchmarks" / f"{name}.py").is_file() for name in named)
 
 

@@ -158,6 +158,15 @@ def test_a_choice_takes_its_module_its_tests_and_the_recipes_that_need_it(files:
     assert "trick=[ema]" not in left["README.md"]
 
 
+def test_a_recipe_goes_with_the_commands_and_tests_that_run_it(files: Files) -> None:  # room: augment/flip
+    left = without(files, "augment/flip")
+    gone = [path[8:-5] for path in files.keys() - left.keys() if path.startswith("configs/experiment/")]
+    assert len(gone) >= 4
+    typed = re.compile("|".join(recipe.replace("/", "=") + r"\b" for recipe in gone))
+    kept = ("CHANGELOG.md", "docs/tricks.md", "docs/schemas/", "benchmarks/results/", "scripts/")
+    assert not [path for path, text in left.items() if not path.startswith(kept) and typed.search(text)]
+
+
 def test_pages_do_not_name_tests_that_have_gone(rest: Callable[[str], Files]) -> None:  # room: reports
     name = "test_a_run_killed_while_it_wrote_its_report_is_completed_by_resume"
     assert name in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imagelab.box_labels import CORNERS, there
-from imagelab.data.box_signal import FEWEST, GIVEN, WAYS, better_way, box_signal_finding, box_signals
+from imagelab.data.box_signal import FEWEST, GIVEN, RESIZED, WAYS, better_way, box_signal_finding, box_signals
 from imagelab.data.scenes import Scenes
 
 SIDE = 64
@@ -59,6 +59,15 @@ def test_a_mistake_is_named(way):
     found = box_signals(PIXELS, written(WRITTEN[way]), SIZES)
     assert better_way(found) == way
     assert box_signal_finding(found).status == "FAIL"
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.65, 0.85)])
+def test_boxes_of_smaller_images_are_named(shares):
+    wide = np.array([*shares, *shares])
+    found = box_signals(PIXELS, written(lambda boxes: boxes * wide), SIZES)
+    assert better_way(found) == RESIZED
+    assert "smaller image" in box_signal_finding(found).fix
+    assert RESIZED not in box_signals(PIXELS, IMAGES.labels, SIZES)
 
 
 def test_few_images_tell_nothing():

@@ -144,6 +144,17 @@ def test_a_line_that_is_not_understood_is_named(tmp_path, line, says):
         source(tmp_path / "data")
 
 
+def test_classes_that_are_counted_from_1_are_refused_with_the_line_that_has_one_too_many(tmp_path):
+    write_yolo(tmp_path / "data")
+    for file in (tmp_path / "data" / "labels").rglob("*.txt"):
+        lines = [line.split(" ", 1) for line in file.read_text().splitlines()]
+        file.write_text("\n".join(f"{int(label) + 1} {rest}" for label, rest in lines))
+    with pytest.raises(
+        Problem, match=r"line \d: class 2, and there are 2 classes, from 0 to 1; count from 0"
+    ):
+        source(tmp_path / "data")
+
+
 @pytest.mark.data
 def test_bccd_has_364_photos_with_4888_boxes_of_which_two_have_no_area(bccd, caplog):
     with caplog.at_level(logging.WARNING):

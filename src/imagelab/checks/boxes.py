@@ -4,7 +4,7 @@
 import numpy as np
 import torch
 
-from imagelab.box_labels import CLASS, CORNERS, DEGENERATE, LEAST, OUTSIDE, there
+from imagelab.box_labels import CLASS, CORNERS, DEGENERATE, LEAST, OUTSIDE, BoxFault, there
 from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.subject import Subject
 from imagelab.contracts import Inputs
@@ -152,17 +152,24 @@ def _left_out(subject: Subject) -> tuple[str, str, str] | None:
         what: [fault for fault in subject.data.box_faults if fault.what == what]
         for what in (DEGENERATE, OUTSIDE)
     }
-    gone, cut = faults[DEGENERATE], faults[OUTSIDE]
-    if len(gone) > WRONG * (len(gone) + kept):
-        value = f"{len(gone) / (len(gone) + kept):.0%} without an area"
+    whole = kept + len(faults[DEGENERATE])
+    gone = [fault for fault in faults[DEGENERATE] if not _has_area(fault)]
+    cut = [fault for fault in faults[DEGENERATE] if _has_area(fault)] + faults[OUTSIDE]
+    if len(gone) > WRONG * whole:
+        value = f"{len(gone) / whole:.0%} without an area"
         if all(max(fault.corners) <= 1 for fault in gone):
             return value, *SHARES
         return value, *NO_AREA
-    if len(cut) > WRONG * (len(gone) + kept):
-        value = f"{len(cut) / (len(gone) + kept):.0%} outside their image"
-        why = "they are cut off at its border: boxes of images of another size, or in another order"
+    if len(cut) > WRONG * whole:
+        value = f"{len(cut) / whole:.0%} outside their image"
+        why = "they reach beyond its border: boxes of images of another size, or in another order"
         return value, why, "scale boxes as their images are"
     return None
+
+
+def _has_area(fault: BoxFault) -> bool:
+    left, top, right, bottom = fault.corners
+    return min(right - left, bottom - top) >= LEAST
 
 
 def _wrong(value: str, why: str, fix: str) -> Finding:

@@ -46,9 +46,12 @@ WAYS: dict[str, Way] = {
         [boxes[:, 0], h - boxes[:, 3], boxes[:, 2], h - boxes[:, 1]]
     ),
 }
+RESIZED = "boxes of images of another size"
+SHARES, SMALLER = 0.1, 0.9  # of width or height that all boxes stay within: less are shares, more is usual
 GIVEN = "left, top, right, bottom"
 FIXES = {
     "mirrored": "images were mirrored without their boxes, or boxes without their images",
+    RESIZED: "boxes reach to the border of a smaller image only; scale them as their images are",
     "upside down": "boxes seem to be counted from the bottom of the image; count from the top",
 }
 
@@ -74,10 +77,19 @@ def box_signals(images: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> di
     sums = [_sums(images[place]) for place in kept]
     boxes = [labels[place][there(labels[place])][:, CORNERS].astype(float) for place in kept]
     found = {}
-    for name, way in WAYS.items():
+    for name, way in (WAYS | _resized(boxes, sizes[kept])).items():
         read = [way(own, *sizes[place]) for own, place in zip(boxes, kept, strict=True)]
         found[name] = _signal(sums, read)
     return found
+
+
+def _resized(boxes: list[np.ndarray], sizes: np.ndarray) -> dict[str, Way]:
+    """The way of reading boxes (n, 4) that all end before the border: as those of smaller images."""
+    ends = [own[:, 2:].max(axis=0) / size for own, size in zip(boxes, sizes, strict=True)]
+    across, down = np.max(ends, axis=0)
+    if not SHARES < min(across, down) <= SMALLER:
+        return {}
+    return {RESIZED: lambda boxes, width, height: boxes / [across, down, across, down]}
 
 
 def better_way(signals: dict[str, Signal]) -> str:

@@ -67,10 +67,15 @@ def _boxes(file: Path, classes: list[str]) -> list[tuple[str, float, float, floa
 def _box(line: str, file: Path, number: int, classes: list[str]) -> tuple[str, float, float, float, float]:
     try:
         label, x, y, width, height = line.split()[:5]
+        if int(label) >= len(classes):
+            raise Problem(
+                f"{file} line {number}: class {label}, and there are {len(classes)} classes, from 0 to "
+                f"{len(classes) - 1}; count from 0, without a background"
+            )
         name = classes[int(label)] if int(label) >= 0 else None
         across, down = float(width) / 2, float(height) / 2
         box = float(x) - across, float(y) - down, float(x) + across, float(y) + down
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise Problem(f"{file} line {number}: wants class x y width height, got {line!r}") from error
     if name is None or max(map(abs, box)) > 4:
         raise Problem(f"{file} line {number}: wants shares of the picture between 0 and 1, got {line!r}")

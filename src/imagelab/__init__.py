@@ -1,4 +1,4 @@
-"""Imagelab: train image classifiers with every trick the field teaches."""
+"""Imagelab: train networks on images with every trick the field teaches."""
 
 import os
 from collections.abc import Sequence

@@ -166,7 +166,7 @@ def explain(file: Path, predictor: Any, paths: list[Path]) -> None:  # room: exp
         raise Problem("explain: needs the network itself; leave tta out, and set run to the folder of a run")
     if not file.parent.is_dir():  # said before the maps are computed
         raise Problem(f"output: {file} cannot be written: there is no folder {file.parent}")
-    read = zip(paths[:EXPLAINED], predictor.read(paths[:EXPLAINED]), strict=True)
+    read = zip(paths[:EXPLAINED], predictor.read_ahead(paths[:EXPLAINED]), strict=True)
     known = [(path, pixels) for path, pixels in read if not isinstance(pixels, Exception)]
     said = predictor.predictions(batch_of([pixels for _, pixels in known])) if known else []
     captions = [

@@ -34,6 +34,7 @@ class TakesPictures:
     task: Predicting
     preprocess: Preprocess
     reader: Reader
+    ahead: dict[str | Path, Any] | None = None  # files that are read already, until they are asked for
 
     def predictions(self, images: Tensor) -> np.ndarray:
         """(B, 3, H, W) uint8, as the reader returns them -> (B, K) float32, or rows (B, 100, 6) for boxes."""
@@ -64,11 +65,19 @@ class TakesPictures:
         given = map_in_threads(self._read, paths)
         return [one if isinstance(one, Unreadable) else one[0] for one in given]
 
+    def read_ahead(self, paths: Sequence[str | Path]) -> list[np.ndarray | Unreadable]:
+        """What `read` returns; each of these files is not decoded again when it is read the next time."""
+        given = list(map_in_threads(self._read, paths))
+        self.ahead = dict(zip(paths, given, strict=True))
+        return [one if isinstance(one, Unreadable) else one[0] for one in given]
+
     def prepared(self, image: Any) -> np.ndarray:
         """An image in memory, as `images` takes it, as the network takes it: (H, W, 3) uint8."""
         return self.reader.image(_rgb(image), self.preprocess)
 
     def _read(self, path: str | Path) -> tuple[np.ndarray, Size] | Unreadable:
+        if self.ahead and path in self.ahead:
+            return self.ahead.pop(path)
         try:
             return self.reader.sized(path, self.preprocess)
         except Unreadable as error:

@@ -8,7 +8,7 @@ import numpy as np
 import imagelab
 from imagelab.data.pictures import pictures
 from imagelab.data.reader import Reader
-from imagelab.predict import explain
+from imagelab.predict import explain, write
 from imagelab.reports import mistakes_explained
 from tests import in_process
 from tests.test_predict import write_mixed
@@ -26,13 +26,16 @@ def test_predict_writes_a_page_with_two_pictures_per_readable_file(digits, tmp_p
     assert "leave tta out" in refused.err
 
 
-def test_each_picture_is_read_once_for_the_page(digits, tmp_path, monkeypatch):
+def test_each_picture_is_decoded_once_for_the_page_and_the_table(digits, tmp_path, monkeypatch):
     write_mixed(tmp_path / "mixed")
     predictor, seen = imagelab.load(digits), []
-    read = type(predictor)._read
-    monkeypatch.setattr(type(predictor), "_read", lambda self, path: seen.append(path) or read(self, path))
+    sized = Reader.sized
+    monkeypatch.setattr(
+        Reader, "sized", lambda self, path, *more: seen.append(path) or sized(self, path, *more)
+    )
     paths = pictures(str(tmp_path / "mixed"))[0]
     explain(tmp_path / "out.html", predictor, paths)
+    assert len(write(tmp_path / "out.csv", predictor, paths, batch_size=3)) == 3
     assert sorted(seen) == sorted(paths)
     pages = (tmp_path / "out.html").read_text()
     wanted = {path.name: one for path, one in zip(paths, predictor.files(paths), strict=True)}

@@ -14,12 +14,12 @@ from imagelab.inspection.answer import Answer
 from imagelab.inspection.box_facts import FLAGS, BoxFacts
 from imagelab.inspection.box_sections import box_sections
 from imagelab.inspection.scan import Seen
+from imagelab.inspection.to_measure import to_measure
 from imagelab.problem import some_of
 from imagelab.randomness import stream
 
 MISREAD = 0.05  # share of boxes from which faults come from a format that is misread
 MANY = 0.5  # share of images without a box above which boxes may be missing
-FEWEST = 10  # boxes of a class that measure it
 LISTED = 100  # files in a finding; boxes.csv has all
 SIDE = 160  # pixels of the images on which boxes are tested
 EXPECTED = {
@@ -38,7 +38,8 @@ def box_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
     """Describe the boxes by class and split; name strange ones by file; write boxes.csv."""
     facts = BoxFacts(seen, cfg["data"]["size"])
     facts.write(seen, folder / "boxes.csv")
-    findings = [_counts(seen, facts), _in_each_split(seen, facts), _per_image(seen, facts)]
+    measured = to_measure(_by_split(seen, facts), seen.images.classes, of="boxes")
+    findings = [_counts(seen, facts), measured, _per_image(seen, facts)]
     findings += [_faults(seen, facts, DEGENERATE), _faults(seen, facts, OUTSIDE)]
     findings += [_flagged(seen, facts, flag) for flag in FLAGS]
     named = {f"{flag} boxes": [*facts.named(seen, flag)] for flag in FLAGS}
@@ -76,23 +77,6 @@ def _counts(seen: Seen, facts: BoxFacts) -> Finding:
         expected="",
         why=", ".join(f"{split} {own.sum():,}" for split, own in counts.items()),
         fix="" if len(facts.images) else "no box is left: check their format, in pixels of the pictures",
-    )
-
-
-def _in_each_split(seen: Seen, facts: BoxFacts) -> Finding:
-    few = {
-        split: some_of([f"{seen.images.classes[k]} ({own[k]})" for k in np.flatnonzero(own < FEWEST)])
-        for split, own in _by_split(seen, facts).items()
-        if (own < FEWEST).any()
-    }
-    none = any((own == 0).any() for own in _by_split(seen, facts).values())
-    return Finding(
-        name="boxes to measure a class with",
-        status=grade(fail=none, warn=few),
-        value=few or f"{FEWEST} or more each",
-        expected=f"{FEWEST} or more boxes of each class in each split",
-        why="a class without boxes is never learnt or never measured" if none else "",
-        fix="add images, or hold out more: data.val_fraction, data.test_fraction" if few else "",
     )
 
 

@@ -9,10 +9,11 @@ from imagelab.config.schema import Node
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
+from imagelab.inspection.to_measure import to_measure
 from imagelab.pages.charts import bars
 from imagelab.pages.page import Section
 from imagelab.pages.table import table
-from imagelab.problem import nearest, some_of
+from imagelab.problem import nearest
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -103,20 +104,9 @@ def _same_names(counts: Counts) -> Finding:
 
 
 def _enough(counts: Counts) -> Finding:
-    held_out = {split: classes for split, classes in counts.items() if split != "train"}
-    few = {
-        split: names
-        for split, classes in held_out.items()
-        if (names := [name for name, count in classes.items() if 0 < count < 10])
-    }
-    return Finding(
-        name="images to measure a class with",
-        status="WARN" if few else "OK",
-        value={split: some_of(names) for split, names in few.items()} or "10 or more each",
-        expected="10 or more of each class in val and test",
-        why="a single image changes the accuracy of such a class by over 10 points" if few else "",
-        fix="hold out more: data.val_fraction, data.test_fraction, or more files" if few else "",
-    )
+    """Classes that a split lacks are named by `_same_names`."""
+    held_out = {split: np.array([*classes.values()]) for split, classes in counts.items() if split != "train"}
+    return to_measure(held_out, [*next(iter(counts.values()))], every=False)
 
 
 def _section(counts: Counts) -> Section:

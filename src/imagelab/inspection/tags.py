@@ -9,13 +9,13 @@ from imagelab.data.labels import co_occurrence
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.scan import Seen
+from imagelab.inspection.to_measure import to_measure
 from imagelab.pages.charts import bars, matrix
 from imagelab.pages.page import Section
 from imagelab.pages.table import table
 from imagelab.problem import some_of
 
 RARE = 0.01  # share of the images of train below which a class is rare
-FEWEST = 10  # images of a class that measure it
 SHOWN = 30  # classes in a chart
 SAME = 0.99  # share of their images that two classes have in common, above which they are one
 
@@ -28,7 +28,7 @@ def tag_distribution(seen: Seen, cfg: Node, folder: Path) -> Answer:
     findings = [
         _totals(images.classes, parts),
         _rare(images.classes, parts),
-        _measured(images.classes, counts),
+        to_measure(counts, images.classes),
     ]
     findings.append(_same(images.classes, images.labels[readable]))
     return Answer(
@@ -61,23 +61,6 @@ def _rare(classes: list[str], parts: dict[str, np.ndarray]) -> Finding:
         expected=f"each class on {RARE:.0%} of the images of train or more",
         why="a network gains little by ever predicting such a class" if rare else "",
         fix="loss.weight=balanced lets rare classes count for more; judge by ap_macro" if rare else "",
-    )
-
-
-def _measured(classes: list[str], counts: dict[str, np.ndarray]) -> Finding:
-    few = {
-        split: some_of([classes[k] for k in np.flatnonzero(found < FEWEST)])
-        for split, found in counts.items()
-        if (found < FEWEST).any()
-    }
-    missing = any((found == 0).any() for found in counts.values())
-    return Finding(
-        name="images to measure a class with",
-        status=grade(fail=missing, warn=few),
-        value=few or f"{FEWEST} or more each",
-        expected=f"{FEWEST} or more of each class in each split",
-        why="a class without images is never learnt or never measured" if missing else "",
-        fix="add images, or hold out more: data.val_fraction, data.test_fraction" if few else "",
     )
 
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from imagelab.reports.curves import Curves, smoothed
-from imagelab.reports.states import OF_LOSSES, State, Verdict
+from imagelab.reports.states import OF_LOSSES, State, Verdict, first
 from imagelab.reports.verdict import FEW, GAP, LATE, LOST, NOISY, STILL, Facts, verdict
 
 NOTHING = 0.02  # AP50 below which next to nothing is found
@@ -69,14 +69,11 @@ def _of_ap(curves: Curves) -> dict[str, float]:
 def _state(e: dict[str, float]) -> tuple[State, str]:
     if e["epochs"] < FEW or "ap" not in e:
         return "too early to say", f"{e['epochs']:.0f} epochs are too few to see a trend in AP."
-    for look in (_nothing, _fell, _rises, _memorised, _weak):
-        found = look(e)
-        if found:
-            return found
-    return "healthy", (
+    return first(look(e) for look in (_nothing, _fell, _rises, _memorised, _weak)) or (
+        "healthy",
         f"AP has settled at {e['ap']:.3g} (highest {e['ap_best']:.3g}, epoch {e['ap_best_epoch']:.0f} of "
         f"{e['epochs']:.0f}), AP50 at {e['ap50']:.3g}; training loss {e['train_end']:.3g}, validation loss "
-        f"{e['val_end']:.3g}."
+        f"{e['val_end']:.3g}.",
     )
 
 

@@ -12,7 +12,7 @@ healthy run on the digits reaches.
 import numpy as np
 
 from imagelab.reports.curves import Curves
-from imagelab.reports.states import State, Verdict
+from imagelab.reports.states import State, Verdict, first
 
 LAST = 0.2  # share of the run that is judged
 ALIKE = 0.5  # diversity below which images of a class repeat each other
@@ -66,13 +66,10 @@ def _numbers(curves: Curves) -> dict[str, float]:
 def _state(e: dict[str, float]) -> tuple[State, str]:
     if e["epochs"] < FEW or any(name not in e for name in NEEDED):
         return "too early to say", f"{e['epochs']:.0f} epochs with metrics are too few to judge a generator."
-    for look in (_repeats, _wins, _memorises, _misses, _falls):
-        found = look(e)
-        if found:
-            return found
-    return "healthy", (
+    return first(look(e) for look in (_repeats, _wins, _memorises, _misses, _falls)) or (
+        "healthy",
         f"Scores of real and generated images are {_between(e):.1f} logits apart; generated ones are "
-        f"{e['diversity']:.0%} as varied as real ones, and {e['coverage']:.0%} of these have one near them."
+        f"{e['diversity']:.0%} as varied as real ones, and {e['coverage']:.0%} of these have one near them.",
     )
 
 

@@ -1,5 +1,6 @@
 """Name the states that a run can be in, as its curves tell."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -44,3 +45,8 @@ class Verdict:
     numbers: dict[str, float]
     why: str
     how: str = field(default=OF_LOSSES)
+
+
+def first(found: Iterable[tuple[State, str] | None]) -> tuple[State, str] | None:
+    """The first state that there is, with its sentence; what comes later is not even looked at."""
+    return next(filter(None, found), None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from imagelab.reports.curve_numbers import numbers_of
 from imagelab.reports.curves import Curves
-from imagelab.reports.states import State, Verdict
+from imagelab.reports.states import State, Verdict, first
 
 EXPLODED = 2.0  # times the chance-level loss, at the end
 BLOWN_UP = 1.3  # times the chance-level loss, in the first epoch: the rate threw the weights far off
@@ -59,14 +59,12 @@ def verdict(curves: Curves, facts: Facts) -> Verdict:
 
 
 def _state(e: dict[str, float], facts: Facts) -> tuple[State, str]:
-    for look in (_broken, _unseen, _lost, _risen, _restless, _fallen, _apart, _unfinished, _flat):
-        found = look(e, facts)
-        if found:
-            return found
-    return "healthy", (
+    looks = (_broken, _unseen, _lost, _risen, _restless, _fallen, _apart, _unfinished, _flat)
+    return first(look(e, facts) for look in looks) or (
+        "healthy",
         f"Training loss {e['train_end']:.3g} and validation loss {e['val_end']:.3g} (lowest "
         f"{e['val_best']:.3g}, epoch {e['val_best_epoch']:.0f} of {e['epochs']:.0f}) came down together "
-        "and have settled."
+        "and have settled.",
     )
 
 

@@ -5,21 +5,24 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests share the cores, and some fork
 
 import fcntl
+import functools
 import gc
 import shutil
 import tarfile
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.composing import parse_each_file_once
+from tests.composing import compose_each_list_once
 
 ROOT = Path(__file__).parents[1]
 
-parse_each_file_once()
+compose_each_list_once()
+metadata.entry_points = functools.cache(metadata.entry_points)  # every trainer asks all that is installed
 gc.disable()  # until all is imported: hardly any of it is garbage
 
 

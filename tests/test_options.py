@@ -33,12 +33,14 @@ BRIEF = [
     "data.workers=0",
 ]
 NEEDS = {
-    "torchvision": ["model.name=resnet18", "data.size=32"],
+    "torchvision": ["model.name=shufflenet_v2_x0_5", "data.size=32"],
     "timm": ["model.name=resnet10t", "data.size=32"],
     "wandb": ["logger.wandb.mode=offline"],
     "lbfgs": ["trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
     "boxes": ["data.size=32"],
+    "scenes": ["data.count=60", "data.side=32", "data.most=4"],
+    "faster_rcnn": ["model.width=16", "model.hidden=32"],
 }
 
 
@@ -129,6 +131,7 @@ def with_facts(photos: Path) -> Path:
 @pytest.mark.parametrize(("group", "choice"), OPTIONS, ids=["=".join(option) for option in OPTIONS])
 def test_every_choice_trains(group, choice, tmp_path, photos):
     words = [*words_for(group, choice, photos), *partners(group, choice)]
+    words += NEEDS["scenes"] if "task=detect" in [f"{group}={choice}", *words] and group != "data" else []
     words += [f"model.weights={weights_of(words, tmp_path)}"] if group == "finetune" else []
     learnt(fitted(["trainer=cpu", *BRIEF, *words], tmp_path))
 

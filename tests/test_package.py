@@ -3,10 +3,14 @@
 import subprocess
 import sys
 
+# What albumentations imports after its look at versions takes seconds, and has no part in it.
 CODE = """
-import sys
+import sys, types
 import imagelab
 heavy = {"torch", "numpy", "hydra", "lightning"} & set(sys.modules)
+below = ["augmentations", "core", "pytorch"]
+below += [f"core.{name}" for name in ("composition", "serialization", "transforms_interface")]
+sys.modules |= {f"albumentations.{name}": types.ModuleType(name) for name in below}
 import albumentations.check_version
 print(sorted(heavy), albumentations.check_version.opener)
 """

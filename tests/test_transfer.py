@@ -17,7 +17,7 @@ from imagelab.transfer import TransferClassifier
 from tests.fitting import built, fitted
 from tests.trick.averaging import average_of
 
-STEPS = ["trainer=cpu", "data.limit=130", "data.batch_size=16", "logger=[]", "model.widths=[8,8,16]"]
+STEPS = ["trainer=cpu", "data.limit=80", "data.batch_size=16", "logger=[]", "model.widths=[8,8,16]"]
 STAGES = ["stem", "features.4", "features.8", "head"]
 
 

@@ -19,7 +19,7 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def test_a_step_of_a_frozen_resnet50_takes_as_long_as_a_forward_pass_and_builds_no_graph():
-    net, images = resnet50(num_classes=3), torch.randn(4, 3, 96, 96)
+    net, images = resnet50(num_classes=3), torch.randn(4, 3, 64, 64)
     labels = torch.tensor([0, 1, 2, 0])
     probe = LinearProbe(norm="frozen", views=None)
     freeze(net.train(), moves_of(net, probe, epochs=1), 0, probe.norm)

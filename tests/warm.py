@@ -9,7 +9,7 @@ import importlib
 
 from imagelab.config.compose import compose
 from imagelab.config.validate import quick_problems
-from tests.composing import parse_each_file_once
+from tests.composing import compose_each_list_once
 
 MODULES = [
     "hydra.main",
@@ -23,7 +23,7 @@ MODULES = [
 
 for module in MODULES:
     importlib.import_module(module)
-parse_each_file_once()
+compose_each_list_once()
 quick_problems(compose("train", ["trainer=cpu"]).cfg or {})
 gc.collect()
 gc.freeze()  # the garbage collector of a run need not go through all that was imported

@@ -274,6 +274,8 @@ def test_find_lr_does_what_is_missing_and_writes_the_table(  # room: finders, sc
         key = (one["task"], one["seed"], one["rate"])
         return key in (("digits, MLP, adamw", 0, 0.01), ("photos, CNN, adamw", 10, None))
 
+    words, ends = find_lr.TASKS["digits, MLP, adamw"]
+    monkeypatch.setitem(find_lr.TASKS, "digits, MLP, adamw", ([*words, "trainer.max_epochs=1"], ends))
     lost = [json.loads(line) for line in without(results / "find_lr.jsonl", taken)]
     run(find_lr, monkeypatch, f"--data={images / 'cifar10'}")
     again = [json.loads(line) for line in (results / "find_lr.jsonl").read_text().splitlines()[-2:]]

@@ -52,12 +52,23 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def content(run) -> dict[str, Any]:
+    """What the checkpoint of the run holds, for tests to change in a copy."""
+    return torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def rest_of_config(run) -> str:
+    """The config of the run without its model."""
+    config = yaml.safe_load((run / files.CONFIG).read_text())
+    return yaml.safe_dump({key: value for key, value in config.items() if key != "model"})
+
+
 @pytest.mark.parametrize("target", RUNS_CODE)
-def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path, run):
-    content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path, content, rest_of_config):
     card = content["imagelab"]
     task = SimpleNamespace(names=card["classes"])
-    config = yaml.safe_load((run / "config.yaml").read_text())
     for place, model in {
         "top": hostile(target, canary),
         "nested": card["model"] | {"widths": hostile(target, canary)},
@@ -72,7 +83,7 @@ def test_what_could_run_code_is_not_trusted_in_any_file(target, canary, tmp_path
             metadata={KEY: written(card_of(card, "raw", task) | {"model": model})},
         )
         (tmp_path / place).mkdir()
-        (tmp_path / place / files.CONFIG).write_text(yaml.safe_dump(config | {"model": model}))
+        (tmp_path / place / files.CONFIG).write_text(rest_of_config + yaml.safe_dump({"model": model}))
         sweep = {"typed": [], "choice": model, "fixed": [], "space": {}, "monitor": "val/loss"}  # room: sweep
         (tmp_path / place / started.FILE).write_text(yaml.safe_dump(sweep))  # room: sweep
         for look in (

@@ -20,6 +20,7 @@ from PIL import Image
 from tests.composing import compose_each_list_once
 
 ROOT = Path(__file__).parents[1]
+collect_ignore = ["warm.py"]  # has no doctests, and imports for processes of their own
 
 compose_each_list_once()
 metadata.entry_points = functools.cache(metadata.entry_points)  # every trainer asks all that is installed
@@ -29,7 +30,6 @@ gc.disable()  # until all is imported: hardly any of it is garbage
 def pytest_collection_finish() -> None:
     """Let the garbage collector see only what tests make: what is imported costs it a second each time."""
     gc.enable()
-    gc.collect()
     gc.freeze()
 
 

@@ -25,5 +25,4 @@ for module in MODULES:
     importlib.import_module(module)
 compose_each_list_once()
 quick_problems(compose("train", ["trainer=cpu"]).cfg or {})
-gc.collect()
 gc.freeze()  # the garbage collector of a run need not go through all that was imported

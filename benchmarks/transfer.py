@@ -1,149 +1,190 @@
-"""What transfer brings: every strategy against training from scratch, with few images and with many.
+"""Measure every strategy of transfer learning on four sets, from 10 to 200 pictures a class.
 
-    .venv/bin/python benchmarks/transfer.py --data FOLDER [--seeds 3] [--workers 2]
+    .venv/bin/python benchmarks/transfer.py --data FOLDER [--minutes 60] [--only hymenoptera_10,cells_10]
 
-FOLDER holds cifar10/ and hymenoptera/, each with train/<class>/*.jpg, and test/ or val/. A small net is
-trained on some classes of CIFAR-10, then goes on to the others with 20, 100 and 1,000 images a class; and
-one trained on all ten goes on to photos of ants and bees. All strategies have the same images, epochs,
-optimizer and rate, and the values of their config files. Runs are kept in benchmarks/results/transfer.csv,
-the table in transfer.md.
+FOLDER holds hymenoptera/, bccd/, clothing/ and cifar10/. EfficientNet-Lite0 with ImageNet weights goes on to
+each set with 10, 50 and 200 pictures a class. Each strategy gets the same three rates; the best by validation
+accuracy of seed 0 is used for all seeds, which draw the same training pictures for every strategy. `lp_ft`
+fine-tunes everything from the weights of the linear probe (Kumar et al. 2022,
+https://arxiv.org/abs/2202.10054). Each finished run is a line of benchmarks/results/transfer.jsonl and is not
+repeated; the table is in transfer.md.
 """
 
 import argparse
-import csv
+import json
 import statistics
+import sys
 import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import product
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from many_runs import Record, Words, error, machine, run, spread
+from many_runs import Words, error, finish, machine
+from transfer_sets import COUNTS, SETS, manifest
 
 from imagelab.config import menu
 
 RESULTS = Path(__file__).parent / "results"
-RECORD = Record(RESULTS / "transfer.csv")
-SOURCE = ("airplane", "automobile", "cat", "deer", "dog", "ship")
-TARGET = ("bird", "frog", "horse", "truck")
-COUNTS = {20: "40", 100: "20", 1000: "8"}  # training images a class: epochs
-PHOTOS = "hymenoptera"
-HELD_OUT = {"val": 50, "test": 500}  # images a class
-STRATEGIES = [name for name in menu.choices("finetune") if name != "scratch"]
+RECORD, TABLE = RESULTS / "transfer.jsonl", RESULTS / "transfer.md"
+RATES = (0.0005, 0.002, 0.008)
+EPOCHS = {10: 15, 50: 10, 200: 5}
+LONGER = 4  # times as many epochs for a linear probe, whose features are computed once
+SEEDS = 3
+PROBE, LP_FT = "linear_probe", "lp_ft"
+STRATEGIES = [PROBE, *(name for name in menu.choices("finetune") if name not in ("auto", PROBE)), LP_FT]
 BASE = {
     "trainer": "cpu",
     "data": "folder",
-    "data.storage": "memory",
-    "data.size": "16",
+    "data.size": "112",
     "data.workers": "0",
-    "data.batch_size": "32",
-    "model": "resnet9",
-    "model.width": "8",
-    "augment": "[flip,crop]",
+    "data.batch_size": "16",
+    "optimizer": "adamw",
+    "schedule": "cosine",
+    "model": "efficientnet_lite0",
     "save_every": "100000",
     "logger": "[]",
 }
-PRETRAINING = {"trainer.max_epochs": "15", "data.batch_size": "128", "data.limit": "9000"}
+Key = tuple[str, int, str, float, int]
 
 
-def pretrain(data: Path, kept: Path) -> dict[str, Path]:
-    """The runs to start from, trained where they are not there yet."""
-    few, all_ten = kept / "six_classes", kept / "ten_classes"
-    start = PRETRAINING | {"data.root": str(data / "cifar10")}
-    for folder, more in ((few, {"data.classes": f"[{','.join(SOURCE)}]"}), (all_ten, {"data.size": "32"})):
-        if not (folder / "results.json").is_file():
-            run(BASE | start | more, seed=0, folder=folder)
-    return {"cifar10": few, PHOTOS: all_ten}
+class Cell(NamedTuple):
+    """A set, and the number of training pictures a class."""
+
+    name: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.name}_{self.count}"
 
 
-def manifests(data: Path, folder: Path) -> dict[str, Path]:
-    """Lists of the images of each task: train, val and test, for every number of images a class."""
-    lists = {}
-    for count in COUNTS:
-        rows = []
-        for name in TARGET:
-            train = sorted((data / "cifar10" / "train" / name).iterdir())
-            test = sorted((data / "cifar10" / "test" / name).iterdir())
-            parts = {
-                "train": train[:count],
-                "val": train[-HELD_OUT["val"] :],
-                "test": test[: HELD_OUT["test"]],
-            }
-            rows += [(path, name, split) for split, paths in parts.items() for path in paths]
-        lists[str(count)] = _write(folder / f"{count}.csv", data / "cifar10", rows)
-    rows = []
-    for name in ("ants", "bees"):
-        train = sorted((data / PHOTOS / "train" / name).iterdir())
-        rows += [(path, name, "val" if i % 5 == 0 else "train") for i, path in enumerate(train)]
-        rows += [(path, name, "test") for path in sorted((data / PHOTOS / "val" / name).iterdir())]
-    lists[PHOTOS] = _write(folder / f"{PHOTOS}.csv", data / PHOTOS, rows)
-    return lists
+CELLS = [Cell(name, count) for count, name in product(COUNTS, SETS)]
 
 
-def wanted(
-    data: Path, starts: dict[str, Path], lists: dict[str, Path], seeds: int
-) -> dict[tuple[str, int], Words]:
-    """Every run, by its name and seed."""
-    found = {}
-    for seed in range(seeds):
-        for task, manifest in lists.items():
-            photos = task == PHOTOS
-            words = {
-                "trainer.max_epochs": "30" if photos else COUNTS[int(task)],
-                "data.size": "32" if photos else "16",
-                "data.root": str(data / (PHOTOS if photos else "cifar10")),
-                "data.manifest": str(manifest),
-                "data.on_bad_image": "skip",
-            }
-            found[f"{task} scratch", seed] = BASE | words
-            start = starts[PHOTOS if photos else "cifar10"]
-            for name in STRATEGIES:
-                found[f"{task} {name}", seed] = BASE | words | {"model.weights": str(start), "finetune": name}
-    return found
+class Bench:
+    """The runs, as they are and as they are wanted.
+
+    Args:
+        data: Folder with the sets.
+        kept: Folder for small pictures and for the probes that `lp_ft` starts from.
+        until: Time at which no run begins any more.
+    """
+
+    def __init__(self, data: Path, kept: Path, until: float) -> None:
+        self.data, self.kept, self.until = data, kept, until
+        self.done = read()
+
+    def fill(self, cell: Cell, strategies: Sequence[str]) -> None:
+        """Do the missing runs of a cell: each strategy at all rates, then the other seeds at the best."""
+        for strategy in strategies:
+            for rate in RATES:
+                self.run(cell, strategy, rate, 0)
+        for strategy, seed in product(strategies, range(1, SEEDS)):
+            self.run(cell, strategy, best_rate(self.done, cell, strategy), seed)
+
+    def run(self, cell: Cell, strategy: str, rate: float, seed: int) -> None:
+        """Do a run, unless it is done, and keep it."""
+        key = (*cell, strategy, rate, seed)
+        if key in self.done:
+            return
+        if time.monotonic() > self.until:
+            raise TimeoutError
+        with tempfile.TemporaryDirectory() as place:
+            began = time.process_time()
+            results = finish(self.words(cell, strategy, rate, seed), seed, Path(place))
+        line = {
+            **dict(zip(("set", "count", "strategy", "rate", "seed"), key, strict=True)),
+            "val": results["val"]["accuracy"] if results else None,
+            "test": results["test"]["accuracy"] if results else None,
+            "cpu_seconds": round(time.process_time() - began, 1),
+        }
+        with RECORD.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self.done[key] = line
+        print(line, flush=True)
+
+    def words(self, cell: Cell, strategy: str, rate: float, seed: int) -> Words:
+        """What a run is told."""
+        words = BASE | {
+            "data.root": str(self.kept),
+            "data.manifest": str(manifest(self.data, self.kept, *cell, seed)),
+            "optimizer.lr": str(rate),
+            "trainer.max_epochs": str(EPOCHS[cell.count]),
+        }
+        if strategy == PROBE:
+            more = {"finetune.views": "1", "trainer.max_epochs": str(LONGER * EPOCHS[cell.count])}
+            return words | more | {"model.pretrained": "true", "finetune": PROBE}
+        if strategy == LP_FT:
+            probe = self.kept / "probes" / f"{cell}_{seed}"
+            if not (probe / "results.json").is_file():
+                finish(self.words(cell, PROBE, best_rate(self.done, cell, PROBE), seed), seed, probe)
+            return words | {"augment": "[flip]", "model.weights": str(probe), "finetune": "full"}
+        return words | {"augment": "[flip]", "model.pretrained": "true", "finetune": strategy}
 
 
-def main() -> None:
-    """Do the runs that are missing, then write the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="the folder with cifar10/ and hymenoptera/")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2, help="runs side by side, one thread each")
-    parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "imagelab-transfer")
-    args = parser.parse_args()
-    args.kept.mkdir(parents=True, exist_ok=True)
-    lists = manifests(args.data.resolve(), args.kept)
-    starts = pretrain(args.data.resolve(), args.kept)
-    RECORD.fill(wanted(args.data.resolve(), starts, lists, args.seeds), args.workers)
-    (RESULTS / "transfer.md").write_text(table(args.seeds), encoding="utf-8")
+def best_rate(done: dict[Key, Any], cell: Cell, strategy: str) -> float:
+    """The rate with the best validation accuracy of seed 0, the lowest of equals."""
+    found = {rate: done[*cell, strategy, rate, 0]["val"] for rate in RATES}
+    return max(RATES, key=lambda rate: found[rate] if found[rate] is not None else -1.0)
 
 
-def table(seeds: int) -> str:
-    """Mean and standard error of each strategy on each task, and its gain over scratch, paired by seed."""
-    kept, tasks = RECORD.read(), [*map(str, COUNTS), PHOTOS]
-    lines = [HEAD.format(date=date.today(), machine=machine(), seeds=seeds)]
-    lines += [f"| strategy | {' | '.join(f'{task} a class' for task in tasks[:-1])} | {PHOTOS} |"]
-    lines += ["|---" * (len(tasks) + 1) + "|"]
-    for name in ["scratch", *STRATEGIES]:
-        cells = [f"`{name}`"]
-        for task in tasks:
-            both = [
-                (kept[f"{task} {name}", seed], kept[f"{task} scratch", seed])
-                for seed in range(seeds)
-                if (f"{task} {name}", seed) in kept and (f"{task} scratch", seed) in kept
-            ]
-            gains = [100 * (ours - theirs) for ours, theirs in both]
-            gain = f" ({statistics.fmean(gains):+.1f} ± {error(gains):.1f})" if name != "scratch" else ""
-            cells.append(spread([ours for ours, _ in both]) + gain if len(both) > 1 else "")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def read() -> dict[Key, Any]:
+    """The finished runs."""
+    if not RECORD.is_file():
+        return {}
+    lines = [json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()]
+    return {(one["set"], one["count"], one["strategy"], one["rate"], one["seed"]): one for one in lines}
 
 
-HEAD = """# What transfer brings
+def scores(done: dict[Key, Any], cell: Cell, strategy: str) -> list[float]:
+    """The test accuracy of each seed at the best rate, if done; empty while rates are missing."""
+    if any((*cell, strategy, rate, 0) not in done for rate in RATES):
+        return []
+    rate = best_rate(done, cell, strategy)
+    found = [done.get((*cell, strategy, rate, seed)) for seed in range(SEEDS)]
+    return [one["test"] or 0.0 for one in found if one]
 
-ResNet-9 of width 8. Left: trained on six classes of CIFAR-10 (9,000 images of 16 x 16 pixels, 15 epochs),
-then on the four others with so many images a class, tested on 2,000. Right: trained on all ten classes at
-32 x 32, then on the photos of ants and bees at that size, tested on 153. Mean and standard error of the
-test accuracy in percent over {seeds} seeds; in brackets the gain over scratch, paired by seed. AdamW with
-one cycle, flip and crop, the same number of epochs for every strategy of a column; every value is the one
-of its config file.
+
+def table(done: dict[Key, Any]) -> str:
+    """Mean and standard error of the test accuracy of each strategy in each cell that has begun."""
+    begun = [cell for cell in CELLS if any(scores(done, cell, strategy) for strategy in STRATEGIES)]
+    wanted = len(CELLS) * len(STRATEGIES)
+    whole = sum(len(scores(done, cell, strategy)) == SEEDS for cell, strategy in product(CELLS, STRATEGIES))
+    seconds = sum(one["cpu_seconds"] for one in done.values())
+    head = HEAD.format(
+        date=date.today(), machine=machine(), whole=whole, wanted=wanted, runs=len(done), hours=seconds / 3600
+    )
+    return "\n".join([head, *rows(done, begun)]) + "\n"
+
+
+def rows(done: dict[Key, Any], begun: list[Cell]) -> Iterator[str]:
+    """The lines of the table."""
+    yield f"| strategy | {' | '.join(f'{cell.name}, {cell.count}' for cell in begun)} |"
+    yield "|---" * (len(begun) + 1) + "|"
+    for strategy in STRATEGIES:
+        cells = [shown(scores(done, cell, strategy)) for cell in begun]
+        yield f"| `{strategy}` | {' | '.join(cells)} |"
+
+
+def shown(found: list[float]) -> str:
+    """Scores in percent: their mean, and its error if there are several."""
+    if not found:
+        return ""
+    mean = f"{100 * statistics.fmean(found):.1f}"
+    return (
+        f"{mean} ± {100 * error(found):.1f}" if len(found) == SEEDS else f"{mean} ({len(found)} of {SEEDS})"
+    )
+
+
+HEAD = """# What transfer from ImageNet brings
+
+EfficientNet-Lite0 with ImageNet weights at 112 pixels, with so many training pictures a class (or all, if
+there are fewer); 10 more a class choose the epoch and the rate. Mean and standard error of the test accuracy
+in percent over three seeds, each with training pictures of its own, the same for every strategy. AdamW,
+cosine, flip, the best of the rates 0.0005, 0.002 and 0.008 by seed 0.
+{whole} of {wanted} entries are complete ({runs} runs, {hours:.1f} CPU hours).
 
     .venv/bin/python benchmarks/transfer.py --data FOLDER
 
@@ -151,13 +192,29 @@ of its config file.
 """
 
 
-def _write(file: Path, root: Path, rows: list[tuple[Path, str, str]]) -> Path:
-    with file.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(("file", "label", "split"))
-        writer.writerows((path.relative_to(root), label, split) for path, label, split in rows)
-    return file
+def main() -> int:
+    """Do the runs that are missing, cell by cell, then write the table; 1 if the time was up before."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder with the sets")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after these, no run begins")
+    parser.add_argument("--only", help="cells, such as hymenoptera_10,cells_10; else all")
+    parser.add_argument("--strategies", help="such as linear_probe,lp_ft; else all, lp_ft after linear_probe")
+    parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "imagelab-transfer-sets")
+    args = parser.parse_args()
+    args.kept.mkdir(parents=True, exist_ok=True)
+    bench = Bench(args.data.resolve(), args.kept.resolve(), time.monotonic() + 60 * args.minutes)
+    asked = args.only.split(",") if args.only else [str(cell) for cell in CELLS]
+    strategies = args.strategies.split(",") if args.strategies else STRATEGIES
+    try:
+        for cell in CELLS:
+            if str(cell) in asked:
+                bench.fill(cell, strategies)
+    except TimeoutError:
+        return 1
+    finally:
+        TABLE.write_text(table(read()), encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

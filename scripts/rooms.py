@@ -28,6 +28,7 @@ ROOMS = (
     "generators",
     "inspection",
     "reports",
+    "serving",
     "sweep",
 )
 PLACES = ("src/", "tests/", "configs/")

@@ -49,13 +49,23 @@ def load(path: Path, script: str = "return null", *flags: str) -> Loaded:
         script: The body of an asynchronous JavaScript function, which returns plain data.
         flags: More of the browser's own.
     """
+    tried = path.with_name(f"{path.stem}-tried.html")
+    tried.write_text(with_script(path.read_text(encoding="utf-8"), script), encoding="utf-8")
+    return visit(tried.absolute().as_uri(), path.with_name("profile"), *flags)
+
+
+def visit(url: str, profile: Path, *flags: str) -> Loaded:
+    """Open a page that `with_script` has changed; skip the test where there is no browser.
+
+    Args:
+        url: Where the page is.
+        profile: Folder for the browser to write into, which is removed.
+        flags: More of the browser's own.
+    """
     browser = _browser()
     if browser is None:
         pytest.skip(f"no {NAMES[0]} to look at pages with: apt-get install chromium")
-    tried = path.with_name(f"{path.stem}-tried.html")
-    tried.write_text(_with_script(path.read_text(encoding="utf-8"), script), encoding="utf-8")
-    profile = path.with_name("profile")
-    command = [browser, *FLAGS, *flags, f"--user-data-dir={profile}", tried.absolute().as_uri()]
+    command = [browser, *FLAGS, *flags, f"--user-data-dir={profile}", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     shutil.rmtree(profile, ignore_errors=True)
     found = re.search(rf'<pre id="{MARK}">(.*?)</pre>', done.stdout, re.DOTALL)
@@ -73,7 +83,7 @@ def _browser() -> str | None:
     return None
 
 
-def _with_script(page: str, script: str) -> str:
+def with_script(page: str, script: str) -> str:
     """The page with one script more, which its policy is told of."""
     code = (
         f'(async () => {{ {script} }})().then(found => {{ const pre = document.createElement("pre");'

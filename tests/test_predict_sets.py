@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
@@ -39,6 +40,7 @@ def test_sets_cover_and_left_out_digits_are_unlike(places):
     assert all(row["class"] in row["set"].split("|") for row in rows)
     strange = [row["file"][7] >= "8" for row in rows]
     assert roc_auc_score(strange, [float(row["unlike"]) for row in rows]) > 0.8
+    assert roc_auc_score(strange, [float(row["far"]) for row in rows]) > 0.85
 
 
 def test_the_checkpoint_keeps_it_and_what_cannot_give_sets_says_so(places, tmp_path):
@@ -46,6 +48,23 @@ def test_the_checkpoint_keeps_it_and_what_cannot_give_sets_says_so(places, tmp_p
     known = imagelab.load(run).certainty
     assert known is not None
     assert known.images == 348
+    near = imagelab.load(run).nearness
+    assert near is not None
+    assert near.features.shape[0] == 348
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    last.pop("nearness", None)  # as in a checkpoint that is older than the column
+    torch.save(last, tmp_path / "older.ckpt")
+    said = in_process.imagelab(
+        "predict",
+        f"run={tmp_path / 'older.ckpt'}",
+        "source=digits/1-1.png",
+        "set=0.9",
+        "output=older.csv",
+        folder=folder,
+    )
+    assert said.status == 0, said
+    (row,) = csv.DictReader((folder / "older.csv").open())
+    assert (row["far"], row["unlike"] != "") == ("", True)
     for words, why in ((["tta=flip"], "leave tta out"), (["set=1.5"], "between 0 and 1")):
         said = in_process.imagelab("predict", f"run={run}", "source=digits", "set=0.9", *words, folder=folder)
         assert said.status == 2

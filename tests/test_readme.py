@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import urllib.error
 from pathlib import Path
+from unittest import mock  # room: serving
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import imagelab
+from imagelab.pages.local_server import LocalServer  # room: serving
 from tests import in_process
 from tests.documents import ROOT, check, commands, programs, sections, typed, with_files
 from tests.runs_of_the_command import finish
@@ -105,6 +107,12 @@ def succeed(words: list[str], folder: Path) -> in_process.Said:
     said = in_process.imagelab(*words, folder=folder)
     assert said.status == 0, f"imagelab {shlex.join(words)}\n{said.out}\n{said.err}"
     return said
+
+
+def serve_and_stop(line: str, place: Path) -> None:  # room: serving
+    """Start the page, and press Ctrl-C at once."""
+    with mock.patch.object(LocalServer, "serve_forever", side_effect=KeyboardInterrupt):
+        assert "Open http://127.0.0.1:" in succeed([*shlex.split(line)[1:], "port=0"], place).out
 
 
 def train(line: str, place: Path) -> None:
@@ -249,6 +257,7 @@ FOLLOWED = {  # what a line is like -> what shows that it does what it says; the
     ),
     r"imagelab runs": lambda line, place: "1 of 1 runs" in succeed(shlex.split(line)[1:], place).out,
     r"imagelab embed ": lambda line, place: "Written to" in succeed(shlex.split(line)[1:], place).out,
+    r"imagelab serve ": serve_and_stop,  # room: serving
     r"imagelab export ": lambda line, place: "Written to" in succeed(shlex.split(line)[1:], place).out,
     r"imagelab find_batch": lambda line, place: (
         "data.batch_size=" in succeed([*smaller(line), "seconds=0.05"], place).out

@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure a finished run on one of its splits"),
     "predict": ("predict", "predict classes, values or boxes for a file, folder or glob"),
     "embed": ("embed", "compute features: a table, neighbours, a map, search"),  # room: embedding
+    "serve": ("serve", "show predictions on a local page: drop a picture"),  # room: serving
     "inspect": ("inspect_data", "examine the data before training"),  # room: inspection
     "pack": ("pack", "write a data set into a few files that are read fast"),  # room: data/arrow
     "check": ("check", "sanity-check a run before you spend hours on it"),  # room: checks

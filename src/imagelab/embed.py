@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from imagelab import launch
 from imagelab.config.schema import Node
 from imagelab.data.pictures import pictures
+from imagelab.embedding.place import FOLDER, TABLE, folder_for
 from imagelab.finding import Finding, grade
 from imagelab.problem import Problem, few
-from imagelab.runs import find
 from imagelab.runs.csv_cells import Writer
 from imagelab.terminal import screen
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from imagelab.embedding.embedded import Embedded
     from imagelab.embedding.neighbours import Nearest
     from imagelab.pages.page import Section
-    from imagelab.predictor import Predictor
 
-FOLDER, TABLE, NEIGHBOURS = "embedding", "features.parquet", "neighbours.csv"
+NEIGHBOURS = "neighbours.csv"
 NAMED = 10  # unreadable files in a finding
 
 
@@ -52,22 +51,24 @@ def start(cfg: Node, _: Path) -> None:
     stored = Path(cfg["source"]).suffix == ".parquet"
     paths = [] if stored else pictures(cfg["source"])[0]
     asked = pictures(cfg["query"])[0] if cfg["query"] else []
-    folder = _folder(cfg)
+    folder = Path(cfg["output"]).expanduser() if cfg["output"] else folder_for(cfg["run"])
     _embed(cfg, folder, paths, asked)
 
 
 def _embed(cfg: Node, folder: Path, paths: list[Path], asked: list[Path]) -> None:
-    from imagelab.embedding.embedded import embed, write_table
+    from imagelab.embedding.embedded import embed, read_table_of, write_table
     from imagelab.embedding.neighbours import nearest
     from imagelab.embedding.sections import map_section
+    from imagelab.loading import load_fast
     from imagelab.pages.publish import publish
 
-    predictor = load(cfg["run"])
+    screen.keep(Path(os.devnull))
+    predictor = load_fast(cfg["run"])
     screen.wait("computing features")
     if paths:
         embedded, unreadable = embed(predictor, paths, cfg["batch_size"])
     else:
-        embedded = _stored(Path(cfg["source"]).expanduser(), predictor)
+        embedded = read_table_of(predictor, Path(cfg["source"]).expanduser(), "source")
         unreadable = []
     if len(embedded) < 2:
         raise Problem(f"source={cfg['source']}: wants at least 2 readable pictures, got {len(embedded)}")
@@ -100,23 +101,6 @@ def _looked_up(queries: "Embedded", embedded: "Embedded", count: int) -> "list[S
     return [query_section(queries.files, answers, embedded)]
 
 
-def load(run: str) -> "Predictor":
-    """Load the network of a run, of a .safetensors file, of a hub, or the one trained on ImageNet.
-
-    Raises:
-        Problem: There is none.
-    """
-    import torch
-
-    from imagelab import loading
-
-    screen.keep(Path(os.devnull))
-    predictor = loading.load(find.network(run))
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    predictor.to(device or "cpu")
-    return predictor
-
-
 def write_neighbours(path: Path, embedded: "Embedded", found: "Nearest") -> None:
     """Write a row per picture and neighbour, the nearest first."""
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -125,25 +109,6 @@ def write_neighbours(path: Path, embedded: "Embedded", found: "Nearest") -> None
         for name, places, likeness in zip(embedded.files, found.places, found.similarity, strict=True):
             for rank, (place, value) in enumerate(zip(places.tolist(), likeness.tolist(), strict=True), 1):
                 writer.writerow([name, rank, embedded.files[place], f"{value:.6f}"])
-
-
-def _folder(cfg: Node) -> Path:
-    if cfg["output"]:
-        return Path(cfg["output"]).expanduser()
-    run = Path(cfg["run"]) if cfg["run"] != "last" else find.existing("last")
-    return (run if run.is_dir() else Path()) / FOLDER
-
-
-def _stored(path: Path, predictor: "Predictor") -> "Embedded":
-    from imagelab.embedding.embedded import checksum, read_table
-
-    embedded = read_table(path)
-    if embedded.network != checksum(predictor.net):
-        raise Problem(
-            f"source={path}: its features come from a different network; set run to the one that made "
-            "them, or source to the pictures"
-        )
-    return embedded
 
 
 def _count(embedded: "Embedded", run: str) -> Finding:

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from imagelab.checkpoints.card import FITTED
-from imagelab.checkpoints.content import certainty_of, expect_ours, expect_predictions, fitted, module_state
+from imagelab.checkpoints.content import (
+    certainty_of,
+    expect_ours,
+    expect_predictions,
+    fitted,
+    module_state,
+    nearness_of,
+)
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_safetensors
@@ -26,6 +33,7 @@ from imagelab.model.head import set_head
 from imagelab.model.network import bare, build_net
 from imagelab.predictor import Predictor
 from imagelab.problem import Problem, first_line
+from imagelab.runs import find
 from imagelab.runs.find import IMAGENET  # room: model/efficientnet_lite0
 from imagelab.task.classify import Classify  # room: model/efficientnet_lite0
 
@@ -54,6 +62,24 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
         return _load(path)
 
 
+def load_fast(name: str) -> Predictor:
+    """Load what a command was given as its network, onto this machine's accelerator if there is one.
+
+    Args:
+        name: What `runs.find.network` takes.
+
+    Raises:
+        Problem: There is none, or as in `load`.
+    """
+    return accelerated(load(find.network(name)))
+
+
+def accelerated(predictor: Predictor) -> Predictor:
+    """The predictor on this machine's accelerator, if there is one."""
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return predictor.to(device or "cpu")
+
+
 def _load(path: Path) -> Predictor:
     if path.suffix == ENDING:
         return from_card(*read_safetensors(path))
@@ -76,6 +102,7 @@ def from_checkpoint(checkpoint: dict[str, Any], weights: str | None = None) -> P
     state = module_state(checkpoint, weights)
     predictor = from_card(checkpoint["imagelab"] | {FITTED: fitted(state)}, _net_state(state))
     predictor.certainty = certainty_of(checkpoint, weights)
+    predictor.nearness = nearness_of(checkpoint, weights)
     return predictor
 
 

@@ -22,7 +22,7 @@ from imagelab.terminal import screen
 
 RESULT = "predictions.csv"
 Writes = Callable[[Node, Path, Any, list[Path]], list[tuple[Path, str]]]
-SURE = ("set", "unlike")  # columns that `set` adds
+SURE = ("set", "unlike", "far")  # columns that `set` adds
 EXPLAINED = 100  # pictures on the page with heat maps  # room: explaining
 
 
@@ -194,9 +194,7 @@ def cells(task: Any, reading: Any) -> list[str]:
 
 def _predictor(run: str | Path, tta: Node | None, batch_size: int) -> Any:
     """Load the predictor of a run, on this machine's accelerator if there is one, or that of a file."""
-    import torch
-
-    from imagelab.loading import load
+    from imagelab.loading import accelerated, load
     from imagelab.predictor import Predictor
 
     screen.keep(Path(os.devnull))
@@ -209,14 +207,12 @@ def _predictor(run: str | Path, tta: Node | None, batch_size: int) -> Any:
                 f"tta: {run} is an exported file, which cannot use it; leave it out, or set run=FOLDER"
             )
         return predictor
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    predictor.to(device or "cpu")
     if not tta:
-        return predictor
+        return accelerated(predictor)
     from imagelab.config.make import make
     from imagelab.evaluation.view_predictor import ViewPredictor
 
-    return ViewPredictor(predictor, make(tta), room=batch_size)
+    return ViewPredictor(accelerated(predictor), make(tta), room=batch_size)
 
 
 def _printable(text: str) -> str:

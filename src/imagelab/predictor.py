@@ -13,6 +13,7 @@ from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader, Size
 from imagelab.metrics.certainty import Certainty
+from imagelab.metrics.nearness import Nearness
 from imagelab.model.capture import with_features
 from imagelab.problem import Problem
 from imagelab.task.contract import Placing, Predicting
@@ -113,6 +114,7 @@ class Predictor(TakesPictures, nn.Module):
         self.task = task
         self.preprocess, self.reader = preprocess, reader
         self.certainty: Certainty | None = None  # how sure it is, by the run's val split, if that is known
+        self.nearness: Nearness | None = None  # how far an image lies from those of val, the same
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
@@ -158,13 +160,22 @@ class Predictor(TakesPictures, nn.Module):
         Raises:
             Problem: The network finds boxes.
         """
+        outputs, features = self.outputs_and_features(images)
+        return self.task.predictions(outputs).cpu().numpy(), features.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def outputs_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs (B, K) as `outputs`, and features (B, F), in one pass, on the network's device.
+
+        Raises:
+            Problem: The network finds boxes.
+        """
         if isinstance(self.task, Placing):
             raise Problem(
                 "features: a network that finds boxes has no features of the whole picture; use another run"
             )
         device = next(self.net.parameters()).device
-        outputs, features = with_features(self.net, self.preprocess(images.to(device)))
-        return self.task.predictions(outputs).cpu().numpy(), features.float().cpu().numpy()
+        return with_features(self.net, self.preprocess(images.to(device)))
 
     def file(self, path: str | Path) -> np.ndarray:
         """The pixels of an image file as the network takes them, (H, W, 3) uint8.

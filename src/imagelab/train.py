@@ -214,6 +214,7 @@ def test_best(attempt: Any) -> dict[str, float]:
     from imagelab.build import build_trainer
     from imagelab.checkpoints.content import module_state
     from imagelab.checkpoints.durable import BEST, read
+    from imagelab.evaluation.known_features import keep_known_features
     from imagelab.metrics.names import metric_of
     from imagelab.training.fsdp import load_weights
     from imagelab.training.saver import StopTest
@@ -235,6 +236,8 @@ def test_best(attempt: Any) -> dict[str, float]:
         load_weights(parts.classifier, states[weights])
         tester.test(parts.classifier, datamodule=parts.data, verbose=False)
         metrics |= {metric_of(key, weights): float(v) for key, v in tester.callback_metrics.items()}
+    if screen.speaks():
+        keep_known_features(parts.saver.folder / BEST, parts.data, parts.trainer.strategy.root_device)
     load_weights(parts.classifier, states[parts.saver.best["weights"]])  # room: reports
     row = {"epoch": parts.trainer.current_epoch} | metrics
     for logger in parts.trainer.loggers if metrics else ():

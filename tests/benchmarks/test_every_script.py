@@ -31,6 +31,7 @@ PARTS = {
     "gan_page",
     "many_runs",
     "ratios",
+    "transfer_sets",
 }  # of other scripts, without a main of their own
 
 
@@ -247,21 +248,53 @@ def test_what_cannot_act_in_ten_epochs_is_compared_in_a_longer_run_on_both_sides
     assert found["trick=ema"].without["schedule"] == "constant"
 
 
-def test_transfer_does_the_run_that_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
-    transfer, results = script("transfer"), tmp_path / "benchmarks" / "results"
+def test_transfer_small_does_the_run_that_is_missing_and_writes_the_table(
+    script, images, tmp_path, monkeypatch
+):
+    transfer, results = script("transfer_small"), tmp_path / "benchmarks" / "results"
     monkeypatch.setattr(transfer, "COUNTS", {20: "1"})
     monkeypatch.setattr(transfer, "STRATEGIES", ["linear_probe"])
     monkeypatch.setitem(transfer.HELD_OUT, "val", 10)
     monkeypatch.setitem(transfer.PRETRAINING, "trainer.max_epochs", "1")
-    taken = without(results / "transfer.csv", lambda line: line.startswith("20 linear_probe,0,"))
+    taken = without(results / "transfer_small.csv", lambda line: line.startswith("20 linear_probe,0,"))
     run(transfer, monkeypatch, f"--data={images}", "--seeds=2", f"--kept={tmp_path / 'kept'}")
     assert len(taken) == 1
-    assert (results / "transfer.csv").read_text().splitlines()[-1].startswith("20 linear_probe,0,")
-    assert [cells[0] for cells in rows((results / "transfer.md").read_text())] == [
+    assert (results / "transfer_small.csv").read_text().splitlines()[-1].startswith("20 linear_probe,0,")
+    assert [cells[0] for cells in rows((results / "transfer_small.md").read_text())] == [
         "`scratch`",
         "`linear_probe`",
     ]
     assert (tmp_path / "kept" / "ten_classes" / "results.json").is_file()
+
+
+def test_transfer_searches_rates_then_runs_other_seeds(  # room: model/efficientnet_lite0, schedule/cosine
+    script, images, tmp_path, monkeypatch
+):
+    transfer, results = script("transfer"), tmp_path / "benchmarks" / "results"
+    (results / "transfer.jsonl").unlink(missing_ok=True)
+    for name, value in {"STRATEGIES": ["linear_probe"], "SEEDS": 2, "RATES": (0.001, 0.01)}.items():
+        monkeypatch.setattr(transfer, name, value)
+    monkeypatch.setitem(transfer.BASE, "data.size", "32")
+    monkeypatch.setitem(transfer.EPOCHS, 10, 1)
+    monkeypatch.setattr("transfer_sets.VAL", 2)
+    words = [f"--data={images}", "--only=hymenoptera_10", f"--kept={tmp_path / 'kept'}"]
+    assert run(transfer, monkeypatch, *words, "--minutes=0") == 1
+    assert not (results / "transfer.jsonl").exists()
+    assert run(transfer, monkeypatch, *words) == 0
+    lines = [json.loads(line) for line in (results / "transfer.jsonl").read_text().splitlines()]
+    assert [(one["rate"], one["seed"]) for one in lines[:2]] == [(0.001, 0), (0.01, 0)]
+    better = 0.01 if lines[1]["val"] > lines[0]["val"] else 0.001
+    assert [(one["rate"], one["seed"]) for one in lines[2:]] == [(better, 1)]
+    ((name, cell),) = rows((results / "transfer.md").read_text())
+    assert (name, "±" in cell) == ("`linear_probe`", True)
+    listed = (tmp_path / "kept" / "hymenoptera_10_1.csv").read_text()
+    assert listed != (tmp_path / "kept" / "hymenoptera_10_0.csv").read_text()
+    assert sorted(re.findall(r",(\w+)$", listed, re.MULTILINE)) == [
+        "split",
+        *["test"] * 12,
+        *["train"] * 8,
+        *["val"] * 4,
+    ]
 
 
 def test_find_lr_does_what_is_missing_and_writes_the_table(  # room: finders, schedule/cosine

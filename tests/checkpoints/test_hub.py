@@ -11,7 +11,7 @@ import wandb
 from PIL import Image
 
 import imagelab
-from imagelab import embed
+from imagelab.loading import load_fast
 from imagelab.model.pretrained import run_preprocess
 from imagelab.problem import Problem
 from tests import in_process
@@ -38,7 +38,7 @@ def test_an_artifact_stands_for_its_checkpoint(server, digits):
 
 
 def test_embed_takes_an_artifact(server, digits):
-    loaded = embed.load("wandb:me/birds/run-model").to("cpu").net.state_dict()
+    loaded = load_fast("wandb:me/birds/run-model").to("cpu").net.state_dict()
     assert all(torch.equal(loaded[name], one) for name, one in imagelab.load(digits).net.state_dict().items())
 
 

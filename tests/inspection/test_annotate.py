@@ -20,6 +20,7 @@ from imagelab.inspection import annotation_page as module
 from imagelab.inspection.annotate import ORDER, Annotation, annotate, annotation
 from imagelab.inspection.annotation import Said
 from imagelab.inspection.annotation_page import PAGE, serve
+from imagelab.pages.local_server import LocalHandler, LocalServer
 from imagelab.problem import Problem
 from tests.browser import load
 
@@ -134,7 +135,7 @@ def test_a_body_is_short_and_says_how_long_it_is(browser: Browser, length: str) 
 def test_whoever_dawdles_or_drips_is_cut_off_without_a_word(
     browser: Browser, monkeypatch, capfd, began: str
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    monkeypatch.setattr(LocalHandler, "patience", 0.3)
     body = f"POST /answer HTTP/1.1\r\nHost: 127.0.0.1:{browser.port}\r\nContent-Length: 900\r\n\r\n"
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", browser.port), timeout=10) as line:
@@ -179,7 +180,7 @@ def test_ctrl_c_stops_cleanly_with_the_result(tmp_path: Path, monkeypatch, capsy
         kept.answers.add(Said(0, kept.files[0], "1", "1", 2.0))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.ThreadingHTTPServer, "serve_forever", stopped)
+    monkeypatch.setattr(LocalServer, "serve_forever", stopped)
     annotate(config_of(), tmp_path)
     said = capsys.readouterr().out
     assert "12 images to label: open http://127.0.0.1:" in said

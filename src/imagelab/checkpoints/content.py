@@ -8,6 +8,7 @@ from imagelab.checkpoints.durable import load_plain
 from imagelab.checkpoints.shards import KEY
 from imagelab.metrics.certainty import Certainty
 from imagelab.metrics.names import RAW
+from imagelab.metrics.nearness import Nearness
 from imagelab.metrics.table import CLASSES
 from imagelab.problem import Problem
 
@@ -15,7 +16,8 @@ SNAPSHOT = "snapshot_"  # followed by a number
 TOP = "top_"  # followed by the epoch
 OF_TASK = "task."  # before the names of the task's own numbers in the state of a module
 CLASSIFY = "classify"  # the task of checkpoints that do not say theirs
-TABLES = ("state_dict", "averages", "fitted", "certainty", "callbacks")  # parts that are tables, if present
+NEARNESS = "nearness"  # set of weights -> `Nearness` as plain data
+TABLES = ("state_dict", "averages", "fitted", "certainty", NEARNESS, "callbacks")  # if present
 OF_CARD = {"classes": list, "preprocess": Mapping}  # what every card has
 
 
@@ -64,6 +66,17 @@ def certainty_of(content: dict[str, Any], weights: str | None = None) -> Certain
     """
     found = content.get("certainty", {}).get(weights or better(content))
     return Certainty(**found) if found else None
+
+
+def nearness_of(content: dict[str, Any], weights: str | None = None) -> Nearness | None:
+    """The features of known images by a set of weights; None if the checkpoint does not hold them.
+
+    Args:
+        content: Content of the checkpoint.
+        weights: raw, or the name of an average; None: those that were better in validation.
+    """
+    found = content.get(NEARNESS, {}).get(weights or better(content))
+    return Nearness(**found) if found else None
 
 
 def better(content: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from imagelab.contracts import Images
 from imagelab.data.arrays import Arrays
 from imagelab.data.chain import Chain
-from imagelab.data.decode import MOST_PIXELS, decode_sized
+from imagelab.data.decode import MOST_PIXELS, decode_bytes, decode_sized
 from imagelab.data.memory import SPARE
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.resize import covered, letterboxed, resized, shrunk_size
@@ -50,11 +50,15 @@ class Reader:
         Raises:
             Unreadable: As in `file`.
         """
-        pixels, size = decode_sized(path, self.least, self.max_pixels)
-        if self.shrinks:  # the sides are rounded as those of the whole picture were
-            width, height = shrunk_size(*size, preprocess.resize)
-            pixels = resized(pixels, height, width)
-        return self.image(pixels, preprocess), size
+        return self._formed(*decode_sized(path, self.least, self.max_pixels), preprocess)
+
+    def content(self, data: bytes, name: str, preprocess: Preprocess) -> tuple[np.ndarray, Size]:
+        """As `sized`, from the content of a file.
+
+        Raises:
+            Unreadable: As in `file`; the message begins with `name`.
+        """
+        return self._formed(*decode_bytes(data, name, self.least, self.max_pixels), preprocess)
 
     def image(self, pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
         """(H, W, 3) uint8 of any size -> (H, W, 3) uint8, the same H and W for all."""
@@ -70,6 +74,12 @@ class Reader:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""
         return asdict(self)
+
+    def _formed(self, pixels: np.ndarray, size: Size, preprocess: Preprocess) -> tuple[np.ndarray, Size]:
+        if self.shrinks:  # the sides are rounded as those of the whole picture were
+            width, height = shrunk_size(*size, preprocess.resize)
+            pixels = resized(pixels, height, width)
+        return self.image(pixels, preprocess), size
 
 
 def reader_of(images: Images, preprocess: Preprocess, max_pixels: int = MOST_PIXELS) -> Reader:

@@ -139,6 +139,26 @@ def read_table(path: Path) -> Embedded:
     return Embedded(files=files, features=numbers, predicted=predicted, network=about["network"])
 
 
+def read_table_of(predictor: Predictor, path: Path, key: str) -> Embedded:
+    """Read a table whose features this network computed.
+
+    Args:
+        predictor: Network that made the features.
+        path: Table that `write_table` wrote.
+        key: Config key that named it, for the message.
+
+    Raises:
+        Problem: As in `read_table`, or its features come from a different network.
+    """
+    embedded = read_table(path)
+    if embedded.network != checksum(predictor.net):
+        raise Problem(
+            f"{key}={path}: its features come from a different network; set run to the one that made "
+            f"them, or make them again: imagelab embed run=... source=PICTURES"
+        )
+    return embedded
+
+
 def _pyarrow() -> tuple[Any, Any]:
     if find_spec("pyarrow") is None:
         raise Problem("embed: needs pyarrow, which is not installed: uv pip install 'imagelab[embed]'")

@@ -35,7 +35,7 @@ def map_section(embedded: Embedded, way: str, most: int, seed: int) -> Section:
     if len(shown) > most:
         shown = np.sort(stream(seed, "map").choice(len(embedded), most, replace=False))
     places = layout(embedded.features[shown], way, seed)
-    pictures = [_picture(embedded.files[k], SIDE) for k in shown]
+    pictures = [picture_of(embedded.files[k], SIDE) for k in shown]
     groups = [str(embedded.folders[k]) for k in shown]
     about = (
         f"{len(shown):,} of {len(embedded):,} pictures by their features: {WAYS[way]}. Frames have "
@@ -49,15 +49,15 @@ def query_section(queries: Sequence[str], found: Nearest, embedded: Embedded) ->
     rows = []
     for query, places, likeness in zip(queries[:LOOKED_UP], found.places, found.similarity, strict=False):
         near = [
-            _picture(embedded.files[k], LARGE, f"{value:.3f} {Path(embedded.files[k]).name}")
+            picture_of(embedded.files[k], LARGE, f"{value:.3f} {Path(embedded.files[k]).name}")
             for k, value in zip(places.tolist(), likeness.tolist(), strict=True)
         ]
-        rows.append(gallery([_picture(query, LARGE, f"? {Path(query).name}"), *near], budget=60_000))
+        rows.append(gallery([picture_of(query, LARGE, f"? {Path(query).name}"), *near], budget=60_000))
     about = "Each picture looked up (`?`), then the nearest ones with the cosine of their features."
     return Section("Search by example", about, "\n".join(rows))
 
 
-def _picture(file: str, side: int, caption: str | None = None) -> Picture:
+def picture_of(file: str, side: int, caption: str | None = None) -> Picture:
     """The picture of a file, grey if it can no longer be read."""
     try:
         pixels = decode(file, least=side)

@@ -134,14 +134,18 @@ def _boxes(one: Detections) -> Iterator[Node]:
         }
 
 
+def boxes_to_draw(one: Detections) -> list[DrawnBox]:
+    """The boxes found in a picture, each in the colour of its class, with its name and score."""
+    found = zip(one.corners.tolist(), one.names, one.scores.tolist(), one.labels.tolist(), strict=True)
+    return [DrawnBox(box, f"{name} {score:.2f}", colour_of(label)) for box, name, score, label in found]
+
+
 def _draw(path: Path, target: Path, one: Detections) -> None:
     """Write a picture with its boxes; what is no .jpg or .png becomes a .png."""
-    found = zip(one.corners.tolist(), one.names, one.scores.tolist(), one.labels.tolist(), strict=True)
-    boxes = [DrawnBox(box, f"{name} {score:.2f}", colour_of(label)) for box, name, score, label in found]
     if target.suffix.lower() not in KEPT:
         target = target.with_name(f"{target.name}.png")
     target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(with_boxes(decode(path), boxes, side=max(one.size))).save(target, quality=90)
+    Image.fromarray(with_boxes(decode(path), boxes_to_draw(one), side=max(one.size))).save(target, quality=90)
 
 
 def _top(paths: Sequence[Path]) -> Path:

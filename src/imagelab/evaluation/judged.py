@@ -2,12 +2,57 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
 
 from imagelab.data.decode import Unreadable
 from imagelab.data.labels import SEPARATOR
 from imagelab.metrics.certainty import energy
 from imagelab.predictor import Predictor, Reading, batch_of
 from imagelab.problem import Problem
+
+
+class Judged(NamedTuple):
+    """What is said of B images.
+
+    predictions: (B, K). sets: Names of the classes in each set. unlike: `Certainty.unlike` of each. far:
+    `Nearness.unlike` of each; None if the checkpoint does not hold what it needs.
+    """
+
+    predictions: np.ndarray
+    sets: list[list[str]]
+    unlike: list[float]
+    far: list[float] | None
+
+
+def judge(predictor: Predictor, images: Tensor, level: float) -> Judged:
+    """Predict images with a set of classes for each.
+
+    Args:
+        predictor: Network of a run that predicts classes.
+        images: Images as the reader returns them, (B, 3, H, W) uint8.
+        level: Probability with which the true class should be in the set.
+
+    Raises:
+        Problem: The checkpoint does not say how sure the network is.
+    """
+    known = predictor.certainty
+    if known is None:
+        raise Problem(
+            "set: the checkpoint does not say how sure its network is; it must come from a run that predicts "
+            "classes, not older than this option, not exported"
+        )
+    outputs, features = _outputs_and_features(predictor, images)
+    predictions = predictor.task.predictions(outputs).numpy()
+    sets = [
+        [name for name, there in zip(predictor.classes, mine, strict=True) if there]
+        for mine in known.sets(predictions, level).tolist()
+    ]
+    near = predictor.nearness
+    far = None if near is None or features is None else near.unlike(features).tolist()
+    return Judged(predictions, sets, known.unlike(energy(outputs).numpy()).tolist(), far)
 
 
 def judged(
@@ -23,24 +68,23 @@ def judged(
     Raises:
         Problem: The checkpoint does not say how sure the network is.
     """
-    known = predictor.certainty
-    if known is None:
-        raise Problem(
-            "set: the checkpoint does not say how sure its network is; it must come from a run that predicts "
-            "classes, not older than this option, not exported"
-        )
     pictures = predictor.read(paths)
     good = [one for one in pictures if not isinstance(one, Unreadable)]
     if not good:
         return [one for one in pictures if isinstance(one, Unreadable)], iter(())
-    outputs = predictor.outputs(batch_of(good)).cpu()
-    predictions = predictor.task.predictions(outputs).numpy()
-    sets = known.sets(predictions, level)
-    named = (
-        SEPARATOR.join(name for name, there in zip(predictor.classes, mine, strict=True) if there)
-        for mine in sets.tolist()
-    )
-    shares = known.unlike(energy(outputs).numpy()).tolist()
-    cells = [[words, f"{share:.3f}"] for words, share in zip(named, shares, strict=True)]
+    predictions, sets, shares, far = judge(predictor, batch_of(good), level)
+    distant = [""] * len(good) if far is None else [f"{share:.3f}" for share in far]
+    cells = [
+        [SEPARATOR.join(mine), f"{share:.3f}", words]
+        for mine, share, words in zip(sets, shares, distant, strict=True)
+    ]
     found = iter(predictions)
     return [one if isinstance(one, Unreadable) else next(found) for one in pictures], iter(cells)
+
+
+def _outputs_and_features(predictor: Predictor, images: Tensor) -> tuple[Tensor, np.ndarray | None]:
+    """Outputs, and features if there are known ones to compare them with."""
+    if predictor.nearness is None:
+        return predictor.outputs(images).cpu(), None
+    outputs, features = predictor.outputs_and_features(images)
+    return outputs.cpu(), features.float().cpu().numpy()

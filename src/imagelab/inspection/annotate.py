@@ -13,8 +13,9 @@ from imagelab.data.image_data import ImageData
 from imagelab.data.labels import refuse_all_but_classes
 from imagelab.finding import Finding, plain
 from imagelab.inspection.annotation import Answers, Said, findings, order_of
-from imagelab.inspection.annotation_page import HOST, serve
+from imagelab.inspection.annotation_page import serve
 from imagelab.inspection.suspects import pixels, readable_data
+from imagelab.pages.local_server import HOST, serve_until_stopped
 from imagelab.pages.page import Section
 from imagelab.pages.picture import Picture
 from imagelab.pages.publish import publish
@@ -101,12 +102,7 @@ def annotate(cfg: Node, folder: Path) -> None:
     left = len(begun.places) - len(begun.answers.said)
     url = f"http://{HOST}:{server.server_port}/"
     screen.say(f"{left} images to label: open {url} (Ctrl-C stops, answers are saved)")
-    try:
-        server.serve_forever(poll_interval=0.1)
-    except KeyboardInterrupt:
-        screen.say("")
-    finally:
-        server.server_close()
+    serve_until_stopped(server)
     screen.say(f"{begun.result()}.")
     if begun.answers.said:
         summary = f"{begun.result()}."

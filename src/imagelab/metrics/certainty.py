@@ -46,8 +46,7 @@ class Certainty:
 
     def unlike(self, energies: np.ndarray) -> np.ndarray:
         """The share of val that is less unlike what the network knows than each image, (B,) in [0, 1]."""
-        places = np.searchsorted(np.array(self.energies[1:]), energies, side="left")
-        return places / (len(self.energies) - 1)
+        return share_below(self.energies, energies)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""
@@ -69,6 +68,15 @@ def certainty(outputs: Tensor, probabilities: Tensor, labels: Tensor) -> Certain
 def energy(outputs: Tensor) -> Tensor:
     """Logits (B, K) -> energies (B,): low for images that a class claims, high for those that none does."""
     return -torch.logsumexp(outputs.float(), dim=1)
+
+
+def share_below(steps: list[float], values: np.ndarray) -> np.ndarray:
+    """The share of a distribution, as `quantiles` stores it, that is smaller than each value, (B,) in [0, 1].
+
+    >>> share_below([1.0, 1.0, 2.0, 3.0], np.array([0.5, 1.5, 9.0])).round(2).tolist()
+    [0.0, 0.33, 1.0]
+    """
+    return np.searchsorted(np.array(steps[1:]), values, side="left") / (len(steps) - 1)
 
 
 def quantiles(values: np.ndarray) -> list[float]:

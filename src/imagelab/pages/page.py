@@ -83,6 +83,11 @@ def fold(heading: str, body: str) -> str:
     return f"<details>\n<summary>{heading}</summary>\n{body}\n</details>"
 
 
+def hash_of(script: str) -> str:
+    """The hash by which the policy of a page allows a script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 def _section(anchor: str, part: Section) -> str:
     about = f'<p class="about">{prose(part.about)}</p>\n' if part.about else ""
     heading = f"<h2>{html(part.title)}</h2>"
@@ -106,8 +111,7 @@ def _counts(findings: Sequence[Finding]) -> str:
 
 
 def _policy(scripts: Sequence[str], *, beside: bool) -> str:
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    runs = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    runs = " ".join(f"'{hash_of(script)}'" for script in scripts)
     images = "data: 'self' file:" if beside else "data:"
     allowed = f"default-src 'none'; script-src {runs}; style-src 'unsafe-inline'; img-src {images}"
     return (

@@ -24,7 +24,7 @@ RANGES = {
     "set": BETWEEN,
     "score": UNIT,  # room: detection
     "snapshots": at_least(1),
-    "seconds": ABOVE_0,  # room: checks, finders
+    "seconds": ABOVE_0,  # room: checks, finders, serving
     "patience": ABOVE_0,  # room: finders
     "headroom": within(0, 0.9),  # room: finders
     "share": within(0.01, 1),  # room: finders
@@ -36,6 +36,8 @@ RANGES = {
     "tolerance": at_least(0),  # room: exporting
     "neighbours": at_least(1),  # room: embedding
     "most": at_least(2),  # room: embedding
+    "megabytes": ABOVE_0,  # room: serving
+    "max_pixels": at_least(1),  # room: serving
     "shard_size": Span("a number of MB above 0", above=0),
     "port": Span("0 to 65535", least=0, most=65535),
     "data.batch_size": at_least(1),

@@ -1,0 +1,1 @@
+"""Serve a trained network on a local page."""

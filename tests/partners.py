@@ -11,7 +11,9 @@ GIVEN = {
     "model=retinanet": ["task=detect"],
     "model=faster_rcnn": ["task=detect"],
     "model=dcgan": ["task=gan"],  # room: generators
+    "model=began": ["task=gan"],  # room: generators
     "loss=wasserstein": ["trick=[weight_clip]"],  # room: generators
+    "loss=equilibrium": ["model=began"],  # room: generators
     "trick=gradient_penalty": ["task=gan", "model.norm=group"],  # room: generators
     "trick=instance_noise": ["task=gan"],  # room: generators
     "trick=r1": ["task=gan", "model.norm=group"],  # room: generators

@@ -11,6 +11,7 @@ import torch
 from lightning import Callback
 from PIL import Image
 
+from imagelab.checkpoints.durable import read
 from imagelab.config import validate
 from imagelab.config.compose import compose, plain
 from imagelab.generator import Generator
@@ -94,6 +95,21 @@ def test_rates_of_both_networks_keep_their_ratio(tmp_path):
     assert 0 < second["lr"] < second["initial_lr"]
 
 
+def test_the_balance_of_began_is_part_of_the_state_of_a_run(tmp_path):
+    """Resumed after a step, k moves on from where it was, to the same bits."""
+    words = words_of("model=began", "loss.rate=0.5")
+    parts, copies = fitted_with_copies(words, tmp_path / "whole")
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.write_bytes(copies[4])
+    before = float(read(checkpoint)["state_dict"]["task.criterion.share"])
+    assert 0 < before < 1
+    assert before != float(parts.classifier.task.criterion.share)
+    again = built(words, tmp_path)
+    again.trainer.fit(again.classifier, datamodule=again.data, ckpt_path=checkpoint)
+    for name, weight in parts.classifier.state_dict().items():
+        assert torch.equal(weight, again.classifier.state_dict()[name]), name
+
+
 def test_images_are_in_the_range_of_the_generator(tmp_path):
     data = built(WORDS, tmp_path).data
     assert data.preprocess.mean == data.preprocess.std == [0.5]
@@ -155,12 +171,15 @@ def test_weights_are_clipped_after_each_step(tmp_path):
     [
         (
             ["model=small_cnn"],
-            "model: task=gan trains a generator and a discriminator, and SmallCNN .* model=dcgan",
+            "model: task=gan trains a generator and a discriminator, and SmallCNN .* model=dcgan or began",
         ),
-        (["loss=cross_entropy"], "loss: .*set loss=hinge or .*loss=wasserstein"),
+        (["loss=cross_entropy"], "loss: .*set .*loss=hinge or .*loss=wasserstein"),
         (["loss=wasserstein"], "needs a critic of bounded slope; set trick=.gradient_penalty."),
         (["trick=[gradient_penalty]"], "trick.gradient_penalty: .*BatchNorm ties .* set model.norm=instance"),
         (["loss=hinge", "task.smooth_real=0.1"], "task.smooth_real: Hinge has no probabilities .* got 0.1"),
+        (["model=began", "loss=hinge"], "loss: Hinge needs scores of either sign, and .* leave out loss"),
+        (["loss=equilibrium"], "loss: Equilibrium balances the errors .* DCGAN has none; set model=began"),
+        (["model=began", "task.smooth_real=0.1"], "task.smooth_real: Equilibrium has no probabilities"),
         (["trainer.accumulate_grad_batches=2"], "trainer.accumulate_grad_batches: .* data.batch_size"),
         (["trainer.gradient_clip_val=1"], "trainer.gradient_clip_val: "),
         (["trainer.precision=16-mixed"], "trainer.precision: .*bf16-mixed"),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from imagelab.classifier import Classifier, Groups
-from imagelab.contracts import CriticPenalty, Inputs
+from imagelab.contracts import CriticPenalty, Inputs, Settles
 from imagelab.randomness import seed_step
 from imagelab.task.gan import Gan, refuse_other_networks
 from imagelab.training.loss_record import LossRecord
@@ -37,7 +37,9 @@ class Adversarial(Classifier):
         super().__init__(**parts)
         self.automatic_optimization = False
         self.critic_penalties = critic_penalties
-        names = ("loss_generator", "score_real", "score_fake", *critic_penalties)
+        self.balance = parts["task"].criterion if isinstance(parts["task"].criterion, Settles) else None
+        settles = self.balance.settles if self.balance else ()
+        names = ("loss_generator", "score_real", "score_fake", *critic_penalties, *settles)
         self.terms.records |= {name: LossRecord(window=parts["window"]) for name in names}
 
     @property
@@ -65,6 +67,7 @@ class Adversarial(Classifier):
             fake = self.pair.generator(noise, batch.labels)
         self._learn(self._judge(batch, fake.detach()), for_discriminator)
         for_discriminator.step()
+        self._settle()
         if makes:
             with trained(self.pair.discriminator, False):
                 self._learn(self._deceive(batch, fake), for_generator)
@@ -84,8 +87,9 @@ class Adversarial(Classifier):
         fake_scores = self.pair(fake, batch.labels)
         loss = self.gan.loss_of_discriminator(real_scores, fake_scores)
         self.losses.add(loss)
-        self._record("score_real", real_scores.mean())
-        self._record("score_fake", fake_scores.mean())
+        self.scores = real_scores.detach().float().mean(), fake_scores.detach().float().mean()
+        self._record("score_real", self.scores[0])
+        self._record("score_fake", self.scores[1])
         for name, trick in self.critic_penalties.items():
             if self.trainer.global_step % trick.every == 0:
                 term = trick.critic_penalty(
@@ -96,6 +100,13 @@ class Adversarial(Classifier):
         for term in self.terms.of(self.pair.discriminator, record=True):
             loss = loss + term
         return loss
+
+    def _settle(self) -> None:
+        """Let a loss that follows the balance of the networks see a step of the discriminator."""
+        if self.balance:
+            means = (self.trainer.strategy.reduce(score, reduce_op="mean") for score in self.scores)
+            for name, value in self.balance.settle(*means).items():
+                self._record(name, value)
 
     def _deceive(self, batch: Inputs, fake: Tensor) -> Tensor:
         """The loss of the generator."""

@@ -41,11 +41,13 @@ class Facts(NamedTuple):
 
     # Networks.
     detects: bool = False  # finds boxes, and computes its own loss (model/detector.py)  # room: detection
+    scores_are_errors: bool = False  # its discriminator draws images again: minus the error  # room: generators
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level
     soft_targets: bool = True  # its targets may lie between real and generated  # room: generators
     needs_lipschitz: bool = False  # needs a critic whose slope is bounded  # room: generators
+    takes_errors: bool = False  # its scores are errors  # room: generators
     judges: tuple[str, ...] = ()  # what the task of a loss must predict (`predicts`); empty: anything
     # Evaluates the loss several times per step and compares it with earlier steps: needs all images in one
     # batch, unscaled and unclipped gradients, and one rate for all weights.

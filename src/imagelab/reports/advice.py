@@ -138,7 +138,11 @@ def _changes(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:
 
 def _balance(state: State, cfg: Node) -> Iterator[tuple[str, list[str]]]:  # room: generators
     """What helps a generator and a discriminator to stay on a level."""
-    if state == "collapsed":
+    errors = says(cfg["model"]).scores_are_errors
+    if state == "collapsed" and errors:
+        yield "Aim at a higher error of generated images, so that they vary more.", ["loss.ratio=0.9"]
+        yield "Judge images by a classifier of real and generated ones instead.", ["model=dcgan"]
+    elif state == "collapsed":
         yield "Let R1 keep the discriminator smooth, without BatchNorm.", [*_with(cfg, "r1"), GROUPS]
         yield "Give the generator half the rate of the discriminator.", ["task.generator_rate=0.5"]
     elif state == "discriminator wins":

@@ -151,5 +151,5 @@ def refuse_other_networks(net: nn.Module) -> None:
     if not (hasattr(net, "generator") and hasattr(net, "discriminator") and hasattr(net, "latent")):
         raise Problem(
             f"model: task=gan needs a generator and a discriminator, and {type(net).__name__} is neither; "
-            "set model=dcgan"
+            "set model=dcgan or began"
         )

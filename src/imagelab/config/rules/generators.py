@@ -42,7 +42,7 @@ def _networks_fit_the_task(cfg: Node) -> Iterator[str]:
     if task and not model:
         yield (
             f"model: task={task_name(cfg)} trains a generator and a discriminator, and "
-            f"{target(cfg['model'])} is neither; set model=dcgan"
+            f"{target(cfg['model'])} is neither; set model=dcgan or began"
         )
     if model and not task:
         yield f"model: {target(cfg['model'])} is a generator and a discriminator; set task=gan"
@@ -98,6 +98,15 @@ def _targets_can_be_soft(cfg: Node) -> Iterator[str]:
         )
 
 
+def _scores_fit_the_loss(cfg: Node) -> Iterator[str]:
+    loss, model = target(cfg["loss"]), target(cfg["model"])
+    errors = says(cfg["model"]).scores_are_errors
+    if errors and not says(cfg["loss"]).takes_errors:
+        yield f"loss: {loss} needs scores of either sign, and those of {model} are errors; leave out loss"
+    if says(cfg["loss"]).takes_errors and not errors:
+        yield f"loss: {loss} balances the errors of an autoencoder, and {model} has none; set model=began"
+
+
 def _critics_are_bounded(cfg: Node) -> Iterator[str]:
     bounded = stating(cfg["trick"], "bounds_critic") or cfg["model"]["norm"] == "spectral"
     if says(cfg["loss"]).needs_lipschitz and not bounded:
@@ -132,6 +141,7 @@ OF_PAIRS: list[Callable[[Node], Iterator[str]]] = [
     _images_stay_whole,
     _one_loss_for_two_networks,
     _targets_can_be_soft,
+    _scores_fit_the_loss,
     _critics_are_bounded,
     _penalties_see_single_images,
 ]

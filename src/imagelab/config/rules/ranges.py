@@ -128,6 +128,8 @@ RANGES = {
     "loss.label_smoothing": SHARE,
     "loss.gamma": at_least(0),
     "loss.delta": ABOVE_0,
+    "loss.rate": ABOVE_0,  # room: generators
+    "loss.ratio": UP_TO_1,  # room: generators
     "optimizer.d0": ABOVE_0,
     "optimizer.d_coef": ABOVE_0,
     "optimizer.beta3": SHARE,

@@ -196,6 +196,10 @@ class Settles(Protocol):
         """
         ...
 
+    def measure(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What is reported as the loss of a split, of its mean scores: it depends on no state."""
+        ...
+
 
 @runtime_checkable
 class Rewire(Protocol):

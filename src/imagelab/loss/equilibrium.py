@@ -52,6 +52,9 @@ class Equilibrium(nn.Module):
         Returns:
             `share` and `convergence`, E(real) + |ratio E(real) - E(generated)|: the lower, the better.
         """
-        gap = fake - self.ratio * real
-        self.share.add_(self.rate * gap).clamp_(0, 1)
-        return {"share": self.share.clone(), "convergence": gap.abs() - real}
+        self.share.add_(self.rate * (fake - self.ratio * real)).clamp_(0, 1)
+        return {"share": self.share.clone(), "convergence": self.measure(real, fake)}
+
+    def measure(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The convergence measure of mean scores: unlike the loss, it does not depend on the share."""
+        return (fake - self.ratio * real).abs() - real

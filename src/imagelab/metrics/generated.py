@@ -37,7 +37,9 @@ def frechet(real: Tensor, fake: Tensor) -> Tensor:
     >>> round(frechet(points, points + 3).item(), 3)
     18.0
     """
-    measure = FrechetInceptionDistance(feature=_Given(real.shape[1])).set_dtype(torch.float64)
+    # Every rank has all features here: gathering them once more would count each image once per rank.
+    given = _Given(real.shape[1])
+    measure = FrechetInceptionDistance(feature=given, sync_on_compute=False).set_dtype(torch.float64)
     measure.update(real.detach().cpu().double(), real=True)
     measure.update(fake.detach().cpu().double(), real=False)
     return measure.compute().clamp_min(0).to(real.device, torch.float32)

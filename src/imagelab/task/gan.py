@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagelab.augment.noise import noise_of
-from imagelab.contracts import Inputs
+from imagelab.contracts import Inputs, Settles
 from imagelab.metrics.generated import generated_metrics
 from imagelab.problem import Problem
 
@@ -127,9 +127,11 @@ class Gan(nn.Module):
         """Of all real and generated images of a split."""
         real, fake = outputs[:, : self.features], outputs[:, self.features : 2 * self.features]
         scores = outputs[:, -2], outputs[:, -1]
+        means = scores[0].mean(), scores[1].mean()
         with torch.random.fork_rng(devices=[]):
-            loss = self.loss_of_discriminator(*scores)
-        found = {"loss": loss, "score_real": scores[0].mean(), "score_fake": scores[1].mean()}
+            settles = isinstance(self.criterion, Settles)
+            loss = self.criterion.measure(*means) if settles else self.loss_of_discriminator(*scores)
+        found = {"loss": loss, "score_real": means[0], "score_fake": means[1]}
         return found | generated_metrics(real, fake, labels)
 
     def _targets(self, scores: Tensor, *, real: bool) -> Tensor:

@@ -181,7 +181,7 @@ class CriticPenalty(Protocol):  # room: generators
 
 
 @runtime_checkable
-class Settles(Protocol):
+class Settles(Protocol):  # room: generators
     """A loss of two networks that follows their balance from step to step; its state belongs to the run.
 
     settles: Names of the numbers that `settle` returns, logged as train/<name>.

@@ -52,12 +52,13 @@ def changes(combination: tuple[str, ...]) -> int:
     return sum(one != default for one, default in zip(combination, DEFAULTS, strict=True))
 
 
-# Task, loss and data that fit each other: first those with labels, near the defaults, without a download.
+# Task, loss and data that fit each other: first those with labels, near the defaults, alone, without a download.
 FITTING = sorted(
     (one for one in product(*map(menu.choices, TOGETHER)) if together(*one)),
     key=lambda one: (
         not facts("task", one[0]).takes,
         changes(one),
+        f"loss={one[1]}" in GIVEN,
         bool({"download", "root"} & menu.keys("data", one[2])),
     ),
 )

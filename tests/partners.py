@@ -52,7 +52,7 @@ def changes(combination: tuple[str, ...]) -> int:
     return sum(one != default for one, default in zip(combination, DEFAULTS, strict=True))
 
 
-# Task, loss and data that fit each other: first those with labels, near the defaults, alone, without a download.
+# Task, loss and data that fit each other: with labels, near the defaults, alone, without a download first.
 FITTING = sorted(
     (one for one in product(*map(menu.choices, TOGETHER)) if together(*one)),
     key=lambda one: (

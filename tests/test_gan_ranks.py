@@ -51,7 +51,7 @@ def test_the_balance_follows_the_scores_of_both_processes(two):
         gap = float(row["train/score_fake"]) - RATIO * float(row["train/score_real"])
         share = min(max(share + RATE * gap, 0.0), 1.0)
         assert float(row["train/share"]) == pytest.approx(share, abs=1e-5)
-    assert 0 < share
+    assert share > 0
     kept = read(two / "checkpoints" / "last.ckpt")["state_dict"]["task.criterion.share"]
     assert float(kept) == pytest.approx(share, abs=1e-5)
 

@@ -41,7 +41,9 @@ class Facts(NamedTuple):
 
     # Networks.
     detects: bool = False  # finds boxes, and computes its own loss (model/detector.py)  # room: detection
-    scores_are_errors: bool = False  # its discriminator draws images again: minus the error  # room: generators
+    scores_are_errors: bool = (
+        False  # its discriminator draws images again: minus the error  # room: generators
+    )
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level

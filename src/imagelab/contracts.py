@@ -181,27 +181,6 @@ class CriticPenalty(Protocol):  # room: generators
 
 
 @runtime_checkable
-class Settles(Protocol):  # room: generators
-    """A loss of two networks that follows their balance from step to step; its state belongs to the run.
-
-    settles: Names of the numbers that `settle` returns, logged as train/<name>.
-    """
-
-    settles: tuple[str, ...]
-
-    def settle(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
-        """Take note of a step of the discriminator, and return its numbers, scalars, by name.
-
-        real, fake: Mean scores of real and generated images over all ranks, scalars without gradients.
-        """
-        ...
-
-    def measure(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What is reported as the loss of a split, of its mean scores: it depends on no state."""
-        ...
-
-
-@runtime_checkable
 class Rewire(Protocol):
     """A trick that lets the network train with other weights than those it keeps.
 

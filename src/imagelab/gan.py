@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from imagelab.classifier import Classifier, Groups
-from imagelab.contracts import CriticPenalty, Inputs, Settles
+from imagelab.contracts import CriticPenalty, Inputs
 from imagelab.randomness import seed_step
-from imagelab.task.gan import Gan, refuse_other_networks
+from imagelab.task.gan import Gan, Settles, refuse_other_networks
 from imagelab.training.loss_record import LossRecord
 
 NETWORKS = ("discriminator", "generator")  # the first words of the names of their groups

@@ -42,7 +42,7 @@ class Facts(NamedTuple):
     # Networks.
     detects: bool = False  # finds boxes, and computes its own loss (model/detector.py)  # room: detection
     scores_are_errors: bool = (
-        False  # its discriminator draws images again: minus the error  # room: generators
+        False  # a score is minus the error of a drawing  # room: generators
     )
 
     # Losses and optimizers.

@@ -6,19 +6,40 @@ https://arxiv.org/abs/1606.03498, section 3.4 (one-sided label smoothing); Chint
 https://github.com/soumith/ganhacks, hints 6 and 7 (smoothed, flipped and noisy labels).
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from imagelab.augment.noise import noise_of
-from imagelab.contracts import Inputs, Settles
+from imagelab.contracts import Inputs
 from imagelab.metrics.generated import generated_metrics
 from imagelab.problem import Problem
 
 LOOKED_AT = 8  # side of the pixels that features are made of: larger images are averaged to it
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A loss of two networks that follows their balance from step to step; its state belongs to the run.
+
+    settles: Names of the numbers that `settle` returns, logged as train/<name>.
+    """
+
+    settles: tuple[str, ...]
+
+    def settle(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
+        """Take note of a step of the discriminator, and return its numbers, scalars, by name.
+
+        real, fake: Mean scores of real and generated images over all ranks, scalars without gradients.
+        """
+        ...
+
+    def measure(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What is reported as the loss of a split, of its mean scores: it depends on no state."""
+        ...
 
 
 class Gan(nn.Module):

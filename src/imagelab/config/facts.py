@@ -41,9 +41,7 @@ class Facts(NamedTuple):
 
     # Networks.
     detects: bool = False  # finds boxes, and computes its own loss (model/detector.py)  # room: detection
-    scores_are_errors: bool = (
-        False  # a score is minus the error of a drawing  # room: generators
-    )
+    scores_are_errors: bool = False  # a score is minus the error of a drawing  # room: generators
 
     # Losses and optimizers.
     cross_entropy: bool = False  # the cross entropy of logits in nats: log K at chance level

@@ -185,6 +185,10 @@ def experiment_words(choice: str, photos) -> list[str]:
     """A brief run of an experiment, on the CPU, without a download."""
     words = [f"experiment={choice}", "trainer=cpu", *BRIEF, "data.size=32"]
     words += [f"data.root={photos}"] if "data: folder" in experiment(choice) else []
+    # room: detection
+    on_scenes = ["data=scenes", "data.count=16", "model.backbone=small"]
+    words += on_scenes if "data: boxes" in experiment(choice) else []
+    # end
     words += ["model.pretrained=false"] if "pretrained: true" in experiment(choice) else []
     words += ["~finetune"] if "override /finetune" in experiment(choice) else []
     return words + (

@@ -335,6 +335,30 @@ def test_averaging_trains_evaluates_and_writes_the_table(script, images, tmp_pat
     assert all(0 <= float(cells[2]) <= 100 for cells in found)
 
 
+# room: detection
+def test_detection_does_each_run_once_and_writes_its_table(script, tmp_path, monkeypatch):
+    detection = script("detection")
+    told = []
+
+    def finish(words, seed, folder):
+        told.append((words["experiment"], words["data.root"], seed))
+        test = {"ap50": 0.8 if seed else 0.7, "ap": 0.4, "ap75": 0.5, "ap_medium": 0.25, "ap_large": 0.125}
+        return {"steps": 102, "test": test}
+
+    monkeypatch.setattr(detection, "finish", finish)
+    detection.KEPT.unlink(missing_ok=True)
+    for _ in range(2):  # the second time, all is known
+        assert run(detection, monkeypatch, f"--data={tmp_path}", "--seeds=2", "--only=ImageNet") == 0
+    assert told == [("bccd", str(tmp_path), 0), ("bccd", str(tmp_path), 1)]
+    (cells,) = (row for row in rows(detection.TABLE.read_text()) if row[0] == "ImageNet weights")
+    assert cells[1:5] == ["102", "75.0 ± 5.0", "40.0 ± 0.0", "50.0 ± 0.0"]
+    assert cells[5] == "-"  # no box of that size
+    assert cells[-1] == "2 of 2"
+    assert f"Not finished: 2 of {2 * len(detection.RUNS)} runs" in detection.TABLE.read_text()
+    assert str(tmp_path) not in detection.KEPT.read_text()
+
+
+# end
 @pytest.mark.slow
 def test_gan_measures_what_is_missing_and_writes_its_tables(  # room: generators
     script, tmp_path, monkeypatch

@@ -54,6 +54,7 @@ NO_OUTPUTS = {
     "reports/curve_numbers.py": "looks for the best epoch",  # room: reports
     "model/fcos.py": "scores its own boxes within the network",  # room: detection
     "model/retinanet.py": "scores its own boxes within the network",  # room: detection
+    "model/two_stages.py": "scores its own boxes within the network",  # room: detection
     "inspection/label_errors.py": "reads probabilities of a regression or a file",  # room: inspection
     "inspection/measures.py": "looks for the grey value that divides a histogram",  # room: inspection
     "inspection/suspects.py": "reads probabilities of a regression or a file",  # room: inspection

@@ -11,7 +11,11 @@ from tests.model.test_detectors import detector
 
 PICTURES = torch.randn(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
 
-NOISE = {"fcos": 0.1, "retinanet": 1.0}  # few scores are quite the same: their order is open
+NOISE = {
+    "fcos": 0.1,
+    "retinanet": 1.0,
+    "faster_rcnn": 0.1,
+}  # few scores are quite the same: their order is open
 
 
 def noisy(name: str, *words: str) -> Detector:
@@ -19,7 +23,7 @@ def noisy(name: str, *words: str) -> Detector:
     net = detector(name, *words).eval()
     torch.manual_seed(0)
     for part, weight in net.named_parameters():
-        if "cls_logits" in part or "bbox_reg" in part:
+        if any(one in part for one in ("cls_logits", "bbox_reg", "cls_score", "bbox_pred")):
             weight.data += NOISE[name] * torch.randn_like(weight)
     return net
 
@@ -34,7 +38,7 @@ def traced(net: Detector, images: Tensor) -> Tensor:
     return net.traced(images, net.pyramid(images))
 
 
-@pytest.mark.parametrize("name", ["fcos", "retinanet"])
+@pytest.mark.parametrize("name", NOISE)
 def test_the_rows_are_those_of_the_network(name):
     net = noisy(name, "model.score=0.001", "model.overlap=0.3")
     wanted = rows(net, PICTURES)

@@ -34,6 +34,11 @@ BRIEF = [
     "model.convs=1",
     "trainer.log_every_n_steps=1",
 ]
+EXPORTED = {  # room: exporting
+    "fcos": [],
+    "retinanet": ["model=retinanet", "model.score=0.001"],
+    "faster_rcnn": ["model=faster_rcnn", "model.hidden=32", "model.score=0.02"],
+}
 REFUSED = {  # by predict
     "set=0.9": "set: is for networks that predict classes, and this one finds boxes; leave it out",
     "explain=true": "explain: is for networks that predict classes",  # room: explaining
@@ -155,8 +160,10 @@ def test_a_run_measures_boxes_and_the_commands_that_it_suggests_use_it(tmp_path)
 
 # room: exporting
 @pytest.mark.slow
-def test_an_exported_file_finds_the_boxes_of_the_run_in_pixels_of_the_picture(tmp_path):
-    run = trained(*BRIEF, "data.size=48", folder=tmp_path)
+@pytest.mark.parametrize("model", ["fcos", "faster_rcnn"])
+def test_an_exported_file_finds_the_boxes_of_the_run_in_pixels_of_the_picture(model, tmp_path):
+    given = [word for word in BRIEF if model == "fcos" or word != "model.convs=1"]
+    run = trained(*given, *EXPORTED[model], "data.size=48", folder=tmp_path)
     picture = np.random.default_rng(0).integers(0, 256, (64, 91, 3), dtype=np.uint8)
     said = imagelab("export", f"run={run}", "format=torch_export", folder=tmp_path)
     assert said.status == 0, said
@@ -172,7 +179,7 @@ def test_an_exported_file_finds_the_boxes_of_the_run_in_pixels_of_the_picture(tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [[], ["model=retinanet", "model.score=0.001"]], ids=["fcos", "retinanet"])
+@pytest.mark.parametrize("words", EXPORTED.values(), ids=EXPORTED)
 def test_an_onnx_file_finds_the_boxes_of_the_run_also_where_there_are_none(words, tmp_path):
     given = [word for word in BRIEF if not words or word != "model.convs=1"]
     run = trained(*given, *words, folder=tmp_path)
@@ -185,16 +192,6 @@ def test_an_onnx_file_finds_the_boxes_of_the_run_also_where_there_are_none(words
     noise = torch.from_numpy(rng.integers(0, 256, (5, 3, 64, 64), dtype=np.uint8))
     assert (found.predictions(noise)[..., 0] >= 0).any()
     assert distance(file.predictions(noise), found.predictions(noise), 64) < 1e-4
-
-
-def test_faster_rcnn_is_refused_by_formats_that_trace(tmp_path):
-    given = [word for word in BRIEF if word != "model.convs=1"]
-    run = trained(*given, "model=faster_rcnn", "data.count=8", folder=tmp_path)
-    said = imagelab("export", f"run={run}", "format=torch_export", folder=tmp_path)
-    assert said.status == 2, said
-    assert said.err.startswith("format=torch_export cannot express this network (ValueError: FasterRcnn")
-    assert said.err.strip().endswith("set format=safetensors, which works for any network")
-    assert not (run / "model.pt2").exists()
 
 
 # end

@@ -31,7 +31,7 @@ def best_rows(
         overlap: Largest IoU of two detections of one class.
         most: Number of rows per image.
     """
-    kept = _not_suppressed(scores, _apart(labels, boxes, size), least, overlap)
+    kept = not_suppressed(scores, apart(labels, boxes, size), least, overlap)
     ranked = torch.where(kept, scores, torch.full_like(scores, -1.0))
     count = scores.shape[1]
     best, places = ranked.topk(min(most, count), dim=1)
@@ -42,7 +42,7 @@ def best_rows(
     return torch.cat([rows, empty.expand(len(rows), most - count, COLUMNS)], dim=1) if most > count else rows
 
 
-def _apart(labels: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def apart(labels: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes (B * n, 4), moved so that those of different images or classes never overlap.
 
     Classes lie side by side and images below each other: with one direction for both, the numbers would grow
@@ -54,7 +54,7 @@ def _apart(labels: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return (boxes + torch.cat([offset, offset], dim=-1)).reshape(-1, 4)
 
 
-def _not_suppressed(scores: Tensor, boxes: Tensor, least: float, overlap: float) -> Tensor:
+def not_suppressed(scores: Tensor, boxes: Tensor, least: float, overlap: float) -> Tensor:
     """Which candidates are detections, (B, n) bool."""
     added = boxes.new_tensor(OUTSIDE)
     boxes, flat = torch.cat([boxes, added]), torch.cat([scores.reshape(-1), scores.new_ones(len(added))])

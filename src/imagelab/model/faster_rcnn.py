@@ -18,6 +18,7 @@ from torchvision.ops.poolers import MultiScaleRoIAlign, initLevelMapper
 from imagelab.model.backbone import strides_of
 from imagelab.model.detector import MOST, Anchors, Boxes, Detector, squares
 from imagelab.model.pyramid import Handed, norm_layer, pyramid
+from imagelab.model.two_stages import judged, proposed
 
 CUT = 7  # side of the features that are cut out of a box
 
@@ -32,6 +33,7 @@ class FasterRcnn(Detector):
         levels: Levels of the pyramid: level 3 has a stride of 2^3 = 8 pixels.
         width: Channels of the pyramid.
         hidden: Features of the second stage, per box.
+        sampled: Proposals per image that the second stage learns from.
         anchor: Side of the anchors of a level, in strides.
         ratios: Height / width of the anchors.
         score: Least score of a detection, in [0, 1).
@@ -50,6 +52,7 @@ class FasterRcnn(Detector):
         levels: Sequence[int],
         width: int,
         hidden: int,
+        sampled: int,
         anchor: float,
         ratios: Sequence[float],
         score: float,
@@ -68,6 +71,7 @@ class FasterRcnn(Detector):
             box_roi_pool=_cutter(backbone, levels),
             box_head=_second_stage(width, hidden, norm),
             box_predictor=FastRCNNPredictor(hidden, num_classes + 1),  # 0 is the background
+            box_batch_size_per_image=sampled,
             box_score_thresh=score,
             box_nms_thresh=overlap,
             box_detections_per_img=MOST,
@@ -92,6 +96,12 @@ class FasterRcnn(Detector):
         proposals, _ = self.finder.rpn(images, features)
         found, _ = self.finder.roi_heads(features, proposals, images.image_sizes)
         return [one | {"labels": one["labels"] - 1} for one in found]
+
+    def traced(self, images: Tensor, features: dict[str, Tensor]) -> Tensor:
+        """The rows of `detections`, (B, 100, 6), in a form that does not depend on the number of images."""
+        size = (images.shape[-2], images.shape[-1])
+        boxes, exist = proposed(self.finder.rpn, images, features, size)
+        return judged(self.finder.roi_heads, features, boxes, exist, size)
 
 
 def _cutter(backbone: str, levels: Sequence[int]) -> MultiScaleRoIAlign:

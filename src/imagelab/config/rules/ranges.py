@@ -114,6 +114,7 @@ RANGES = {
     "model.levels": within(1, 8),  # room: detection
     "model.overlap": UP_TO_1,  # room: detection
     "model.ratios": ABOVE_0,  # room: detection
+    "model.sampled": at_least(1),  # room: detection
     "model.score": SHARE,  # room: detection
     "model.slope": SHARE,
     "model.pool_ratio": Span("a ratio between 1 and 2", above=1, below=2),

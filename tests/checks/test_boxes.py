@@ -159,6 +159,11 @@ def test_few_steps_from_random_weights_are_a_warning_unless_the_network_is_made_
     assert checked(subject(few), name).status == "INFO"
 
 
+def test_channels_that_a_detector_leaves_out_are_found_without_a_break():
+    found = checked(subject([*WORDS, "model.dropout2d=0.3"]), "dropout")
+    assert (found.status, found.value) == ("OK", "at most 30% left out")
+
+
 def test_scores_that_start_at_a_half_are_a_loss_that_is_too_high():
     planted = subject(WORDS)
     assert checked(planted, "loss of boxes at init").status == "OK"
@@ -177,8 +182,14 @@ def test_no_check_fails_on_a_sound_detector(model):
 
 
 @pytest.mark.slow
-def test_a_few_images_are_memorised_and_not_without_a_rate():
-    sound = run(subject(WORDS), fast=False, only=["boxes memorised"])[0]
-    assert sound.status == "OK", sound
+@pytest.mark.parametrize("model", ["fcos", "retinanet", "faster_rcnn"])
+def test_a_few_images_are_memorised_within_the_budget_that_check_has(model):
+    sound = subject(["task=detect", "trainer=cpu", "data.count=80", f"model={model}"])
+    found = run(sound, fast=False, only=["boxes memorised"])[0]
+    assert found.status == "OK", found
+
+
+@pytest.mark.slow
+def test_a_few_images_are_not_memorised_without_a_rate():
     stuck = run(subject([*WORDS, "optimizer.lr=1e-9"]), fast=False, only=["boxes memorised"])[0]
     assert stuck.status == "FAIL", stuck

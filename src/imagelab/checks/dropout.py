@@ -81,7 +81,11 @@ def _sizes(subject: Subject) -> dict[str, float]:
     ]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(subject.data.seed)
-        copy(subject.some(subject.count).images)
+        batch = subject.some(subject.count)
+        forward = partial(copy, batch.images)
+        if subject.data.boxes:  # room: detection
+            forward = partial(copy.task.loss, copy, batch)  # a detector in training needs targets
+        forward()
         for hook in hooks:
             hook.remove()
         sizes = {name: mean_size(layer, given) for name, (layer, given) in seen.items()}

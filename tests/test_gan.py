@@ -133,6 +133,7 @@ def test_only_the_targets_of_the_discriminator_are_smoothed_and_flipped(words, r
     assert task._targets(scores, real=True).tolist() == pytest.approx([real] * 4)
     assert task._targets(scores, real=False).tolist() == pytest.approx([fake] * 4)
     assert float(task.loss_of_generator(scores)) == pytest.approx(np.log(2))
+    assert (float(task.loss_of_generator(scores + 9)) < 0.01) == (real > fake)
 
 
 def test_a_share_of_targets_changes_sides_in_training_only(tmp_path):

@@ -87,7 +87,8 @@ class Adversarial(Classifier):
         fake_scores = self.pair(fake, batch.labels)
         loss = self.gan.loss_of_discriminator(real_scores, fake_scores)
         self.losses.add(loss)
-        self.scores = real_scores.detach().float().mean(), fake_scores.detach().float().mean()
+        judged = real_scores.detach().float(), fake_scores.detach().float()
+        self.scores = [self.gan.realness(scores).mean() for scores in judged]
         self._record("score_real", self.scores[0])
         self._record("score_fake", self.scores[1])
         for name, trick in self.critic_penalties.items():

@@ -5,7 +5,10 @@ import torch
 from torch import sigmoid
 
 from imagelab.loss.adversarial import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein
+from imagelab.task.gan import Gan
 
+GAN = {"classes": ["a"], "in_channels": 1, "size": 8, "discriminator_steps": 1, "generator_rate": 1.0}
+GAN |= {"smooth_real": 0.0, "smooth_fake": 0.0, "flip_labels": False, "flip_share": 0.0}
 SCORES = torch.tensor([-3.0, -0.5, 0.0, 0.7, 4.0])
 ONES, ZEROS = torch.ones(5), torch.zeros(5)
 D = sigmoid(SCORES)
@@ -42,3 +45,34 @@ def test_where_the_discriminator_is_sure_only_the_non_saturating_loss_still_teac
         (slope,) = torch.autograd.grad(kind().generator(sure), sure)
         slopes[kind] = -float(slope)
     assert slopes[Minimax] < 1e-3 < 0.99 < slopes[NonSaturating]
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("kind", [row[0] for row in FORMULAS])
+def test_the_generator_pulls_scores_where_the_discriminator_pushes_those_of_real_images(kind, flipped):
+    """Also where targets change places: real images count as 0 and generated ones as 1."""
+    task = Gan(loss=kind(), **GAN | {"flip_labels": flipped})
+    slopes = []
+    for loss in (
+        lambda scores: task.loss_of_discriminator(torch.zeros(1), scores),
+        lambda scores: task.loss_of_generator(scores),
+        lambda scores: task.loss_of_discriminator(scores, torch.zeros(1)),
+    ):
+        scores = torch.tensor([0.3], requires_grad=True)
+        slopes.append(float(torch.autograd.grad(loss(scores), scores)[0].sign()))
+    assert slopes == ([-1, 1, 1] if flipped else [1, -1, -1])
+    assert (
+        float(task.realness(torch.tensor(2.0)))
+        == {False: 2, True: -1 if kind is LeastSquares else -2}[flipped]
+    )
+
+
+@pytest.mark.parametrize("kind", [row[0] for row in FORMULAS])
+def test_places_that_change_leave_the_game_as_it_was(kind):
+    plain, flipped = (Gan(loss=kind(), **GAN | {"flip_labels": flip}) for flip in (False, True))
+    real, fake = SCORES, SCORES.flip(0)
+    turned = [flipped.realness(scores) for scores in (real, fake)]
+    torch.testing.assert_close(
+        flipped.loss_of_discriminator(*turned), plain.loss_of_discriminator(real, fake)
+    )
+    torch.testing.assert_close(flipped.loss_of_generator(turned[1]), plain.loss_of_generator(fake))

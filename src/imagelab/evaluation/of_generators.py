@@ -73,7 +73,7 @@ def of_generator(cfg: Node, folder: Path, checkpoint: str) -> Outcome:
             "features": f"input of the last layer of {cfg['judge']}",
             "metrics": metrics | found["metrics"],
         }
-    found["discriminator"] = _scores(pair, data, device, metrics)
+    found["discriminator"] = _scores(pair, task, data, device, metrics)
     return Outcome(asked | found, None, [metrics_table(asked | found), *_sentences(found)])
 
 
@@ -140,11 +140,11 @@ def _picture(image: Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def _scores(pair: Any, data: Any, device: torch.device, metrics: Node) -> Node:
+def _scores(pair: Any, task: Any, data: Any, device: torch.device, metrics: Node) -> Node:
     """Mean scores of the discriminator on training images, images of the split and generated ones."""
     index = stream(data.seed, "judged").permutation(data.counts["train"])[:MOST]
     scores = [pair(one.images, one.labels).cpu() for one in _batches(data, "train", index, device)]
-    train = float(torch.cat(scores).float().mean())
+    train = float(task.realness(torch.cat(scores).float()).mean())
     return {"training": train, "held_out": metrics["score_real"], "generated": metrics["score_fake"]}
 
 

@@ -54,7 +54,7 @@ class Gan(nn.Module):
         generator_rate: Learning rate of the generator, as a share of that of the discriminator.
         smooth_real: How much less than 1 the target of real images is; 0.1: one-sided label smoothing.
         smooth_fake: How much more than 0 the target of generated images is.
-        flip_labels: Whether the targets of real and generated images change places.
+        flip_labels: Whether the targets of real and generated images change places, for both networks.
         flip_share: Share of targets, drawn again in each step, that are swapped for the other kind.
 
     Raises:
@@ -96,6 +96,7 @@ class Gan(nn.Module):
         self.names = list(classes)
         self.discriminator_steps, self.generator_rate = discriminator_steps, generator_rate
         ends = 1 - smooth_real, smooth_fake
+        self.flipped = flip_labels
         self.target_real, self.target_fake = ends[::-1] if flip_labels else ends
         self.flip_share = flip_share
         self.features = in_channels * min(size, LOOKED_AT) ** 2
@@ -124,7 +125,11 @@ class Gan(nn.Module):
 
     def loss_of_generator(self, fake: Tensor) -> Tensor:
         """Scores (B,) of generated images -> mean loss, a scalar."""
-        return self.criterion.generator(fake.float())
+        return self.criterion.generator(self.realness(fake.float()))
+
+    def realness(self, scores: Tensor) -> Tensor:
+        """Scores (B,), turned round if targets are: the higher, the more real."""
+        return self.criterion.mirrored(scores) if self.flipped else scores
 
     def outputs(self, forward: Any, batch: Inputs) -> tuple[Tensor, Tensor]:
         """Features of real and of as many generated images, their scores, (B, kept); and the classes (B,).
@@ -148,7 +153,7 @@ class Gan(nn.Module):
         """Of all real and generated images of a split."""
         real, fake = outputs[:, : self.features], outputs[:, self.features : 2 * self.features]
         scores = outputs[:, -2], outputs[:, -1]
-        means = scores[0].mean(), scores[1].mean()
+        means = [self.realness(score).mean() for score in scores]
         with torch.random.fork_rng(devices=[]):
             settles = isinstance(self.criterion, Settles)
             loss = self.criterion.measure(*means) if settles else self.loss_of_discriminator(*scores)

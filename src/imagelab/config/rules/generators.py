@@ -101,6 +101,8 @@ def _targets_can_be_soft(cfg: Node) -> Iterator[str]:
 def _scores_fit_the_loss(cfg: Node) -> Iterator[str]:
     loss, model = target(cfg["loss"]), target(cfg["model"])
     errors = says(cfg["model"]).scores_are_errors
+    if says(cfg["loss"]).takes_errors and (cfg["task"].get("flip_labels") or cfg["task"].get("flip_share")):
+        yield f"task: errors cannot change places, as {loss} needs; leave out flip_labels and flip_share"
     if errors and not says(cfg["loss"]).takes_errors:
         yield f"loss: {loss} needs scores of either sign, and those of {model} are errors; leave out loss"
     if says(cfg["loss"]).takes_errors and not errors:

@@ -57,7 +57,8 @@ def pairs() -> Iterator[Pair]:
         without = [one for one in listed if one != choice]
         if choice != "none":
             yield Pair(f"augment={choice}", _list("augment", listed), _list("augment", without))
-    plain = [Pair(f"trick={choice}", _list("trick", [choice]), {}) for choice in menu.choices("trick")]
+    tricks = [one for one in menu.choices("trick") if "teacher" not in menu.keys("trick", one)]
+    plain = [Pair(f"trick={choice}", _list("trick", [choice]), {}) for choice in tricks]
     for group, other in (("optimizer", "sgd"), ("schedule", "constant")):
         for choice in menu.choices(group):
             if choice not in (other, "lbfgs"):  # a batch of 1,800 images is another budget

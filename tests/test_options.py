@@ -133,6 +133,7 @@ def test_every_choice_trains(group, choice, tmp_path, photos):
     words = [*words_for(group, choice, photos), *partners(group, choice)]
     words += NEEDS["scenes"] if "task=detect" in [f"{group}={choice}", *words] and group != "data" else []
     words += [f"model.weights={weights_of(words, tmp_path)}"] if group == "finetune" else []
+    words += taught(words, tmp_path)
     learnt(fitted(["trainer=cpu", *BRIEF, *words], tmp_path))
 
 
@@ -288,7 +289,7 @@ def refused(words: list[str], folder) -> str | None:
         if any(word.startswith("finetune=") for word in words):
             words = [word for word in words if not word.startswith("model.init=")]
             words.append(f"model.weights={weights_of(words, folder)}")
-        parts = attempted(words, folder)
+        parts = attempted([*words, *taught(words, folder)], folder)
         parts.trainer.fit(parts.classifier, datamodule=parts.data)
     except Problem as problem:
         return str(problem)
@@ -298,12 +299,19 @@ def refused(words: list[str], folder) -> str | None:
 
 def weights_of(words: list[str], folder) -> Path:
     """A file with weights for the network of these words, such as a run leaves."""
-    parts = attempted([word for word in words if not word.startswith("finetune=")], folder)
+    parts = attempted([word for word in words if not word.startswith(("finetune=", "trick="))], folder)
     state = {f"net.{name}": value for name, value in parts.classifier.net.state_dict().items()}
     file = folder / "start.ckpt"
     folder.mkdir(exist_ok=True)
     torch.save({"state_dict": state, "imagelab": parts.classifier.card}, file)
     return file
+
+
+def taught(words: list[str], folder) -> list[str]:
+    """A teacher, where distillation needs one: the same network, untrained."""
+    wanted = any("distill" in word for word in words if word.startswith("trick="))
+    alone = [word for word in words if not word.startswith("model.weights=")]
+    return [f"trick.distill.teacher={weights_of(alone, folder)}"] if wanted else []
 
 
 def attempted(words: list[str], folder) -> Parts:

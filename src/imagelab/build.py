@@ -29,6 +29,7 @@ from imagelab.finetune.choose import resolve_finetune
 from imagelab.finetune.feature_plan import cache_features
 from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.gan import Adversarial, critic_penalties  # room: generators
+from imagelab.loading import load_named
 from imagelab.logger.samples import pictures_of
 from imagelab.model.head import set_head
 from imagelab.model.network import build_net, model_to_start
@@ -42,6 +43,7 @@ from imagelab.training.altering import clipping_last
 from imagelab.training.devices import devices, plugins
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.fsdp import shard_when_started
+from imagelab.training.guidance import guide
 from imagelab.training.optimizer_modes import OptimizerModes
 from imagelab.training.phase_timer import TimeSpent
 from imagelab.training.recipe import keep_batch, recipe
@@ -92,6 +94,7 @@ def build(
     trainer = build_trainer(cfg, folder, callbacks=clipping_last(together), logger=loggers)
     keep_batch(known, data, trainer.world_size)
     classifier = build_classifier(cfg, data, trainer, tricks)
+    classifier.card |= guide(classifier, cfg, data, tricks, load_named, known)
     classifier.card |= {"finetune": choice} if choice else {}
     classifier.card |= {"model": known["model"]} if known else {}  # where its first weights came from
     if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Optimizer
 
-from imagelab.config.facts import said_by
 from imagelab.contracts import Inputs, Penalty, Rewire
 from imagelab.metrics.names import RAW, metric_of
 from imagelab.metrics.outputs import Outputs, Seen, keep
@@ -23,7 +22,9 @@ from imagelab.schedule import Schedule
 from imagelab.task.contract import Task
 from imagelab.task.fitted import fitted_numbers
 from imagelab.terminal.summary import StageRow
+from imagelab.training.agreed_loss import same_on_all_ranks
 from imagelab.training.correct_count import CorrectCount
+from imagelab.training.guidance import Guides
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
 from imagelab.training.recipe import share_of_rank
@@ -80,6 +81,7 @@ class Classifier(lightning.LightningModule):
         self.terms = LossTerms(penalties=penalties, window=window)
         self.correct = CorrectCount()
         self.rewires, self.split, self.outputs = rewires, split, Outputs()
+        self.guides: list[Guides] = []  # tricks that change the loss of a batch, in order
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by a trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)
         self.fitted: dict[str, dict[str, Tensor]] = {}  # numbers of the task, by set of weights
@@ -115,13 +117,17 @@ class Classifier(lightning.LightningModule):
     def training_step(self, batch: Inputs, batch_idx: int) -> Tensor:
         # L-BFGS calls this several times per step: always the same function, and only the first is recorded.
         begin = partial(seed_step, self.seed, self.current_epoch, batch_idx, self.global_rank)
+        number = self.current_epoch * self.step_plan.batches + batch_idx
 
         def compute(part: Inputs) -> tuple[Tensor, Tensor | None]:
             outputs: list[Tensor] = []
             loss = self.task.loss(
                 lambda *given, **more: outputs.append(self(*given, **more)) or outputs[-1], part
             )
-            return loss, self.task.correct(outputs[-1].detach(), part)
+            correct = self.task.correct(outputs[-1].detach(), part)
+            for guide in self.guides:
+                loss = guide.guided(loss, outputs[-1], part, self, number)
+            return loss, correct
 
         self.evaluations += 1
         loss = self.split.loss(begin, compute, self.net, batch, scale=gradient_scale(self.trainer))
@@ -131,7 +137,7 @@ class Classifier(lightning.LightningModule):
                 self.correct.add(part)
         for term in self.terms.of(self.net, record=self.evaluations == 1):
             loss = loss + term
-        return self._sync_loss(loss * window_scale(self.trainer, batch_idx))
+        return same_on_all_ranks(loss * window_scale(self.trainer, batch_idx), self.trainer)
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.batch_ended = time.perf_counter()
@@ -231,13 +237,6 @@ class Classifier(lightning.LightningModule):
 
     def _rewired(self) -> dict[str, Tensor]:
         return {name: weight for trick in self.rewires for name, weight in trick.rewired(self.net).items()}
-
-    def _sync_loss(self, loss: Tensor) -> Tensor:
-        # A line search depends on the value: all ranks must use the same one, or they would diverge.
-        if self.trainer.world_size == 1 or not said_by(self.trainer.optimizers[0]).line_search:
-            return loss
-        mean = cast(Tensor, self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean"))
-        return loss - loss.detach() + mean
 
     def _finish_split(self, split: str, outputs: Outputs, weights: str = "") -> None:
         taken = outputs.take(self.task.kept, self.device)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from imagelab import imagenet
 from imagelab.checkpoints.card import FITTED
 from imagelab.checkpoints.content import (
     certainty_of,
@@ -25,17 +26,11 @@ from imagelab.config.trust import refuse_untrusted, trusting
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
 from imagelab.generator import Generator  # room: generators
-from imagelab.model.efficientnet_lite0 import (  # room: model/efficientnet_lite0
-    efficientnet_lite0,
-    efficientnet_lite0_preprocess,
-)
 from imagelab.model.head import set_head
 from imagelab.model.network import bare, build_net
-from imagelab.predictor import Predictor
+from imagelab.predictor import Predictor, no_loss
 from imagelab.problem import Problem, first_line
 from imagelab.runs import find
-from imagelab.runs.find import IMAGENET  # room: model/efficientnet_lite0
-from imagelab.task.classify import Classify  # room: model/efficientnet_lite0
 
 CLASSIFY = {"_target_": "imagelab.task.classify.Classify"}  # for older cards, which have no task
 
@@ -55,8 +50,8 @@ def load(path: str | Path, trust: Sequence[str] = ()) -> Predictor:
     Raises:
         Problem: If the file is missing or damaged, comes from another program, or was trained without labels.
     """
-    if str(path) == IMAGENET:  # room: model/efficientnet_lite0
-        return imagenet()
+    if str(path) == find.IMAGENET:  # room: model/efficientnet_lite0
+        return imagenet.efficientnet()
     path = weights_in(local(path))
     with trusting(trust):
         return _load(path)
@@ -188,29 +183,23 @@ def task_from(card: Node) -> Any:
     return task
 
 
-def imagenet() -> Predictor:  # room: model/efficientnet_lite0
-    """EfficientNet-Lite0 with its ImageNet weights and their 1,000 classes, from a package.
+def load_named(name: str, classes: list[str]) -> tuple[str, Predictor]:
+    """Load what `find.network` finds, or a network of timm with its weights; and its name once resolved.
+
+    Args:
+        name: A run, `last`, a file of weights, a name on a hub, `weights`, or a name in timm.
+        classes: Classes of the run that asks: those of ImageNet are called as they are there.
 
     Raises:
-        Problem: The package is not installed.
+        Problem: There is no such network.
     """
-    from timm.data.imagenet_info import ImageNetInfo
+    import timm
 
-    known = ImageNetInfo()
-    classes = [known.index_to_description(index, detailed=True) for index in range(known.num_classes())]
-    preprocess = efficientnet_lite0_preprocess()
-    net = efficientnet_lite0(
-        pretrained=True, num_classes=len(classes), in_channels=preprocess.channels, size=preprocess.size
-    )
-    task: Any = Classify(loss=no_loss, classes=classes)
-    reader = Reader(least=preprocess.resize, shape=None)
-    return Predictor(net=net, classes=classes, preprocess=preprocess, reader=reader, task=task)
-
-
-def no_loss(*_: Tensor) -> Tensor:
-    """Stand in for the loss of a loaded network, and refuse to compute it.
-
-    Raises:
-        Problem: Always.
-    """
-    raise Problem("a loaded network has no loss; evaluate the run that it comes from")
+    file = Path(name).expanduser()
+    if not file.exists() and timm.is_model(name):
+        return name, imagenet.timm_network(name, classes)
+    where = str(find.network(name))
+    predictor = load(where)
+    if where == find.IMAGENET:  # room: model/efficientnet_lite0
+        predictor.classes = imagenet.class_names("imagenet-1k", classes)
+    return where, predictor

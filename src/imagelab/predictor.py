@@ -216,6 +216,15 @@ def placed(
     ]
 
 
+def no_loss(*_: Tensor) -> Tensor:
+    """Stand in for the loss of a loaded network, and refuse to compute it.
+
+    Raises:
+        Problem: Always.
+    """
+    raise Problem("a loaded network has no loss; evaluate the run that it comes from")
+
+
 def _rgb(image: Any) -> np.ndarray:
     if isinstance(image, str | Path):
         raise ValueError(f"images() takes arrays or Pillow images, got {str(image)!r}; use files([...])")

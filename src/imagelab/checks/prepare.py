@@ -9,8 +9,10 @@ from imagelab.checks.subject import Subject
 from imagelab.config.schema import Node
 from imagelab.contracts import Prepares
 from imagelab.finetune.choose import resolve_finetune
+from imagelab.loading import load_named
 from imagelab.model.network import model_to_start
 from imagelab.training.feasibility import refuse_impossible
+from imagelab.training.guidance import guide
 
 ALONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "sync_batchnorm": False}
 
@@ -41,6 +43,8 @@ def prepare(cfg: Node, folder: Path, *, seconds: float) -> Subject:
     refuse_impossible(
         cfg, classes=data.classes, warmup=classifier.schedule.warmup_steps(steps), total_steps=steps
     )
+    guide(classifier, cfg, data, tricks, load_named, None)
+    classifier.guides = []  # the checks know what a loss of labels should do
     for trick in tricks.values():
         if isinstance(trick, Prepares):
             with torch.no_grad():

@@ -81,6 +81,7 @@ class Facts(NamedTuple):
     needs_single_images: bool = False
     bounds_critic: bool = False  # bounds the slope of the critic
     # end
+    guides: bool = False  # changes the loss by what another network says (training/guidance.py)
     rewires: bool = False  # trains with other weights than it keeps (contracts.Rewire)
     needs_plain_pass: bool = False  # passes images, without targets, through the network in training mode
     resizes_images: bool = False  # changes the size of images after the data made them, and nothing else

@@ -71,7 +71,20 @@ def join_extra(splits: Splits, named: Mapping[str, Named], joining: Joining | No
     else:
         assert isinstance(train, Photos)
         more, both = None, Chain((train, files), labels, np.arange(len(labels)))
-    pixels, content = more.contents() if more else None, files.contents()
+    refuse_copies(files, more.contents() if more else None, named, "data.extra")
+    return splits | {"train": both}
+
+
+def refuse_copies(files: Files, pixels: np.ndarray | None, named: Mapping[str, Named], key: str) -> None:
+    """Raise a Problem if pictures that would be trained on are copies of held-out images.
+
+    Args:
+        files: The pictures.
+        pixels: A hash of the pixels of each as they are kept in memory, (N,) uint64; None: they are not.
+        named: Splits of the run as they came from the source.
+        key: Config key that named the pictures, for the message.
+    """
+    content = files.contents()
     for split in (split for split in named if split != "train"):
         part = named[split]
         own = pixels if pixels is not None and isinstance(part.images, Arrays) else content
@@ -79,10 +92,9 @@ def join_extra(splits: Splits, named: Mapping[str, Named], joining: Joining | No
         if len(copies):
             names = some_of([files.paths[place] for place in copies[:3].tolist()])
             raise Problem(
-                f"data.extra: {len(copies):,} images are copies of images of {split}, which would be trained "
+                f"{key}: {len(copies):,} images are copies of images of {split}, which would be trained "
                 f"on ({names}); remove them"
             )
-    return splits | {"train": both}
 
 
 def decode_like(files: Files, images: Tensor) -> Tensor:

@@ -90,6 +90,19 @@ class Preprocess:
             pixels.mul_(scale[:, None, None]).add_(shift[:, None, None])
         return pixels
 
+    def of(self, images: Tensor, given: "Preprocess") -> Tensor:
+        """Images (B, C, H, W) float that another preprocessing has normalised, as this one has them."""
+        same = (given.channels, given.mean, given.std) == (self.channels, self.mean, self.std)
+        if same and given.size == self.size:
+            return images
+        scale, shift = _affine(tuple(given.mean), tuple(given.std), images.device)
+        pixels = (images.float() - shift[:, None, None]) / scale[:, None, None]
+        pixels = with_channels(pixels, self.channels)
+        if given.size != self.size:
+            sides = (self.size, self.size)
+            pixels = functional.interpolate(pixels, sides, mode="bilinear", antialias=True)
+        return self.normalise(pixels)
+
     def denormalise(self, images: Tensor) -> Tensor:
         """(B, channels, size, size) float -> uint8, for display."""
         scale, shift = _affine(tuple(self.mean), tuple(self.std), images.device)

@@ -99,6 +99,24 @@ def _schedule_has_cycles(cfg: Node) -> Iterator[str]:
             )
 
 
+def _unlabelled_images_go_along(cfg: Node) -> Iterator[str]:
+    for name in stating(cfg["trick"], "guides"):
+        node = cfg["trick"][name]
+        if "unlabelled" not in node:
+            continue
+        key = f"trick.{name}.unlabelled"
+        if node["unlabelled"] is None:
+            if node["per_batch"] is not None:
+                yield f"trick.{name}.per_batch: got {node['per_batch']} without images; also set {key}=DIR"
+        elif says(cfg["optimizer"]).line_search:
+            yield (
+                f"{key}: {target(cfg['optimizer'])} compares losses across steps, so each step needs the "
+                "same images; leave it out, or set optimizer=adamw"
+            )
+        elif cfg["trainer"]["on_oom"] == "halve":
+            yield f"{key}: trainer.on_oom=halve divides only the labelled images; set trainer.on_oom=stop"
+
+
 TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _one_thing_clips,
     _clipping_sees_plain_gradients,
@@ -109,4 +127,5 @@ TRICK_RULES: list[Callable[[Node], Iterator[str]]] = [
     _a_loss_is_a_mean,
     _batches_have_noise,
     _schedule_has_cycles,
+    _unlabelled_images_go_along,
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from imagelab.config.facts import says
-from imagelab.config.rules.classes import target
+from imagelab.config.rules.classes import stating, target
 from imagelab.config.rules.processes import sharding
 from imagelab.config.schema import Node
 
@@ -52,6 +52,21 @@ def _weights_are_whole(cfg: Node) -> Iterator[str]:
         yield f"trainer.strategy: finetune trains whole stages, which {name} shards; set trainer=ddp"
 
 
+def _gradients_of_weights_are_projected(cfg: Node) -> Iterator[str]:
+    if not tuning(cfg) or not says(cfg["finetune"]).adapts:
+        return
+    for name in stating(cfg["trick"], "clips_gradients"):
+        yield (
+            f"trick.{name}: clips the gradients of whole weights, and {target(cfg['finetune'])} trains two "
+            "matrices beside each; set trainer.gradient_clip_val=1 instead"
+        )
+    if says(cfg["optimizer"]).has_modes:
+        yield (
+            f"optimizer: {target(cfg['optimizer'])} exchanges the weights it trains for others after each "
+            f"epoch, and {target(cfg['finetune'])} adds them to those of the network; set optimizer=adamw"
+        )
+
+
 def _starts_trained(model: Node) -> bool:
     return model["weights"] is not None or bool(model.get("pretrained"))
 
@@ -61,4 +76,5 @@ FINETUNE_RULES: list[Callable[[Node], Iterator[str]]] = [
     _line_search_wants_all_weights,
     _stages_have_rates_of_their_own,
     _weights_are_whole,
+    _gradients_of_weights_are_projected,
 ]

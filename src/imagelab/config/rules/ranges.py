@@ -180,6 +180,8 @@ RANGES = {
     "schedule.threshold": SHARE,
     "schedule.variance": at_least(0),
     "schedule.warmup": share_or_count("the run", "steps"),
+    "finetune.adapter_rate": ABOVE_0,
+    "finetune.alpha": ABOVE_0,
     "finetune.decay": UP_TO_1,
     "finetune.every": Span(
         "a share of the run above 0 and below 1, or a whole number of epochs", above=0, whole=True
@@ -189,6 +191,7 @@ RANGES = {
     "finetune.head_rate": UP_TO_1,
     "finetune.images": at_least(2),
     "finetune.neighbours": at_least(1),
+    "finetune.rank": at_least(1),
     "finetune.rewarm": share_or_count("an epoch", "steps"),
     "finetune.scale": UP_TO_1,
     "finetune.similar_from": BETWEEN,

@@ -12,7 +12,10 @@ from tests.conftest import unpacked
 from tests.in_process import trained
 
 pytestmark = pytest.mark.data
-EACH = 24  # photos of each class; at chance level ap_macro is 0.37, the mean share of the attributes
+# Photos of each class. At chance level ap_macro is 0.37, the mean share of the attributes. What limits it is
+# the number of photos: 24 each gave 0.66 to 0.72 in three runs, and no more with three times the epochs, 48
+# 0.82 in two, 80 0.81, and all 0.91; a linear probe of efficientnet_lite0 makes 0.74 to 0.80 of 24 each.
+EACH = 48
 WORN = {"legs": ("pants", "shorts", "skirt"), "torso": ("t-shirt", "shirt", "longsleeve", "outwear", "dress")}
 
 
@@ -35,7 +38,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("task", "label", "metric", "least"),
-    [("multilabel", "[dark,bright,legs,torso]", "ap_macro", 0.55), ("regress", "light", "r2", 0.7)],
+    [("multilabel", "[dark,bright,legs,torso]", "ap_macro", 0.7), ("regress", "light", "r2", 0.7)],
 )
 def test_attributes_of_real_photos_are_learnt(task, label, metric, least, table, tmp_path):
     words = [f"task={task}", "data=folder", f"data.root={table.parent}", f"data.manifest={table}"]

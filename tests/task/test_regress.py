@@ -71,14 +71,14 @@ def test_the_head_of_a_run_starts_at_the_mean_of_the_training_values(tmp_path):
     np.testing.assert_allclose(first, values.mean(0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+@pytest.mark.parametrize("name", ["mixup", "cutmix", "copy_paste"])
 def test_mixed_images_have_the_shares_of_their_values(name):
     cfg = compose("train", [f"augment=[{name}]"]).cfg
     assert cfg is not None
     values = torch.arange(8.0)[:, None]
     labels = Regress.targets(values, classes=1, mixed=True)
     images = values[:, :, None, None].expand(8, 1, 16, 16)  # each image is as bright as its value
-    mixed, targets = make(cfg["augment"][name]).mix(images, labels, stream(0, "test"))
+    mixed, targets = make(cfg["augment"][name] | {"p": 1.0}).mix(images, labels, stream(0, "test"))
     assert not torch.equal(targets, values)
     torch.testing.assert_close(mixed.mean(dim=(2, 3)), targets)
 

@@ -4,7 +4,10 @@ import csv
 
 import pytest
 import torch
+from torch.nn import CrossEntropyLoss
 
+from imagelab.contracts import Inputs
+from imagelab.task.classify import Classify
 from imagelab.training.correct_count import CorrectCount
 from tests.fitting import SHORT, built
 
@@ -23,6 +26,16 @@ def test_a_task_without_correct_answers_counts_no_images():
     count = CorrectCount()
     count.add(None)
     assert count.end_epoch() == (0, 0)
+
+
+def test_of_mixed_labels_the_one_with_the_larger_share_counts():
+    task = Classify(loss=CrossEntropyLoss(), classes=["ant", "bee", "fly"])
+    shares = torch.tensor([[0.7, 0.3, 0.0], [0.3, 0.7, 0.0], [0.0, 0.4, 0.6]])
+    batch = Inputs(torch.zeros(3, 1, 2, 2), shares, torch.tensor([1, 0, 2]), torch.arange(3))
+    assert task.correct(torch.tensor([[2.0, 1.0, 0.0]] * 3), batch).tolist() == [True, False, False]
+    assert task.correct(shares, batch).all()
+    plain = batch._replace(targets=batch.labels)
+    assert task.correct(torch.tensor([[0.0, 2.0, 1.0]] * 3), plain).tolist() == [True, False, False]
 
 
 def test_the_training_accuracy_is_that_of_the_batches_as_they_were_trained_on(tmp_path):

@@ -90,6 +90,17 @@ def test_a_linear_probe_trains_pyramid_and_heads_alone(weights, tmp_path):
     assert parts.classifier.head_layers == []
 
 
+def test_low_rank_changes_are_those_of_the_backbone_and_the_head_trains_whole(weights, tmp_path):
+    watch = Watch()
+    fit([weights, "finetune=lora", "finetune.rank=2", "trainer.max_epochs=1"], tmp_path, watch)
+    first, final = watch.epochs
+    changes = {name: (final[name] - first[name]).flatten(1) for name in first if first[name].ndim > 1}
+    ranks = {name: int(torch.linalg.matrix_rank(change, atol=1e-5)) for name, change in changes.items()}
+    assert {rank for name, rank in ranks.items() if name.startswith("pyramid.body.layer3")} == {2}
+    assert max(rank for name, rank in ranks.items() if name.startswith("pyramid.body.")) == 2
+    assert max(rank for name, rank in ranks.items() if name.startswith("finder.")) > 2
+
+
 def test_a_run_stopped_while_stages_are_unfrozen_ends_like_an_uninterrupted_one(weights, tmp_path):
     words = ["model=faster_rcnn", "model.hidden=32", weights, "finetune=two_phase", "finetune.head_epochs=1"]
     words += ["trainer.max_epochs=2", "model.dropout2d=0.2", "finetune.rewarm=2", "schedule.warmup=1"]

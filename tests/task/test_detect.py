@@ -250,3 +250,13 @@ def test_the_default_run_finds_nine_of_ten_digits_within_120_cpu_seconds(tmp_pat
     assert imagelab("train", "task=detect", "trainer=cpu", "hydra.run.dir=run", folder=tmp_path).status == 0
     assert time.process_time() - begun < 120
     assert json.loads((tmp_path / "run" / "results.json").read_text())["test"]["ap50"] >= 0.9
+
+
+def test_the_command_line_passes_arguments_to_a_backbone_and_refuses_others(tmp_path):
+    words = [*BRIEF, "model.backbone=detnet", "model.levels=[3,4]", "data.count=8"]
+    run = trained(*words, "model.backbone_args={width: 8, depths: [1, 1, 1, 1, 1]}", folder=tmp_path)
+    card = read(run / "checkpoints" / "last.ckpt")["imagelab"]["model"]
+    assert card["backbone_args"] == {"width": 8, "depths": [1, 1, 1, 1, 1]}
+    assert len(load(run).images([np.zeros((64, 64), dtype=np.uint8)])) == 1
+    said = imagelab("train", *words, "model.backbone_args={wide: 8}", folder=tmp_path)
+    assert (said.status, "model.backbone_args={'wide': 8} does not suit detnet" in said.err) == (2, True)

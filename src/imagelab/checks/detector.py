@@ -114,5 +114,9 @@ def memorised(subject: Subject) -> Finding:
         f"AP50 {ap50:.2f}, loss {losses[0]:.3g} to {losses[-1]:.3g} after {steps} steps",
         expected=f"AP50 of {KNOWN} or more; FAIL below {NOTHING} if the loss hardly falls",
         why=f"on {len(places)} images" if ap50 >= KNOWN else f"{len(places)} images are not memorised",
-        fix="check boxes and rate; try three times optimizer.lr" if ap50 < KNOWN else "",
+        fix=(
+            "check boxes and rate; try model.norm=group, a third of optimizer.lr, and three times that"
+            if ap50 < KNOWN
+            else ""
+        ),
     )

@@ -85,11 +85,12 @@ def freeze(net: nn.Module, moves: Sequence[Move], epoch: int, norm: str) -> None
         moves: What happens to each stage.
         epoch: Epoch of the run.
         norm: frozen: BatchNorms of trained stages keep their statistics too, and normalise with them; but for
-            those of the head, which are new.
+            those outside the trunk of a network that names one, which are new.
     """
     parameters = dict(net.named_parameters())
     for move in moves:
-        keeps = norm == "frozen" and move is not moves[-1]
+        new = hasattr(net, "trunk") and move is moves[-1]
+        keeps = norm == "frozen" and not new
         moving = move.moves(epoch)
         for name in move.stage.parameters:
             parameters[name].requires_grad_(moving)

@@ -123,7 +123,15 @@ def _of_timm(
         raise Problem(
             f"model.backbone={name} cannot be used below a detector ({first_line(error)})"
         ) from error
+    _leave_out_the_rest(net)
     return net, net.feature_info.channels()
+
+
+def _leave_out_the_rest(net: Any) -> None:
+    """Leave the blocks after the last map out; timm keeps and runs them in EfficientNets and MobileNets."""
+    blocks, _, last = net.feature_info.module_name()[-1].rpartition(".")
+    if blocks == "blocks" and isinstance(net.blocks, nn.Sequential):
+        net.blocks = net.blocks[: int(last) + 1]
 
 
 def _options(name: str, pretrained: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class Fcos(OneStage):
 
     Args:
         backbone: Name of the network below the pyramid; see `pyramid`.
-        backbone_args: Further arguments of that network.
+        backbone_args: Further arguments of that network; None: none.
         pretrained: Whether the backbone starts from ImageNet weights.
         levels: Levels of the pyramid: level 3 has a stride of 2^3 = 8 pixels.
         width: Channels of the pyramid and the head, a multiple of 32.
@@ -37,7 +37,7 @@ class Fcos(OneStage):
         self,
         *,
         backbone: str,
-        backbone_args: Mapping[str, Any],
+        backbone_args: Mapping[str, Any] | None,
         pretrained: bool,
         levels: Sequence[int],
         width: int,
@@ -49,7 +49,7 @@ class Fcos(OneStage):
         norm: str,
     ) -> None:
         below = pyramid(
-            backbone, backbone_args, pretrained, in_channels, levels=levels, width=width, norm=norm
+            backbone, backbone_args or {}, pretrained, in_channels, levels=levels, width=width, norm=norm
         )
         strides = [2**level for level in levels]
         anchors = Anchors(squares(strides, [1.0]), ((1.0,),) * len(strides))

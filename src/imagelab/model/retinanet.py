@@ -25,7 +25,7 @@ class RetinaNet(OneStage):
 
     Args:
         backbone: Name of the network below the pyramid; see `pyramid`.
-        backbone_args: Further arguments of that network.
+        backbone_args: Further arguments of that network; None: none.
         pretrained: Whether the backbone starts from ImageNet weights.
         levels: Levels of the pyramid: level 3 has a stride of 2^3 = 8 pixels.
         width: Channels of the pyramid and the head.
@@ -42,7 +42,7 @@ class RetinaNet(OneStage):
         self,
         *,
         backbone: str,
-        backbone_args: Mapping[str, Any],
+        backbone_args: Mapping[str, Any] | None,
         pretrained: bool,
         levels: Sequence[int],
         width: int,
@@ -55,7 +55,7 @@ class RetinaNet(OneStage):
         norm: str,
     ) -> None:
         below = pyramid(
-            backbone, backbone_args, pretrained, in_channels, levels=levels, width=width, norm=norm
+            backbone, backbone_args or {}, pretrained, in_channels, levels=levels, width=width, norm=norm
         )
         sides = squares([2**level for level in levels], [anchor * step for step in OCTAVE])
         anchors = Anchors(sides, (tuple(ratios),) * len(levels))

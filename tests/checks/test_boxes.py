@@ -172,6 +172,36 @@ def test_scores_that_start_at_a_half_are_a_loss_that_is_too_high():
     assert checked(planted, "loss of boxes at init").status == "FAIL"
 
 
+PHOTO = 160  # pixels: side of what the network sees of a photo of blood cells
+ON_PHOTOS = {  # what is wrong with boxes of real photos -> the change, and a word of what the check says
+    "x and y swapped": (lambda b: b[:, [1, 0, 3, 2]], "top, left, bottom, right"),
+    "boxes of mirrored photos": (
+        lambda b: np.column_stack([PHOTO - b[:, 2], b[:, 1], PHOTO - b[:, 0], b[:, 3]]),
+        "mirrored",
+    ),
+    "boxes of smaller photos": (lambda b: b / 2, "another size"),
+    "width and height for right and bottom": (
+        lambda b: np.hstack([b[:, :2], b[:, 2:] - b[:, :2]]),
+        "left, top, width, height",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("bug", ON_PHOTOS)
+def test_a_planted_mistake_is_named_on_photos_of_blood_cells(bccd, bug):
+    words = ["data=boxes", f"data.root={bccd}", f"data.size={PHOTO}", "data.batch_size=4"]
+    planted = subject([*WORDS[:2], *WORDS[3:], *words])
+    assert checked(planted, "boxes follow the images").status == "OK"
+    planted.pictures.clear()
+    way, word = ON_PHOTOS[bug]
+    change(planted, corners(way))
+    found = checked(planted, "boxes follow the images")
+    assert found.status == "FAIL"
+    assert word in found.why
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["fcos", "retinanet", "faster_rcnn"])
 def test_no_check_fails_on_a_sound_detector(model):

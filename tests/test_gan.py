@@ -280,7 +280,7 @@ def test_what_cannot_be_generated_is_said_in_a_sentence(whole, tmp_path):
         load(run)
 
 
-@pytest.mark.parametrize("command", ["check", "find_lr", "find_batch"])
+@pytest.mark.parametrize("command", ["find_lr", "find_batch"])
 def test_commands_that_follow_one_loss_refuse_two(command, tmp_path):
     said = in_process.imagelab(command, *WORDS, "hydra.run.dir=out", folder=tmp_path)
     assert said.status == 2

@@ -23,6 +23,8 @@ from imagelab.checks import (
     optimizer,
     orientation,
     overfit,
+    pair,  # room: generators
+    pair_learning,  # room: generators
     reading,
     seeds,
     shortcuts,
@@ -31,6 +33,7 @@ from imagelab.checks import (
     val_labels,
 )
 from imagelab.checks.subject import Subject
+from imagelab.config.facts import said_by
 from imagelab.finding import Finding, taking, timed
 from imagelab.problem import Problem
 from imagelab.terminal.failure import sentence
@@ -98,6 +101,28 @@ TRAINED: Mapping[str, Check] = {
     "larger sample": capacity.larger_sample,
     "larger network": capacity.larger_network,
 }
+# room: generators
+OF_IMAGES = (
+    "classes and labels",
+    "copies across splits",
+    "near copies across splits",
+    "inputs of train and val",
+)
+OF_IMAGES += ("colour channels", "neighbouring pixels", "orientation of val", "images of val", "whole split")
+OF_PAIRS: Mapping[str, Check] = {
+    **{name: CHEAP[name] for name in (*OF_IMAGES, "whole split", "augmentation")},
+    "ranges of both": pair.ranges,
+    "scores at init": pair.scores,
+    "losses at init": pair.first_losses,
+    "noise and classes": pair.inputs_used,
+    "gradients of both": pair.gradients,
+    "both networks move": pair_learning.both_move,
+}
+PAIRS_TRAINED: Mapping[str, Check] = {
+    "discriminator alone": pair_learning.tells,
+    "generator alone": pair_learning.follows,
+}
+# end
 
 
 def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Finding]:
@@ -108,7 +133,10 @@ def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Fin
         fast: Whether to skip the checks that train.
         only: Names of the checks to run; empty: all.
     """
-    checks = CHEAP if fast else {**CHEAP, **TRAINED}
+    cheap, trained = CHEAP, TRAINED
+    if said_by(subject.classifier.task).generates:  # room: generators
+        cheap, trained = OF_PAIRS, PAIRS_TRAINED
+    checks = cheap if fast else {**cheap, **trained}
     return [one(name, check, subject) for name, check in checks.items() if not only or name in only]
 
 

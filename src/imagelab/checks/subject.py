@@ -15,6 +15,7 @@ from scipy.stats import entropy
 from torch import Tensor, nn
 
 from imagelab.classifier import Classifier
+from imagelab.config.facts import said_by
 from imagelab.config.schema import Node
 from imagelab.contracts import Inputs, Photos
 from imagelab.data.arrays import Arrays
@@ -72,6 +73,9 @@ class Subject:
 
     def _pass(self, batch: Inputs) -> None:
         module = self.calm()
+        if said_by(self.classifier.task).generates:  # room: generators
+            module.eval()(batch.images, labels=batch.labels)
+            return
         if self.data.boxes:  # room: detection
             module.train().task.loss(module, batch)  # a detector judges fewer boxes in training
             return

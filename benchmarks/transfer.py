@@ -138,13 +138,13 @@ def read() -> dict[Key, Any]:
     return {(one["set"], one["count"], one["strategy"], one["rate"], one["seed"]): one for one in lines}
 
 
-def scores(done: dict[Key, Any], cell: Cell, strategy: str) -> list[float]:
-    """The test accuracy of each seed at the best rate, if done; empty while rates are missing."""
+def scores(done: dict[Key, Any], cell: Cell, strategy: str) -> dict[int, float]:
+    """The test accuracy by seed at the best rate, as far as done; empty while rates are missing."""
     if any((*cell, strategy, rate, 0) not in done for rate in RATES):
-        return []
+        return {}
     rate = best_rate(done, cell, strategy)
-    found = [done.get((*cell, strategy, rate, seed)) for seed in range(SEEDS)]
-    return [one["test"] or 0.0 for one in found if one]
+    found = {seed: done.get((*cell, strategy, rate, seed)) for seed in range(SEEDS)}
+    return {seed: one["test"] or 0.0 for seed, one in found.items() if one}
 
 
 def table(done: dict[Key, Any]) -> str:
@@ -154,7 +154,13 @@ def table(done: dict[Key, Any]) -> str:
     whole = sum(len(scores(done, cell, strategy)) == SEEDS for cell, strategy in product(CELLS, STRATEGIES))
     seconds = sum(one["cpu_seconds"] for one in done.values())
     head = HEAD.format(
-        date=date.today(), machine=machine(), whole=whole, wanted=wanted, runs=len(done), hours=seconds / 3600
+        date=date.today(),
+        machine=machine(),
+        whole=whole,
+        wanted=wanted,
+        runs=len(done),
+        epochs=", ".join(str(count) for count in EPOCHS.values()),
+        hours=seconds / 3600,
     )
     return "\n".join([head, *rows(done, begun)]) + "\n"
 
@@ -164,26 +170,30 @@ def rows(done: dict[Key, Any], begun: list[Cell]) -> Iterator[str]:
     yield f"| strategy | {' | '.join(f'{cell.name}, {cell.count}' for cell in begun)} |"
     yield "|---" * (len(begun) + 1) + "|"
     for strategy in STRATEGIES:
-        cells = [shown(scores(done, cell, strategy)) for cell in begun]
+        cells = [shown(scores(done, cell, strategy), scores(done, cell, PROBE)) for cell in begun]
         yield f"| `{strategy}` | {' | '.join(cells)} |"
 
 
-def shown(found: list[float]) -> str:
-    """Scores in percent: their mean, and its error if there are several."""
+def shown(found: dict[int, float], probe: dict[int, float]) -> str:
+    """Scores in percent, and in brackets the difference from the linear probe, paired by seed."""
     if not found:
         return ""
-    mean = f"{100 * statistics.fmean(found):.1f}"
-    return (
-        f"{mean} ± {100 * error(found):.1f}" if len(found) == SEEDS else f"{mean} ({len(found)} of {SEEDS})"
+    mean = f"{100 * statistics.fmean(found.values()):.1f}"
+    mean += (
+        f" ± {100 * error([*found.values()]):.1f}" if len(found) == SEEDS else f", {len(found)} of {SEEDS}"
     )
+    gains = [100 * (found[seed] - probe[seed]) for seed in found if seed in probe]
+    return f"{mean} ({statistics.fmean(gains):+.1f})" if gains and found != probe else mean
 
 
 HEAD = """# What transfer from ImageNet brings
 
 EfficientNet-Lite0 with ImageNet weights at 112 pixels, with so many training pictures a class (or all, if
-there are fewer); 10 more a class choose the epoch and the rate. Mean and standard error of the test accuracy
-in percent over three seeds, each with training pictures of its own, the same for every strategy. AdamW,
-cosine, flip, the best of the rates 0.0005, 0.002 and 0.008 by seed 0.
+there are fewer); 10 more a class choose the epoch and the rate. Mean and standard error of the test
+accuracy in percent over three seeds, each with training pictures of its own, the same for every strategy;
+in brackets the difference from the linear probe, paired by seed. AdamW, cosine, flip, the best of the rates
+0.0005, 0.002 and 0.008 by seed 0; {epochs} epochs, and four times as many for the probe, whose features are
+computed once.
 {whole} of {wanted} entries are complete ({runs} runs, {hours:.1f} CPU hours).
 
     .venv/bin/python benchmarks/transfer.py --data FOLDER

@@ -39,7 +39,9 @@ def manifest(data: Path, kept: Path, name: str, count: int, seed: int) -> Path:
         train = np.random.default_rng([seed, count]).permutation(rest)[:count]
         parts = {"train": [pool[k] for k in train], "val": [pool[k] for k in val], "test": test}
         places = [(place, part) for part, some in parts.items() for place in some]
-        rows += [(small(place, kept / name / label), label, part) for place, part in places]
+        for place, part in places:  # names may be the same in the folders of the pool and of the test
+            folder = kept / name / ("test" if part == "test" else "pool") / label
+            rows.append((small(place, folder), label, part))
     with file.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(("file", "label", "split"))

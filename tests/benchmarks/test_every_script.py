@@ -275,6 +275,7 @@ def test_transfer_searches_rates_then_runs_other_seeds(  # room: model/efficient
     for name, value in {"STRATEGIES": ["linear_probe"], "SEEDS": 2, "RATES": (0.001, 0.01)}.items():
         monkeypatch.setattr(transfer, name, value)
     monkeypatch.setitem(transfer.BASE, "data.size", "32")
+    monkeypatch.setitem(transfer.BASE, "data.batch_size", "4")
     monkeypatch.setitem(transfer.EPOCHS, 10, 1)
     monkeypatch.setattr("transfer_sets.VAL", 2)
     words = [f"--data={images}", "--only=hymenoptera_10", f"--kept={tmp_path / 'kept'}"]

@@ -1,9 +1,14 @@
 """What is chosen for which data."""
 
+import itertools
+import re
+
 import pytest
 import torch
+import yaml
 
 from imagelab.finetune.auto import Auto, Likeness
+from tests.documents import ROOT
 
 VALUES = {
     "similarity": None,
@@ -11,7 +16,6 @@ VALUES = {
     "similar_from": 0.25,
     "neighbours": 5,
     "images": 300,
-    "many_different": "scratch",
 }
 LABELS = torch.arange(300) % 3
 
@@ -28,9 +32,9 @@ def likeness(gain: float) -> Likeness:
     ("count", "similarity", "choice"),
     [
         (499, "similar", "linear_probe"),
-        (499, "different", "top_half"),
-        (500, "similar", "full"),
-        (500, "different", "scratch"),
+        (499, "different", "discriminative"),
+        (500, "similar", "discriminative"),
+        (500, "different", "discriminative"),
     ],
 )
 def test_each_cell_of_the_table_has_its_strategy(count, similarity, choice):
@@ -40,16 +44,28 @@ def test_each_cell_of_the_table_has_its_strategy(count, similarity, choice):
     assert found["measured"]["features"] == 0.8
 
 
-def test_many_different_images_may_still_start_from_the_weights():
-    many = auto(many_different="discriminative", similarity="different")
-    assert many.decide(5000, None)["choice"] == "discriminative"
+def test_where_strategies_were_measured_its_choice_is_within_two_points_of_the_best():
+    table = (ROOT / "benchmarks" / "results" / "transfer_small.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) [^|]*\| ([\d.]+) [^|]*\| ([\d.]+) ", table, re.MULTILINE)
+    measured = {name: dict(zip((20, 100, 1000), map(float, found), strict=True)) for name, *found in rows}
+    assert len(measured) == 8
+    cfg = yaml.safe_load((ROOT / "configs" / "finetune" / "auto.yaml").read_text(encoding="utf-8"))
+    del cfg["_target_"]
+    for count, gain in itertools.product((20, 100, 1000), (0.16, 0.29)):  # as measured on these images
+        best = max(found[count] for found in measured.values())
+        choice = Auto(**cfg).decide(count, likeness(gain))["choice"]
+        assert best - measured[choice][count] < 2
+        assert best - measured["linear_probe"][count] > 15
+    assert (
+        Auto(**cfg).decide(10, likeness(0.8))["choice"] == "linear_probe"
+    )  # ants and bees, ImageNet weights
 
 
 def test_it_explains_its_choice():
     assert auto().decide(1234, likeness(0.5))["why"] == (
         "1,234 images per class are many (finetune.few=500), and similar to the pretraining data (accuracy "
         "of nearest neighbours among 300 images: 80% with features, 60% with pixels, 10% at chance: a gain "
-        "of 0.50, finetune.similar_from=0.25): full"
+        "of 0.50, finetune.similar_from=0.25): discriminative"
     )
 
 

@@ -37,13 +37,8 @@ def strategy(words, folder) -> str:
     ("words", "expected"),
     [
         (["finetune.similarity=similar"], "LinearProbe"),
-        (["finetune.similarity=different"], "TopHalf"),
-        (["finetune.similarity=similar", "finetune.few=5"], "Full"),
-        (["finetune.similarity=different", "finetune.few=5"], "Scratch"),
-        (
-            ["finetune.similarity=different", "finetune.few=5", "finetune.many_different=discriminative"],
-            "Discriminative",
-        ),
+        (["finetune.similarity=different"], "Discriminative"),
+        (["finetune.similarity=similar", "finetune.few=5"], "Discriminative"),
     ],
 )
 def test_what_is_chosen_is_what_trains(words, expected, weights, tmp_path):

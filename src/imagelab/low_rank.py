@@ -40,6 +40,10 @@ class LowRankClassifier(TransferClassifier):
             }
             self.groups += [group | own] if inside else []
 
+    @property
+    def adapted(self) -> set[str]:
+        return {*self.adapters.of}
+
     def train(self, mode: bool = True) -> Self:
         """Set training mode in the head; gradients reach the adapted weights, too."""
         super().train(mode)

@@ -51,6 +51,11 @@ class TransferClassifier(Classifier):
         """Whether any stage starts to train after the first epoch."""
         return any(move.start for move in self.moves)
 
+    @property
+    def adapted(self) -> set[str]:
+        """Names of weights of frozen stages that change all the same."""
+        return set()
+
     def move_at_once(self) -> None:
         """Let every stage that ever trains do so from the first epoch."""
         self.moves = [replace(move, start=None if move.start is None else 0) for move in self.moves]

@@ -6,6 +6,7 @@ import timm
 import torch
 
 import imagelab
+from imagelab.exporting.hub import page
 from imagelab.model.weights import load_weights
 from imagelab.problem import Problem
 from tests import in_process
@@ -50,6 +51,23 @@ def test_the_model_card_has_the_measured_metrics_and_code_that_names_the_library
     assert page.startswith("---\ntags:\n- image-classification\nlibrary_name: timm\n---\n")
     assert f"| accuracy | {accuracy:.4f} |" in page
     assert "1 x 32 x 32 pixels" in page
+
+
+@pytest.mark.parametrize(
+    ("predicts", "tag", "made"),
+    [
+        ("tags", "image-classification", "probabilities"),
+        ("boxes", "object-detection", "boxes"),  # room: detection
+        ("values", "image-regression", "values"),
+    ],
+)
+def test_the_model_card_names_the_kind_of_task_and_of_predictions(predicts, tag, made, run):
+    predictor = imagelab.load(run)
+    preprocess = {"channels": 3, "size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}
+    card = {"preprocess": preprocess, "predicts": predicts, "model": {}}
+    text = page(predictor, card, {"test": {}, "command": ""}, by_timm=False)
+    assert text.startswith(f"---\ntags:\n- {tag}\nlibrary_name: imagelab\n")
+    assert f'{made} = predictor.files(["photo.jpg"])' in text
 
 
 def test_a_network_from_the_hub_predicts_and_is_trained_on(run, hub):

@@ -8,6 +8,10 @@ from torch import nn
 from torch.nn import functional
 
 import imagelab
+from imagelab.checks.optimizer import holds_parameters  # room: checks
+from imagelab.checks.prepare import prepare  # room: checks
+from imagelab.checks.steps import frozen  # room: checks
+from imagelab.config.compose import compose, plain
 from imagelab.config.rules.combinations import problems
 from imagelab.finetune.adapters import Adapters, adapted_names
 from imagelab.loading import from_checkpoint
@@ -123,6 +127,16 @@ def test_stopped_in_an_epoch_it_goes_on_to_the_same_bits(more, start, tmp_path):
     assert_same_bits(whole, parts)
     for name, one in adapters_of(whole).of.items():
         assert all(map(torch.equal, one, adapters_of(parts).of[name])), name
+
+
+def test_check_expects_adapted_weights_to_change(start, tmp_path):  # room: checks
+    words = [*LORA, start, "data.limit=60"]
+    subject = prepare(plain(compose("train", words).cfg or {}), tmp_path, seconds=1)
+    assert (frozen(subject).status, frozen(subject).value) == ("OK", "0 of 15 changed")
+    assert holds_parameters(subject).status == "OK"
+    other = prepare(plain(compose("train", [*words, "finetune.rank=1"]).cfg or {}), tmp_path, seconds=1)
+    vars(other.classifier)["adapters"].of.pop("features.4.weight")
+    assert frozen(other).status == "OK"  # a weight without matrices rests
 
 
 def test_targets_choose_weights_by_their_names(start, tmp_path):

@@ -1,6 +1,8 @@
 """MLflow: params, curves and pictures lie in the run's folder; a resumed run is the same run."""
 
 import time
+from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 from lightning import Trainer
@@ -17,8 +19,8 @@ def no_server(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-def make(folder, uri=None):
-    return mlflow_logger(experiment="birds", uri=uri, folder=folder)
+def make(folder, uri=None, model=None):
+    return mlflow_logger(experiment="birds", uri=uri, model=model, folder=folder)
 
 
 def test_params_curves_and_pictures_are_read_back_from_the_folder(tmp_path, preprocess, captions, batch):
@@ -56,6 +58,34 @@ def test_two_folders_are_two_runs(tmp_path):
     assert first.run_id != second.run_id
     assert first.experiment_id == second.experiment_id
     assert make(tmp_path / "a", uri).run_id == first.run_id
+
+
+def test_the_best_checkpoint_becomes_the_next_version_of_a_registered_model(tmp_path, capsys):
+    pytest.importorskip("mlflow", reason="needs imagelab[mlflow]")
+    uri, ended = (tmp_path / "shared").as_uri(), []
+    for name, failed in (("a", False), ("b", True), ("c", False)):
+        (tmp_path / name / "checkpoints").mkdir(parents=True)
+        (tmp_path / name / "checkpoints" / "best.ckpt").write_bytes(name.encode())
+        ended.append(make(tmp_path / name, uri, "birds"))
+        ended[-1].log_metrics({"test/accuracy": 0.5}, step=1)
+        close_all([ended[-1]], failed=failed)
+    client = ended[0].experiment
+    versions = sorted(client.search_model_versions("name='birds'"), key=lambda one: int(one.version))
+    assert [one.run_id for one in versions] == [ended[0].run_id, ended[2].run_id]
+    kept = [Path(urlparse(one.source).path) / "best.ckpt" for one in versions]
+    assert [file.read_bytes() for file in kept] == [b"a", b"c"]
+    assert "MLflow: registered as version 2 of birds" in capsys.readouterr().out
+    assert client.get_run(str(ended[1].run_id)).info.status == "FAILED"
+
+
+def test_a_registry_that_does_not_work_does_not_fail_the_run(tmp_path, capsys):
+    pytest.importorskip("mlflow", reason="needs imagelab[mlflow]")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").write_bytes(b"a")
+    logger = make(tmp_path, model="not/a/name")
+    close_all([logger], failed=False)
+    assert "MLflow: did not register not/a/name" in capsys.readouterr().out
+    assert logger.experiment.get_run(str(logger.run_id)).info.status == "FINISHED"
 
 
 def test_a_tracking_uri_that_cannot_work_is_one_sentence(tmp_path):

@@ -9,12 +9,20 @@ from rich.console import Console
 from torch import nn
 
 from imagelab.terminal import screen
-from imagelab.training.loss_record import Diverged
+from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms, imbalance
 from imagelab.trick.weight_penalty import L1, L2
 from tests.fitting import SHORT, fitted
 
 PENALTIES = {"l1": L1(strength=0.5), "l2": L2(strength=0.25)}
+
+
+def test_emptied_terms_keep_the_records_that_tricks_have_added():
+    terms = LossTerms(penalties=PENALTIES, window=3)
+    terms.records["distill"] = LossRecord(window=3)
+    terms.records["distill"].add(torch.tensor(2.0))
+    assert terms.running()["train/distill"] == 2
+    assert terms.emptied().running() == {"train/l1": 0, "train/l2": 0, "train/distill": 0}
 
 
 @pytest.mark.parametrize(

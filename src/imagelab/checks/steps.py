@@ -125,7 +125,7 @@ def frozen(subject: Subject) -> Finding:
     before = _state(copy.net)
     train(subject, copy, [subject.training(max(2, subject.count // 2))])
     after = _state(copy.net)
-    still = _still(subject, late=True)
+    still = _still(subject, late=True) - module.adapted
     changed = [name for name in still if name in before and not torch.equal(before[name], after[name])]
     return found(
         "FAIL" if changed else "OK",

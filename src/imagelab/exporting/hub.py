@@ -15,6 +15,13 @@ from imagelab.metrics.table import CLASSES, TAGS
 from imagelab.predictor import Predictor
 
 README = "README.md"
+TAGS_ON_HUB = {  # the hub's words for a task, by what the network predicts
+    CLASSES: "image-classification",
+    TAGS: "image-classification",
+    "boxes": "object-detection",  # room: detection
+}
+OTHER = "image-regression"
+MADE = {CLASSES: "probabilities", TAGS: "probabilities"}  # what the example calls predictions, if not by kind
 PAGE = """---
 tags:
 - {tag}
@@ -46,7 +53,7 @@ logits = net(images)  # (B, {channels}, {size}, {size}), normalised as below"""
 OWN = """import {name}
 
 predictor = {name}.load("hf:USER/NAME")
-probabilities = predictor.files(["photo.jpg"])"""
+{made} = predictor.files(["photo.jpg"])"""
 
 
 def describe(folder: Path, predictor: Predictor, card: Node, results: Node) -> None:
@@ -70,10 +77,10 @@ def page(predictor: Predictor, card: Node, results: Node, *, by_timm: bool) -> s
     facts = card["preprocess"]
     name = __name__.partition(".")[0]
     shown = {key: facts[key] for key in ("channels", "size", "mean", "std")}
-    classifies = card.get("predicts", CLASSES) in (CLASSES, TAGS)
+    predicts = card.get("predicts", CLASSES)
     metrics = [f"| {key} | {value:.4f} |" for key, value in results.get("test", {}).items()]
     return PAGE.format(
-        tag="image-classification" if classifies else "image-regression",
+        tag=TAGS_ON_HUB.get(predicts, OTHER),
         library="timm" if by_timm else name,
         title=", ".join(predictor.task.names[:3]) + (", …" if len(predictor.task.names) > 3 else ""),
         architecture=card["model"].get("name") or type(predictor.net).__name__,
@@ -82,7 +89,7 @@ def page(predictor: Predictor, card: Node, results: Node, *, by_timm: bool) -> s
         metrics="\n".join(metrics),
         name=name,
         command=results.get("command", ""),
-        example=(TIMM if by_timm else OWN).format(name=name, **shown),
+        example=(TIMM if by_timm else OWN).format(name=name, made=MADE.get(predicts, predicts), **shown),
         **shown,
     )
 

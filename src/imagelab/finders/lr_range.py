@@ -26,7 +26,6 @@ from imagelab.schedule import Progress, Schedule
 from imagelab.training.altering import altering
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.loss_record import Diverged, LossRecord
-from imagelab.training.penalties import LossTerms
 from imagelab.training.preserve import preserve_training
 from imagelab.training.step_plan import StepPlan
 from imagelab.transfer import TransferClassifier
@@ -148,7 +147,7 @@ def prepare(classifier: Classifier, schedule: Schedule, step_plan: StepPlan) -> 
     classifier.history = []
     classifier.losses = LossRecord(window=window)
     classifier.correct = CorrectCount()
-    classifier.terms = LossTerms(penalties=classifier.terms.penalties, window=window)
+    classifier.terms = classifier.terms.emptied()
     if isinstance(classifier, TransferClassifier):
         classifier.move_at_once()
 

@@ -24,9 +24,17 @@ class LossTerms:
     """
 
     def __init__(self, *, penalties: dict[str, Penalty], window: int) -> None:
-        self.penalties = penalties
+        self.penalties, self.window = penalties, window
         self.records = {name: LossRecord(window=window) for name in penalties}
         self.warned = False
+
+    def emptied(self) -> "LossTerms":
+        """The same terms with empty records."""
+        terms = LossTerms(penalties=self.penalties, window=self.window)
+        terms.records = {
+            name: LossRecord(window=self.window) for name in self.records
+        }  # also those of tricks
+        return terms
 
     def of(self, net: nn.Module, *, record: bool) -> Iterator[Tensor]:
         """Compute the terms of this step, scalars; `record`: whether to record them, without reading them."""

@@ -87,7 +87,7 @@ class Distill(Callback):
             refuse_another(known, facts)
         else:
             screen.say(*self._differences(where, teacher))
-        module.terms.records[NAME] = LossRecord(window=module.losses.recent.maxlen or 1)
+        module.terms.records[NAME] = LossRecord(window=module.terms.window)
         return facts
 
     def guided(self, loss: Tensor, outputs: Tensor, batch: Inputs, module: Any, number: int) -> Tensor:

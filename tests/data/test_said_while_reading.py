@@ -1,4 +1,4 @@
-"""In a terminal, words stand on the screen before a folder is listed, and before its first picture is read."""
+"""In a terminal, words stand on the screen before a folder is listed, and before a picture is read."""
 
 import io
 import re

@@ -50,7 +50,14 @@ def untested(files: Files, gone: Mapping[str, str], choice: Choice) -> Files:
         for path, text in before.items():
             left[path] = _without(text, choice, lost, path[:-3].replace("/", "."))
     empty = {path for path in tested if not TEST.search(left[path])}
+    empty -= {path for path in empty if _helps(path, left)}
     return {path: left.get(path, text) for path, text in files.items() if path not in empty}
+
+
+def _helps(path: str, left: Files) -> bool:
+    """Whether other files import from a file of tests, so that it stays without any."""
+    module = path[:-3].replace("/", ".")
+    return any(_imports(text, module) for other, text in left.items() if other != path)
 
 
 def _without(text: str, choice: Choice, lost: Lost, module: str) -> str:
@@ -191,12 +198,18 @@ def _needs(code: Sequence[ast.AST], choice: Choice, gone: set[str]) -> bool:
 
 
 def _names(tree: ast.AST, choice: Choice, gone: set[str], parent: ast.AST | None = None) -> bool:
-    """Whether code names the choice or what has gone; a variable may be compared with the choice."""
+    """Whether code names the choice or what has gone.
+
+    A variable may be compared with its word, and the word may be an argument for something else, as in
+    `Trainer(accelerator="cpu")`.
+    """
     if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
         if tree.value in gone and tree.value.startswith("test_"):
             return True
         if tree.value == choice.name:
-            return not (isinstance(parent, ast.Compare) and isinstance(parent.left, ast.Name))
+            compared = isinstance(parent, ast.Compare) and isinstance(parent.left, ast.Name)
+            other = isinstance(parent, ast.keyword) and parent.arg not in (choice.group, "choice", "name")
+            return not (compared or other)
         return choice.asked(tree.value) and not isinstance(parent, ast.Expr)
     if isinstance(tree, ast.ImportFrom):
         return not gone.isdisjoint([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])

@@ -4,11 +4,17 @@
 and of the rest without any.
 """
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.rooms import ROOMS, Files, choices, there, without
+from scripts.followers import chosen
+from scripts.rooms import ROOMS, Files, choices, commands, there, without
+
+# What is written again, or records what was.
+WRITTEN = ("CHANGELOG.md", "docs/tricks.md", "docs/schemas/", "benchmarks/results/", "tests/snapshots/")
 
 
 def main(words: list[str], root: Path) -> int:
@@ -82,7 +88,7 @@ def finish(root: Path, before: Files, after: Files) -> None:
 
 
 def summary(room: str, before: Files, after: Files) -> str:
-    """What has gone, and which lines still name the room's commands or modules."""
+    """What has gone, and which lines still name it."""
     gone = sorted(before.keys() - after.keys())
     cut = sorted(name for name, text in after.items() if before[name] != text)
     lines = sum(map(_lines, before.values())) - sum(map(_lines, after.values()))
@@ -91,9 +97,30 @@ def summary(room: str, before: Files, after: Files) -> str:
             f"{room} is out: {len(gone)} files removed, {len(cut)} changed, {lines:,} lines fewer.",
             *(f"  removed {name}" for name in gone),
             *(f"  changed {name}" for name in cut),
+            *(f"  still names what has gone: {line}" for line in still_named(before, after)),
             "See `git diff`, then `make lint types test`; `git checkout .` brings all back.",
         ]
     )
+
+
+def still_named(before: Files, after: Files) -> Iterator[str]:
+    r"""The lines that name a choice or a command that has gone, such as sentences that advise it; edit them.
+
+    >>> page = {"configs/trick/ema.yaml": "", "docs/a.md": "First.\nSet trick=[swa,ema]."}
+    >>> list(still_named(page, {"docs/a.md": page["docs/a.md"]}))
+    ['docs/a.md:2: Set trick=[swa,ema].']
+    """
+    gone = chosen(before.keys() - after.keys()).values()
+    typed = [rf"\b{group}=\[?(?:\w+,)*{name}\b" for group, name in (choice.split("/") for choice in gone)]
+    if "src/imagelab/cli.py" in after:
+        typed += [rf"\bimagelab {word}\b" for word in commands(before).keys() - commands(after).keys()]
+    if not typed:
+        return
+    named = re.compile("|".join(typed))
+    for path, text in sorted(after.items()):
+        if not path.startswith(WRITTEN):
+            lines = enumerate(text.splitlines(), 1)
+            yield from (f"{path}:{number}: {line.strip()}" for number, line in lines if named.search(line))
 
 
 def count(files: Files) -> str:

@@ -57,6 +57,22 @@ def test_a_file_without_a_test_that_is_left_goes():
     assert "tests/test_b.py" in left(Choice("optimizer", "lbfgs"), {})
 
 
+def test_a_file_that_others_import_from_stays_without_its_tests():
+    helper = "def write():\n    pass\n\n\ndef test_a():\n    assert run('trick=[ema]')\n"
+    other = "from tests.test_helper import write\n\n\ndef test_b():\n    assert write() is None\n"
+    left = untested({"tests/test_helper.py": helper, "tests/test_other.py": other}, {}, EMA)
+    assert left["tests/test_helper.py"].strip() == "def write():\n    pass"
+    assert left["tests/test_other.py"] == other
+
+
+def test_the_word_of_a_choice_may_be_an_argument_for_something_else():
+    text = "def test_a():\n    assert Trainer(accelerator='cpu')\n"
+    text += "\n\ndef test_b():\n    assert run(trainer='cpu')\n"
+    left = untested({"tests/test_a.py": text}, {}, Choice("trainer", "cpu"))["tests/test_a.py"]
+    assert "Trainer(accelerator='cpu')" in left
+    assert "test_b" not in left
+
+
 def test_words_for_the_choice_go_with_all_that_uses_them():
     text = left(Choice("optimizer", "lbfgs"), {})["tests/test_a.py"]
     assert "seed=1" in text

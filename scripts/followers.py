@@ -40,7 +40,7 @@ def unbuilt(left: Mapping[str, str], known: Collection[str]) -> list[str]:
 
 
 def untaken(files: Mapping[str, str], left: Mapping[str, str]) -> list[str]:
-    r"""The choices that only tasks that have gone take: each example command in their files asks for one.
+    r"""The choices that only removed tasks take: each example command in their files asks for one.
 
     >>> huber = "# Huber.\n# imagelab train task=regress loss=huber\n"
     >>> untaken({"configs/loss/huber.yaml": huber}, {"configs/loss/huber.yaml": "# Huber.\n"})
@@ -78,7 +78,7 @@ def _listed(entry: Any, group: str) -> list[str]:
 
 
 def unbrought(left: Mapping[str, str]) -> set[str]:
-    """The files of values that a choice brought for other groups, when no choice brings them any more.
+    """Files of values for other groups that no choice brings any more.
 
     >>> unbrought({"configs/start/gan.yaml": "", "configs/task/classify.yaml": ""})
     {'configs/start/gan.yaml'}

@@ -74,7 +74,7 @@ def random_weights(subject: Subject) -> Finding:
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
     if not {"backbone", "pretrained"} <= model.keys() or model["backbone"] == "small":
-        return fact(f"{steps:,} steps", "the backbone is made to be trained from scratch")
+        return fact(f"{steps:,} steps", "this backbone is meant to be trained from scratch")
     if model["weights"] or (model["pretrained"] and not from_scratch(subject.cfg)):
         return fact(f"{steps:,} steps", "the backbone starts from trained weights")
     few = steps < ENOUGH

@@ -22,18 +22,18 @@ OWN_MEANS = (nn.AlphaDropout, nn.FeatureAlphaDropout)  # shift what is left on p
 
 
 def dropout(subject: Subject) -> Finding:
-    """On average, layers that leave values out return what they return in evaluation, and some is left."""
+    """Dropout keeps the mean of what it drops from, and leaves enough of it."""
     rates = dict(left_out_by(subject.classifier.net))
     sizes = _sizes(subject)
     most = max(rates.values(), default=0.0)
     away = max(sizes, key=lambda name: abs(sizes[name] - 1), default="")
-    expected = f"values of the same mean as in evaluation, within {OFF:.0%}; less than {MOST:.0%} left out"
+    expected = f"the same mean as in evaluation, within {OFF:.0%}; less than {MOST:.0%} left out"
     if away and abs(sizes[away] - 1) > OFF:
-        why = f"in training, values of {away} have {sizes[away]:.2g} times their mean in evaluation"
+        why = f"in training, the mean of {away} is {sizes[away]:.2g} times that in evaluation"
         fix = "divide what is left by 1 - p in training, as nn.Dropout does"
         return found("FAIL", f"{sizes[away]:.2g} times", expected=expected, why=why, fix=fix)
     if not rates and not sizes:
-        return fact("none", "the network leaves no values out")
+        return fact("none", "the network has no dropout")
     if most >= MOST:
         where = some_of([name for name, rate in rates.items() if rate == most], NAMED)
         why = f"dropout leaves {1 - most:.2g} of the values before {where}: hardly any image gets through"
@@ -44,11 +44,13 @@ def dropout(subject: Subject) -> Finding:
             why=why,
             fix="lower model.dropout to 0.1 to 0.5",
         )
-    return found("OK", f"at most {most:.0%} left out", expected=expected, why="enough is left, at its size")
+    return found(
+        "OK", f"at most {most:.0%} left out", expected=expected, why="enough is left, at the right mean"
+    )
 
 
 def left_out_by(net: nn.Module) -> Iterator[tuple[str, float]]:
-    """The layers that leave values out, with the share; hooks of `model.dropout` and its like count, too.
+    """The layers that drop values, each with its share; so do hooks, such as that of `model.dropout`.
 
     >>> dict(left_out_by(nn.Sequential(nn.ReLU(), nn.Dropout(0.25), nn.Dropout(0.0))))
     {'1': 0.25}
@@ -93,9 +95,9 @@ def _sizes(subject: Subject) -> dict[str, float]:
 
 
 def mean_size(layer: nn.Module, given: Tensor) -> float | None:
-    """The size of a layer's mean output in training over that in evaluation; None if it leaves nothing out.
+    """The mean output of a layer in training, relative to evaluation; None if it leaves nothing out.
 
-    1 where the difference is within what chance makes of so many draws.
+    It is 1 if chance explains the difference.
     """
     usual = layer.eval()(given.clone())
     layer.train()

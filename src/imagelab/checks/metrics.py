@@ -95,7 +95,9 @@ def comparison(apart: dict[str, float], away: float, own: dict[str, float], what
         why = "the metrics of validation depend on the batches, or on chance"
         fix = "compute metrics once from all outputs, in eval mode"
         if bad and away <= SAME:
-            why = "outputs are the same, metrics are not: they are of other labels, or averaged over batches"
+            why = (
+                "outputs agree but metrics do not: they belong to other labels, or are averaged over batches"
+            )
             fix = "keep outputs and labels in the same order; compute metrics once from all outputs"
     else:
         why = "the outputs or metrics of validation are NaN or infinite"

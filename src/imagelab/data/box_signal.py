@@ -84,7 +84,7 @@ def box_signals(images: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> di
 
 
 def _resized(boxes: list[np.ndarray], sizes: np.ndarray) -> dict[str, Way]:
-    """The way of reading boxes (n, 4) that all end before the border: as those of smaller images."""
+    """If no box (n, 4) comes near the border, the reading that takes them for boxes of smaller images."""
     ends = [own[:, 2:].max(axis=0) / size for own, size in zip(boxes, sizes, strict=True)]
     across, down = np.max(ends, axis=0)
     if not SHARES < min(across, down) <= SMALLER:

@@ -77,7 +77,7 @@ def groups_by_pattern(names: Iterable[str], pattern: str) -> list[str]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise Problem(f"data.group={pattern}: is not a regular expression: {error}") from error
+        raise Problem(f"data.group={pattern} is not a regular expression: {error}") from error
     if expression.groups != 1:
         raise Problem(f"data.group={pattern}: wants one pair of parentheses, got {expression.groups}")
     names = list(names)

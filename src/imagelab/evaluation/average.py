@@ -80,7 +80,7 @@ def average(cfg: Node, pairs: list[tuple[Path, str]]) -> Outcome:
 
 
 def merged_neighbours(members: list[Member]) -> list[str]:  # room: detection
-    """One sentence for each run whose network returns boxes apart from each other that fusion merges."""
+    """One sentence per run whose network keeps neighbouring boxes that fusion would merge."""
     found = {}
     for member in members if isinstance(members[0].predictor.task, Placing) else ():
         overlap = member.cfg["model"].get("overlap") or 0

@@ -113,7 +113,7 @@ def _faults(seen: Seen, facts: BoxFacts, what: str) -> Finding:
 def _format_help(share: float) -> str:
     if share <= MISREAD:
         return "correct them in the annotations"
-    return "that many come from another format; give left, top, right, bottom in pixels of the picture"
+    return "so many suggest another format; give left, top, right, bottom in pixels of the picture"
 
 
 def _flagged(seen: Seen, facts: BoxFacts, flag: str) -> Finding:

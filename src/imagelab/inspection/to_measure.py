@@ -1,4 +1,4 @@
-"""Are there enough images, or boxes, of each class to measure it with?"""
+"""Does each class have enough images, or boxes, to be measured?"""
 
 from collections.abc import Mapping
 

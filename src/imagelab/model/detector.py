@@ -68,7 +68,7 @@ class Detector(nn.Module):
 
     @property
     def anchors(self) -> "Anchors | None":
-        """What places the boxes that true ones are matched with by overlap; None: there are none."""
+        """The module that places anchors, to be matched with true boxes by overlap; None if there is none."""
         return None
 
     def losses(self, images: ImageList, features: dict[str, Tensor], boxes: Boxes) -> dict[str, Tensor]:

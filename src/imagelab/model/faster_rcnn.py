@@ -105,7 +105,7 @@ class FasterRcnn(Detector):
 
 
 def _cutter(backbone: str, levels: Sequence[int]) -> MultiScaleRoIAlign:
-    """What cuts features out of the map for a box's size, also where several maps have one stride."""
+    """Cut the features of a box from the map that suits its size, even if several maps share a stride."""
     cutter = MultiScaleRoIAlign([str(level) for level in levels], CUT, sampling_ratio=2)
     cutter.scales = [1 / stride for stride in strides_of(backbone, levels)]
     cutter.map_levels = initLevelMapper(levels[0], levels[-1])

@@ -57,7 +57,7 @@ class OneStage(Detector):
         return best, places % classes, corners.reshape(own.shape)
 
     def _scores(self, read: dict[str, Tensor]) -> Tensor:
-        """The score of each class at each anchor, (B, n, K), of what the head reads."""
+        """The score of each class at each anchor, (B, n, K), from the features that the head reads."""
         raise NotImplementedError
 
     def _corners(self, codes: Tensor, anchors: Tensor) -> Tensor:

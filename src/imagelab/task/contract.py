@@ -163,7 +163,7 @@ class Placing(Protocol):
 
     # room: exporting
     def apart(self, found: np.ndarray, given: np.ndarray, side: int) -> float:
-        """The largest difference of predictions (B, ...) of two forms of one network, places / `side`."""
+        """The largest difference of predictions (B, ...) of two forms; places as shares of `side`."""
         ...
 
     # end

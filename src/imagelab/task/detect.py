@@ -116,7 +116,7 @@ class Detect:
 
     # room: exporting
     def apart(self, found: np.ndarray, given: np.ndarray, side: int) -> float:
-        """The largest difference of a score, or of a corner / side, of matching rows (B, 100, 6)."""
+        """The largest difference of scores, or of corners as shares of `side`, in matching rows."""
         return distance(found, given, side)
 
     # end

@@ -1,4 +1,4 @@
-# room: detection
+# room: detection, experiment/bccd, experiment/bccd_scratch
 """Measure what ImageNet weights bring to a detector of few photos, and how far scratch catches up.
 
     .venv/bin/python benchmarks/detection.py --data FOLDER [--seeds 3] [--only pretrained]

@@ -31,7 +31,7 @@ from imagelab.finetune.linear_probe import LinearProbe
 from imagelab.gan import Adversarial, critic_penalties  # room: generators
 from imagelab.loading import load_named
 from imagelab.logger.samples import pictures_of
-from imagelab.low_rank import LowRankClassifier
+from imagelab.low_rank import LowRankClassifier  # room: finetune/lora
 from imagelab.model.head import set_head
 from imagelab.model.network import build_net, model_to_start
 from imagelab.model.pretrained import pretrained_preprocess
@@ -209,8 +209,9 @@ def classifier_class(cfg: Node, epochs: int, tricks: dict[str, Any]) -> Callable
         return partial(Adversarial, critic_penalties=critic_penalties(tricks))
     if not tuning(cfg):
         return Classifier
-    chosen = LowRankClassifier if says(cfg["finetune"]).adapts else TransferClassifier
-    return partial(chosen, strategy=make(cfg["finetune"]), epochs=epochs)
+    if says(cfg["finetune"]).adapts:  # room: finetune/lora
+        return partial(LowRankClassifier, strategy=make(cfg["finetune"]), epochs=epochs)
+    return partial(TransferClassifier, strategy=make(cfg["finetune"]), epochs=epochs)
 
 
 def build_task(cfg: Node, data: ImageData, ranks: int) -> Task:

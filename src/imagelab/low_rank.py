@@ -1,3 +1,4 @@
+# room: finetune/lora
 """Train low-rank changes of the weights of a network, and its head (`finetune=lora`).
 
 Source: Hu et al. 2021, https://arxiv.org/abs/2106.09685.

@@ -336,7 +336,7 @@ def test_averaging_trains_evaluates_and_writes_the_table(script, images, tmp_pat
     assert all(0 <= float(cells[2]) <= 100 for cells in found)
 
 
-# room: detection
+# room: detection, experiment/bccd, experiment/bccd_scratch
 def test_detection_does_each_run_once_and_writes_its_table(script, tmp_path, monkeypatch):
     detection = script("detection")
     told = []

@@ -59,7 +59,7 @@ class Facts(NamedTuple):
 
     # Schedules, finetune, sweeps.
     has_cycles: bool = False  # decays several times; `cycles` returns when each cycle ends
-    adapts: bool = False  # trains matrices beside the weights (finetune/adapters.py)
+    adapts: bool = False  # trains matrices beside the weights  # room: finetune/lora
     from_scratch: bool = False  # trains without the weights that the model asks for
     holds_out_folds: bool = False  # sets data.fold of each of its runs
 

@@ -1,3 +1,4 @@
+# room: finetune/lora
 """Low-rank changes of the weights of a network, which itself stays plain: it always holds the sums.
 
 The network computes with whole weights, so every layer, precision and trick works as usual. After the

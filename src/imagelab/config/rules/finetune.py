@@ -52,7 +52,7 @@ def _weights_are_whole(cfg: Node) -> Iterator[str]:
         yield f"trainer.strategy: finetune trains whole stages, which {name} shards; set trainer=ddp"
 
 
-def _gradients_of_weights_are_projected(cfg: Node) -> Iterator[str]:
+def _gradients_of_weights_are_projected(cfg: Node) -> Iterator[str]:  # room: finetune/lora
     if not tuning(cfg) or not says(cfg["finetune"]).adapts:
         return
     for name in stating(cfg["trick"], "clips_gradients"):
@@ -76,5 +76,5 @@ FINETUNE_RULES: list[Callable[[Node], Iterator[str]]] = [
     _line_search_wants_all_weights,
     _stages_have_rates_of_their_own,
     _weights_are_whole,
-    _gradients_of_weights_are_projected,
+    _gradients_of_weights_are_projected,  # room: finetune/lora
 ]

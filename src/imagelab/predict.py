@@ -88,6 +88,7 @@ def write_table(cfg: Node, output: Path, predictor: Any, paths: list[Path]) -> l
     wrong = [name for name in ("score", "draw") if cfg[name] not in (None, False)]  # room: detection
     if wrong:  # room: detection
         raise Problem(f"{wrong[0]}: is for networks that find boxes, and this one does not; leave it out")
+    _check_set(predictor, cfg["set"])
     if cfg["explain"]:  # room: explaining
         explain(output.with_suffix(".html"), predictor, paths)
     return write(output, predictor, paths, cfg["batch_size"], cfg["set"])
@@ -145,11 +146,21 @@ def _judged(predictor: Any, some: list[Path], level: float | None) -> tuple[list
     if level is None:
         return predictor.files(some), repeat([])
     from imagelab.evaluation.judged import judged
-    from imagelab.predictor import Predictor
 
-    if not isinstance(predictor, Predictor):
-        raise Problem("set: needs the network of a run; leave tta out, and set run to the folder of a run")
     return judged(predictor, some, level)
+
+
+def _check_set(predictor: Any, level: float | None) -> None:
+    """Refuse `set` for a network that cannot have it, before any file is written."""
+    if level is not None:
+        from imagelab.evaluation.judged import certainty_of
+        from imagelab.predictor import Predictor
+
+        if not isinstance(predictor, Predictor):
+            raise Problem(
+                "set: needs the network of a run; leave tta out, and set run to the folder of a run"
+            )
+        certainty_of(predictor)
 
 
 def explain(file: Path, predictor: Any, paths: list[Path]) -> None:  # room: explaining

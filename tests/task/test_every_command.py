@@ -99,6 +99,16 @@ def test_views_and_members_are_averaged_as_predictions(run, kind, tmp_path):
     assert found[KINDS[kind][1]] == pytest.approx(by_hand(images.labels, mean.numpy()), rel=1e-4)
 
 
+def test_a_set_of_classes_is_refused_before_a_table_is_written(run, tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    found = in_process.imagelab(
+        "predict", f"run={run}", "source=a.png", "set=0.9", "output=out.csv", folder=tmp_path
+    )
+    assert found.status == 2
+    assert "a run that predicts one class per image" in found.err
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_packed_copy_has_the_same_labels_and_trains(words, kind, tmp_path):  # room: data/arrow
     from imagelab.data.arrow import Arrow
     from imagelab.data.digits_facts import DigitsFacts

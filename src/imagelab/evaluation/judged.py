@@ -9,7 +9,7 @@ from torch import Tensor
 
 from imagelab.data.decode import Unreadable
 from imagelab.data.labels import SEPARATOR
-from imagelab.metrics.certainty import energy
+from imagelab.metrics.certainty import Certainty, energy
 from imagelab.predictor import Predictor, Reading, batch_of
 from imagelab.problem import Problem
 
@@ -38,12 +38,7 @@ def judge(predictor: Predictor, images: Tensor, level: float) -> Judged:
     Raises:
         Problem: The checkpoint does not say how sure the network is.
     """
-    known = predictor.certainty
-    if known is None:
-        raise Problem(
-            "set: the checkpoint does not say how sure its network is; it must come from a run that predicts "
-            "classes, not older than this option, not exported"
-        )
+    known = certainty_of(predictor)
     outputs, features = _outputs_and_features(predictor, images)
     predictions = predictor.task.predictions(outputs).numpy()
     sets = [
@@ -53,6 +48,20 @@ def judge(predictor: Predictor, images: Tensor, level: float) -> Judged:
     near = predictor.nearness
     far = None if near is None or features is None else near.unlike(features).tolist()
     return Judged(predictions, sets, known.unlike(energy(outputs).numpy()).tolist(), far)
+
+
+def certainty_of(predictor: Predictor) -> Certainty:
+    """What the checkpoint says of how sure the network is.
+
+    Raises:
+        Problem: It says nothing.
+    """
+    if predictor.certainty is None:
+        raise Problem(
+            "set: the checkpoint does not say how sure its network is; it must come from a run that predicts "
+            "one class per image, not older than this option, not exported"
+        )
+    return predictor.certainty
 
 
 def judged(

@@ -1,6 +1,7 @@
 # room: generators
 """The default run of `task=gan` makes digits that a classifier takes for those asked for."""
 
+import json
 import time
 
 import numpy as np
@@ -28,3 +29,26 @@ def test_digits_are_those_that_were_asked_for(tmp_path):
         rates.append(float((judge.predict(pixels) == label).mean()))
     assert np.mean(rates) >= 0.9
     assert sorted(rates)[1] > 0.7
+
+
+RUNS = {  # what makes a run fail -> its words, and the verdict that names it
+    "nothing": (["trainer.max_epochs=60"], "healthy"),
+    "a generator that hardly moves": (
+        ["loss=minimax", "task.generator_rate=0.001", "trainer.max_epochs=30"],
+        "discriminator wins",
+    ),
+    "forty images": (
+        ["data.train_limit=40", "data.val_fraction=0.3", "data.batch_size=40", "trainer.max_epochs=400"],
+        "discriminator memorises",
+    ),
+    "a generator that need not vary": (["model=began", "trainer.max_epochs=60"], "collapsed"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failing", RUNS)
+def test_the_verdict_names_what_was_made_to_happen(failing, tmp_path):
+    words, state = RUNS[failing]
+    run = in_process.trained("task=gan", *words, folder=tmp_path)
+    verdict = next(one for one in json.loads((run / "report.json").read_text()) if one["name"] == "verdict")
+    assert verdict["value"] == state, verdict

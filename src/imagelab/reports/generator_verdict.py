@@ -6,7 +6,8 @@ to a few; or the discriminator has memorised the training images.
 
 Source: Goodfellow 2016, https://arxiv.org/abs/1701.00160, sections 4 and 5; Arjovsky & Bottou 2017,
 https://arxiv.org/abs/1701.04862, section 2. The limits are chosen by hand, far from what a
-healthy run on the digits reaches.
+healthy run on the digits reaches; tests/test_gan_digits.py makes each failure happen. A discriminator that
+has memorised comes first, since the generator then repeats what it has memorised.
 """
 
 import numpy as np
@@ -66,7 +67,7 @@ def _numbers(curves: Curves) -> dict[str, float]:
 def _state(e: dict[str, float]) -> tuple[State, str]:
     if e["epochs"] < FEW or any(name not in e for name in NEEDED):
         return "too early to say", f"{e['epochs']:.0f} epochs with metrics are too few to judge a generator."
-    return first(look(e) for look in (_repeats, _wins, _memorises, _misses, _falls)) or (
+    return first(look(e) for look in (_memorises, _repeats, _wins, _misses, _falls)) or (
         "healthy",
         f"Scores of real and generated images are {_between(e):.1f} logits apart; generated ones are "
         f"{e['diversity']:.0%} as varied as real ones, and {e['coverage']:.0%} of these have one near them.",

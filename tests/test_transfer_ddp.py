@@ -72,3 +72,22 @@ def test_ranks_stay_in_sync_through_every_unfreezing_and_equal_one_process(tmp_p
         torch.testing.assert_close(both["state_dict"][name], values, rtol=1e-9, atol=1e-12, msg=name)
     for name, values in one["averages"]["ema"].items():
         torch.testing.assert_close(both["averages"]["ema"][name], values, rtol=1e-5, atol=1e-6, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["adapters", "teacher"])
+def test_two_ranks_with_adapters_or_a_teacher_equal_one_process(how, tmp_path, weights):
+    trained = f"{weights.partition('=')[2]}/checkpoints/best.ckpt"
+    own = {
+        "adapters": ["finetune=lora", "finetune.rank=2", weights],
+        "teacher": ["trick=[distill,ema]", "model.norm=none", f"trick.distill.teacher={trained}"],
+    }
+    words = [*WORDS[2:8], "trainer.max_epochs=2", "augment=[rotate]", *own[how]]
+    two = [*words, "trainer=ddp_cpu", "data.batch_size=16"]
+    finish([*two, f"hydra.run.dir={tmp_path / 'two'}"], tmp_path)
+    fitted([*words, "trainer=cpu", "data.batch_size=32"], tmp_path / "one")
+    one, both = last(tmp_path / "one"), last(tmp_path / "two")
+    assert one["global_step"] == both["global_step"] == 8
+    assert one["state_dict"].keys() == both["state_dict"].keys()
+    for name, value in one["state_dict"].items():
+        torch.testing.assert_close(both["state_dict"][name], value, atol=1e-12, rtol=0, msg=name)

@@ -11,12 +11,15 @@ import torch
 from lightning import Callback
 from PIL import Image
 
+from imagelab.augment.noise import noise_of
 from imagelab.checkpoints.durable import read
 from imagelab.config import validate
 from imagelab.config.compose import compose, plain
 from imagelab.generator import Generator
 from imagelab.loading import load, load_generator
+from imagelab.logger.pictures import grid, legible
 from imagelab.problem import Problem
+from imagelab.reports.samples import sample_section  # room: reports
 from imagelab.runs import files
 from tests import in_process
 from tests.fitting import built, fitted_with_copies
@@ -295,3 +298,19 @@ def test_a_generator_in_python(whole):
     assert three.shape == (12, 8, 8, 1)
     assert np.array_equal(three[:4], generator.images(3, 4, seed=5))
     assert not np.array_equal(three[:4], generator.images(4, 4, seed=5))
+
+
+def test_the_nearest_training_images_stand_beside_generated_ones(whole):
+    """Each pair of cells: what the generator makes, and what a search over all images finds."""
+    _, parts, folder, _ = whole
+    data, pair = parts.data, parts.classifier.net.eval()
+    with torch.no_grad():
+        index = torch.arange(32)
+        made = pair.generator(noise_of(index, pair.latent), index % 10)
+    images = data.preprocess(data.splits["train"].gather(np.arange(len(data.splits["train"]))))
+    nearest = images[(made[:, None] - images[None]).square().flatten(2).sum(dim=2).argmin(dim=1)]
+    both = torch.stack([made, nearest], dim=1).flatten(0, 1)
+    saved = np.array(Image.open(folder / "images" / "nearest.png"))
+    assert np.array_equal(saved, grid(legible(data.preprocess.denormalise(both))))
+    titles = [section.title for section in sample_section(folder)]  # room: reports
+    assert titles == ["Samples", "Nearest training images"]  # room: reports

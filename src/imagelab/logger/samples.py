@@ -11,6 +11,7 @@ from torch import Tensor
 from imagelab.augment.noise import noise_of
 from imagelab.config.facts import said_by
 from imagelab.data.preprocess import Preprocess
+from imagelab.logger.nearest import NearestPictures  # room: generators
 from imagelab.logger.pictures import AugmentedPictures, grid, legible, log_pictures, save
 
 SIDE = 8  # images in a row and in a column
@@ -53,7 +54,8 @@ def pictures_of(data: Any, folder: Path) -> list[Callback]:
     captions = partial(data.task.captions, classes=data.classes)
     shown = AugmentedPictures(preprocess=data.preprocess, captions=captions, folder=folder)
     if said_by(data.task).generates:  # room: generators
-        return [shown, SamplePictures(preprocess=data.preprocess, classes=len(data.classes), folder=folder)]
+        made = SamplePictures(preprocess=data.preprocess, classes=len(data.classes), folder=folder)
+        return [shown, made, NearestPictures(data=data, folder=folder)]
     return [shown]
 
 

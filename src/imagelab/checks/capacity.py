@@ -13,6 +13,8 @@ from imagelab.checks.subject import Subject
 from imagelab.checks.trial import LINE_SEARCH, line_search, train
 from imagelab.classifier import Classifier
 from imagelab.finding import Finding
+from imagelab.model.network import build_net
+from imagelab.optimizer.build import build_optimizer
 
 STEPS, SHORTEST = 150, 60  # steps of the larger sample
 EARLY, COMPARED = 20, 40  # steps of two widths; after COMPARED, neither network has memorised everything
@@ -110,9 +112,6 @@ def _mean(subject: Subject, size: dict[str, Any], seed: int, steps: int) -> floa
 
 def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
     """The module with a network of another size, without regularisation."""
-    from imagelab.model.network import build_net
-    from imagelab.optimizer.build import build_optimizer
-
     data = subject.data
     copy = subject.calm()
     node = subject.cfg["model"] | size | {"dropout": None, "dropout2d": None, "stochastic_depth": None}

@@ -11,6 +11,7 @@ from imagelab.checks.findings import NO_CLASSES, fact, found
 from imagelab.checks.subject import MOST, Subject
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
+from imagelab.data.batches import Address
 from imagelab.finding import Finding, grade
 
 LOOKED_AT = 16  # images to read twice
@@ -123,8 +124,6 @@ def _contrast(images: Tensor) -> Tensor:
 
 
 def _with_keys(subject: Subject, index: np.ndarray, keys: np.ndarray) -> Inputs:
-    from imagelab.data.batches import Address
-
     dataset = subject.data.train_loader(epoch=0, start=0, rank=0, ranks=1).dataset
     return subject.data.prepare_batch(dataset[Address(0, 0, index, keys)], train=True, rank=0)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from imagelab.config.schema import Node
+from imagelab.config.make import make
+from imagelab.config.schema import Node, split
 from imagelab.config.trust import trusting
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
@@ -48,9 +49,6 @@ def pictures_of(data: Node, seed: int, count: int) -> tuple[list[np.ndarray], st
         seed: Seed of the run.
         count: Number of images, >= 1.
     """
-    from imagelab.config.make import make
-    from imagelab.config.schema import split
-
     own, knobs = split("data", data)
     own |= {"download": False} if "download" in own else {}
     try:

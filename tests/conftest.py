@@ -4,6 +4,11 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tests share the cores, and some fork
 
+import atexit
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # to take all apart takes a second or two, and its results are sent
+    atexit.register(os._exit, 0)  # the first that is registered is the last that is called
+
 import fcntl
 import functools
 import gc

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from imagelab.problem import Problem
 from imagelab.reports import of_run
 from imagelab.runs import files, find
 from tests import in_process
-from tests.browser import load
+from tests.browser import Loaded, load
 
 OURS = ("report.html", "report.json", "val_predictions.csv")
 
@@ -154,8 +155,14 @@ return {
 """
 
 
+@cache
+def shown(page: Path, width: int) -> Loaded:
+    """What a browser shows of a report, which no test changes, in a window of that width."""
+    return load(page, READ, f"--window-size={width},1000")
+
+
 def test_verdict_figures_and_curves_come_first_and_the_numbers_of_the_rules_last(digits):
-    seen = load(digits / "report.html", READ, "--window-size=1600,1000")
+    seen = shown(digits / "report.html", 1600)
     assert seen.errors == []
     page, results = seen.returned, json.loads((digits / "results.json").read_text())
     assert page["verdict"] == value_of(digits, "verdict").value
@@ -184,7 +191,7 @@ def test_training_accuracy_is_shown_beside_that_of_val_over_whole_epochs(digits)
 
 @pytest.mark.parametrize(("width", "rows"), [(1600, 2), (700, 5)])
 def test_charts_are_side_by_side_in_a_wide_window_and_stacked_in_a_narrow_one(digits, width, rows):
-    page = load(digits / "report.html", READ, f"--window-size={width},1000").returned
+    page = shown(digits / "report.html", width).returned
     assert (page["rows"], page["wide"]) == (rows, 0)
     assert page["letters"] > 0.9  # of their size: they can be read
 

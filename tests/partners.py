@@ -34,7 +34,9 @@ DEFAULTS = tuple(menu.questions("train")[group] for group in TOGETHER)
 
 
 def facts(group: str, choice: str) -> Facts:
-    return says({"_target_": menu.value(group, choice, "_target_")})
+    node = menu.load(menu.folder() / group / f"{choice}.yaml")
+    nested = node.get(choice)  # choices of a list are nested under their name
+    return says(nested if isinstance(nested, dict) else node)
 
 
 def together(task: str, loss: str, data: str) -> bool:

@@ -104,7 +104,7 @@ def cifar10(root: Path, device: torch.device) -> dict[str, tuple[Epoch, int]]:
     files = Files([path for path, _ in folder.samples], np.array(folder.targets))
     images = decode_once(files, size=None).images.permute(0, 2, 3, 1).contiguous().numpy()
     transform = v2.Compose([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip(), *to_float()])
-    crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
+    crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333), overlaps=[])
     dataset = PilImages(images, files.labels, transform)
     return {
         "ours": (ours(files, folder.classes, [crop, Flip(p=0.5)], 128, device), 10**6),
@@ -122,7 +122,7 @@ def photos(root: Path, device: torch.device, hue: float) -> dict[str, tuple[Epoc
     folder = ImageFolder(str(root / "hymenoptera" / "train"), transform)
     files = Files([path for path, _ in folder.samples], np.array(folder.targets))
     copies = files.select(np.tile(np.arange(len(files)), COPIES))
-    crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
+    crop = Crop(pad=4, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333), overlaps=[])
     augment = [crop, Flip(p=0.5), ColorJitter(**jitter)]
     return {
         "ours": (ours(copies, folder.classes, augment, 32, device), 10**6),

@@ -113,7 +113,7 @@ def still_named(before: Files, after: Files) -> Iterator[str]:
     gone = chosen(before.keys() - after.keys()).values()
     typed = [rf"\b{group}=\[?(?:\w+,)*{name}\b" for group, name in (choice.split("/") for choice in gone)]
     if "src/imagelab/cli.py" in after:
-        typed += [rf"\bimagelab {word}\b" for word in commands(before).keys() - commands(after).keys()]
+        typed += [rf"\b(?:imagelab) {word}\b" for word in commands(before).keys() - commands(after).keys()]
     if not typed:
         return
     named = re.compile("|".join(typed))

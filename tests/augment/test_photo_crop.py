@@ -16,7 +16,7 @@ from imagelab.data.files import Files
 from imagelab.data.preprocess import Preprocess
 
 PLAIN = Preprocess(size=32, channels=3, mean=[0.0] * 3, std=[1.0] * 3, resize=37, interpolation="bilinear")
-CROP = Crop(pad=0, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333))
+CROP = Crop(pad=0, border="zero", size=None, scale=(0.08, 1.0), ratio=(0.75, 1.3333), overlaps=[])
 
 
 class Whole(Files):

@@ -81,7 +81,7 @@ def test_a_crop_sees_the_whole_photo():
             photo[:, :20] = 255  # far from the centre
             return photo
 
-    crop = Crop(pad=1, border="zero", size=None, scale=(0.08, 0.1), ratio=(0.9, 1.1))
+    crop = Crop(pad=1, border="zero", size=None, scale=(0.08, 0.1), ratio=(0.9, 1.1), overlaps=[])
     dataset = PhotoBatches(Edge(), preprocess=PLAIN, augment=PhotoAugment([crop], size=8))
     greys = [dataset.pixels(0, key).mean() for key in range(50)]
     assert min(greys) == 0

@@ -18,7 +18,7 @@ from imagelab.data.image_data import ImageData
 from imagelab.problem import Problem
 from tests.fitting import IMAGE_DATA
 
-CROP = Crop(pad=2, border="reflect", size=None, scale=(0.3, 1.0), ratio=(0.75, 1.33))
+CROP = Crop(pad=2, border="reflect", size=None, scale=(0.3, 1.0), ratio=(0.75, 1.33), overlaps=[])
 JITTER = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
 
 
@@ -143,7 +143,7 @@ def test_a_batch_that_is_larger_than_the_set_is_refused(batch_size, ranks, told)
 
 
 def test_what_the_first_step_would_refuse_is_refused_at_once():
-    large = Crop(pad=0, border="zero", size=9, scale=(0.1, 1.0), ratio=(1.0, 1.0))
+    large = Crop(pad=0, border="zero", size=9, scale=(0.1, 1.0), ratio=(1.0, 1.0), overlaps=[])
     with pytest.raises(Problem, match=r"augment\.crop\.size=9 is larger than the image"):
         image_data(augment=[large])
 

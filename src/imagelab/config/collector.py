@@ -4,6 +4,7 @@ import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 
 @contextmanager
@@ -18,8 +19,13 @@ def paused() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # once: what runs leave behind must be freed, in a notebook or a sweep
-            gc.freeze()
-            atexit.register(gc.unfreeze)  # or libraries written in C++ report leaks as the process ends
+        _spare_once()
         if was_on:
             gc.enable()
+
+
+@cache  # to count what is spared would take as long as to look through it
+def _spare_once() -> None:
+    """Spare what exists: once, since what runs leave behind must be freed, in a notebook or a sweep."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries written in C++ report leaks as the process ends

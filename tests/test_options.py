@@ -20,7 +20,7 @@ from imagelab.pack import pack_split
 from imagelab.problem import Problem
 from imagelab.training.stop import StopRequest
 from tests.fitting import FOLDER, built, fitted
-from tests.partners import FITTING, facts, partners
+from tests.partners import FITTING, GIVEN, facts, partners
 
 GROUPS = ("data", "task", "augment", "model", "loss", "optimizer", "schedule", "finetune", "trick", "logger")
 OPTIONS = [(group, choice) for group in GROUPS for choice in menu.choices(group)]
@@ -39,6 +39,7 @@ NEEDS = {
     "lbfgs": ["trainer.max_epochs=2", "optimizer.max_iter=3"],
     "resnet9": ["data.size=32", "model.width=8"],
     "boxes": ["data.size=32"],
+    "detnet": ["data.size=32", "model.width=8"],
     "scenes": ["data.count=60", "data.side=32", "data.most=4"],
     "faster_rcnn": ["model.width=16", "model.hidden=32"],
 }
@@ -270,9 +271,8 @@ def combination(rng: random.Random, photos) -> list[str]:
     words += ["optimizer.max_iter=3"] if "optimizer=lbfgs" in words else []
     words += [f"model.name={rng.choice(TINY[model])}"] if model in TINY else []
     for group, most in (("augment", 4), ("trick", 2)):
-        names = [
-            name for name in menu.choices(group) if name != "none" and not facts(group, name).needs_critic
-        ]
+        alone = [name for name in menu.choices(group) if not GIVEN.get(f"{group}={name}")]  # needs no partner
+        names = [name for name in alone if name != "none" and not facts(group, name).needs_critic]
         words.append(f"{group}=[{','.join(rng.sample(names, rng.randint(0, most)))}]")
     smoothed = "label_smoothing" in menu.keys("loss", loss)
     for key, values in KEYS.items():

@@ -1,9 +1,13 @@
 """Hold a run at a moment of its own until a test stops, kills or frees it: events decide, not clocks."""
 
+import json
+import os
+import signal
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from tests.runs_of_the_command import SERVER
+from tests.runs_of_the_command import SERVER, start
 
 MOMENTS = ("row", "epoch end", "validation", "writing")
 FURTHER = 2  # rows after which a run that goes on is held again, so that none ends before it is killed
@@ -74,3 +78,15 @@ def hold(moment: str, rows: int, line: Connection) -> None:
     CsvLogger.log_metrics = logged
     Saver.on_validation_batch_end = validating
     durable.write_durably = lambda path, body: write(path, lambda file: (body(file), reached("writing")))
+
+
+def stop_one_process(words: list[str], run: Path, folder: Path) -> None:
+    """Train into `run`, and send SIGTERM to one of its processes while it writes a row: all stop."""
+    held = Held("row")
+    process = start([*words, f"hydra.run.dir={run}"], folder, held=held)
+    held.wait()
+    os.kill(process.pid, signal.SIGTERM)
+    held.free()
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 128 + signal.SIGTERM, output
+    assert json.loads((run / "results.json").read_text())["status"] == "stopped"

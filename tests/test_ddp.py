@@ -4,8 +4,6 @@ import contextlib
 import csv
 import json
 import multiprocessing
-import os
-import signal
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 import torch
 
 from imagelab.checkpoints.durable import read
-from tests.held import Held
+from tests.held import stop_one_process
 from tests.runs_of_the_command import assert_same, finish, forked, outcome, start
 
 # Shared batch statistics, since the ranks' own differ by nature; 359 test images do not divide by 2.
@@ -77,14 +75,7 @@ def test_the_ranks_share_one_folder(two):
 
 def test_sigterm_to_one_process_stops_all_and_the_run_goes_on_exactly(tmp_path, two):
     run = tmp_path / "stopped"
-    held = Held("row")
-    process = start([*TWO, f"hydra.run.dir={run}"], tmp_path, held=held)
-    held.wait()
-    os.kill(process.pid, signal.SIGTERM)
-    held.free()
-    output = process.communicate(timeout=30)[0]
-    assert process.returncode == 128 + signal.SIGTERM, output
-    assert json.loads((run / "results.json").read_text())["status"] == "stopped"
+    stop_one_process(TWO, run, tmp_path)
     finish([f"resume={run}"], tmp_path)
     assert_same(outcome(two), outcome(run))
 

@@ -2,16 +2,14 @@
 
 import csv
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from imagelab.checkpoints.durable import read
 from tests import in_process
-from tests.held import Held
-from tests.runs_of_the_command import assert_same, finish, outcome, start
+from tests.held import stop_one_process
+from tests.runs_of_the_command import assert_same, finish, outcome
 
 pytestmark = pytest.mark.slow
 RATE, RATIO = 0.1, 0.7
@@ -58,12 +56,6 @@ def test_the_balance_follows_the_scores_of_both_processes(two):
 
 def test_a_signal_to_one_process_stops_both_and_the_run_goes_on_exactly(tmp_path, two):
     run = tmp_path / "stopped"
-    held = Held("row")
-    process = start([*WORDS, f"hydra.run.dir={run}"], tmp_path, held=held)
-    held.wait()
-    os.kill(process.pid, signal.SIGTERM)
-    held.free()
-    output = process.communicate(timeout=60)[0]
-    assert process.returncode == 128 + signal.SIGTERM, output
+    stop_one_process(WORDS, run, tmp_path)
     finish([f"resume={run}"], tmp_path)
     assert_same(outcome(two), outcome(run))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.checks.findings import NAMED, fact, found
-from imagelab.checks.subject import SHARES, Subject
+from imagelab.checks.subject import Subject, share_names
 from imagelab.finding import Finding
 from imagelab.problem import some_of
 
@@ -56,10 +56,8 @@ def left_out_by(net: nn.Module) -> Iterator[tuple[str, float]]:
     {'1': 0.25}
     """
     for name, layer in net.named_modules():
-        kind = type(layer).__name__
-        names = (*SHARES, *(["p"] if "Drop" in kind or "StochasticDepth" in kind else []))
         hooks: list[Any] = [*layer._forward_hooks.values(), *layer._forward_pre_hooks.values()]
-        shares = [getattr(layer, one, None) for one in names]
+        shares = [getattr(layer, one, None) for one in share_names(layer)]
         shares += [hook.keywords.get("rate") for hook in hooks if isinstance(hook, partial)]
         share = max((one for one in shares if isinstance(one, float)), default=0.0)
         if share > 0:

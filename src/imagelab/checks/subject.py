@@ -194,9 +194,14 @@ def parameters(net: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, one) for name, one in net.named_parameters() if one.requires_grad)
 
 
-def _leave_nothing_out(layer: nn.Module) -> None:
+def share_names(layer: nn.Module) -> list[str]:
+    """The names of the attributes in which a layer may hold the share of values that it leaves out."""
     kind = type(layer).__name__
-    for name in (*SHARES, *(["p"] if "Drop" in kind or "StochasticDepth" in kind else [])):
+    return [*SHARES, *(["p"] if "Drop" in kind or "StochasticDepth" in kind else [])]
+
+
+def _leave_nothing_out(layer: nn.Module) -> None:
+    for name in share_names(layer):
         if isinstance(getattr(layer, name, None), float):
             setattr(layer, name, 0.0)
     for hooks in (layer._forward_hooks, layer._forward_pre_hooks):

@@ -52,7 +52,8 @@ class Losses(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        pl_module.losses.flush()
+        if not outputs:  # of a module that takes its steps itself
+            pl_module.losses.flush()
         self.values.append(float(outputs["loss"] if outputs else pl_module.losses.epoch[-1]))
         last = self.values[-5:]
         found = self.until is not None and len(last) == 5 and sum(last) / 5 < self.until

@@ -13,7 +13,7 @@ from imagelab.augment.noise import noise_of
 from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.logger.pictures import grid, legible, log_pictures, save
-from imagelab.randomness import sample_keys, stream
+from imagelab.randomness import stream
 
 PAIRS = 32  # generated images, in a grid of 8 x 8 with the training image on the right of each
 MOST = 5000  # training images that are compared
@@ -58,6 +58,5 @@ class NearestPictures(Callback):
         return found
 
     def _read(self, index: np.ndarray) -> Tensor:
-        keys = sample_keys(0, 0, torch.from_numpy(index)).numpy()
-        batch = self.data.dataset("train", augmented=False)[Address(0, 0, index, keys)]
+        batch = self.data.dataset("train", augmented=False)[Address(0, 0, index, index)]
         return self.data.prepare_batch(batch, train=False, rank=0).images.float().cpu()

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from imagelab.model.dcgan import halvings_of
+from imagelab.model.pair import Pair
 
 
-class BEGAN(nn.Module):
+class BEGAN(Pair):
     """A generator and an autoencoder that judges images.
 
     Args:
@@ -29,21 +30,16 @@ class BEGAN(nn.Module):
         Problem: No side of at most 7 pixels doubles to `size`.
     """
 
-    generates = True
     scores_are_errors = True
 
     def __init__(
         self, *, num_classes: int, in_channels: int, size: int, latent: int, width: int, conditional: bool
     ) -> None:
-        super().__init__()
-        self.latent = latent
         known = num_classes if conditional else 0
-        self.generator = Decoder(known, in_channels, size, values=latent, width=width)
-        self.discriminator = Autoencoder(known, in_channels, size, code=latent, width=width)
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Images (B, C, H, W) and classes (B,) int64 -> scores (B,): the higher, the more real."""
-        return self.discriminator(images, labels)
+        generator = Decoder(known, in_channels, size, values=latent, width=width)
+        super().__init__(
+            generator, Autoencoder(known, in_channels, size, code=latent, width=width), latent=latent
+        )
 
 
 class Decoder(nn.Module):

@@ -13,13 +13,14 @@ https://arxiv.org/abs/1610.09585, section 3 (the class beside the noise).
 import torch
 from torch import Tensor, nn
 
+from imagelab.model.pair import Pair
 from imagelab.problem import Problem
 
 LARGEST = 7  # side of the smallest maps, in pixels
 SLOPE = 0.2  # of LeakyReLU, Radford et al., section 3
 
 
-class DCGAN(nn.Module):
+class DCGAN(Pair):
     """A generator and a discriminator.
 
     Args:
@@ -34,20 +35,12 @@ class DCGAN(nn.Module):
         Problem: No side of at most 7 pixels doubles to `size`.
     """
 
-    generates = True
-
     def __init__(
         self, *, num_classes: int, in_channels: int, size: int, latent: int, width: int, conditional: bool
     ) -> None:
-        super().__init__()
-        self.latent = latent
         known = num_classes if conditional else 0
-        self.generator = Generator(known, in_channels, size, latent=latent, width=width)
-        self.discriminator = Discriminator(known, in_channels, size, width=width)
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Images (B, C, H, W) and classes (B,) int64 -> scores (B,): the higher, the more real."""
-        return self.discriminator(images, labels)
+        generator = Generator(known, in_channels, size, latent=latent, width=width)
+        super().__init__(generator, Discriminator(known, in_channels, size, width=width), latent=latent)
 
 
 class Generator(nn.Module):

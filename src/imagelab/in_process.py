@@ -22,7 +22,7 @@ from unittest import mock
 from imagelab import cli
 from imagelab.config.schema import Node
 from imagelab.problem import Problem
-from imagelab.runs import claim, files
+from imagelab.runs import claim, files, find
 from imagelab.terminal import screen
 
 if TYPE_CHECKING:
@@ -62,8 +62,6 @@ def train(*words: str) -> Run:
         raise Problem(f"{taken[0]}: is for the command line; imagelab.train trains one run")
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if resumed:
-        from imagelab.runs import find
-
         folder = find.unfinished(resumed[-1])
         call("train", f"resume={folder}", *(word for word in words if not word.startswith("resume=")))
         return Run(folder)

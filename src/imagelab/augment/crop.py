@@ -15,6 +15,7 @@ from torch import Tensor
 from imagelab.augment.box_crop import DRAWS, BoxCrop, cut_windows, moved_corners  # room: detection
 from imagelab.augment.boxes import placed  # room: detection
 from imagelab.augment.limits import pixels
+from imagelab.augment.photo_crop import PhotoCrop
 from imagelab.box_labels import CORNERS  # room: detection
 from imagelab.problem import Problem
 from imagelab.randomness import uniform
@@ -90,8 +91,6 @@ class Crop:
     # end
     def transform(self, size: int) -> object:
         """The transform of a single photo."""
-        from imagelab.augment.photo_crop import PhotoCrop
-
         return PhotoCrop(side=self.size or size, scale=self.scale, ratio=self.ratio)
 
     def _window(self, keys: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, int, int]:

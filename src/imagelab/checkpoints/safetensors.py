@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from imagelab.checkpoints.card import KEY, Card
@@ -33,8 +34,6 @@ def read_tensors(path: Path) -> tuple[Card | None, dict[str, Tensor]]:
     Raises:
         Problem: There is no such file, or it is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         raise Problem(f"There is no file {path}.")
     try:

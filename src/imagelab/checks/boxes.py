@@ -23,6 +23,10 @@ NO_AREA = (
     "right is left + width, bottom is top + height",
 )
 SHARES = ("boxes between 0 and 1 look like shares of width and height", "multiply them by width and height")
+LOOK = (
+    "look at these images"
+    " with `imagelab inspect`"  # room: inspection
+)
 MIRRORS = ("mirrored", "upside down")
 
 
@@ -58,7 +62,7 @@ def box_values(subject: Subject) -> Finding:
         f"{len(_rows(subject, 'train')):,} boxes in train; {empty:.0%} of the images without one",
         expected=f"areas, places and classes that exist; at most {MANY:.0%} of the images without a box",
         why="; ".join(strange) or "boxes have an area inside their image, and classes that exist",
-        fix="look at them with `imagelab inspect`" if strange else "",  # room: inspection
+        fix=LOOK if strange else "",
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy.stats import entropy
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from imagelab.classifier import Classifier
 from imagelab.config.facts import said_by
@@ -63,8 +64,6 @@ class Subject:
     @cached_property
     def seconds_per_image(self) -> float:
         """The work per image of a training step, in units of `SECOND`: three forward passes."""
-        from torch.utils.flop_counter import FlopCounterMode
-
         batch = self.some(2)
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             self._pass(batch)

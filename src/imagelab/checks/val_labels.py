@@ -7,6 +7,7 @@ if another assignment of classes explains the neighbours in val far better; a fe
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional
 
@@ -104,8 +105,6 @@ def renamed(seen: np.ndarray, fits: np.ndarray) -> list[tuple[int, int]]:
     >>> renamed(seen, evidence(seen, known))
     [(1, 2), (2, 1)]
     """
-    from scipy.optimize import linear_sum_assignment
-
     becomes = linear_sum_assignment(-fits)[1]
     shares = seen / seen.sum(axis=1, keepdims=True).clip(1e-12)
     left = {here for here, there in enumerate(becomes) if here != there}

@@ -6,6 +6,7 @@ Source: https://huggingface.co/docs/safetensors
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from imagelab.checkpoints.card import KEY, Card, written
 from imagelab.loading import load
@@ -14,8 +15,6 @@ from imagelab.predictor import Predictor
 
 def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     """Write the weights and buffers by name, and the card as metadata; `opset` is ignored."""
-    from safetensors.torch import save_file
-
     # Each tensor contiguous in its own memory: the format supports neither shared tensors nor strides.
     weights = predictor.net.state_dict().items()
     state = {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in weights}

@@ -1,6 +1,8 @@
 """Present the result of a batch-size search: a table, findings, an override to paste, a picture."""
 
-from typing import TYPE_CHECKING
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
 
 from imagelab.config.schema import Node
 from imagelab.finders.batch_search import NEAR, Found, Tried
@@ -8,9 +10,6 @@ from imagelab.finding import Finding
 from imagelab.optimizer.lr_scaling import scaled_lr
 from imagelab.pages.line_plot import line_plot
 from imagelab.terminal.summary import pace
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 Row = tuple[str | int | float | None, ...]
 COLUMNS = ("batch", "outcome", "ms/batch", "images/s", "memory in MiB")
@@ -53,11 +52,8 @@ def rows(found: Found) -> list[Row]:
     ]
 
 
-def terminal_rows(found: Found) -> "RenderableType":
+def terminal_rows(found: Found) -> RenderableType:
     """The rows as a table for the terminal."""
-    from rich import box
-    from rich.table import Table
-
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in COLUMNS:
         shown.add_column(name, justify="left" if name == "outcome" else "right")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs
 
 import numpy as np
+from PIL import Image
 
 from imagelab.pages.local_server import LocalHandler, LocalServer, listen
 
@@ -79,8 +80,6 @@ class _Handler(LocalHandler):
 
 
 def _png(image: np.ndarray) -> bytes:
-    from PIL import Image
-
     file = BytesIO()
     Image.fromarray(image).save(file, "PNG", compress_level=1)
     return file.getvalue()

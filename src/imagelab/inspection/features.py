@@ -23,6 +23,7 @@ from imagelab.inspection.command import FOLDER
 from imagelab.inspection.patch_features import SIDE, patch_features
 from imagelab.model.capture import capturing
 from imagelab.model.head import last_layer
+from imagelab.model.network import build_net
 from imagelab.model.weights import checkpoint_of
 from imagelab.problem import Problem
 from imagelab.runs import files
@@ -85,8 +86,6 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
 @torch.no_grad()
 def network_features(cfg: Node, data: ImageData) -> np.ndarray:
     """The input of the network's head for all images, not augmented, (N, F) float32."""
-    from imagelab.model.network import build_net  # which imports nearly everything
-
     net = build_net(
         cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], sample=data.sample
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
+from PIL import Image
 from torch import Tensor
 
 from imagelab.contracts import Inputs
@@ -80,7 +81,5 @@ def grid(images: np.ndarray) -> np.ndarray:
 
 def save(path: Path, picture: np.ndarray) -> None:
     """Write an (H, W, 3) uint8 picture as PNG."""
-    from PIL import Image
-
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path, compress_level=1)

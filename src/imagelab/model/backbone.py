@@ -6,9 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.feature_extraction import create_feature_extractor
+from torchvision.ops import StochasticDepth
 
 from imagelab.data.preprocess import Preprocess
 from imagelab.model.detnet import COARSEST, DETNET59, DetNetMaps
+from imagelab.model.efficientnet_lite0 import NAME, lite0_weights
 from imagelab.model.resnet9 import ResNet9
 from imagelab.model.small_backbone import SmallBackbone
 from imagelab.model.small_cnn import SmallCNN
@@ -87,7 +91,6 @@ def backbone_preprocess(name: str) -> Preprocess:
 def refuse_without_weights(name: str) -> None:
     """Raise a Problem if there is no network of this name, or none that anyone has trained."""
     import timm
-    from torchvision import models
 
     if name in OWN:
         raise Problem(f"model.pretrained=true: model.backbone={name} has no weights; choose another one")
@@ -137,8 +140,6 @@ def _leave_out_the_rest(net: Any) -> None:
 def _options(name: str, pretrained: bool) -> dict[str, Any]:
     if name not in LITE0:
         return {"model_name": name, "pretrained": pretrained}
-    from imagelab.model.efficientnet_lite0 import NAME, lite0_weights
-
     start = {"pretrained_cfg_overlay": {"state_dict": lite0_weights()}} if pretrained else {}
     return {"model_name": NAME, "pretrained": pretrained} | start
 
@@ -147,8 +148,6 @@ def _of_torchvision(
     name: str, args: Mapping[str, Any], pretrained: bool, in_channels: int, levels: Sequence[int]
 ) -> tuple[nn.Module, list[int]]:
     """The maps of a network of torchvision."""
-    from torchvision import models
-
     known = models.list_models(module=models)
     if name not in known:
         raise _unknown(name, known)
@@ -164,9 +163,6 @@ def _of_torchvision(
 
 def _cut(net: nn.Module, name: str, in_channels: int, levels: Sequence[int]) -> tuple[nn.Module, list[int]]:
     """The maps of a classifier, without the layers after the last of them."""
-    from torchvision.models.feature_extraction import create_feature_extractor
-    from torchvision.ops import StochasticDepth
-
     found = _maps(net, in_channels)
     wanted = [_last([*found], 2**level, name, levels) for level in levels]
     picked = [[*found.values()][place] for place in wanted]

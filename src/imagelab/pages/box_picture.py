@@ -1,16 +1,14 @@
 # room: detection
 """Draw boxes on a picture, as pixels."""
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from imagelab.pages.wording import printable
-
-if TYPE_CHECKING:
-    import numpy as np
 
 GOLDEN = 0.618034  # of the circle of hues: any number of classes get hues far apart
 THIN, SMALL, LEAST = 400, 45, 10  # lines have 1/400 of the longer side, letters 1/45, at least 10 pixels
@@ -43,9 +41,6 @@ def with_boxes(pixels: np.ndarray, boxes: Iterable[DrawnBox], *, side: int) -> n
         boxes: Boxes to draw; later ones cover earlier ones.
         side: Longer side of the result in pixels.
     """
-    import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
-
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))

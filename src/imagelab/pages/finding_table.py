@@ -1,14 +1,15 @@
 """Show findings as a table, on a page and in a terminal of any width."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from imagelab.finding import STATUSES, Finding
 from imagelab.pages.table import Badge, Prose, table
 from imagelab.pages.wording import printable, words
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 COLUMNS = ("status", "name", "value", "expected", "meaning", "what to do", "seconds")
 COLOURS = {"FAIL": "bold red", "WARN": "bold yellow", "OK": "green", "INFO": "blue"}
@@ -33,12 +34,8 @@ def finding_table(findings: Sequence[Finding]) -> str:
     return table(COLUMNS if timed else COLUMNS[:-1], rows, filters=("status",))
 
 
-def terminal_table(title: str, findings: Sequence[Finding]) -> "RenderableType":
+def terminal_table(title: str, findings: Sequence[Finding]) -> RenderableType:
     """The findings for rich, a row each: value, and below it the reason and the remedy."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     shown = Table(title=Text(printable(title), "bold"), title_justify="left", box=box.SIMPLE_HEAD)
     shown.show_edge, shown.pad_edge = False, False
     shown.add_column("status", no_wrap=True)
@@ -62,9 +59,7 @@ def counts(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{number} {status}" for status, number in numbers.items() if number)
 
 
-def _found(finding: Finding) -> "RenderableType":
-    from rich.text import Text
-
+def _found(finding: Finding) -> RenderableType:
     text = Text(printable(words(finding.value, LIMIT)))
     if finding.expected:
         text.append(f"  (expected: {printable(finding.expected)})", "dim")

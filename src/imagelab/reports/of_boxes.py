@@ -32,6 +32,11 @@ from imagelab.reports.image_parts import Figure, ImageParts
 from imagelab.runs.csv_cells import Writer
 
 NOTHING = 0.01  # AP50 below which the network finds next to nothing
+TRAIN = (
+    "Train longer"
+    "; check boxes and rate with `imagelab check`"  # room: checks
+    "."
+)
 MATTERS = 0.02  # AP50 that a kind of error has to cost before there is something to do about it
 COLUMNS = ("file", "label", "score", "left", "top", "right", "bottom", "kind", "overlap")
 HELP = {
@@ -84,7 +89,7 @@ def ap_finding(found: Predictions, errors: BoxErrors, metrics: dict[str, float])
         value={name: round(value, 4) for name, value in metrics.items()},
         expected=f"ap50 of {NOTHING} or more",
         why=f"{int(errors.found.sum()):,} of {boxes:,} boxes in {images:,} images are found at any score.",
-        fix="Train longer; check boxes and rate with `imagelab check`." if useless else "",  # room: checks
+        fix=TRAIN if useless else "",
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from imagelab.randomness import stream
 from imagelab.schedule.curve import Progress, Schedule
 
 
@@ -108,8 +109,6 @@ class NoisyLinearCosine(LinearCosine):
     seed: int
 
     def linear(self, at: Progress) -> float:
-        from imagelab.randomness import stream
-
         spread = math.sqrt(self.variance / (1 + at.step) ** self.decay)
         noise = spread * float(stream(self.seed, "schedule", at.step).standard_normal())
         return min(max(1 - at.t + noise, 0.0), 1.0)

@@ -11,7 +11,11 @@ import torch
 from torch import Tensor
 
 from imagelab.config.schema import Node
+from imagelab.data.decode import decode_bytes  # room: detection
+from imagelab.evaluation.box_files import SCORE, boxes_to_draw  # room: detection
 from imagelab.evaluation.judged import judge
+from imagelab.explaining.heat_maps import blended, heat_maps  # room: explaining
+from imagelab.pages.box_picture import with_boxes  # room: detection
 from imagelab.pages.picture import Picture, encoded
 from imagelab.predictor import Predictor, TakesPictures, batch_of, placed
 from imagelab.task.contract import Placing
@@ -104,10 +108,6 @@ class Answers:
     # room: detection
     def _boxes(self, data: bytes, images: Tensor, size: tuple[int, int], *, pictures: bool) -> Node:
         """The boxes found, in pixels of the picture, and the picture with them drawn if asked."""
-        from imagelab.data.decode import decode_bytes
-        from imagelab.evaluation.box_files import SCORE, boxes_to_draw
-        from imagelab.pages.box_picture import with_boxes
-
         task, preprocess = self.predictor.task, self.predictor.preprocess
         rows = self.predictor.predictions(images)
         one = placed(task, rows, [size], self.reader, preprocess)[0].above(
@@ -131,8 +131,6 @@ class Answers:
     # room: explaining
     def _heat_map(self, pixels: np.ndarray, images: Tensor) -> str:
         """The picture as the network sees it, under its heat map."""
-        from imagelab.explaining.heat_maps import blended, heat_maps
-
         assert isinstance(self.predictor, Predictor)
         return _uri(blended(pixels, heat_maps(self.predictor, images)[0]))
 

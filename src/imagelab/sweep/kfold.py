@@ -15,6 +15,7 @@ from imagelab.problem import Problem
 from imagelab.sweep.grid import Grid
 from imagelab.sweep.search import Node, Ranges
 from imagelab.sweep.trial import FINISHED, Row
+from imagelab.terminal.summary import near
 
 FOLD, FOLDS = "data.fold", "data.folds"
 
@@ -60,8 +61,6 @@ class KFold(Grid):
             return [Text(f"There are no out-of-fold predictions: {problem}\n")]
 
     def next_commands(self, rows: Sequence[Row]) -> dict[str, str]:
-        from imagelab.terminal.summary import near
-
         groups = [rows for rows in self.combinations(rows).values() if len(rows) == self.folds]
         if not groups or not all(row.test for rows in groups for row in rows):
             return {}

@@ -1,5 +1,7 @@
 """Run one trial after the other, in the sweep's own process."""
 
+import gc
+import sys
 from collections.abc import Callable
 
 from imagelab.sweep.trial import Trial
@@ -34,9 +36,6 @@ class Local:
 
 
 def _give_back() -> None:
-    import gc
-    import sys
-
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():

@@ -12,6 +12,7 @@ import numpy as np
 from imagelab.problem import Problem
 from imagelab.runs import files
 from imagelab.runs.csv_cells import Writer
+from imagelab.task.contract import Placing
 from imagelab.terminal import screen
 
 COLUMNS = ("file", "label", "fold", "predicted")
@@ -54,7 +55,6 @@ def predict_fold(folder: Path, checkpoint: str) -> HeldOut:
     from imagelab.evaluation.members import load_members
     from imagelab.evaluation.one_pass import probabilities
     from imagelab.evaluation.one_run import data_of, device_of, here
-    from imagelab.task.contract import Placing
 
     screen.keep(Path(os.devnull))  # after the imports, since importing Lightning takes over the screen
     member = load_members([(folder, checkpoint)], None)[0]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagelab.contracts import Inputs
+from imagelab.metrics.calibration import calibration
 from imagelab.metrics.classification import split_metrics
 from imagelab.problem import Problem
 from imagelab.task.contract import Criterion, Forward
@@ -116,8 +117,6 @@ class Classify(nn.Module):
         """
         if len(labels) < 2:
             return None
-        from imagelab.metrics.calibration import calibration  # scipy, which training does not need
-
         found = calibration(outputs.numpy(), labels.numpy(), seed=0)
         own = self.predictions(outputs).gather(1, labels[:, None]).clamp_min(TINY)
         return {

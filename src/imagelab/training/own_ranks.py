@@ -1,5 +1,6 @@
 """Detect the additional ranks that Lightning starts, clean up after them, and end with the parent process."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -33,7 +34,5 @@ def own_ranks() -> Iterator[None]:
 
 def end_with_parent(signum: int) -> None:
     """Ask Linux for this signal when the process that started this one ends, even by `kill -9`."""
-    import ctypes
-
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PARENT_DIES, signum)

@@ -106,8 +106,8 @@ class Augment(Protocol):
     def transform(self, size: int) -> object:
         """The transform of a single photo; `size`: side of the network's input.
 
-        A `Window`, a transform of albumentations, or a function of a (C, H, W) uint8 tensor that draws from
-        torch.
+        A `Window`, a `PhotoChange`, a transform of albumentations, or a function of a (C, H, W) uint8 tensor
+        that draws from torch.
         """
         ...
 
@@ -131,6 +131,15 @@ class Window(Protocol):
 
     def cut(self, photo: np.ndarray, seed: int) -> np.ndarray:
         """(H, W, C) uint8 -> (H', W', C) uint8, from the same draw at whatever size the photo was decoded."""
+        ...
+
+
+@runtime_checkable
+class PhotoChange(Protocol):
+    """A transform of single photos that needs no library of transforms."""
+
+    def change_photo(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        """(H, W, C) uint8 -> (H', W', C) uint8; all draws come from the seed."""
         ...
 
 

@@ -1,5 +1,4 @@
 import colorsys
-from typing import Any
 
 import numpy as np
 import pytest
@@ -109,26 +108,6 @@ def test_the_same_epoch_repeats_and_the_next_differs():
     jitter = ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
     assert jitter.batch(images, keys(64)).equal(jitter.batch(images, keys(64)))
     assert not jitter.batch(images, keys(64)).equal(jitter.batch(images, keys(64, epoch=1)))
-
-
-def test_a_photo_gets_brightness_factors_from_the_same_range():
-    transform: Any = ColorJitter(**NONE | {"brightness": 0.5}).transform(8)
-    transform.set_random_seed(0)
-    photo = np.full((4, 4, 3), 100, np.uint8)
-    factor = np.array([transform(image=photo)["image"].mean() for _ in range(1000)]) / 100
-    assert factor.min() == pytest.approx(0.5, abs=0.02)
-    assert factor.max() == pytest.approx(1.5, abs=0.02)
-    assert factor.mean() == pytest.approx(1, abs=0.03)
-
-
-def test_a_photo_turns_its_hue_and_keeps_its_value():
-    transform: Any = ColorJitter(**NONE | {"hue": 0.5}).transform(8)
-    transform.set_random_seed(0)
-    photo = np.zeros((4, 4, 3), np.uint8)
-    photo[..., 0] = 200
-    colours = np.array([transform(image=photo)["image"][0, 0] for _ in range(200)])
-    assert (np.abs(colours.max(axis=1).astype(int) - 200) <= 2).all()
-    assert set(colours.argmax(axis=1).tolist()) == {0, 1, 2}
 
 
 def test_it_is_an_augmentation_of_single_images():

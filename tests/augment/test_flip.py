@@ -68,4 +68,11 @@ def test_an_image_is_flipped_alike_whatever_else_is_in_its_batch():
 
 def test_a_photo_is_mirrored_left_right():
     transform: Any = Flip(p=1.0).transform(8)
-    np.testing.assert_array_equal(transform(image=corner())["image"], corner()[:, ::-1])
+    np.testing.assert_array_equal(transform.change_photo(corner(), 5), corner()[:, ::-1])
+
+
+def test_the_share_of_mirrored_photos_is_p():
+    photo = corner()
+    transform: Any = Flip(p=0.25).transform(8)
+    mirrored = [not np.array_equal(transform.change_photo(photo, seed), photo) for seed in range(2000)]
+    assert np.mean(mirrored) == pytest.approx(0.25, abs=0.04)

@@ -15,6 +15,7 @@ from imagelab.contracts import (
     Augment,
     Least,
     Mix,
+    PhotoChange,
     Window,
     Zoom,
 )
@@ -132,6 +133,17 @@ class _Window:
         return self.window.cut(photo, seed)
 
 
+class _Change:
+    def __init__(self, change: PhotoChange) -> None:
+        import cv2
+
+        cv2.setNumThreads(0)  # forked workers hang in threads of their parent
+        self.change = change
+
+    def __call__(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        return self.change.change_photo(photo, seed)
+
+
 class _OnTensors:
     def __init__(self, transform: Any) -> None:
         self.transform = transform
@@ -160,6 +172,8 @@ def _transform(augmentation: object, size: int) -> object:
 def _kind(transform: object) -> Callable[[Any], Callable[[np.ndarray, int], np.ndarray]]:
     if isinstance(transform, Window):
         return _Window
+    if isinstance(transform, PhotoChange):
+        return _Change
     library = any(kind.__module__.split(".")[0] == "albumentations" for kind in type(transform).__mro__)
     return _Albumentations if library else _OnTensors
 

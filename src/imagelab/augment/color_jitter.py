@@ -49,16 +49,11 @@ class ColorJitter:
         return corners
 
     def transform(self, size: int) -> object:
-        """The albumentations transform; any size."""
-        import albumentations as A
+        """The transform of one photo; any size."""
+        from imagelab.augment.photo_jitter import PhotoJitter
 
-        return A.ColorJitter(
-            brightness=self.brightness,
-            contrast=self.contrast,
-            saturation=self.saturation,
-            hue=self.hue,
-            p=1.0,
-        )
+        strengths = self.brightness, self.contrast, self.saturation, self.hue
+        return PhotoJitter(strengths=strengths)
 
 
 def _blend(pixels: Tensor, which: Tensor, amounts: Tensor) -> Tensor:

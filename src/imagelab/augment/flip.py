@@ -3,6 +3,9 @@
 Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1.
 """
 
+import random
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,11 +39,28 @@ class Flip:
         return torch.where(self._chosen(keys)[:, None, None], mirrored, corners)
 
     def transform(self, size: int) -> object:
-        """The albumentations transform; any size."""
-        import albumentations as A
-
-        return A.HorizontalFlip(p=self.p)
+        """The transform of one photo; any size."""
+        return PhotoFlip(p=self.p)
 
     def _chosen(self, keys: Tensor) -> Tensor:
         """Which images are mirrored, (B,) bool."""
         return uniform(keys, "flip", 1)[:, 0] < self.p
+
+
+class PhotoFlip:
+    """Mirror one photo left to right.
+
+    Args:
+        p: Share of photos that are mirrored, in [0, 1].
+    """
+
+    def __init__(self, *, p: float) -> None:
+        self.p = p
+
+    def change_photo(self, photo: np.ndarray, seed: int) -> np.ndarray:
+        """(H, W, C) uint8 -> the same shape."""
+        import cv2
+
+        if random.Random(seed).random() >= self.p:
+            return photo
+        return cv2.flip(photo, 1).reshape(photo.shape)

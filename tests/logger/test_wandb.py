@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import struct
 import threading
 import time
 from types import SimpleNamespace
@@ -13,7 +12,6 @@ import pytest
 import wandb
 from lightning import Trainer
 from PIL import Image
-from wandb.proto import wandb_internal_pb2
 
 from imagelab.logger import wandb as module
 from imagelab.logger.closing import close_all
@@ -23,6 +21,7 @@ from imagelab.problem import Problem
 from imagelab.runs.files import write_config
 from imagelab.runs.provenance import git_state
 from imagelab.terminal import screen
+from tests.wandb_on_disk import make, records
 
 KEY = "a" * 40
 WORDS: Any = {"entity": None, "name": None, "artifacts": True}
@@ -74,40 +73,6 @@ def server():
     yield start
     for one in started:
         one.shutdown()
-
-
-def make(folder, mode="auto"):
-    folder.mkdir(exist_ok=True)
-    return wandb_logger(
-        project="birds",
-        entity=None,
-        name=None,
-        tags=["quick"],
-        group="fold",
-        mode=mode,
-        artifacts=True,
-        folder=folder,
-    )
-
-
-def records(folder):
-    """All records of the offline runs in a folder, oldest run first: LevelDB's log format, 32 KiB blocks."""
-    wandb.teardown()  # its process writes the last records some time after `finish`
-    found = []
-    for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
-        data, place, record = path.read_bytes(), 7, b""
-        while place + 7 <= len(data):
-            left = 32768 - place % 32768
-            if left < 7:
-                place += left
-                continue
-            _, length, kind = struct.unpack("<IHB", data[place : place + 7])
-            record += data[place + 7 : place + 7 + length]
-            place += 7 + length
-            if kind in (1, 4):  # a whole record, or the last part of one
-                found.append(wandb_internal_pb2.Record.FromString(record))
-                record = b""
-    return found
 
 
 def history(found):

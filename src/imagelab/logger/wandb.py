@@ -66,7 +66,7 @@ def wandb_logger(
         name=name or folder.name,
         tags=tags,
         group=group,
-        id=run_id(folder / "wandb"),
+        id=run_id(folder / "wandb", id_from_agent()),
         config={"git": git_state()},
     )
 
@@ -180,7 +180,15 @@ class _Wandb(WandbLogger):
             finish_timeout_raises=True,
             git_root=_git_root(),
         )
-        return wandb.init(**self._wandb_init, settings=settings)
+        init = self._wandb_init
+        if id_from_agent():  # which also says where the run belongs, and W&B warns about what it ignores
+            init = init | dict.fromkeys(("project", "entity", "id"))
+        return wandb.init(**init, settings=settings)
+
+
+def id_from_agent() -> str | None:
+    """The ID of this run if `wandb agent` started it, as a trial of a sweep."""
+    return os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
 
 
 def _mode(wanted: str) -> tuple[str, str]:

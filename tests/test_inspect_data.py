@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from tests.browser import load
 from tests.fitting import FOLDER
@@ -174,8 +175,8 @@ def test_names_that_do_not_fit_a_table_are_refused_only_in_a_repaired_split(tmp_
     assert len(list((tmp_path / "logs" / "inspect").iterdir())) == 1  # that of the first command
 
 
-def test_extra_images_are_counted_by_class_and_join_no_split(tmp_path):
-    for folder, count in (("real/a", 9), ("real/b", 9), ("extra/a", 4), ("extra/b", 4)):
+def test_extra_images_are_counted_by_class_and_compared_with_held_out_ones(tmp_path):
+    for folder, count in (("real/a", 9), ("real/b", 9), ("extra/a", 0), ("extra/b", 0)):
         (tmp_path / folder).mkdir(parents=True)
         for k in range(count):
             (tmp_path / folder / f"{k}.png").write_bytes(encoded(scene(sum(map(ord, folder)) + k), "PNG"))
@@ -186,7 +187,14 @@ def test_extra_images_are_counted_by_class_and_join_no_split(tmp_path):
         assert "Traceback" not in said.out + said.err
         findings = json.loads((tmp_path / name / "inspection.json").read_text())
         found[name] = {one["name"]: one["value"] for one in findings}
+        for label, ending in (("a", "jpg"), ("b", "bmp")):  # of a val image: near and exact copies
+            rows = csv.DictReader((tmp_path / name / "images.csv").open())
+            held = next(row["file"] for row in rows if (row["split"], row["label"]) == ("val", label))
+            with Image.open(tmp_path / "real" / held) as image:
+                for k in range(4):
+                    image.save(tmp_path / "extra" / label / f"{k}.{ending}", quality=95 - k)
     train = sum(found["before"]["images by class and split"]["train"].values())
     assert found["after"].pop("extra images") == {"a": 2, "b": 2}
+    assert found["after"].pop("extra images like held-out ones") == "2 exact, 2 near"
     assert round(train / 0.75 * 0.25) == 4
     assert found["after"] == found["before"]

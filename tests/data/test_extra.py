@@ -13,7 +13,9 @@ from imagelab.config import validate
 from imagelab.config.compose import compose, plain
 from imagelab.data.arrays import Arrays
 from imagelab.data.chain import Chain
+from imagelab.data.copies import copies_among
 from imagelab.data.extra import ExtraFolder, generated_by, quotas
+from imagelab.data.files import Files
 from imagelab.problem import Problem
 from imagelab.training.feasibility import refuse_other_data
 from imagelab.training.run_card import label_marks
@@ -184,12 +186,33 @@ def test_what_cannot_join_is_refused(pets, tmp_path, counts, share, words):
     assert all(word.replace("\\", "") in str(caught.value) for word in words), caught.value
 
 
-@pytest.mark.parametrize("storage", ["files", "memory"])
-def test_a_copy_of_a_test_image_is_refused(pets, tmp_path, storage):
+@pytest.mark.parametrize(("storage", "ending"), [("files", "png"), ("files", "bmp"), ("memory", "tiff")])
+def test_a_copy_of_a_test_image_is_refused_however_it_is_stored(pets, tmp_path, storage, ending):
     root = write_extra(tmp_path / "extra", {"cat": 2, "dog": 2}, side=20, channels=3)
-    shutil.copy(pets / "real" / "test" / "dog" / "1.png", root / "dog" / "9.png")
-    with pytest.raises(Problem, match=r"1 images are copies of images of test.*9\.png"):
+    copy = root / "dog" / f"9.{ending}"
+    with Image.open(pets / "real" / "test" / "dog" / "1.png") as image:
+        image.save(copy)
+    with pytest.raises(Problem, match=rf"1 images are copies of images of test.*9\.{ending}"):
         of_pets(pets, f"data.extra={root}", f"data.storage={storage}")
+
+
+def test_only_pictures_of_a_size_on_both_sides_are_decoded(pets, tmp_path):
+    root = write_extra(tmp_path / "extra", {"cat": 3}, side=20, channels=3)
+    with Image.open(pets / "real" / "val" / "cat" / "2.png") as image:
+        image.save(root / "cat" / "9.bmp")
+    seen = []
+
+    class Watched(Files):
+        def photo(self, place, least):
+            seen.append(self.paths[place])
+            return super().photo(place, least)
+
+    files, held = (
+        Watched(sorted(folder.glob("*.*")), np.zeros(4, np.int64))
+        for folder in (root / "cat", pets / "real" / "val" / "cat")
+    )
+    assert copies_among(files, held).tolist() == [3]
+    assert sorted(seen) == sorted([files.paths[3], *held.paths])
 
 
 def test_copies_of_held_out_pixels_are_refused_where_there_are_no_files(tmp_path):

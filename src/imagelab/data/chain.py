@@ -9,6 +9,7 @@ from torch import Tensor
 
 from imagelab.contracts import Images, Least, Photos
 from imagelab.data.arrays import Arrays
+from imagelab.data.copies import refuse_copies
 from imagelab.data.extra import Joining
 from imagelab.data.files import Files
 from imagelab.data.memory import SPARE
@@ -17,7 +18,6 @@ from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import with_channels
 from imagelab.data.resize import covered
 from imagelab.data.splits import Splits
-from imagelab.problem import Problem, some_of
 
 
 class Chain:
@@ -73,28 +73,6 @@ def join_extra(splits: Splits, named: Mapping[str, Named], joining: Joining | No
         more, both = None, Chain((train, files), labels, np.arange(len(labels)))
     refuse_copies(files, more.contents() if more else None, named, "data.extra")
     return splits | {"train": both}
-
-
-def refuse_copies(files: Files, pixels: np.ndarray | None, named: Mapping[str, Named], key: str) -> None:
-    """Raise a Problem if pictures that would be trained on are copies of held-out images.
-
-    Args:
-        files: The pictures.
-        pixels: A hash of the pixels of each as they are kept in memory, (N,) uint64; None: they are not.
-        named: Splits of the run as they came from the source.
-        key: Config key that named the pictures, for the message.
-    """
-    content = files.contents()
-    for split in (split for split in named if split != "train"):
-        part = named[split]
-        own = pixels if pixels is not None and isinstance(part.images, Arrays) else content
-        copies = np.flatnonzero(np.isin(own, part.contents))
-        if len(copies):
-            names = some_of([files.paths[place] for place in copies[:3].tolist()])
-            raise Problem(
-                f"{key}: {len(copies):,} images are copies of images of {split}, which would be trained "
-                f"on ({names}); remove them"
-            )
 
 
 def decode_like(files: Files, images: Tensor) -> Tensor:

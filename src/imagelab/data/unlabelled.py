@@ -17,7 +17,8 @@ from imagelab.augment import apply
 from imagelab.contracts import Batch
 from imagelab.data.arrays import Arrays
 from imagelab.data.batches import Address
-from imagelab.data.chain import decode_like, refuse_copies
+from imagelab.data.chain import decode_like
+from imagelab.data.copies import refuse_copies
 from imagelab.data.dataset import batches_of
 from imagelab.data.files import Files
 from imagelab.data.image_data import ImageData

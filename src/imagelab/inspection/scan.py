@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from imagelab.data.content import digest
+from imagelab.data.content import pixel_digest
 from imagelab.data.files import Files
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.resize import resized
@@ -150,8 +150,7 @@ def _note(seen: Seen, first: int, looks: list[Look]) -> None:
             seen.odd[index] = one.odd
         if one.pixels is not None:
             seen.sizes[index] = one.pixels.shape[1], one.pixels.shape[0]
-            of_pixels = digest(np.ascontiguousarray(one.pixels).data)
-            seen.digests[index] = of_pixels ^ one.pixels.shape[0], one.digest
+            seen.digests[index] = pixel_digest(one.pixels), one.digest
 
 
 def _measure(seen: Seen, first: int, pixels: list[np.ndarray | None]) -> None:

@@ -9,6 +9,7 @@ finding; `checks/run.py` lists them. A FAIL makes the exit status 1.
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.checks.causes import folded
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare
-    from imagelab.checks.run import run
+    from imagelab.checks.run import checks_of, run
     from imagelab.logger.reporting import loggers_of
     from imagelab.pages.publish import publish
 
@@ -46,35 +47,33 @@ def start(cfg: Node, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         subject = prepare(cfg, Path(scratch), seconds=cfg["seconds"])
         findings = folded(run(subject, fast=cfg["fast"]))
+    last_line = summary(findings, skipped=checks_of(subject)[1] if cfg["fast"] else ())
     publish(
         folder,
         STEM,
         title="Check before training",
-        summary=summary(findings, fast=cfg["fast"]),
+        summary=last_line,
         findings=findings,
         sections=sections(subject),
         loggers=loggers_of(cfg, folder),
     )
-    screen.say(summary(findings, fast=cfg["fast"]))
+    screen.say(last_line)
     if finding.worst(findings) == "FAIL":
         sys.exit(1)
 
 
-def summary(findings: list[finding.Finding], *, fast: bool) -> str:
-    """Sum up the findings in a line: what failed, what to look at, and what was left out."""
-    from imagelab.checks.findings import LEFT_OUT
-    from imagelab.checks.run import (
-        OF_PAIRS,  # room: generators
-        PAIRS_TRAINED,  # room: generators
-        TRAINED,
-    )
+def summary(findings: list[finding.Finding], *, skipped: Iterable[str]) -> str:
+    """Sum up the findings in a line: what failed, what to look at, and what was left out.
 
-    trained = TRAINED
-    if {one.name for one in findings} == OF_PAIRS.keys():  # room: generators
-        trained = PAIRS_TRAINED
+    Args:
+        findings: What was found.
+        skipped: Names of checks that were not run.
+    """
+    from imagelab.checks.findings import LEFT_OUT
+
     failed = [one.name for one in findings if one.status == "FAIL"]
     warned = [one.name for one in findings if one.status == "WARN"]
-    without = [*(one.name for one in findings if one.value == LEFT_OUT), *(trained if fast else [])]
+    without = [*(one.name for one in findings if one.value == LEFT_OUT), *skipped]
     verdict = "All checks passed."
     if without:
         verdict = "Nothing failed."

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from imagelab.check import summary
-from imagelab.checks.run import TRAINED, run
+from imagelab.checks.run import TRAINED, checks_of, run
 from imagelab.checks.subject import SECOND
 from tests.zoo import DIGITS, KINDS, subject
 
@@ -33,7 +33,8 @@ def test_no_clock_decides(monkeypatch):
 def test_what_is_left_out_is_named_in_the_last_line():
     checked = subject([*DIGITS, *KINDS["A"]], seconds=1e-4)
     found = run(checked, fast=False, only=("overfit one batch", "larger sample"))
-    assert summary(found, fast=False) == "Nothing failed. Left out: overfit one batch, larger sample."
+    assert summary(found, skipped=()) == "Nothing failed. Left out: overfit one batch, larger sample."
     assert all("set seconds=" in one.why for one in found)
-    assert summary([], fast=True) == f"Nothing failed. Left out: {', '.join(TRAINED)}."
-    assert summary([], fast=False) == "All checks passed."
+    assert checks_of(checked)[1] == TRAINED
+    assert summary([], skipped=TRAINED) == f"Nothing failed. Left out: {', '.join(TRAINED)}."
+    assert summary([], skipped=()) == "All checks passed."

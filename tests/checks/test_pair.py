@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from imagelab.checks.run import OF_PAIRS, PAIRS_TRAINED, run
+from imagelab.checks.run import OF_PAIRS, PAIRS_TRAINED, checks_of, run
 from imagelab.finding import Finding
 from tests.zoo import subject
 
@@ -139,13 +139,17 @@ SOUND = [
 
 
 @pytest.mark.parametrize("words", SOUND, ids=" ".join)
-def test_nothing_is_said_against_sound_pairs(words):
-    found = run(subject([*WORDS, *words]), fast=False, only=OWN)
+def test_nothing_is_said_against_sound_pairs_which_are_copied_once_to_play_and_once_to_learn(words):
+    one, copies = subject([*WORDS, *words]), []
+    one.plain, plain = lambda: copies.append(1) or plain(), one.plain
+    found = run(one, fast=False, only=OWN)
+    assert len(copies) == 3 + len(PAIRS_TRAINED)  # one game, the work counted, one step; each network alone
     assert [one.name for one in found] == list(OWN)
     assert {one.status for one in found} == {"OK"}, [one for one in found if one.status != "OK"]
 
 
 def test_what_a_pair_has_no_use_for_is_not_checked():
-    names = {*OF_PAIRS, *PAIRS_TRAINED}
+    names = {name for checks in checks_of(subject(WORDS)) for name in checks}
+    assert names == {*OF_PAIRS, *PAIRS_TRAINED}
     assert {"whole split", "near copies across splits", *OWN} < names
     assert not names & {"loss at init", "logits", "overfit one batch"}

@@ -40,9 +40,15 @@ class Played(NamedTuple):
     fake_scores: Tensor
 
 
-def play(subject: Subject, module: Any = None) -> Played:
+def play_once(subject: Subject) -> Played:
+    """The game of untrained networks, which all checks share that change none of them."""
+    if "game" not in subject.pictures:
+        subject.pictures["game"] = play(subject, subject.calm())
+    return subject.pictures["game"]
+
+
+def play(subject: Subject, module: Any) -> Played:
     """Let the generator make an image per image of a batch, and the discriminator judge both."""
-    module = module or subject.calm()
     batch = subject.some(subject.count)
     pair = module.pair
     fake = pair.generator(noise_of(batch.index, pair.latent), batch.labels)
@@ -52,7 +58,7 @@ def play(subject: Subject, module: Any = None) -> Played:
 
 def ranges(subject: Subject) -> Finding:
     """The generator can make every value that images have, and hardly any other."""
-    game = play(subject)
+    game = play_once(subject)
     real = [float(game.batch.images.amin()), float(game.batch.images.amax())]
     low, high = bounds(_last(game.module.pair.generator, lambda net: _make(net, game)))
     outside = real[0] < low - SLACK or real[1] > high + SLACK
@@ -70,7 +76,7 @@ def ranges(subject: Subject) -> Finding:
 
 def scores(subject: Subject) -> Finding:
     """Scores are unbounded and finite, and the discriminator is not sure before it has learnt."""
-    game = play(subject)
+    game = play_once(subject)
     pair = game.module.pair
     real, fake = float(game.real_scores.mean()), float(game.fake_scores.mean())
     low, high = bounds(_last(pair.discriminator, lambda net: net(game.batch.images, game.batch.labels)))
@@ -90,7 +96,7 @@ def scores(subject: Subject) -> Finding:
 
 def inputs_used(subject: Subject) -> Finding:
     """The generator depends on its noise, and both networks on the class if they are told."""
-    game = play(subject)
+    game = play_once(subject)
     pair, labels = game.module.pair.eval(), game.batch.labels
     other = (labels + 1) % len(subject.data.classes)
     noise = noise_of(game.batch.index, pair.latent)
@@ -101,6 +107,7 @@ def inputs_used(subject: Subject) -> Finding:
             "class, in the generator": _differs(made, pair.generator(noise, other)),
             "class, in the discriminator": _differs(pair(made, labels), pair(made, other)),
         }
+    pair.train()
     told = (
         len(subject.data.classes) > 1
         and used["class, in the generator"] | used["class, in the discriminator"]
@@ -118,12 +125,12 @@ def inputs_used(subject: Subject) -> Finding:
 
 def gradients(subject: Subject) -> Finding:
     """Each network has gradients from its own loss in every tensor, and so have all pixels."""
-    game = play(subject)
+    game = play_once(subject)
     pair = game.module.pair
     # Of the scores, not of the loss: a constant that both kinds share cancels in the loss of a critic.
     own = {"discriminator": game.real_scores.sum(), "generator": losses(game)[1]}
     dead = [name for network, loss in own.items() for name in without_gradient(pair, network, loss)]
-    (slopes,) = torch.autograd.grad(game.fake_scores.sum(), game.fake)
+    (slopes,) = torch.autograd.grad(game.fake_scores.sum(), game.fake, retain_graph=True)
     share = float((slopes == 0).float().mean())
     cutting = {type(one).__name__ for one in pair.discriminator.modules() if isinstance(one, CUTTING)}
     named = ", ".join(sorted(cutting)) or "its layers"
@@ -144,7 +151,7 @@ def gradients(subject: Subject) -> Finding:
 
 def first_losses(subject: Subject) -> Finding:
     """Both losses are finite, and about what they are for scores of 0."""
-    game = play(subject)
+    game = play_once(subject)
     nothing = torch.zeros_like(game.real_scores)
     unsure = game._replace(real_scores=nothing, fake_scores=nothing)
     seen, usual = ([float(loss) for loss in losses(one)] for one in (game, unsure))

@@ -138,11 +138,16 @@ def run(subject: Subject, *, fast: bool, only: Collection[str] = ()) -> list[Fin
         fast: Whether to skip the checks that train.
         only: Names of the checks to run; empty: all.
     """
-    cheap, trained = CHEAP, TRAINED
-    if said_by(subject.classifier.task).generates:  # room: generators
-        cheap, trained = OF_PAIRS, PAIRS_TRAINED
+    cheap, trained = checks_of(subject)
     checks = cheap if fast else {**cheap, **trained}
     return [one(name, check, subject) for name, check in checks.items() if not only or name in only]
+
+
+def checks_of(subject: Subject) -> tuple[Mapping[str, Check], Mapping[str, Check]]:
+    """The checks that suit the task of a run: those that are cheap, and those that train."""
+    if said_by(subject.classifier.task).generates:  # room: generators
+        return OF_PAIRS, PAIRS_TRAINED
+    return CHEAP, TRAINED
 
 
 def one(name: str, check: Check, subject: Subject) -> Finding:

@@ -10,10 +10,9 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,55 +25,18 @@ from imagelab.pages.local_server import LocalServer
 from imagelab.problem import Problem
 from imagelab.serving import page as module
 from imagelab.serving.answers import Answers
-from imagelab.serving.page import serve
 from tests import browser, in_process
+from tests.served import MOST, Client, content, serving
 
-MOST = 300_000  # bytes of a picture file
 KEYS = {"level": 0.9, "max_pixels": 10_000_000, "score": None, "explain": False, "near": None}
-
-
-def content(pixels: np.ndarray, kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
-    return file.getvalue()
 
 
 def digit(number: int) -> bytes:
     return content(np.rint(load_digits().images[number] * 255 / 16).astype(np.uint8))
 
 
-class Client:
-    """Asks the server as a page or a program does."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
-            connection.request(method, path, body, headers)
-            reply = connection.getresponse()
-            return reply.status, reply.read()
-
-    def predict(self, body: bytes, status: int = 200, asked: str = "") -> dict[str, Any]:
-        found, text = self.ask("POST", f"/predict{asked}", body)
-        assert found == status, text
-        return json.loads(text)
-
-    def works(self) -> bool:
-        return set(self.predict(digit(0))["predictions"]) == set("0123456789")
-
-
-@contextmanager
-def serving(answers: Answers, **keys: Any) -> Iterator[Client]:
-    server = serve(answers, 0, **({"longest": MOST, "seconds": 20.0} | keys))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield Client(server.server_port)
-    finally:
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
+def works(client: Client) -> bool:
+    return set(client.predict(digit(0))["predictions"]) == set("0123456789")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +115,7 @@ def test_what_is_no_picture_is_a_sentence_and_the_server_goes_on(client: Client)
         (b'{"picture": "x"}', "not a picture"),
     ):
         assert why in client.predict(body, 400)["error"]
-    assert client.works()
+    assert works(client)
 
 
 def test_a_body_that_is_too_large_or_endless_is_refused_before_it_is_read(client: Client) -> None:
@@ -163,7 +125,7 @@ def test_a_body_that_is_too_large_or_endless_is_refused_before_it_is_read(client
         with socket.create_connection(("127.0.0.1", client.port), timeout=20) as line:
             line.sendall(f"{head}{length}\r\n\r\n".encode() + b"5\r\nabcde\r\n" * 1000)
             assert b" 413 " in line.recv(1000)
-    assert client.works()
+    assert works(client)
 
 
 def test_whoever_drips_is_cut_off_while_others_are_answered(answers: Answers, capfd) -> None:
@@ -172,19 +134,19 @@ def test_whoever_drips_is_cut_off_while_others_are_answered(answers: Answers, ca
         began = time.monotonic()
         with socket.create_connection(("127.0.0.1", client.port), timeout=20) as line:
             line.sendall(head.encode())
-            assert client.works()
+            assert works(client)
             with suppress(OSError):
                 while time.monotonic() - began < 20:
                     line.sendall(b"x")
                     time.sleep(0.02)
         assert time.monotonic() - began < 20
-        assert client.works()
+        assert works(client)
     assert capfd.readouterr() == ("", "")
 
 
 def test_there_is_room_for_a_few_bodies_only(answers: Answers, monkeypatch) -> None:
     monkeypatch.setattr(module, "BODIES", 1)
-    with serving(answers, seconds=4.0) as client, answers.turn:
+    with serving(answers, seconds=1.0) as client, answers.turn:
         waiting = threading.Thread(target=client.ask, args=("POST", "/predict", digit(0)))
         waiting.daemon = True
         waiting.start()

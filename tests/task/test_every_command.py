@@ -4,6 +4,7 @@ import csv
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,26 @@ def test_a_set_of_classes_is_refused_before_a_table_is_written(run, tmp_path):
     assert found.status == 2
     assert "a run that predicts one class per image" in found.err
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_page_and_its_json_say_what_predict_says(run, kind, tmp_path):  # room: serving
+    from imagelab.serving.answers import Answers
+    from tests.served import content, serving
+
+    images = build_data(read_config(run)).splits["test"].images[:3]
+    pictures = {f"{place}.png": content(image[0].numpy()) for place, image in enumerate(images)}
+    for name, picture in pictures.items():
+        (tmp_path / name).write_bytes(picture)
+    said("predict", f"run={run}", "source=.", "output=p.csv", folder=tmp_path)
+    keys: dict[str, Any] = {"level": None, "score": None, "explain": False, "near": None}
+    with serving(Answers(imagelab.load(run), max_pixels=10_000, **keys)) as client:
+        about = json.loads(client.ask("GET", "/about")[1])
+        for row in csv.DictReader((tmp_path / "p.csv").open()):
+            found = client.predict(pictures[row["file"]])
+            for name, value in found["predictions"].items():
+                assert value == pytest.approx(float(row[name]), abs=1e-4)
+            assert found["summary"] == ({"classes": row["classes"]} if kind == "multilabel" else {})
+    assert about["predicts"] == {"regress": "values", "multilabel": "tags"}[kind]
 
 
 def test_a_packed_copy_has_the_same_labels_and_trains(words, kind, tmp_path):  # room: data/arrow

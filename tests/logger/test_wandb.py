@@ -1,7 +1,9 @@
 """W&B offline is read back from disk; an unreachable, slow or refusing server never stops a run."""
 
 import http.server
+import io
 import json
+import re
 import threading
 import time
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ import pytest
 import wandb
 from lightning import Trainer
 from PIL import Image
+from rich.console import Console
 
 from imagelab.logger import wandb as module
 from imagelab.logger.closing import close_all
@@ -21,6 +24,9 @@ from imagelab.problem import Problem
 from imagelab.runs.files import write_config
 from imagelab.runs.provenance import git_state
 from imagelab.terminal import screen
+from imagelab.terminal.summary import closing_table
+from imagelab.training import attempt as attempt_module
+from imagelab.training.attempt import Attempt
 from tests.wandb_on_disk import make, records
 
 KEY = "a" * 40
@@ -221,6 +227,24 @@ def test_an_error_while_logging_is_shown_once_and_training_continues(tmp_path, m
     logger.close()
     assert len(messages) == 2
     assert messages[1].startswith("W&B: gave up (ConnectionResetError: Connection lost); to upload")
+
+
+def test_the_page_of_an_online_run_is_in_the_closing_lines(tmp_path, messages, machine):
+    logger = make(tmp_path / "run")
+    machine.setattr(module, "_mode", lambda _: ("online", ""))
+    done = {name: lambda *_, **__: None for name in ("define_metric", "finish")}
+    run = SimpleNamespace(url="https://wandb.ai/me/birds/runs/1", **done)
+    machine.setattr(logger, "_init", lambda _: run)
+    assert logger.experiment is run
+    assert close_all([logger], failed=False) == {"W&B": run.url}
+    attempt = Attempt({}, tmp_path / "run", None)
+    attempt.parts = SimpleNamespace(trainer=SimpleNamespace(loggers=[logger]))
+    machine.setattr(attempt_module, "results", lambda *_: {})
+    attempt.close("finished")
+    said = io.StringIO()
+    results = {"status": "finished", "generates": False, "predicts": "classes"}
+    Console(file=said, width=100).print(closing_table(results, tmp_path / "run", attempt.messages))
+    assert "W&B         https://wandb.ai/me/birds/runs/1\n" in re.sub(" +\n", "\n", said.getvalue())
 
 
 @pytest.mark.parametrize("failed", [False, True])

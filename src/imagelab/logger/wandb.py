@@ -81,6 +81,7 @@ class _Wandb(WandbLogger):
         self._mode = mode
         self._artifacts = artifacts
         self._lost = False
+        self.pages: dict[str, str] = {}  # the page of the run, once it has one
 
     @property
     @rank_zero_experiment
@@ -160,6 +161,7 @@ class _Wandb(WandbLogger):
                 why = " ".join(str(error).split())
             else:
                 screen.say(f"W&B: {run.url}")
+                self.pages = {"W&B": run.url}
                 return run
         if mode == "offline":
             screen.say(f"W&B: offline ({why}); to upload: {self._sync()}")

@@ -36,6 +36,7 @@ class Attempt:
 
     Attributes:
         report: Function that writes the report, if any; its errors never fail the run.
+        messages: Closing lines by name: of the report, and the run's pages on servers.
     """
 
     def __init__(self, cfg: Node, folder: Path, checkpoint: Path | None) -> None:
@@ -81,7 +82,8 @@ class Attempt:
                 self._report(self.report, content)
             files.write_json(self.folder / files.RESULTS, content)
         if self.parts is not None:
-            close_all(self.parts.trainer.loggers, failed=status == "failed")
+            pages = close_all(self.parts.trainer.loggers, failed=status == "failed")
+            self.messages = {**self.messages, **pages}
         return content
 
     def _report(self, report: Report, content: Node) -> None:

@@ -80,7 +80,9 @@ class Classifier(lightning.LightningModule):
         self.losses = LossRecord(window=window)
         self.terms = LossTerms(penalties=penalties, window=window)
         self.correct = CorrectCount()
-        self.rewires, self.split, self.outputs = rewires, split, Outputs()
+        self.rewires = rewires
+        self.split = split
+        self.outputs = Outputs()
         self.guides: list[Guides] = []  # tricks that change the loss of a batch, in order
         self.averages: dict[str, nn.Module] = {}  # validated beside the network, by name; set by a trick
         self.averages_outputs: dict[str, Outputs] = defaultdict(Outputs)

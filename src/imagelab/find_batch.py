@@ -50,7 +50,8 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.pages.table import table
 
     found = search(cfg, folder)
-    plot, text = picture(found), StringIO()
+    plot = picture(found)
+    text = StringIO()
     Writer(text, lineterminator="\n").writerows([COLUMNS, *rows(found)])
     files.write_text(folder / "find_batch.csv", text.getvalue())
     files.write_text(folder / "find_batch.svg", plot)

@@ -23,7 +23,9 @@ class Generator:
     """
 
     def __init__(self, *, net: Any, classes: list[str], preprocess: Preprocess) -> None:
-        self.net, self.classes, self.preprocess = net.eval(), classes, preprocess
+        self.net = net.eval()
+        self.classes = classes
+        self.preprocess = preprocess
 
     @property
     def conditional(self) -> bool:

@@ -154,7 +154,8 @@ def _inspect(cfg: Node, folder: Path) -> None:
     with timed() as spent:
         seen = scan(images, folder)
     findings = [_looked(seen, spent[0])]
-    sections, marks = [], dict[str, Any]()
+    sections = []
+    marks = dict[str, Any]()
     for ask in questions(cfg):
         with timed() as spent:
             answer = ask(seen, cfg, folder)

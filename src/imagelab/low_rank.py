@@ -26,7 +26,8 @@ class LowRankClassifier(TransferClassifier):
     def __init__(self, **parts: Any) -> None:
         groups = parts["groups"]
         super().__init__(**parts)
-        lora, head = cast(Lora, self.strategy), self.moves[-1].stage
+        lora = cast(Lora, self.strategy)
+        head = self.moves[-1].stage
         names = adapted_names(self.net, head.parameters, lora.targets, lora.rank)
         self.adapters = Adapters(self.net, names, rank=lora.rank, alpha=lora.alpha, seed=self.seed)
         self.adapters.learn()

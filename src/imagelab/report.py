@@ -47,7 +47,8 @@ def start(cfg: Node, _: Path) -> None:
         on_sweep(cfg["sweep"], cfg["run"], STEM)
         return
     folder = find.existing(str(cfg["run"]))
-    found, why_not = None, ""
+    found = None
+    why_not = ""
     if cfg["split"] is not None:
         try:
             found = predictions(folder, **{key: cfg[key] for key in OF_RUNS})

@@ -28,7 +28,9 @@ class Background:
     """
 
     def __init__(self, *, tolerance: float, light: tuple[float, float], p: float) -> None:
-        self.tolerance, self.light, self.p = tolerance, (light[0], light[1]), p
+        self.tolerance = tolerance
+        self.light = (light[0], light[1])
+        self.p = p
 
     def batch(self, images: Tensor, keys: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> the same shape."""

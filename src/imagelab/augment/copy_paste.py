@@ -73,7 +73,8 @@ class CopyPaste:
         if rng.random() >= self.p:
             return images, boxes
         partner = rng.permutation(len(images))
-        mixed, rows = images.clone(), chosen(boxes[:, :1], torch.zeros_like(boxes[:, :1, 0]).bool())
+        mixed = images.clone()
+        rows = chosen(boxes[:, :1], torch.zeros_like(boxes[:, :1, 0]).bool())
         for place, other in enumerate(partner.tolist()):
             found = boxes[other][there(boxes[other])]
             zoom = rng.uniform(*self.scale)

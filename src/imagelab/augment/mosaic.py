@@ -46,7 +46,8 @@ class Mosaic:
         """Images (B, C, H, W) float and labels (B, M, 6) -> the same shape, and labels (B, 4 M, 6)."""
         if self._rests(images, rng):
             return images, boxes
-        mixed, parts = images.clone(), []
+        mixed = images.clone()
+        parts = []
         for source, here, there in _windows(images, rng):
             mixed[(..., *here)] = images[source][(..., *there)]
             parts.append(_seen(boxes[source], here, there))

@@ -38,7 +38,8 @@ class PhotoCrop:
 
     def window(self, height: int, width: int, seed: int) -> tuple[int, int, int, int]:
         """The window's left, top, right and bottom in pixels: the same part of a photo at every size."""
-        rng, shape = random.Random(seed), width / height
+        rng = random.Random(seed)
+        shape = width / height
         low, high = (math.log(end) for end in self.ratio)
         for _ in range(TRIES):
             area = rng.uniform(*self.scale)

@@ -65,7 +65,8 @@ def augmented_classes(subject: Subject) -> Finding:
         _shares(subject, one, describe)
         for one, describe in ((own, thumbnails), (batch, thumbnails), (batch, _values))
     )
-    names, labels = subject.data.classes, batch.labels.numpy()
+    names = subject.data.classes
+    labels = batch.labels.numpy()
     counts = np.bincount(labels, minlength=len(names))
     more = after - before
     more -= (more.sum(axis=0) - more) / max(1, len(names) - 1)  # what all classes gain is no likeness

@@ -104,7 +104,8 @@ def plain_signals(subject: Subject) -> dict[str, Signal]:
         split = subject.data.splits["train"]
         places = np.flatnonzero(there(split.labels).any(axis=1))
         places = np.sort(np.random.default_rng(0).permutation(places)[:IMAGES])
-        batch, side = subject.read("train", places), subject.data.size
+        batch = subject.read("train", places)
+        side = subject.data.size
         named = subject.data.named["train"].images
         extents = np.full((len(places), 2), float(side))
         if isinstance(named, Files):
@@ -132,7 +133,8 @@ def _fault(rows: np.ndarray, classes: list[str], size: int) -> tuple[str, str, s
     """What is wrong with boxes (n, 6), why that matters, and what to do; None: nothing."""
     if not len(rows):
         return None
-    corners, highest = rows[:, CORNERS], int(rows[:, CLASS].max())
+    corners = rows[:, CORNERS]
+    highest = int(rows[:, CLASS].max())
     if highest >= len(classes):
         why = f"there are {len(classes)} classes, from 0 to {len(classes) - 1}"
         fix = "count classes from 0, without a background: detectors add it"

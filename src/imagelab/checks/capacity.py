@@ -28,7 +28,8 @@ def larger_sample(subject: Subject) -> Finding:
     if (without := _without(subject, steps, SHORTEST)) is not None:
         return without
     level = levels(subject)
-    sample, until = [subject.unchanged] * steps, level.at(SURE)
+    sample = [subject.unchanged] * steps
+    until = level.at(SURE)
     losses = train(subject, subject.calm(), sample, warmup=10, until=until)
     end = sum(losses[-5:]) / 5
     if not math.isfinite(end) or end > level.at(CHANCE):

@@ -81,7 +81,8 @@ def lowest(criterion: Criterion, labels: Tensor, classes: int, *, alike: bool) -
 
 def _levels(subject: Subject) -> Levels:
     criterion = criterion_of(subject.plain())
-    shares, classes = subject.label_shares, len(subject.data.classes)
+    shares = subject.label_shares
+    classes = len(subject.data.classes)
     counts = np.ceil(IMAGES * shares).astype(int)
     labels = torch.arange(classes).repeat_interleave(torch.from_numpy(counts))
     with torch.no_grad():

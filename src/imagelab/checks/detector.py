@@ -32,7 +32,8 @@ def anchors(subject: Subject) -> Finding:
     net = subject.plain().eval().net
     if not isinstance(net, Detector) or net.anchors is None:
         return fact("none", "the detector has no anchors")
-    batch, side = subject.some(2), subject.data.size
+    batch = subject.some(2)
+    side = subject.data.size
     with torch.no_grad():
         features = [*net.pyramid(batch.images).values()]
         own = net.anchors(ImageList(batch.images, [(side, side)] * len(batch.images)), features)[0]
@@ -55,7 +56,8 @@ def first_loss(subject: Subject) -> Finding:
     """The loss before training is finite and not too high."""
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
-    module, batch = subject.plain(), subject.some(min(8, subject.count))
+    module = subject.plain()
+    batch = subject.some(min(8, subject.count))
     with torch.no_grad():
         loss = float(module.train().task.loss(module, batch))
     high = not loss <= HIGH
@@ -70,7 +72,8 @@ def first_loss(subject: Subject) -> Finding:
 
 def random_weights(subject: Subject) -> Finding:
     """A backbone made for photos gets enough steps if it starts from random weights."""
-    model, steps = subject.cfg["model"], subject.classifier.step_plan.total
+    model = subject.cfg["model"]
+    steps = subject.classifier.step_plan.total
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
     if not {"backbone", "pretrained"} <= model.keys() or model["backbone"] == "small":
@@ -101,7 +104,8 @@ def memorised(subject: Subject) -> Finding:
     places = np.flatnonzero(there(subject.data.splits["train"].labels).any(axis=1))[:IMAGES]
     if not len(places):
         return fact(None, "no training image has a box")
-    batch, module = subject.read("train", places), subject.calm()
+    batch = subject.read("train", places)
+    module = subject.calm()
     losses = train(subject, module, [batch] * steps, warmup=20)
     module.eval()
     with torch.no_grad():

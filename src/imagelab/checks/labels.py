@@ -20,7 +20,8 @@ def classes_and_labels(subject: Subject) -> Finding:
     """Every label names a class, and every class has images."""
     if subject.task is None:
         return fact(None, NO_CLASSES)
-    names, expected = subject.data.classes, "labels from 0 to K - 1, and training images of every class"
+    names = subject.data.classes
+    expected = "labels from 0 to K - 1, and training images of every class"
     for split, images in subject.data.splits.items():
         low, high = int(images.labels.min()), int(images.labels.max())
         if low < 0 or high >= len(names):
@@ -50,7 +51,8 @@ def classes_and_labels(subject: Subject) -> Finding:
 
 def _shares(subject: Subject, counts: dict[str, np.ndarray], expected: str) -> Finding:
     """Whether every class is in val, and whether one is many times another and nothing evens it out."""
-    names, train = subject.data.classes, counts["train"]
+    names = subject.data.classes
+    train = counts["train"]
     few = [name for name, count in zip(names, counts["val"], strict=True) if not count]
     ratio = train.max() / train.min()
     evened = subject.data.balance or subject.cfg["loss"].get("weight") is not None

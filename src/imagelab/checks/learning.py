@@ -189,13 +189,15 @@ def _short(subject: Subject, factor: float, steps: int, images: str = "training"
 
 
 def _train(subject: Subject, factor: float, steps: int, kind: str) -> Seen:
-    images, val = _read(subject), subject.unseen
+    images = _read(subject)
+    val = subject.unseen
     if kind == "unchanged":
         images = subject.read("train", images.index[: len(images.labels)].numpy())
     if kind == "black":
         images, val = (batch._replace(images=torch.zeros_like(batch.images)) for batch in (images, val))
     copy = subject.calm() if kind == "unchanged" else subject.copy()
-    size, whole = _batch(subject), len(images.labels)
+    size = _batch(subject)
+    whole = len(images.labels)
     batches = []
     for step in range(steps):
         places = torch.arange(step * size, (step + 1) * size) % whole

@@ -136,7 +136,8 @@ def loss_at_init(subject: Subject) -> Finding:
     if subject.task is None:
         return fact(None, NO_CLASSES)
     value, spread, count = _loss(subject, subject.plain())
-    level, entropy = levels(subject), subject.label_entropy
+    level = levels(subject)
+    entropy = subject.label_entropy
     few = NEAR_FEW * level.uniform / math.log(len(subject.data.classes))
     wanted = level.chance if "head_bias" in subject.tricks else level.uniform
     room = few if len(subject.data.classes) < FEW else 0.0

@@ -90,7 +90,8 @@ def comparison(apart: dict[str, float], away: float, own: dict[str, float], what
     far = ODD if away <= SAME else FAR
     bad = not (apart[worst] <= far * size and away <= LOST)
     if good:
-        why, fix = f"{what}, compared with all outputs at once", ""
+        why = f"{what}, compared with all outputs at once"
+        fix = ""
     elif finite:
         why = "the metrics of validation depend on the batches, or on chance"
         fix = "compute metrics once from all outputs, in eval mode"

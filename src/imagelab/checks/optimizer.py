@@ -78,7 +78,8 @@ def rates(subject: Subject) -> Finding:
         places = range(0, step_plan.total, max(1, step_plan.total // LOOKED_AT))
         factors = [schedule.scale(step, step_plan) for step in places]
     peak = max(group["lr"] for group in subject.classifier.groups)
-    high, expected = max(factors) * peak, "finite, above 0, falling from the peak to the end"
+    high = max(factors) * peak
+    expected = "finite, above 0, falling from the peak to the end"
     value = f"{factors[0] * peak:.2g} at first, at most {high:.2g}, {factors[-1] * peak:.2g} at the end"
     if not all(map(math.isfinite, factors)) or high <= 0 or min(factors) < 0:
         why = "the rate is 0, negative or non-finite: the network cannot learn"

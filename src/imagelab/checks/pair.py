@@ -97,7 +97,8 @@ def scores(subject: Subject) -> Finding:
 def inputs_used(subject: Subject) -> Finding:
     """The generator depends on its noise, and both networks on the class if they are told."""
     game = play_once(subject)
-    pair, labels = game.module.pair.eval(), game.batch.labels
+    pair = game.module.pair.eval()
+    labels = game.batch.labels
     other = (labels + 1) % len(subject.data.classes)
     noise = noise_of(game.batch.index, pair.latent)
     with torch.no_grad():

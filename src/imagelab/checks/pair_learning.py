@@ -56,7 +56,8 @@ def follows(subject: Subject) -> Finding:
     """Alone, the generator learns to raise the scores of its images, or to meet the target of real ones."""
 
     def liked(game: Played) -> list[float]:
-        task, scores = game.module.gan.eval(), game.fake_scores
+        task = game.module.gan.eval()
+        scores = game.fake_scores
         as_real = task.criterion.discriminator(
             task.realness(scores), torch.full_like(scores, task.target_real)
         )

@@ -86,7 +86,8 @@ def _lone_pixels(pixels: Tensor, labels: np.ndarray, names: list[str]) -> list[s
         return []
     values = pixels.long()
     codes = 1 + values * BINS // 256
-    codes[values == 0], codes[values == 255] = 0, BINS + 1  # a mark is often black or white
+    codes[values == 0] = 0
+    codes[values == 255] = BINS + 1  # a mark is often black or white
     maps = told(codes.flatten(1), labels, len(names))
     maps = maps.unflatten(1, pixels.shape[1:]).amax(dim=1)
     best = maps.flatten(1).max(dim=1)

@@ -32,7 +32,8 @@ def schedule_steps(subject: Subject) -> Finding:
     """The rate of each step is that of a schedule which falls in a line, put in place of the run's own."""
     if line_search(subject):
         return fact(None, LINE_SEARCH)
-    seen, line = Rates(), Linear(warmup=0, floor=0.0)
+    seen = Rates()
+    line = Linear(warmup=0, floor=0.0)
     copy = subject.copy()
     train(subject, copy, [subject.some(2)] * STEPS, callbacks=[seen], schedule=line)
     wanted = [line.scale(step, copy.step_plan) for step in range(STEPS)]
@@ -102,7 +103,8 @@ def clipping(subject: Subject) -> Finding:
 
 def _norms(subject: Subject, window: int, steps: int) -> list[float]:
     """The norm of the gradient at each step of `window` batches, all of the same images, at a rate of 0."""
-    copy, watch = subject.calm(), Gradients()
+    copy = subject.calm()
+    watch = Gradients()
     for group in copy.groups:
         group["lr"] = 0.0
     batch = subject.some(max(2, subject.count // 2))

@@ -153,11 +153,13 @@ def _total(sums: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def box_signal_finding(signals: dict[str, Signal]) -> Finding:
     """The finding on whether boxes frame something, and in which order their numbers seem to be."""
-    name, expected = "boxes follow the images", f"{WEAK:g} standard errors or more above other places"
+    name = "boxes follow the images"
+    expected = f"{WEAK:g} standard errors or more above other places"
     if not signals:
         why = f"fewer than {FEWEST} images with boxes are too few to tell"
         return Finding(name=name, status="INFO", value=None, expected=expected, why=why, fix="")
-    given, way = signals[GIVEN], better_way(signals)
+    given = signals[GIVEN]
+    way = better_way(signals)
     why, fix = "", ""
     if way:
         why = f"read as {way!r}, they frame far more: {signals[way].z:.1f} standard errors"

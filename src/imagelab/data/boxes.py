@@ -90,8 +90,10 @@ class Boxes:
             boxes = np.array([(numbers[name], *box) for name, *box in one.boxes], dtype=float).reshape(-1, 5)
             if one.relative:
                 boxes[:, 1:] *= [width, height, width, height]
-            given, boxes = boxes, clipped(boxes, width, height)
-            thin, beyond = degenerate(boxes), np.abs(given - boxes).max(axis=1, initial=0) > LEAST
+            given = boxes
+            boxes = clipped(boxes, width, height)
+            thin = degenerate(boxes)
+            beyond = np.abs(given - boxes).max(axis=1, initial=0) > LEAST
             for box, bad, out in zip(one.boxes, thin, beyond, strict=True):
                 if bad or out:
                     self.faults.append(BoxFault(one.path, box[0], box[1:], DEGENERATE if bad else OUTSIDE))

@@ -63,14 +63,16 @@ def join_extra(splits: Splits, named: Mapping[str, Named], joining: Joining | No
     """
     if joining is None:
         return splits
-    train, files = splits["train"], joining.files
+    train = splits["train"]
+    files = joining.files
     labels = np.concatenate([train.labels, files.labels])
     if isinstance(train, Arrays):
         more = Arrays(decode_like(files, train.images), files.labels)
         both: Images = Arrays(torch.cat([train.images, more.images]), labels)
     else:
         assert isinstance(train, Photos)
-        more, both = None, Chain((train, files), labels, np.arange(len(labels)))
+        more = None
+        both = Chain((train, files), labels, np.arange(len(labels)))
     refuse_copies(files, more.contents() if more else None, named, "data.extra")
     return splits | {"train": both}
 

@@ -73,7 +73,8 @@ def refuse_non_finite(source: Source) -> None:
         labels = images.labels
         if kind_of(labels) == "values" and not np.isfinite(labels).all():
             places, columns = np.nonzero(~np.isfinite(labels))
-            first, name = places[0], source.classes[columns[0]]
+            first = places[0]
+            name = source.classes[columns[0]]
             more = f", like {len(places) - 1:,} more values" if len(places) > 1 else ""
             raise Problem(
                 f"data: {name} of {split}/{first} is {labels[first, columns[0]]}{more}; "

@@ -135,7 +135,8 @@ def refuse_empty(names: list[str], splits: Mapping[str, Named], limit: int | Non
         carved: Names of the splits that were carved out of the training images.
     """
     keys = " and ".join(f"data.{split}_fraction" for split in sorted(carved))
-    taken, left = sum(len(splits[split]) for split in carved), len(splits["train"])
+    taken = sum(len(splits[split]) for split in carved)
+    left = len(splits["train"])
     fractions = f"{keys}: {taken:,} of {taken + left:,} images are held out"
     if left == 0 and len(np.unique(np.concatenate([part.contents for part in splits.values()]))) == 1:
         raise Problem(f"data: all {taken:,} images are copies of one, which belong in one split; add others")

@@ -57,7 +57,8 @@ class Unlabelled:
         train = data.splits["train"]
         pixels = Arrays(decode_like(self.files, train.images), nothing) if isinstance(train, Arrays) else None
         refuse_copies(self.files, pixels.contents() if pixels is not None else None, data.named, key)
-        self.data, self.per_batch = data, per_batch or data.batch_size
+        self.data = data
+        self.per_batch = per_batch or data.batch_size
         self.images = self.files if pixels is None else pixels
         self.dataset = batches_of(self.images, data.in_workers, data.preprocess)
         self.number = -1  # of the batch that was loaded last

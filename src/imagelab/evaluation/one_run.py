@@ -119,7 +119,8 @@ def here(cfg: Node, root: str | None) -> Node:
     Raises:
         Problem: If `root` is given but the run's data have no folder.
     """
-    data, trainer = cfg["data"] | {"extra": None}, cfg["trainer"]
+    data = cfg["data"] | {"extra": None}
+    trainer = cfg["trainer"]
     if root is not None:
         if "root" not in data:
             raise Problem(f"root={root}: {data['_target_'].rpartition('.')[2]} has no folder; leave it out")

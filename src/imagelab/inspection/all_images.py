@@ -47,6 +47,7 @@ def all_images(seen: Seen, marks: Mapping[str, Sequence[str]], folder: Path) -> 
 
 def _taken(seen: Seen) -> Iterator[np.ndarray]:
     """The thumbnails of each sheet."""
-    count, each = len(seen.images), COLUMNS**2
+    count = len(seen.images)
+    each = COLUMNS**2
     for first in range(0, count, each):
         yield seen.previews.take(np.arange(first, min(count, first + each)))

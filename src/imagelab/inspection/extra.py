@@ -23,7 +23,8 @@ def extra_images(seen: Seen, cfg: Node, folder: Path) -> Answer:
     Raises:
         Problem: They cannot join.
     """
-    images, knobs = seen.images, dict(cfg["data"])
+    images = seen.images
+    knobs = dict(cfg["data"])
     extra = extra_of(knobs, images.classes, knobs["max_pixels"])
     if extra is None:
         return Answer(findings=[])

@@ -21,7 +21,8 @@ def to_measure(
         of: What is counted.
         every: Whether each class has to be in each split; else a class without any is left out here.
     """
-    few, none = {}, False
+    few = {}
+    none = False
     for split, own in counts.items():
         places = np.flatnonzero((own < FEWEST) & (every | (own > 0)))
         none |= bool((own[places] == 0).any())

@@ -75,7 +75,8 @@ def _summary(name: str, parts: Parts) -> Finding:
 
 
 def _far_out(name: str, seen: Seen, place: int) -> Finding:
-    images, readable = seen.images, np.flatnonzero(seen.readable)
+    images = seen.images
+    readable = np.flatnonzero(seen.readable)
     values = images.labels[readable, place].astype(float)
     far = readable[far_out(values)]
     worst = far[np.argsort(-np.abs(images.labels[far, place] - np.median(values)), kind="stable")]

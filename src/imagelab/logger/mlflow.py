@@ -93,7 +93,8 @@ class _MLFlow(MLFlowOnce):
         """Upload the checkpoint, and make it the next version of a model, which is made if there is none."""
         from mlflow.exceptions import MlflowException
 
-        client, run = self.experiment, str(self.run_id)
+        client = self.experiment
+        run = str(self.run_id)
         client.log_artifact(run, str(self.checkpoint), MODEL)
         try:
             client.get_registered_model(name)

@@ -49,7 +49,8 @@ class NearestPictures(Callback):
         """For each image (N, C, H, W) the training image with the least mean square difference."""
         count = len(self.data.splits["train"])
         places = stream(self.data.seed, "nearest").permutation(count)[:MOST]
-        best, found = torch.full((len(made),), torch.inf), torch.zeros_like(made)
+        best = torch.full((len(made),), torch.inf)
+        found = torch.zeros_like(made)
         for part in np.split(places, range(READ, len(places), READ)):
             images = self._read(part)
             apart, which = torch.cdist(made.flatten(1), images.flatten(1)).min(dim=1)

@@ -49,7 +49,8 @@ def costs(errors: BoxErrors) -> dict[str, float]:
 def best_score(errors: BoxErrors) -> tuple[float, float]:
     """The score threshold with the highest F1 over all classes, and that F1."""
     order = np.argsort(-errors.rows[:, SCORE], kind="stable")
-    scores, right = errors.rows[order, SCORE], errors.kinds[order] == RIGHT
+    scores = errors.rows[order, SCORE]
+    right = errors.kinds[order] == RIGHT
     if not right.any():
         return 1.0, 0.0
     f1 = 2 * right.cumsum() / (np.arange(1, len(right) + 1) + len(errors.found))
@@ -59,7 +60,8 @@ def best_score(errors: BoxErrors) -> tuple[float, float]:
 
 def _without(errors: BoxErrors, kind: str) -> list[BoxCurve]:
     """The curves if the errors of a kind were fixed."""
-    labels, rights = errors.rows[:, CLASS].copy(), errors.kinds == RIGHT
+    labels = errors.rows[:, CLASS].copy()
+    rights = errors.kinds == RIGHT
     true = errors.true_rows[:, CLASS]
     if kind == MISSED:
         return _curves(labels, errors.rows[:, SCORE], rights, true[~errors.missed])
@@ -73,7 +75,8 @@ def _without(errors: BoxErrors, kind: str) -> list[BoxCurve]:
 
 def _mended(errors: BoxErrors) -> np.ndarray:
     """Mark, (D,) bool, the detection with the highest score for each true box that none has found."""
-    mended, taken = np.zeros(len(errors.rows), dtype=bool), errors.found.copy()
+    mended = np.zeros(len(errors.rows), dtype=bool)
+    taken = errors.found.copy()
     nearly = np.isin(errors.kinds, (LOCALISATION, OTHER_CLASS))
     order = np.argsort(-errors.rows[:, SCORE], kind="stable")
     for place in order[nearly[order]]:

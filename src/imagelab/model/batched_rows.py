@@ -57,7 +57,8 @@ def apart(labels: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
 def not_suppressed(scores: Tensor, boxes: Tensor, least: float, overlap: float) -> Tensor:
     """Which candidates are detections, (B, n) bool."""
     added = boxes.new_tensor(OUTSIDE)
-    boxes, flat = torch.cat([boxes, added]), torch.cat([scores.reshape(-1), scores.new_ones(len(added))])
+    boxes = torch.cat([boxes, added])
+    flat = torch.cat([scores.reshape(-1), scores.new_ones(len(added))])
     sure = (flat > least).nonzero()[:, 0]
     kept = sure[nms(boxes[sure], flat[sure], overlap)]
     return torch.zeros_like(flat).index_fill(0, kept, 1.0)[: -len(added)].reshape(scores.shape) > 0

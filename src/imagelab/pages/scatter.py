@@ -84,7 +84,8 @@ def _line(line: Point | None, x: Axis, y: Axis) -> list[str]:
     """The part of a line within the axes; nothing without a line."""
     if line is None:
         return []
-    (start, slope), ends = line, [x.low, x.high]
+    (start, slope) = line
+    ends = [x.low, x.high]
     if slope:
         ends = sorted(min(max((limit - start) / slope, x.low), x.high) for limit in (y.low, y.high))
     (x1, y1), (x2, y2) = ((x.pixel(end), y.pixel(start + slope * end)) for end in ends)

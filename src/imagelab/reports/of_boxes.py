@@ -139,7 +139,8 @@ def table_of(found: Predictions, errors: BoxErrors) -> str:
     writer.writerow(COLUMNS)
     for place in np.argsort(-ranking(found, errors), kind="stable").tolist():
         scale = float(found.labels[place, 0, SCALE])
-        mine, true = errors.images == place, (errors.true_images == place) & errors.missed
+        mine = errors.images == place
+        true = (errors.true_images == place) & errors.missed
         said = zip(errors.rows[mine], errors.kinds[mine], errors.overlaps[mine], strict=True)
         rows = [(one, f"{one[SCORE]:.4g}", kind, f"{overlap:.3f}") for one, kind, overlap in said]
         rows += [(one, "", MISSED, "") for one in errors.true_rows[true]]
@@ -151,5 +152,6 @@ def table_of(found: Predictions, errors: BoxErrors) -> str:
 
 
 def _no_boxes(found: Predictions) -> Finding:
-    name, why = f"average precision on {found.split}", "No image of this split has a box."
+    name = f"average precision on {found.split}"
+    why = "No image of this split has a box."
     return Finding(name=name, status="INFO", value=None, expected="", why=why, fix="")

@@ -93,7 +93,8 @@ class Answers:
 
     def _numbers(self, images: Tensor) -> Node:
         """Predictions by name, in words, and with a set of classes if there is one."""
-        task, sure = self.predictor.task, {}
+        task = self.predictor.task
+        sure = {}
         if self.level is not None and isinstance(self.predictor, Predictor):
             judged = judge(self.predictor, images, self.level)
             rows = judged.predictions

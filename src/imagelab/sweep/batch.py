@@ -35,7 +35,8 @@ class Batch(Grid):
     def __init__(self, *, sizes: list[int], schedule: str, seeds: int) -> None:
         super().__init__(points=0, space=None)
         self.sizes, self.schedule, self.seeds = sizes, schedule, seeds
-        self.monitor, self.rate = "", 0.0
+        self.monitor = ""
+        self.rate = 0.0
 
     def words(self) -> list[str]:
         return [f"schedule={self.schedule}"]
@@ -47,7 +48,8 @@ class Batch(Grid):
                 raise Problem(f"{key}: sweep=batch compares batch sizes at one setting; set a single value")
         if cfg["optimizer"]["lr_scaling"] != "none":
             raise Problem("optimizer.lr_scaling: sweep=batch keeps the rate; set optimizer.lr_scaling=none")
-        self.monitor, self.rate = monitored(cfg), cfg["optimizer"]["lr"]
+        self.monitor = monitored(cfg)
+        self.rate = cfg["optimizer"]["lr"]
         return {BATCH: ",".join(map(str, self.sizes)), "seed": f"range(0,{self.seeds})"}
 
     def closing(self, rows: Sequence[Row]) -> list[RenderableType]:

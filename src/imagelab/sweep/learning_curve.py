@@ -135,7 +135,8 @@ def fit(errors: Mapping[float, Sequence[float]]) -> Law:
 
 def resampled(errors: Mapping[float, Sequence[float]]) -> list[Law]:
     """Laws fitted to errors drawn anew: those of the law, with its own scatter drawn with replacement."""
-    law, rng = fit(errors), stream(0, "learning curve")
+    law = fit(errors)
+    rng = stream(0, "learning curve")
     scatter = np.concatenate(
         [(np.asarray(values) - law.at(share)) / max(law.at(share), 1e-9) for share, values in errors.items()]
     )

@@ -104,7 +104,8 @@ class Sweep:
         screen.say(leaderboard.opening(plan, self.folder, shown))
 
     def _all(self) -> None:
-        number, more = 0, True
+        number = 0
+        more = True
         while more or self.running:
             while more and len(self.running) < self.plan.launcher.jobs:
                 if self.plan.search.theirs(number):

@@ -55,7 +55,9 @@ class Slurm:
                 raise Problem(f"launcher: {f'{name}={value}'!r} has a line break; sbatch takes single lines")
         if nodes > 1 and cluster == "local":
             raise Problem(f"launcher.nodes: {nodes} machines, but launcher.cluster=local is this one only")
-        self.jobs, self.cluster, self.alone = jobs, cluster, nodes * processes == 1
+        self.jobs = jobs
+        self.cluster = cluster
+        self.alone = nodes * processes == 1
         self.options = {
             "timeout_min": minutes,
             "nodes": nodes,

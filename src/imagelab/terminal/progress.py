@@ -153,7 +153,8 @@ def _of(one: int, count: int) -> str:
 
 def _step(trainer: Trainer, batch_idx: int) -> tuple[int, int]:
     """The optimizer step within the epoch that a batch belongs to, from 1, and their number."""
-    window, batches = trainer.accumulate_grad_batches, int(trainer.num_training_batches)
+    window = trainer.accumulate_grad_batches
+    batches = int(trainer.num_training_batches)
     return batch_idx // window + 1, -(-batches // window)
 
 

@@ -84,7 +84,8 @@ def borrowed() -> Iterator[None]:
     """Put back afterwards what `keep` and `hush` change."""
     root = logging.getLogger()
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    handlers, files = root.handlers, list(_files)
+    handlers = root.handlers
+    files = list(_files)
     try:
         yield
     finally:

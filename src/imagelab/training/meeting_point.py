@@ -63,7 +63,8 @@ def _host(store: Any, mine: Launched) -> Any:
     own = TCPStore(
         address, 0, mine.world, is_master=True, wait_for_workers=False, multi_tenant=True, timeout=SOON
     )
-    missing, invited = set(range(1, mine.world)), set()
+    missing = set(range(1, mine.world))
+    invited = set()
     deadline = time.monotonic() + SOON.seconds
     while missing:
         for rank in sorted(missing):

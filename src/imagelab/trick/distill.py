@@ -92,9 +92,11 @@ class Distill(Callback):
 
     def guided(self, loss: Tensor, outputs: Tensor, batch: Inputs, module: Any, number: int) -> Tensor:
         """The loss with the teacher's part; see `training.guidance.Guides`."""
-        soft, images = self._soft(outputs, batch.images, module), len(batch.images)
+        soft = self._soft(outputs, batch.images, module)
+        images = len(batch.images)
         if self.unlabelled is not None:
-            ranks, rank = module.trainer.world_size, module.global_rank
+            ranks = module.trainer.world_size
+            rank = module.global_rank
             more = self.unlabelled.batch(number, rank=rank, ranks=ranks, device=batch.images.device)
             more = module.trainer.precision_plugin.convert_input(more)
             apart = self._soft(module(more), more, module)

@@ -82,7 +82,8 @@ class PredictionDynamics(Callback):
     def _record_predictions(self, trainer: Trainer, module: Any) -> None:
         probabilities = probabilities_of(trainer, module, self.pixels)
         found = module.task.decisions(probabilities).tolist()
-        metrics, self.last = summary(probabilities, found, self.labels, self.last), found
+        metrics = summary(probabilities, found, self.labels, self.last)
+        self.last = found
         module.write(metrics)
         if trainer.is_global_zero:
             rows = entries(trainer.global_step, self.places, self.labels, probabilities, self.classes)

@@ -69,7 +69,8 @@ def _takes_loss(cfg: Node) -> bool:
 
 
 def _loss_judges_what_is_predicted(cfg: Node) -> Iterator[str]:
-    said, judged = says(cfg["task"]), says(cfg["loss"]).judges
+    said = says(cfg["task"])
+    judged = says(cfg["loss"]).judges
     predicted = said.predicts
     predicted = PAIRS if said.generates else predicted  # room: generators
     if _takes_loss(cfg) and judged and predicted not in judged:

@@ -31,6 +31,7 @@ ROOMS = (
     "serving",
     "sweep",
 )
+TESTED_ON = "trainer/cpu"  # a fifth of all tests, and the benchmarks
 PLACES = ("src/", "tests/", "configs/")
 OWN = re.compile(r"^(?:.*=)?((?:imagelab|hydra_plugins)(?:\.\w+)+)$")
 OWN_TARGET = re.compile(r"(?m)^_target_: (imagelab(?:\.\w+)+)\.\w+")
@@ -38,9 +39,9 @@ Files = dict[str, str]
 
 
 def choices(files: Files) -> list[str]:
-    """The choices that can come out, `group/choice`: all but the defaults."""
+    """The choices that can come out, `group/choice`: all but the defaults, and what tests run on."""
     needed = {f"{group}/{name}" for group, names in questions(files).items() for name in names}
-    return sorted(set(chosen(files).values()) - needed)
+    return sorted(set(chosen(files).values()) - needed - {TESTED_ON})
 
 
 def without(files: Files, room: str) -> Files:

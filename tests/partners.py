@@ -67,11 +67,7 @@ FITTING = sorted(
 
 
 def partners(group: str, choice: str) -> list[str]:
-    """Further words for a run with this choice.
-
-    >>> partners("loss", "l1"), partners("data", "celeba"), partners("loss", "focal")
-    (['task=regress', 'data=digits_facts'], ['task=multilabel', 'loss=bce'], [])
-    """
+    """Further words for a run with this choice, such as a task and data for a loss of values."""
     words = GIVEN.get(f"{group}={choice}", [])
     if group not in TOGETHER:
         return words

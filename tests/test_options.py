@@ -307,6 +307,12 @@ def weights_of(words: list[str], folder) -> Path:
     return file
 
 
+def test_choices_of_other_tasks_are_tried_with_these() -> None:
+    assert partners("loss", "l1") == ["task=regress", "data=digits_facts"]
+    assert partners("data", "celeba") == ["task=multilabel", "loss=bce"]
+    assert partners("loss", "focal") == []
+
+
 def taught(words: list[str], folder) -> list[str]:
     """A teacher, where distillation needs one: the same network, untrained."""
     wanted = any("distill" in word for word in words if word.startswith("trick="))

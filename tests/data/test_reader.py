@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image
 
-from imagelab.data.batches import Address
 from imagelab.data.folder import Folder
 from imagelab.data.image_data import ImageData
 from imagelab.data.reader import Reader, reader_of
@@ -47,7 +46,7 @@ def both(data: ImageData, root) -> tuple[torch.Tensor, torch.Tensor]:
     files = prepare_splits(again, classes=None, decisions=None, **how).splits
     count = data.counts["test"]
     index = np.arange(count)
-    batch = data.dataset("test", augmented=False)[Address(0, 0, index, index)]
+    batch = data.plain("test", index)
     reader = Reader(**reader_of(data.splits["train"], data.preprocess).to_dict())
     pixels = np.stack([reader.file(path, data.preprocess) for path in files["test"].paths])  # type: ignore[attr-defined]
     read = torch.from_numpy(pixels).permute(0, 3, 1, 2)

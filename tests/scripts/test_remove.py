@@ -207,6 +207,7 @@ def test_each_marker_names_a_room_or_a_choice(files: Files) -> None:
     ("words", "sentence"),
     [
         ([], "ROOM=nothing cannot come out. These rooms can: "),
+        (["trainer/cpu"], "ROOM=trainer/cpu cannot come out: a fifth of all tests and the benchmarks"),
         (["training"], "ROOM=training cannot come out. "),
         (["data/digits"], "So can each choice that is not the default of its group"),
     ],

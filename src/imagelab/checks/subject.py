@@ -118,11 +118,10 @@ class Subject:
 
     def read(self, split: str, index: np.ndarray) -> Inputs:
         """The images of a split at the given indices, as evaluation sees them."""
-        keys = sample_keys(0, 0, torch.from_numpy(index)).numpy()
         if split == "train" and self.data.views == 1:
-            dataset = self.data.dataset(split, augmented=False)
-        else:
-            dataset = self.data.eval_loader(split, rank=0, ranks=1).dataset
+            return self.data.prepare_batch(self.data.plain(split, index), train=False, rank=0)
+        dataset = self.data.eval_loader(split, rank=0, ranks=1).dataset
+        keys = sample_keys(0, 0, torch.from_numpy(index)).numpy()
         return self.data.prepare_batch(dataset[Address(0, 0, index, keys)], train=False, rank=0)
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -157,16 +158,9 @@ class ImageData(lightning.LightningDataModule):
 
     def train_batches(self, *, epoch: int, start: int, rank: int, ranks: int) -> TrainBatches:
         """The sampler of a rank's training batches, from batch `start` of an epoch on."""
-        return TrainBatches(
-            self.splits["train"].labels,
-            batch_size=self.batch(ranks),
-            balance=self.balance,
-            seed=self.seed,
-            rank=rank,
-            ranks=ranks,
-            epoch=epoch,
-            start=start,
-        )
+        labels, size = self.splits["train"].labels, self.batch(ranks)
+        where = {"epoch": epoch, "start": start, "rank": rank, "ranks": ranks}
+        return TrainBatches(labels, batch_size=size, balance=self.balance, seed=self.seed, **where)
 
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
         """The batches of a split by address, where asked for augmented as far as not done on the device."""
@@ -175,7 +169,11 @@ class ImageData(lightning.LightningDataModule):
     def sample(self, count: int) -> Tensor:
         """Up to `count` training images as the network sees them, not augmented; chosen by the seed."""
         index = stream(self.seed, "sample").permutation(self.counts["train"])[:count]
-        return self.preprocess(self.dataset("train", augmented=False)[Address(0, 0, index, index)].images)
+        return self.preprocess(self.plain("train", index).images)
+
+    def plain(self, split: str, index: np.ndarray) -> Batch:
+        """The images of a split at indices, (B,) int64, not augmented."""
+        return self.dataset(split, augmented=False)[Address(0, 0, index, index)]
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
         """Load every image of a split once, as it is; with several views, all views of it."""

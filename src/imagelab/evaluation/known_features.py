@@ -8,7 +8,6 @@ import torch
 
 from imagelab.checkpoints.content import NEARNESS, better, predicts
 from imagelab.checkpoints.durable import read, write_durably
-from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.loading import from_checkpoint
 from imagelab.metrics.nearness import LEAST, nearness
@@ -39,7 +38,6 @@ def keep_known_features(path: Path, data: ImageData, device: torch.device) -> No
 
 
 def _features(predictor: Predictor, data: ImageData, places: np.ndarray) -> Iterator[np.ndarray]:
-    dataset = data.dataset("val", augmented=False)
     for first in range(0, len(places), BATCH):
         index = places[first : first + BATCH]
-        yield predictor.with_features(dataset[Address(0, 0, index, index)].images)[1]
+        yield predictor.with_features(data.plain("val", index).images)[1]

@@ -15,7 +15,6 @@ from imagelab.checkpoints.content import better
 from imagelab.config.facts import said_by, says
 from imagelab.config.schema import Node
 from imagelab.contracts import Inputs
-from imagelab.data.batches import Address
 from imagelab.evaluation.one_run import checkpoint_of, data_of, device_of, here
 from imagelab.evaluation.outcome import Outcome
 from imagelab.evaluation.shown import metrics_table
@@ -99,9 +98,8 @@ def _seen(
 
 def _batches(data: Any, split: str, index: np.ndarray, device: torch.device) -> Iterator[Inputs]:
     """The images of a split at these places, not augmented."""
-    images = data.dataset(split, augmented=False)
     for part in np.array_split(index, -(-len(index) // BATCH)):
-        batch = data.prepare_batch(images[Address(0, 0, part, part)], train=False, rank=0)
+        batch = data.prepare_batch(data.plain(split, part), train=False, rank=0)
         yield Inputs(*(one.to(device) for one in batch))
 
 

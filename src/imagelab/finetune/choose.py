@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from imagelab.config import menu
 from imagelab.config.make import make
 from imagelab.config.schema import Node
-from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.finetune.auto import Auto
 from imagelab.finetune.head import head_layers
@@ -63,14 +62,13 @@ def draw_places(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
 @torch.no_grad()
 def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Tensor, Tensor]:
     """The features that enter the head, and the preprocessed pixels, of training images."""
-    dataset = data.dataset("train", augmented=False)
     made = []
     pixels = []
     layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
     with capturing(net, layer) as seen:
         for place in range(0, len(places), BATCH):
             index = places[place : place + BATCH]
-            images = data.preprocess(dataset[Address(0, 0, index, index)].images)
+            images = data.preprocess(data.plain("train", index).images)
             net(images)
             made.append(seen.pop().flatten(1))
             pixels.append(images.flatten(1))

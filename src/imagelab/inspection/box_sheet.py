@@ -49,9 +49,8 @@ def net_boxes(seen: Any, cfg: Node, folder: Path) -> Answer:
 def before_and_after(data: ImageData) -> list[tuple[Picture, Picture]]:
     """Pictures of the first training images of epoch 0 with boxes, before and after augmentation."""
     pairs: list[tuple[Picture, Picture]] = []
-    plain = data.dataset("train", augmented=False)
     for address in data.train_batches(epoch=0, start=0, rank=0, ranks=1):
-        before = data.prepare_batch(plain[address], train=False, rank=0)
+        before = data.prepare_batch(data.plain("train", address.index), train=False, rank=0)
         after = data.prepare_batch(data.train_set[address], train=True, rank=0)
         sides = [_pictures(data, one.images, one.targets) for one in (before, after)]
         pairs += [*zip(*sides, strict=True)]

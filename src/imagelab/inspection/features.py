@@ -15,7 +15,6 @@ from imagelab.config import schema
 from imagelab.config.schema import Node
 from imagelab.contracts import Photos
 from imagelab.data.arrays import Arrays
-from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.data.resize import covered
 from imagelab.finetune.head import head_layers
@@ -79,7 +78,8 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
         raise Problem(
             f"labels: model.weights={cfg['model']['weights']} has learnt the labels of these images, so its "
             "predictions would repeat them, wrong ones too; leave model.weights out, or use weights trained "
-            "on other images or without labels (task=simclr)"
+            "on other images or without labels"
+            " (task=simclr)"  # room: task/simclr
         )
 
 
@@ -95,10 +95,9 @@ def network_features(cfg: Node, data: ImageData) -> np.ndarray:
     made = []
     with capturing(net, layer) as seen:
         for split, count in data.counts.items():
-            dataset = data.dataset(split, augmented=False)
             for start in range(0, count, BATCH):
                 index = np.arange(start, min(start + BATCH, count))
-                images = dataset[Address(0, 0, index, index)].images
+                images = data.plain(split, index).images
                 net(data.preprocess(images.to(device or "cpu")))
                 made.append(seen.pop().flatten(1).float().cpu())
     return torch.cat(made).numpy()

@@ -10,7 +10,6 @@ from lightning import Callback
 from torch import Tensor
 
 from imagelab.augment.noise import noise_of
-from imagelab.data.batches import Address
 from imagelab.data.image_data import ImageData
 from imagelab.logger.pictures import grid, legible, log_pictures, save
 from imagelab.randomness import stream
@@ -59,5 +58,5 @@ class NearestPictures(Callback):
         return found
 
     def _read(self, index: np.ndarray) -> Tensor:
-        batch = self.data.dataset("train", augmented=False)[Address(0, 0, index, index)]
-        return self.data.prepare_batch(batch, train=False, rank=0).images.float().cpu()
+        batch = self.data.prepare_batch(self.data.plain("train", index), train=False, rank=0)
+        return batch.images.float().cpu()

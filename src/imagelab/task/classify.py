@@ -36,8 +36,8 @@ class Classify(nn.Module):
     def __init__(self, *, loss: Criterion, classes: list[str]) -> None:
         if len(classes) < 2:
             raise Problem(
-                f"data: wants at least 2 classes, found {len(classes)}: "
-                f"{', '.join(classes)}; set task=autoencoder or task=simclr to learn without labels"
+                f"data: wants at least 2 classes, found {len(classes)}: {', '.join(classes)}"
+                "; set task=autoencoder to learn without labels"  # room: task/autoencoder
             )
         super().__init__()
         self.criterion = loss

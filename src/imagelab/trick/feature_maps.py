@@ -14,7 +14,6 @@ from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagelab.data.batches import Address
 from imagelab.data.ranks import first_of_each
 from imagelab.logger.pictures import legible, log_pictures, save
 from imagelab.problem import Problem
@@ -46,7 +45,7 @@ class FeatureMaps(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         places = self._places(data)
-        batch = data.dataset("val", augmented=False)[Address(0, 0, places, np.zeros_like(places))]
+        batch = data.plain("val", places)
         self.pixels = data.preprocess(move_data_to_device(batch.images, pl_module.device))
         self.shown = data.preprocess.denormalise(self.pixels)
         if trainer.global_step == 0:

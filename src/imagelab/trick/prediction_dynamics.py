@@ -15,7 +15,6 @@ from lightning import Callback, Trainer
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
-from imagelab.data.batches import Address
 from imagelab.data.ranks import first_of_each
 from imagelab.pages.heat_map import heat_map
 from imagelab.runs.csv_cells import Writer, restored
@@ -54,7 +53,7 @@ class PredictionDynamics(Callback):
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         self.classes = data.classes
         self.places = first_of_each(data.named["val"].labels, data.named["val"].contents, self.images)
-        batch = data.dataset("val", augmented=False)[Address(0, 0, self.places, np.zeros_like(self.places))]
+        batch = data.plain("val", self.places)
         self.pixels = data.preprocess(move_data_to_device(batch.images, pl_module.device))
         self.labels = batch.labels
         if trainer.is_global_zero:

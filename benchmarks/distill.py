@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/distill.py [--seeds 5] [--workers 1]
 
 The teacher is the default network after 20 epochs on all digits. The student has 1,442 weights and 50 or 200
-labels; the unlabelled pictures are all 1,294 training digits. The sides of a comparison have the same seeds,
+labels; the unlabelled pictures are all 1,295 training digits. The sides of a comparison have the same seeds,
 labels and steps. Runs are kept in benchmarks/results/distill.csv, one line each, and not repeated; the table
 is distill.md.
 """

@@ -235,6 +235,30 @@ def test_tricks_does_the_run_that_is_missing_and_writes_the_table(script, images
     assert "| `loss.label_smoothing=0.1` | `base` |" in (results / "tricks.md").read_text()
 
 
+def test_distill_compares_students_of_one_teacher(script, tmp_path, monkeypatch):  # room: trick/distill
+    distill, results = script("distill"), tmp_path / "benchmarks" / "results"
+    (results / "distill.csv").unlink(missing_ok=True)
+    monkeypatch.setitem(distill.TEACHER, "trainer.max_epochs", "1")
+    monkeypatch.setattr(distill, "TASKS", (distill.Task(50, 1),))
+    told = []
+
+    def accuracy(words, seed):
+        told.append(words)
+        return 0.6 + 0.1 * sum("distill" in key for key in words) - 0.2 * seed, 1.0
+
+    monkeypatch.setattr("many_runs.run", accuracy)
+    for _ in range(2):  # the second time, all is known
+        assert run(distill, monkeypatch, "--seeds=2", f"--kept={tmp_path / 'kept'}") == 0
+    teacher = str(tmp_path / "kept" / "teacher")
+    assert sorted(one.get("trick.distill.teacher", "") for one in told) == ["", "", *[teacher] * 4]
+    assert len([*(tmp_path / "kept" / "pool").iterdir()]) == 1295
+    assert [cells[1:] for cells in rows((results / "distill.md").read_text())] == [
+        ["alone", "50.0 ± 10.0", "", "2"],
+        ["taught", "60.0 ± 10.0", "10.0 ± 0.0", "2"],
+        ["taught, also on unlabelled pictures", "80.0 ± 10.0", "30.0 ± 0.0", "2"],
+    ]
+
+
 def test_what_cannot_act_in_ten_epochs_is_compared_in_a_longer_run_on_both_sides(script):
     tricks = script("tricks")
     found = {pair.name: pair for pair in tricks.pairs()}

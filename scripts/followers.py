@@ -1,4 +1,4 @@
-"""Which choices and configs go after others: no module makes, no task takes or no choice brings them now."""
+"""Find choices and configs that go with others: no module builds, no task takes or no choice brings them."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -1,5 +1,5 @@
 # room: generators
-"""Can a generator and a discriminator play at all: ranges, scores, gradients, and what they look at?
+"""Can a generator and a discriminator train at all: ranges, scores, gradients, and what they look at?
 
 Source: Radford et al. 2016, https://arxiv.org/abs/1511.06434, section 3 (which layers, tanh);
 Arjovsky & Bottou 2017, https://arxiv.org/abs/1701.04862, section 2 (a sure discriminator teaches nothing).
@@ -41,7 +41,7 @@ class Played(NamedTuple):
 
 
 def play_once(subject: Subject) -> Played:
-    """The game of untrained networks, which all checks share that change none of them."""
+    """The game of the untrained networks, shared by all checks that do not change them."""
     if "game" not in subject.pictures:
         subject.pictures["game"] = play(subject, subject.calm())
     return subject.pictures["game"]
@@ -145,7 +145,7 @@ def gradients(subject: Subject) -> Finding:
                 f"no gradient reaches {', '.join(dead[:NAMED])}",
                 "detach and round nothing on the way",
             ),
-            (share > DEAD, f"the discriminator says nothing about many pixels: {named}", SMOOTH),
+            (share > DEAD, f"the discriminator ignores many pixels: {named}", SMOOTH),
         ),
     )
 
@@ -184,7 +184,7 @@ def without_gradient(pair: nn.Module, network: str, loss: Tensor) -> list[str]:
 
 
 def remedy(*cases: tuple[bool, str, str]) -> dict[str, str]:
-    """Why and fix of the first case that is true; empty, if none is."""
+    """The reason and the remedy of the first case that is true; empty if none is."""
     return next(({"why": why, "fix": fix} for true, why, fix in cases if true), {"why": "", "fix": ""})
 
 

@@ -13,7 +13,7 @@ from imagelab.checks.trial import train
 from imagelab.config.facts import says
 from imagelab.finding import Finding, grade
 
-ALL = "let the optimizer of each network have all of its weights, and a rate above 0"
+ALL = "give the optimizer of each network all of its weights, and a rate above 0"
 STEPS, IMAGES = 60, 32  # of each network alone
 
 
@@ -67,7 +67,7 @@ def follows(subject: Subject) -> Finding:
         subject,
         "generator",
         liked,
-        "scores of generated images rise, or come to the target of real ones",
+        "scores of generated images rise, or approach the target of real ones",
         "it does not learn to raise them: the sign of its loss may be swapped, or its rate is too low",
     )
 

@@ -9,7 +9,7 @@ from functools import cache
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause the collector, then spare it what the first pause in this process left: modules stay anyway.
+    """Pause the collector, then exempt what the first pause of this process has loaded: modules stay.
 
     Importing torch and Lightning makes so many objects that a quarter of its time goes into looking for some
     to free, and each later full collection would go through all of them again.
@@ -26,6 +26,6 @@ def paused() -> Iterator[None]:
 
 @cache  # to count what is spared would take as long as to look through it
 def _spare_once() -> None:
-    """Spare what exists: once, since what runs leave behind must be freed, in a notebook or a sweep."""
+    """Exempt what exists now from collection, only once: what later runs leave behind must be freed."""
     gc.freeze()
     atexit.register(gc.unfreeze)  # or libraries written in C++ report leaks as the process ends

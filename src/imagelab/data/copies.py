@@ -42,7 +42,7 @@ def refuse_copies(files: Files, pixels: np.ndarray | None, named: Mapping[str, N
 
 
 def copies_among(files: Files, others: Files | Packed) -> np.ndarray:
-    """The places of the pictures whose bytes or pixels are those of another one.
+    """The places of the pictures whose bytes or pixels equal those of another one.
 
     Only pictures of a size that occurs on both sides are decoded.
     """

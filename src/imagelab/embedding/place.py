@@ -8,7 +8,7 @@ FOLDER, TABLE = "embedding", "features.parquet"
 
 
 def folder_for(run: str) -> Path:
-    """The folder of the features: in that of the run, or in the current one if the network is from elsewhere.
+    """The folder of the features: in that of the run, or in the current folder if there is no run.
 
     Args:
         run: What a command was given as its network.

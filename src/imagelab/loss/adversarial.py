@@ -18,12 +18,12 @@ from torch.nn import functional
 
 
 class OfScores:
-    """What the losses have in common: they judge scores, which may stand for the other kind of images."""
+    """Base class of losses that judge scores, which can be mirrored into those of the other images."""
 
     judges: ClassVar[tuple[str, ...]] = ("pairs",)
 
     def mirrored(self, scores: Tensor) -> Tensor:
-        """Scores (B,) that say of real images what the given ones say of generated ones."""
+        """Scores (B,) that call images as real as the given scores call them generated."""
         return -scores
 
 

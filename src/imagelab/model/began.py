@@ -72,7 +72,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Images (B, C, size, size) and classes (B,) int64 -> scores (B,): minus the mean error of its drawing.
+    """Images (B, C, size, size) and classes (B,) int64 -> scores (B,): minus the error of its reconstruction.
 
     Args:
         classes: Number of classes that the decoder is told; 0: none.
@@ -98,7 +98,7 @@ class Autoencoder(nn.Module):
         return -(images - self.drawn(images, labels)).abs().flatten(1).mean(dim=1)
 
     def drawn(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The images (B, C, size, size) as it draws them from their codes."""
+        """The images (B, C, size, size) as it reconstructs them from their codes."""
         return self.decoder(self.encoder(images), labels)
 
 

@@ -26,7 +26,7 @@ HOW = "Means over the last fifth of the run, of metrics on val and of training s
 FALLING = 0.1  # fall of the Fréchet distance in the last fifth: above, it has not settled
 GENERATOR_MEANINGS = {
     "frechet": "Fréchet distance between real and generated images of val, in the last fifth of the run",
-    "frechet_before": "the same distance in the fifth before that",
+    "frechet_before": "the same distance in the fifth of the run before the last",
     "diversity": "how much generated images of a class differ, relative to real ones",
     "coverage": "share of real images that have a generated one near them",
     "precision": "share of generated images that lie among real ones",

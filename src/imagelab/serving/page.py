@@ -49,7 +49,7 @@ def page() -> bytes:
 
 
 class _Handler(LocalHandler):
-    """answers: What to reply with. most: Bytes of the largest picture file. room: For bodies in memory."""
+    """answers: What to reply with. most: Bytes of the largest picture file. room: Limits bodies in memory."""
 
     answers: Answers
     most: int

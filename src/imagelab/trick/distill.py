@@ -120,7 +120,7 @@ class Distill(Callback):
         return soft_loss(outputs, self.taught(images), self.temperature, tags=self.tags)
 
     def _fit(self, where: str, teacher: Trained, data: Any, task: Any) -> None:
-        """Take what the teacher is, if it can teach a task on these data."""
+        """Check that the teacher can teach this task on these data, and take over what it is."""
         if teacher.task.predicts != task.predicts:
             raise Problem(
                 f"{KEY}={where}: predicts {teacher.task.predicts}, and this run learns {task.predicts}; "

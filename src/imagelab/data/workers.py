@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from imagelab.contracts import Batch
 from imagelab.data.batches import Address
 from imagelab.data.parallel import cores
+from imagelab.data.parcels import ParcelLoader
 
 MOST = 8  # more would only wait for the disk or the device, and each takes memory
 
@@ -22,15 +23,13 @@ def make_loader(
     dataset: Dataset[Batch], sampler: Sampler[Address] | Sequence[Address], *, workers: int, pin_memory: bool
 ) -> "DataLoader[Batch]":
     """Make a loader of whole batches: the dataset gets the address of a batch, not of one sample."""
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=pin_memory,
-        worker_init_fn=start_worker if workers else None,
-    )
+    options: dict[str, Any] = {"batch_size": None, "sampler": sampler, "num_workers": workers}
+    if not workers:
+        loader = DataLoader(dataset, pin_memory=pin_memory, **options)
+    else:  # what pins memory for a GPU is a thread that knows tensors only
+        kind = DataLoader if pin_memory else ParcelLoader
+        options |= {"persistent_workers": True, "worker_init_fn": start_worker}
+        loader = kind(dataset, pin_memory=pin_memory, **options)
     _loaders.add(loader)
     return loader
 

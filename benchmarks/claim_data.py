@@ -1,0 +1,104 @@
+"""Prepare the images of the regimes in claims.yaml: digits with wrong labels, with rare classes, photos."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+WRONG = 0.4  # share of the labels of train and val that are wrong in `noisy`
+CLASSES = 10
+NOISY_TRAIN, NOISY_VAL = 20, 15  # images per class
+COMMON, RARE, FEW_VAL = 40, 4, 10  # images per class of train in `unequal`; of common classes in val
+PHOTOS = ("airplane", "automobile", "frog", "horse")
+PHOTO_COUNTS = {"train": 50, "val": 50, "test": 500}  # images per class
+Rows = list[tuple[str, str, str]]  # file, label, split
+
+
+def prepare(kept: Path, data: Path | None) -> None:
+    """Write the images and lists that are not there yet.
+
+    Args:
+        kept: Folder for digits and lists.
+        data: Folder of CIFAR-10 with train/<class>/ and test/<class>/; None: no photos.
+    """
+    kept.mkdir(parents=True, exist_ok=True)
+    if not (kept / "unequal.csv").is_file():
+        labels = write_digits(kept / "digits")
+        write(kept / "noisy.csv", noisy(labels))
+        write(kept / "unequal.csv", unequal(labels))
+    if data is not None and not (kept / "photos.csv").is_file():
+        write(kept / "photos.csv", photos(data))
+
+
+def write_digits(folder: Path) -> np.ndarray:
+    """Write scikit-learn's digits as PNG files, NNNN.png; their labels (1797,)."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    folder.mkdir(exist_ok=True)
+    for number, pixels in enumerate(images.reshape(-1, 8, 8)):
+        Image.fromarray(np.round(pixels * (255 / 16)).astype(np.uint8)).save(folder / f"{number:04}.png")
+    return labels
+
+
+def noisy(labels: np.ndarray) -> Rows:
+    """Some digits of each class, of which many have another label, but for those of test: half of all."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for label in range(CLASSES):
+        train, val, test = _parts(labels, label, NOISY_TRAIN, NOISY_VAL)
+        for split, numbers in (("train", train), ("val", val)):
+            wrong = rng.random(len(numbers)) < WRONG
+            others = (label + rng.integers(1, CLASSES, len(numbers))) % CLASSES
+            rows += [
+                (n, other if is_wrong else label, split)
+                for n, other, is_wrong in zip(numbers, others, wrong, strict=True)
+            ]
+        rows += [(n, label, "test") for n in test]
+    return _written(rows)
+
+
+def unequal(labels: np.ndarray) -> Rows:
+    """Ten times as many digits of the first five classes as of the others in train and val."""
+    rows = []
+    for label in range(CLASSES):
+        common = label < CLASSES // 2
+        train, val, test = _parts(labels, label, COMMON, FEW_VAL)
+        train, val = (train, val) if common else (train[:RARE], val[:1])
+        for split, numbers in (("train", train), ("val", val), ("test", test)):
+            rows += [(n, label, split) for n in numbers]
+    return _written(rows)
+
+
+def photos(data: Path) -> Rows:
+    """Few photos of CIFAR-10 in four classes, listed by their paths below `data`."""
+    rows = []
+    for name in PHOTOS:
+        train = sorted((data / "train" / name).iterdir())
+        test = sorted((data / "test" / name).iterdir())
+        ends = PHOTO_COUNTS["train"], PHOTO_COUNTS["train"] + PHOTO_COUNTS["val"]
+        parts = {"train": train[: ends[0]], "val": train[ends[0] : ends[1]], "test": test}
+        for split, paths in parts.items():
+            found = paths[: PHOTO_COUNTS[split]]
+            rows += [(path.relative_to(data).as_posix(), name, split) for path in found]
+    return rows
+
+
+def write(file: Path, rows: Rows) -> None:
+    """Write a list of images for data.manifest."""
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("file", "label", "split"))
+        writer.writerows(rows)
+
+
+def _parts(labels: np.ndarray, label: int, train: int, val: int) -> list[np.ndarray]:
+    """Numbers of the images of a class: of train, of val, and the later half, of test."""
+    numbers = np.flatnonzero(labels == label)
+    half = len(numbers) // 2
+    return [numbers[:train], numbers[train : train + val], numbers[half:]]
+
+
+def _written(rows: list) -> Rows:
+    return [(f"{number:04}.png", str(label), split) for number, label, split in rows]

@@ -17,7 +17,7 @@ STAMP := .venv/.installed-$(shell (pwd; cat requirements.lock pyproject.toml) | 
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types recipe bench bench-gpu docs snapshots golden lock clean rename remove
+.PHONY: help setup train check sweep evaluate predict test test-fast test-slow lint format types recipe bench bench-tricks bench-gpu docs snapshots golden lock clean rename remove
 
 help:  ## List the targets; options go along as ARGS="…"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ run_each = @failed=; for words in $(1); do set -- $$words; script=$$1; shift; ec
 
 bench: $(STAMP)  ## Measure speed, and what got worse: make bench DATA=FOLDER, with cifar10/ and hymenoptera/ in it
 	$(call run_each,$(BENCH))
+
+bench-tricks: $(STAMP)  ## Test what each trick claims, piece by piece: make bench-tricks DATA=FOLDER ARGS="--minutes 60"
+	@$(BIN)/python benchmarks/tricks.py $(if $(DATA),--data $(DATA)/cifar10) $(ARGS)
 
 bench-gpu: $(STAMP)  ## The same on a GPU, then the tests for one
 	$(call run_each,$(BENCH_GPU))

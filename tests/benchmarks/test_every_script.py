@@ -24,7 +24,10 @@ CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
 PARTS = {
     "averaging_lines",
+    "claim_data",
+    "claims",
     "data_path_usual",
+    "evidence_picture",
     "find_lr_page",
     "find_lr_tasks",
     "gan_lines",
@@ -32,6 +35,7 @@ PARTS = {
     "many_runs",
     "ratios",
     "transfer_sets",
+    "tricks_page",
 }  # of other scripts, without a main of their own
 
 
@@ -224,15 +228,35 @@ def test_check_zoo_measures_what_is_missing_and_writes_its_tables(
     assert len(zoo.RESULTS.read_text().splitlines()) == 1
 
 
-def test_tricks_does_the_run_that_is_missing_and_writes_the_table(script, images, tmp_path, monkeypatch):
-    tricks, results = script("tricks"), tmp_path / "benchmarks" / "results"
-    monkeypatch.setitem(tricks.BASE, "trainer.max_epochs", "1")
-    taken = without(results / "tricks.csv", lambda line: line.startswith("loss.label_smoothing=0.1,0,"))
-    run(tricks, monkeypatch, f"--data={images / 'cifar10'}", "--only=label_smoothing", "--workers=1")
-    again = (results / "tricks.csv").read_text().splitlines()[-1]
-    assert again.rpartition(",")[0].startswith("loss.label_smoothing=0.1,0,")
-    assert len(taken) == 1
-    assert "| `loss.label_smoothing=0.1` | `base` |" in (results / "tricks.md").read_text()
+def test_tricks_does_the_runs_that_are_missing_and_writes_the_page(script, tmp_path, monkeypatch):
+    tricks, page, claims = script("tricks"), script("tricks_page"), script("claims")
+    (tmp_path / "docs" / "pictures").mkdir()
+    page.KEPT.unlink(missing_ok=True)
+    words = "data.limit=100 data.batch_size=50 trainer.max_epochs=1"
+    claims.content()["regimes"] = {
+        name: {
+            "title": name,
+            "words": f"{words} {'optimizer=sgd' if name == 'short' else ''}",
+            "factors": factors,
+        }
+        for name, factors in (("short", [0.1, 1]), ("few", []))
+    }
+    claims.content()["claims"] = {
+        "optimizer=momentum": {"regime": "short", "says": "faster"},
+        "tta=flip": {"regime": "few", "says": "steadier", "evaluate": "tta=flip"},
+    }
+    said = f"--kept={tmp_path / 'kept'}", "--seeds=1"
+    run(tricks, monkeypatch, *said, "--only=momentum")
+    first = page.KEPT.read_text().splitlines()
+    assert len(first) == 2 * (2 + 1)  # of each side two rates that are tried, and a run at the better one
+    run(tricks, monkeypatch, *said)
+    lines = page.KEPT.read_text().splitlines()
+    assert lines[: len(first)] == first  # nothing is repeated
+    assert [json.loads(line)["words"].rpartition("|")[2] for line in lines[len(first) :]] == [
+        f"{claims.content()['base']} {words}",
+        " tta=flip",
+    ]
+    assert {cells[0] for cells in rows(page.PAGE.read_text())} == {"`optimizer=momentum`", "`tta=flip`"}
 
 
 def test_distill_compares_students_of_one_teacher(script, tmp_path, monkeypatch):  # room: trick/distill
@@ -257,19 +281,6 @@ def test_distill_compares_students_of_one_teacher(script, tmp_path, monkeypatch)
         ["taught", "60.0 ± 10.0", "10.0 ± 0.0", "2"],
         ["taught, also on unlabelled pictures", "80.0 ± 10.0", "30.0 ± 0.0", "2"],
     ]
-
-
-def test_what_cannot_act_in_ten_epochs_is_compared_in_a_longer_run_on_both_sides(script):
-    tricks = script("tricks")
-    found = {pair.name: pair for pair in tricks.pairs()}
-    longer = {name for name, pair in found.items() if "trainer.max_epochs" in pair.with_it}
-    assert longer == tricks.LONG_RUNS.keys()
-    for name in longer:
-        with_it, without = found[name].with_it, found[name].without
-        assert with_it != without
-        assert with_it.items() >= tricks.LONGER.items()
-        assert without.items() >= tricks.LONGER.items()
-    assert found["trick=ema"].without["schedule"] == "constant"
 
 
 def test_transfer_small_does_the_run_that_is_missing_and_writes_the_table(

@@ -19,7 +19,7 @@ SHORT = [
 ]
 # What Folder takes besides its root.
 FOLDER: Any = {"manifest": None, "columns": None, "delimiter": "auto", "label": "label", "takes": "class"}
-FOLDER |= {"group": None, "on_bad_image": "error", "max_pixels": 50_000_000}
+FOLDER |= {"group": None, "on_bad_image": "error", "signals": ["image"], "max_pixels": 50_000_000}
 # What ImageData takes besides a source and augmentations.
 IMAGE_DATA: dict[str, Any] = {
     "seed": 0,

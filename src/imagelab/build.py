@@ -100,8 +100,7 @@ def build(
     classifier.card |= {"model": known["model"]} if known else {}  # where its first weights came from
     if isinstance(classifier, TransferClassifier) and isinstance(classifier.strategy, LinearProbe):
         cache_features(classifier.strategy, classifier.net, data, trainer, [*tricks.values()], stop)
-    steps = classifier.step_plan.total
-    warmup = classifier.schedule.warmup_steps(steps)
+    warmup = classifier.schedule.warmup_steps(steps := classifier.step_plan.total)
     refuse_impossible(cfg, classes=data.classes, warmup=warmup, total_steps=steps)
     return Parts(data=data, classifier=classifier, saver=saver, trainer=trainer)
 
@@ -160,7 +159,8 @@ def build_classifier(
 ) -> Classifier:
     """Build the module to train."""
     size, channels = data.preprocess.size, data.in_channels
-    net = build_net(cfg["model"], data.classes, channels, size, seed=cfg["seed"], sample=data.sample)
+    more = {"seed": cfg["seed"], "sample": data.sample, "signals": data.preprocess.signals}
+    net = build_net(cfg["model"], data.classes, channels, size, **more)
     task = build_task(cfg, data, trainer.world_size)
     set_head(net, task.head, zero=said_by(task).starts_at_zero, in_channels=channels, size=size)
     trainer.precision_plugin.convert_module(net)  # now, so that a 64-bit checkpoint is loaded as one

@@ -27,6 +27,7 @@ class Batch(NamedTuple):
     images: (B, C, H, W) uint8. labels: (B,) int64, or as in `Images`. keys: (B,) int64, the random key of
     each sample in this epoch (see randomness.py). index: (B,) int64, the index of each sample in its split.
     epoch: Epoch that the draws belong to. step: Index of the batch in the epoch.
+    signals: (B, S) float, what the network sees besides the images, near 0; None: nothing.
     """
 
     images: Tensor
@@ -35,13 +36,14 @@ class Batch(NamedTuple):
     index: Tensor
     epoch: int
     step: int
+    signals: Tensor | None = None
 
 
 class Inputs(NamedTuple):
     """What the classifier sees; with several views per image, the first views of all images come first.
 
-    images: (B, C, H, W) float, normalised. targets: What the task makes of the labels, such as (B,) int64, or
-    (B, K) float after mixing. labels: Those of `Images`, never mixed. index: (B,) int64.
+    images: (B, C, H, W) float, normalised; signals are constant planes behind the channels. targets: What the
+    task makes of the labels, as (B,) int64, or (B, K) float after mixing. labels: Not mixed. index: (B,).
     """
 
     images: Tensor

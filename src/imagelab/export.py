@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from imagelab import launch
 from imagelab.checkpoints.hub import WEIGHTS
@@ -108,8 +108,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
         Problem: If the run has no such checkpoint or weights, the format cannot express its network, a
             package is missing, the file disagrees with the run, or it cannot be written.
     """
-    from imagelab.checkpoints.card import card_of
-    from imagelab.checkpoints.content import better, expect_predictions
+    from imagelab.checkpoints.content import expect_predictions
     from imagelab.evaluation.one_run import checkpoint_of
     from imagelab.exporting.formats import module
     from imagelab.exporting.verify import difference, pictures_of
@@ -119,7 +118,7 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     content = checkpoint_of(folder, cfg["checkpoint"])
     expect_predictions(content, folder)
     predictor = from_checkpoint(content, cfg["weights"])
-    card = card_of(content["imagelab"], cfg["weights"] or better(content), predictor.task)
+    card = _card(content, cfg["weights"], predictor)
     data = files.read_config(folder)["data"]
     pictures, source = pictures_of(data, content["imagelab"]["seed"], cfg["images"])
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -136,6 +135,15 @@ def export(cfg: Node, folder: Path, path: Path) -> tuple[list[Finding], Node]:
     finally:
         beside.unlink(missing_ok=True)
     return findings, card
+
+
+def _card(content: Node, weights: str | None, predictor: Any) -> Node:
+    from imagelab.checkpoints.card import card_of
+    from imagelab.checkpoints.content import better
+    from imagelab.data.signals import labels_of
+
+    signals = labels_of(predictor.preprocess.signals)
+    return card_of(content["imagelab"], weights or better(content), predictor.task, signals)
 
 
 def _agreement(apart: float, cfg: Node, source: str) -> Finding:
@@ -165,8 +173,10 @@ def _meaning(card: Node) -> list[Finding]:
         Finding(name=name, status="INFO", value=card[name]["shape"], expected="", why=why, fix="")
         for name, why in (
             ("input", f"{card['input']['dtype']}, {card['input']['meaning']}; any number at a time."),
+            ("signals", f"float32: {card['signals']['meaning']}." if "signals" in card else ""),
             ("output", f"{card['output']['name'].capitalize()}, by the names in labels.json."),
         )
+        if name in card
     ]
 
 

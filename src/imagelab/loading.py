@@ -154,10 +154,10 @@ def _parts_from(card: Node, state: dict[str, Tensor], preprocess: Preprocess) ->
     """The task and the network of a card, with these weights."""
     with torch.random.fork_rng(devices=[]):  # the draws are overwritten; keep the global random state
         task = task_from(card)
-        net = build_net(
-            bare(card["model"]), card["classes"], preprocess.channels, preprocess.size, seed=card["seed"]
-        )
-        set_head(net, task.head, in_channels=preprocess.channels, size=preprocess.size)
+        channels, size = preprocess.channels, preprocess.size
+        more = {"seed": card["seed"], "signals": preprocess.signals}
+        net = build_net(bare(card["model"]), card["classes"], channels, size, **more)
+        set_head(net, task.head, in_channels=channels, size=size)
     net.load_state_dict(state)
     return task, net
 

@@ -59,6 +59,8 @@ def start(cfg: Node, folder: Path) -> None:
             folder.parent.rmdir()
     if output.exists() and any(output.iterdir()) and output != folder:
         raise Problem(f"output={output}: the folder is not empty; name a new one")
+    if "signals" in own and own["signals"] != ["image"]:
+        raise Problem("data.signals: pack writes images and labels only; leave it out")
     takes = says(cfg["task"]).takes or "class"
     source = make(own, seed=cfg["seed"], labelled=True, takes=takes, max_pixels=knobs["max_pixels"])
     for split, images in source.splits.items():

@@ -1,4 +1,4 @@
-"""Run the command `predict`: a file, folder or glob -> class and probabilities per file, or its boxes.
+"""Run the command `predict`: a file, folder, glob or table -> class and probabilities per file, or its boxes.
 
 imagelab predict run=last source=photos/
 """
@@ -12,7 +12,8 @@ from typing import Any
 
 from imagelab import launch
 from imagelab.config.schema import Node
-from imagelab.data.pictures import pictures
+from imagelab.data.pictures import listed
+from imagelab.data.signals import beside_files
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
 from imagelab.runs import find
@@ -49,11 +50,13 @@ def main() -> None:
 def start(cfg: Node, _: Path) -> None:
     """Write what is predicted for each image, and report those that could not be read."""
     run = find_network(cfg["run"])
-    paths, others = pictures(cfg["source"])
+    paths, others, table = listed(cfg["source"])
     if cfg["run"] == "last":
         screen.say(f"run=last: {run}")
     output = Path(cfg["output"] or folder_of(run) / RESULT).expanduser()
     predictor = _predictor(run, cfg["tta"], cfg["batch_size"])
+    if columns_beside := predictor.preprocess.signals:
+        predictor.beside = beside_files(table, columns_beside)
     unreadable = _writer(predictor)(cfg, output, predictor, paths)
     screen.say(*(_printable(f"unreadable: {path}: {error}") for path, error in unreadable))
     count = f"{len(paths):,} file{'s' * (len(paths) > 1)}, {len(unreadable):,} of them unreadable"
@@ -177,14 +180,15 @@ def explain(file: Path, predictor: Any, paths: list[Path]) -> None:  # room: exp
         raise Problem("explain: needs the network itself; leave tta out, and set run to the folder of a run")
     if not file.parent.is_dir():  # said before the maps are computed
         raise Problem(f"output: {file} cannot be written: there is no folder {file.parent}")
-    read = zip(paths[:EXPLAINED], predictor.read_ahead(paths[:EXPLAINED]), strict=True)
+    read = [*zip(paths[:EXPLAINED], predictor.read_ahead(paths[:EXPLAINED]), strict=True)]
     known = [(path, pixels) for path, pixels in read if not isinstance(pixels, Exception)]
-    said = predictor.predictions(batch_of([pixels for _, pixels in known])) if known else []
+    signals = predictor.signals_of(paths[:EXPLAINED], [pixels for _, pixels in read])
+    said = predictor.predictions(batch_of([pixels for _, pixels in known]), signals) if known else []
     captions = [
         f"{path.name}: {' '.join(cells(predictor.task, one)[: len(predictor.task.columns)])}"
         for (path, _), one in zip(known, said, strict=True)
     ]
-    section = heat_section(predictor, [pixels for _, pixels in known], captions)
+    section = heat_section(predictor, [pixels for _, pixels in known], captions, signals)
     summary = f"The first {len(known):,} of {len(paths):,} pictures."
     title = "Predictions explained"
     write_text(file, page(title=title, summary=summary, findings=[], sections=[section]))

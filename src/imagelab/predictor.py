@@ -1,6 +1,6 @@
 """Use a trained network on images, in memory or in files; `imagelab.load(path)` returns a `Predictor`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imagelab.data.beside import encoded, signals_of
 from imagelab.data.decode import Unreadable
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader, Size
+from imagelab.data.signals import Row
 from imagelab.metrics.certainty import Certainty
 from imagelab.metrics.nearness import Nearness
 from imagelab.model.capture import with_features
@@ -36,29 +38,36 @@ class TakesPictures:
     preprocess: Preprocess
     reader: Reader
     ahead: dict[str | Path, Any] | None = None  # files that are read already, until they are asked for
+    beside: Mapping[str | Path, Row] | None = None  # what else is known of files, for `data.signals`
 
-    def predictions(self, images: Tensor) -> np.ndarray:
-        """(B, 3, H, W) uint8, as the reader returns them -> (B, K) float32, or rows (B, 100, 6) for boxes."""
+    def predictions(self, images: Tensor, signals: Tensor | None = None) -> np.ndarray:
+        """(B, 3, H, W) uint8, as the reader returns them -> (B, K) float32, or rows (B, 100, 6) for boxes.
+
+        signals: (B, S) float32, as `encoded` returns them, if the network sees some.
+        """
         raise NotImplementedError
 
-    def images(self, images: Iterable[Any]) -> Any:
+    def images(self, images: Iterable[Any], beside: Sequence[Row] | None = None) -> Any:
         """Predictions for images in memory: (B, K), or `box_labels.Detections` of each if it finds boxes.
 
         Args:
             images: Arrays (H, W) or (H, W, 3) uint8 of any size, or RGB or grey images of Pillow.
+            beside: What else is known of each image, by the names in `data.signals`.
 
         Raises:
             ValueError: If one is something else, such as a path.
         """
         given = [_rgb(image) for image in images]
         sizes = [(one.shape[1], one.shape[0]) for one in given]
-        return self._found([self.reader.image(one, self.preprocess) for one in given], sizes)
+        pictures = [self.reader.image(one, self.preprocess) for one in given]
+        return self._found(pictures, sizes, self.encoded(beside))
 
     def files(self, paths: Sequence[str | Path]) -> list[Reading]:
         """The prediction for each image file, in order, or the error if it cannot be read."""
         given = list(map_in_threads(self._read, paths))
         readable = [one for one in given if not isinstance(one, Unreadable)]
-        found = iter(self._found([pixels for pixels, _ in readable], [size for _, size in readable]))
+        signals = self.signals_of(paths, given)
+        found = iter(self._found([pixels for pixels, _ in readable], [size for _, size in readable], signals))
         return [one if isinstance(one, Unreadable) else next(found) for one in given]
 
     def read(self, paths: Sequence[str | Path]) -> list[np.ndarray | Unreadable]:
@@ -76,6 +85,14 @@ class TakesPictures:
         """An image in memory, as `images` takes it, as the network takes it: (H, W, 3) uint8."""
         return self.reader.image(_rgb(image), self.preprocess)
 
+    def encoded(self, beside: Sequence[Row] | None) -> Tensor | None:
+        """What is known of images besides their pixels as the network sees it, (B, S) float32."""
+        return encoded(self.preprocess, beside)
+
+    def signals_of(self, paths: Sequence[str | Path], read: Sequence[Any]) -> Tensor | None:
+        """The signals of the files that could be read, (B, S) float32; None if nothing is known of them."""
+        return signals_of(self.preprocess, self.beside, paths, read)
+
     def _read(self, path: str | Path) -> tuple[np.ndarray, Size] | Unreadable:
         if self.ahead and path in self.ahead:
             return self.ahead.pop(path)
@@ -84,14 +101,11 @@ class TakesPictures:
         except Unreadable as error:
             return error
 
-    def _found(self, pictures: list[np.ndarray], sizes: list[Size]) -> Any:
+    def _found(self, pictures: list[np.ndarray], sizes: list[Size], signals: Tensor | None) -> Any:
         """The predictions for prepared pictures, given width and height of each before."""
-        return placed(self.task, self._predictions(pictures), sizes, self.reader, self.preprocess)
-
-    def _predictions(self, pictures: list[np.ndarray]) -> np.ndarray:
-        if not pictures:
-            return np.empty((0, len(self.task.names)), np.float32)
-        return self.predictions(batch_of(pictures))
+        rows = np.empty((0, len(self.task.names)), np.float32)
+        rows = self.predictions(batch_of(pictures), signals) if pictures else rows
+        return placed(self.task, rows, sizes, self.reader, self.preprocess)
 
 
 class Predictor(TakesPictures, nn.Module):
@@ -117,7 +131,7 @@ class Predictor(TakesPictures, nn.Module):
         self.nearness: Nearness | None = None  # how far an image lies from those of val, the same
 
     @torch.inference_mode()
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, signals: Tensor | None = None) -> Tensor:
         """(B, C, H, W) uint8 of any size, with C 1 or 3 -> predictions (B, K) on the network's device.
 
         A network that finds boxes returns (B, 100, 6): class or -1, left, top, right, bottom in pixels of
@@ -128,16 +142,16 @@ class Predictor(TakesPictures, nn.Module):
                 f"images must be (B, C, H, W) uint8, got {tuple(images.shape)} {images.dtype}; "
                 "use predictor.images([...]) for arrays (H, W, 3), or predictor.files([...]) for paths"
             )
-        predictions = self.task.predictions(self.outputs(images))
+        predictions = self.task.predictions(self.outputs(images, signals))
         return in_pixels(self.task, predictions, self.preprocess.scale(*images.shape[-2:]))
 
     @torch.inference_mode()
-    def outputs(self, images: Tensor) -> Tensor:
+    def outputs(self, images: Tensor, signals: Tensor | None = None) -> Tensor:
         """Outputs such as logits, (B, K) on the network's device, of images as `forward` takes them."""
-        return self.net(self.preprocess(images.to(next(self.net.parameters()).device)))
+        return self.net(self.preprocess(images.to(next(self.net.parameters()).device), signals))
 
-    def predictions(self, images: Tensor) -> np.ndarray:
-        return self(images).cpu().numpy()
+    def predictions(self, images: Tensor, signals: Tensor | None = None) -> np.ndarray:
+        return self(images, signals).cpu().numpy()
 
     def features(self, pictures: Iterable[Any]) -> np.ndarray:
         """Features (N, F) float32 of pictures: the input of the network's last layer, averaged over places.
@@ -154,17 +168,17 @@ class Predictor(TakesPictures, nn.Module):
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     @torch.inference_mode()
-    def with_features(self, images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def with_features(self, images: Tensor, signals: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Predictions (B, K) and features (B, F), float32, of images as the reader returns them.
 
         Raises:
             Problem: The network finds boxes.
         """
-        outputs, features = self.outputs_and_features(images)
+        outputs, features = self.outputs_and_features(images, signals)
         return self.task.predictions(outputs).cpu().numpy(), features.float().cpu().numpy()
 
     @torch.inference_mode()
-    def outputs_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def outputs_and_features(self, images: Tensor, signals: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Outputs (B, K) as `outputs`, and features (B, F), in one pass, on the network's device.
 
         Raises:
@@ -175,7 +189,7 @@ class Predictor(TakesPictures, nn.Module):
                 "features: a network that finds boxes has no features of the whole picture; use another run"
             )
         device = next(self.net.parameters()).device
-        return with_features(self.net, self.preprocess(images.to(device)))
+        return with_features(self.net, self.preprocess(images.to(device), signals))
 
     def file(self, path: str | Path) -> np.ndarray:
         """The pixels of an image file as the network takes them, (H, W, 3) uint8.

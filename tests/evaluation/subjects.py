@@ -81,6 +81,10 @@ def asked(members: list[Member], images: Any, tta: Tta | None = None, batch_size
     """What members say of images, (M, N, K)."""
     form = members[0].predictor.preprocess
     data: Any = SimpleNamespace(
-        splits={"test": images}, named={"test": SimpleNamespace(images=images)}, workers=0, preprocess=form
+        splits={"test": images},
+        named={"test": SimpleNamespace(images=images)},
+        workers=0,
+        signals={},
+        preprocess=form,
     )
     return probabilities(members, data, "test", tta=tta, batch_size=batch_size, device=torch.device("cpu"))

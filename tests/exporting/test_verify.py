@@ -15,8 +15,10 @@ from imagelab.exporting import verify
 
 @pytest.mark.parametrize("wrong", [1, 3])
 def test_a_file_that_is_wrong_for_one_image_or_for_a_batch_is_noticed(monkeypatch, wrong):
-    right: Any = SimpleNamespace(task=None, images=lambda batch: np.zeros((len(batch), 2)))
-    off = SimpleNamespace(images=lambda batch: np.full((len(batch), 2), 0.25 * (len(batch) == wrong)))
+    right: Any = SimpleNamespace(
+        task=None, preprocess=SimpleNamespace(signals=[]), images=lambda batch, _: np.zeros((len(batch), 2))
+    )
+    off = SimpleNamespace(images=lambda batch, _: np.full((len(batch), 2), 0.25 * (len(batch) == wrong)))
     monkeypatch.setattr(verify, "load_exported", lambda path: off)
     pictures = [np.zeros((4, 4, 3), np.uint8)] * 3
     assert verify.difference(Path("model.onnx"), right, pictures) == 0.25

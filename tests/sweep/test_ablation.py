@@ -30,6 +30,31 @@ def test_gains_are_differences_between_runs_with_the_same_seed(how, signs, tmp_p
     assert f"{prefix} ema" in said.out
 
 
+WORTH = {"image": 0.2, "age": 0.1}
+
+
+def by_signals(cfg):
+    """Image and age add up; a site is worth nothing."""
+    return 0.3 + 0.1 * cfg["seed"] + sum(WORTH.get(name, 0) for name in cfg["data"]["signals"])
+
+
+SIGNALS = {  # choices, how -> the gain of each
+    ("image,age,site", "add"): {"with image": 0.1, "with age": 0.05, "with site": 0},
+    ("image,age,site", "leave_out"): {"without image": -0.1, "without age": -0.05, "without site": 0},
+    ("age,site", "add"): {"with age": 0.05, "with site": 0},  # to the image
+}
+
+
+@pytest.mark.parametrize(("choices", "how"), SIGNALS)
+def test_signals_are_added_or_left_out_one_at_a_time(choices, how, tmp_path):
+    words = ["-m", "sweep=ablation", "sweep.group=signals", f"sweep.choices=[{choices}]", f"sweep.how={how}"]
+    more = ["sweep.seeds=2", "hydra.sweep.dir=found", "data=folder", f"data.root={tmp_path}"]
+    said = sweep(by_signals, *words, *more, folder=tmp_path)
+    assert said.status == 0, said.out + said.err
+    found = json.loads((tmp_path / "found" / FINDINGS).read_text())["gains"]
+    assert {name: round(one["mean"], 6) for name, one in found.items()} == SIGNALS[choices, how]
+
+
 MISTAKES = {
     "sweep=ablation": "sweep.choices: wants different names such as [ema,agc], got none",
     "sweep=ablation sweep.choices=[ema] optimizer.lr=0.1,0.2": "optimizer.lr: sweep=ablation changes one",

@@ -1,7 +1,7 @@
 """Describe an exported file in plain data: how to prepare its input and what its output means."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from imagelab.problem import Problem
 
 Card = dict[str, Any]
 KEY = "imagelab"  # metadata key of the card in a file
-INPUT = "images"
+INPUT, SIGNALS = "images", "signals"
 FITTED = "fitted"  # key of the numbers that the task has from the data
 PROBABILITIES = "probabilities"  # what the output of an exported file is called if it predicts classes
 FITS = {  # how a picture becomes the input, by whether the network sees the whole of it
@@ -20,18 +20,18 @@ FITS = {  # how a picture becomes the input, by whether the network sees the who
 BATCH = "batch"  # the name of the dimension that may be of any length
 
 
-def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
+def card_of(checkpoint: Card, weights: str, task: Any, signals: Sequence[str] = ()) -> Card:
     """The card of a network to export.
 
     Args:
         checkpoint: The card of the run's checkpoint.
         weights: raw, ema or swa.
         task: Task that predicts, with these weights.
+        signals: Names of the numbers that the network sees besides an image.
     """
     names = task.names
     buffers = task.named_buffers(recurse=False) if hasattr(task, "named_buffers") else ()
-    preprocess = checkpoint["preprocess"]
-    reader = checkpoint["reader"]
+    preprocess, reader = checkpoint["preprocess"], checkpoint["reader"]
     side = preprocess["size"]
     height, width = reader["shape"] or (side, side)
     fields = getattr(task, "fields", ())  # of a task that finds places
@@ -44,6 +44,7 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
             "shape": [BATCH, 3, height, width],
             "meaning": f"RGB from 0 to 255, {FITS[preprocess.get('whole', False)]}",
         },
+        **_signals([*signals]),
         "output": {
             "name": PROBABILITIES if predicted in (CLASSES, TAGS) else predicted,
             "dtype": "float32",
@@ -59,6 +60,23 @@ def card_of(checkpoint: Card, weights: str, task: Any) -> Card:
         "seed": checkpoint["seed"],
         "weights": weights,
     }
+
+
+def inputs_of(card: Card) -> list[str]:
+    """The names of the inputs of an exported file, in order."""
+    return [INPUT, *([SIGNALS] if SIGNALS in card else [])]
+
+
+def _signals(names: list[str]) -> Card:
+    """What the second input of a file is, if it has one."""
+    if not names:
+        return {}
+    meaning = (
+        "numbers as (value - mean) / std, by preprocess.signals, 0 where missing; 1 for the value that a "
+        "category has, else 0"
+    )
+    what = {"name": SIGNALS, "dtype": "float32", "shape": [BATCH, len(names)]}
+    return {SIGNALS: what | {"names": names, "meaning": meaning}}
 
 
 def written(card: Card) -> str:

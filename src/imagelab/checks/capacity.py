@@ -116,7 +116,8 @@ def _sized(subject: Subject, size: dict[str, Any], seed: int) -> Classifier:
     data = subject.data
     copy = subject.calm()
     node = subject.cfg["model"] | size | {"dropout": None, "dropout2d": None, "stochastic_depth": None}
-    copy.net = build_net(node, data.classes, data.in_channels, data.size, seed=seed, sample=data.sample)
+    more = {"seed": seed, "sample": data.sample, "signals": data.preprocess.signals}
+    copy.net = build_net(node, data.classes, data.in_channels, data.size, **more)
     optimizer = subject.cfg["optimizer"] | (
         {"weight_decay": 0.0} if "weight_decay" in subject.cfg["optimizer"] else {}
     )

@@ -1,6 +1,7 @@
 """Are images read correctly: val the same each time, train shuffled, augmented images recognisable?"""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -132,10 +133,11 @@ def _from_source(subject: Subject, read: Inputs, index: np.ndarray) -> float | N
     images = subject.data.splits["val"]
     if subject.data.views > 1 or not isinstance(images, Arrays):
         return None
-    own: Tensor = subject.data.preprocess(images.gather(index))
-    if own.shape != read.images.shape:
+    own: Tensor = replace(subject.data.preprocess, signals=[])(images.gather(index))
+    seen = read.images[:, : subject.data.in_channels]
+    if own.shape != seen.shape:
         return None
-    return float((own - read.images).abs().mean() / own.std().clamp(min=1e-6))
+    return float((own - seen).abs().mean() / own.std().clamp(min=1e-6))
 
 
 def _batches(subject: Subject, epoch: int) -> list[np.ndarray]:

@@ -117,6 +117,15 @@ def _keys(seed: int, epoch: int, draws: np.ndarray) -> np.ndarray:
     return sample_keys(seed, epoch, torch.from_numpy(draws)).numpy()
 
 
+def too_large(batch: int, count: int, ranks: int) -> str:
+    """The sentence for a batch size that leaves no batch for each of `ranks` devices, of `count` images."""
+    each = f"{batch} on each of {ranks} devices" if ranks > 1 else str(batch)
+    return (
+        f"data.batch_size: {each} is more than the {count} training images; "
+        f"set it to full, or to {count // ranks} or less"
+    )
+
+
 def resume_position(trainer: "Trainer", steps: int) -> tuple[int, int]:
     """The epoch and the batch at which a trainer resumes, with `steps` batches per epoch.
 

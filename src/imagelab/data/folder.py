@@ -15,6 +15,7 @@ from imagelab.data.labels import SEVERAL, WORDS, kind_of
 from imagelab.data.manifest import LABEL, ROLES, Table, read_manifest
 from imagelab.data.paths import Paths, paths_of
 from imagelab.data.scan import Scan, refuse_or_skip, scan
+from imagelab.data.signals import read_signals
 from imagelab.problem import Problem, nearest, some_of
 
 
@@ -35,6 +36,7 @@ class Folder:
             side of every split that is drawn. None: only copies stay together.
         on_bad_image: What to do about unreadable pictures: list them all, then stop ("error") or leave them
             out ("skip").
+        signals: What the network sees: `image`, and further columns of that file, numbers or categories.
         takes: Kind of labels that the task takes. If it takes none, pictures may lie directly in `root`, or
             in its `train/`, `val/` and `test/`, without a class folder.
         max_pixels: Largest number of pixels of a picture; a larger one counts as unreadable.
@@ -50,6 +52,7 @@ class Folder:
         label: str | list[str],
         group: str | None,
         on_bad_image: Literal["error", "skip"],
+        signals: list[str],
         takes: Literal["class", "multilabel", "values", ""],
         max_pixels: int,
     ) -> None:
@@ -74,6 +77,7 @@ class Folder:
             split: _files(paths, *parts[split], groups, found, max_pixels) for split in sorted(parts)
         }
         _refuse_empty(self.splits, self.classes, found.record)
+        self.signals = read_signals(signals, table, top, self.splits)
 
 
 def indexed(top: Path, table: Table | None, takes: str, columns: Sequence[str]) -> Index:

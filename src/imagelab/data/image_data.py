@@ -15,13 +15,15 @@ from imagelab.box_labels import BoxFault  # room: detection
 from imagelab.config.facts import said_by
 from imagelab.contracts import Batch, Inputs, Mix, Source
 from imagelab.data.arrays import Arrays
-from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position
+from imagelab.data.batches import Address, EvalBatches, TrainBatches, resume_position, too_large
 from imagelab.data.box_frames import frame_boxes  # room: detection
 from imagelab.data.chain import join_extra
+from imagelab.data.converted import converted
 from imagelab.data.dataset import batches_of
 from imagelab.data.extra import ExtraFolder
 from imagelab.data.fit_preprocess import centred, fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
+from imagelab.data.signalled import Signalled, signals_of, without_image
 from imagelab.data.splits import Splits, prepare_splits
 from imagelab.data.storage import Storage, store_splits
 from imagelab.data.views import Views
@@ -87,8 +89,12 @@ class ImageData(lightning.LightningDataModule):
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
         self.box_faults: Sequence[BoxFault] = getattr(source, "faults", ())  # room: detection
-        self.visible, self.extra = visible, extra and extra.choose(self.classes, self.named["train"].labels)
+        self.visible, self.extra = (
+            without_image(source, visible),
+            extra and extra.choose(self.classes, self.named["train"].labels),
+        )
         self._store(dealt.splits, size, preprocess, storage=storage, pooled=held_out["folds"] is not None)
+        self.preprocess, self.signals = signals_of(source, self.named, self.preprocess)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
         self._divide_augmentation()
@@ -149,12 +155,7 @@ class ImageData(lightning.LightningDataModule):
         """
         if steps := len(self.train_batches(epoch=0, start=0, rank=0, ranks=ranks)):
             return steps
-        count = self.counts["train"]
-        each = f"{self.batch_size} on each of {ranks} devices" if ranks > 1 else str(self.batch_size)
-        raise Problem(
-            f"data.batch_size: {each} is more than the {count} training images; "
-            f"set it to full, or to {count // ranks} or less"
-        )
+        raise Problem(too_large(self.batch_size, self.counts["train"], ranks))
 
     def train_batches(self, *, epoch: int, start: int, rank: int, ranks: int) -> TrainBatches:
         """The sampler of a rank's training batches, from batch `start` of an epoch on."""
@@ -164,16 +165,21 @@ class ImageData(lightning.LightningDataModule):
 
     def dataset(self, split: str, *, augmented: bool) -> Dataset[Batch]:
         """The batches of a split by address, where asked for augmented as far as not done on the device."""
-        return batches_of(self.splits[split], self.in_workers if augmented else [], self.preprocess)
+        batches = batches_of(self.splits[split], self.in_workers if augmented else [], self.preprocess)
+        return Signalled(batches, self.signals[split]) if self.signals else batches
 
     def sample(self, count: int) -> Tensor:
         """Up to `count` training images as the network sees them, not augmented; chosen by the seed."""
         index = stream(self.seed, "sample").permutation(self.counts["train"])[:count]
-        return self.preprocess(self.plain("train", index).images)
+        return self.seen(self.plain("train", index))
 
     def plain(self, split: str, index: np.ndarray) -> Batch:
         """The images of a split at indices, (B,) int64, not augmented."""
         return self.dataset(split, augmented=False)[Address(0, 0, index, index)]
+
+    def seen(self, batch: Batch) -> Tensor:
+        """The images of a batch as the network sees them, (B, C + S, H, W) float, not augmented further."""
+        return self.preprocess(batch.images, *[] if batch.signals is None else [batch.signals])
 
     def eval_loader(self, split: str, *, rank: int, ranks: int) -> Loader:
         """Load every image of a split once, as it is; with several views, all views of it."""
@@ -202,18 +208,14 @@ class ImageData(lightning.LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Inputs:
         assert self.trainer is not None
         inputs = self.prepare_batch(batch, train=self.trainer.training, rank=self.trainer.global_rank)
-        convert = self.trainer.precision_plugin.convert_input  # bf16-true wants bf16
-        targets = convert(inputs.targets)
-        if targets.element_size() < inputs.targets.element_size():  # in bf16, 1998 is 2000
-            targets = inputs.targets
-        return inputs._replace(images=convert(inputs.images), targets=targets)
+        return converted(inputs, self.trainer.precision_plugin.convert_input)
 
     def prepare_batch(self, batch: Batch, *, train: bool, rank: int) -> Inputs:
         """Augment a batch on its device, normalise it and, in training, mix it."""
         augmented = train or self.views > 1
         batch = augment_with_boxes(batch, self.with_boxes if augmented else [])  # room: detection
         steps = self.on_device if augmented else []
-        images = self.preprocess(apply.augment_batch(batch.images, batch.keys, steps))
+        images = self.seen(batch._replace(images=apply.augment_batch(batch.images, batch.keys, steps)))
         mixed = train and bool(self.mixing)
         targets = self.task.targets(batch.labels, classes=len(self.classes), mixed=mixed)
         if mixed:
@@ -233,11 +235,9 @@ class ImageData(lightning.LightningDataModule):
         assert self.trainer is not None
         return self.eval_loader(split, rank=self.trainer.global_rank, ranks=self.trainer.world_size)
 
-    def _loader(
-        self, dataset: Dataset[Batch], sampler: TrainBatches | EvalBatches, one_by_one: bool
-    ) -> Loader:
+    def _loader(self, dataset: Dataset[Batch], sampler: TrainBatches | EvalBatches, slow: bool) -> Loader:
         ranks = self.trainer.num_devices if self.trainer else 1
-        workers = worker_count(self.workers, one_by_one=one_by_one, batches=len(sampler), ranks=ranks)
+        workers = worker_count(self.workers, one_by_one=slow, batches=len(sampler), ranks=ranks)
         on_cuda = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         return make_loader(dataset, sampler, workers=workers, pin_memory=on_cuda)
 

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imagelab.data.listing import is_picture
+from imagelab.data.manifest import Table, read_rows
 from imagelab.problem import Problem
+
+TABLES = (".csv", ".tsv")
 
 
 def pictures(source: str) -> tuple[list[Path], int]:
@@ -29,6 +32,22 @@ def pictures(source: str) -> tuple[list[Path], int]:
     if not named:
         raise Problem(f"source={source}: wants an image, a folder with images, or a glob that matches some")
     return named, len(found) - len(named)
+
+
+def listed(source: str) -> tuple[list[Path], int, Table | None]:
+    """As `pictures`; a CSV file stands for the files in its column `file`, and is returned as a table, too.
+
+    Raises:
+        Problem: There are no pictures, or the table names some that do not exist.
+    """
+    path = Path(source).expanduser()
+    if path.suffix.lower() not in TABLES or not path.is_file():
+        return *pictures(source), None
+    table = Table(path, {}, "auto")
+    rows = read_rows(table, path.parent, [])
+    if not rows:
+        raise Problem(f"source={source}: the table names no files")
+    return [Path(row.file) for row in rows], 0, table
 
 
 def _matching(pattern: Path) -> Iterator[Path]:

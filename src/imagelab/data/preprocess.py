@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imagelab.data.resize import GREY, covered, letterboxed
+from imagelab.data.signals import Column, needed
 from imagelab.problem import Problem
 
 Box = list[float]  # left, top, right, bottom
@@ -32,6 +33,7 @@ class Preprocess:
         whole: Whether the whole image is shrunk to `size` and padded, instead of its centre square; older
             cards do not have it.
         hidden: Boxes that the network does not see, as shares of the centre square; older cards have none.
+        signals: What the network sees besides the image (`data/signals.py`); older cards have none.
 
     >>> grey = Preprocess(size=1, channels=1, mean=[0.5], std=[0.25], resize=1, interpolation="bilinear")
     >>> grey(torch.tensor([[[[255]]]], dtype=torch.uint8)).item()
@@ -46,10 +48,25 @@ class Preprocess:
     interpolation: Literal["nearest", "bilinear", "bicubic"]
     whole: bool = False
     hidden: list[Box] = field(default_factory=list)
+    signals: list[Column] = field(default_factory=list)
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8 -> (B, channels, size, size) float32, normalised."""
-        return self.normalise(self._square(self.hide(with_channels(images.float(), self.channels))))
+    def __call__(self, images: Tensor, signals: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) uint8, (B, S) float -> (B, channels + S, size, size) float32, normalised."""
+        pixels = self.normalise(self._square(self.hide(with_channels(images.float(), self.channels))))
+        return self.join(pixels, signals)
+
+    def join(self, pixels: Tensor, signals: Tensor | None) -> Tensor:
+        """Put signals (B, S), as constant planes, behind the channels of normalised images (B, C, H, W).
+
+        Raises:
+            Problem: The network needs signals, and there are none.
+        """
+        if not self.signals:
+            return pixels
+        if signals is None:
+            raise Problem(needed(self.signals))
+        planes = signals.to(pixels)[:, :, None, None].expand(-1, -1, *pixels.shape[2:])
+        return torch.cat([pixels, planes], dim=1)
 
     def scaled(self, images: Tensor, short: int) -> Tensor:
         """(B, C, H, W) uint8 -> (B, channels, H', W') float32 in [0, 255]; min(H', W') is `short`."""
@@ -92,21 +109,23 @@ class Preprocess:
 
     def of(self, images: Tensor, given: "Preprocess") -> Tensor:
         """Images (B, C, H, W) float that another preprocessing has normalised, as this one has them."""
+        images, planes = images[:, : given.channels], images[:, given.channels :]
+        signals = planes.mean(dim=(2, 3)) if self.signals == given.signals else None
         same = (given.channels, given.mean, given.std) == (self.channels, self.mean, self.std)
         if same and given.size == self.size:
-            return images
+            return self.join(images, signals)
         scale, shift = _affine(tuple(given.mean), tuple(given.std), images.device)
         pixels = (images.float() - shift[:, None, None]) / scale[:, None, None]
         pixels = with_channels(pixels, self.channels)
         if given.size != self.size:
             sides = (self.size, self.size)
             pixels = functional.interpolate(pixels, sides, mode="bilinear", antialias=True)
-        return self.normalise(pixels)
+        return self.join(self.normalise(pixels), signals)
 
     def denormalise(self, images: Tensor) -> Tensor:
-        """(B, channels, size, size) float -> uint8, for display."""
+        """(B, channels, size, size) float, with or without planes of signals -> uint8, for display."""
         scale, shift = _affine(tuple(self.mean), tuple(self.std), images.device)
-        pixels = (images.float() - shift[:, None, None]) / scale[:, None, None]
+        pixels = (images[:, : self.channels].float() - shift[:, None, None]) / scale[:, None, None]
         return pixels.round_().clamp_(0, 255).to(torch.uint8)
 
     def centre(self, photo: np.ndarray) -> np.ndarray:

@@ -27,19 +27,20 @@ class Judged(NamedTuple):
     far: list[float] | None
 
 
-def judge(predictor: Predictor, images: Tensor, level: float) -> Judged:
+def judge(predictor: Predictor, images: Tensor, level: float, signals: Tensor | None = None) -> Judged:
     """Predict images with a set of classes for each.
 
     Args:
         predictor: Network of a run that predicts classes.
         images: Images as the reader returns them, (B, 3, H, W) uint8.
         level: Probability with which the true class should be in the set.
+        signals: What the network sees besides the images, (B, S) float32; None: nothing.
 
     Raises:
         Problem: The checkpoint does not say how sure the network is.
     """
     known = certainty_of(predictor)
-    outputs, features = _outputs_and_features(predictor, images)
+    outputs, features = _outputs_and_features(predictor, images, signals)
     predictions = predictor.task.predictions(outputs).numpy()
     sets = [
         [name for name, there in zip(predictor.classes, mine, strict=True) if there]
@@ -81,7 +82,8 @@ def judged(
     good = [one for one in pictures if not isinstance(one, Unreadable)]
     if not good:
         return [one for one in pictures if isinstance(one, Unreadable)], iter(())
-    predictions, sets, shares, far = judge(predictor, batch_of(good), level)
+    signals = predictor.signals_of(paths, pictures)
+    predictions, sets, shares, far = judge(predictor, batch_of(good), level, signals)
     distant = [""] * len(good) if far is None else [f"{share:.3f}" for share in far]
     cells = [
         [SEPARATOR.join(mine), f"{share:.3f}", words]
@@ -91,9 +93,11 @@ def judged(
     return [one if isinstance(one, Unreadable) else next(found) for one in pictures], iter(cells)
 
 
-def _outputs_and_features(predictor: Predictor, images: Tensor) -> tuple[Tensor, np.ndarray | None]:
+def _outputs_and_features(
+    predictor: Predictor, images: Tensor, signals: Tensor | None
+) -> tuple[Tensor, np.ndarray | None]:
     """Outputs, and features if there are known ones to compare them with."""
     if predictor.nearness is None:
-        return predictor.outputs(images).cpu(), None
-    outputs, features = predictor.outputs_and_features(images)
+        return predictor.outputs(images, signals).cpu(), None
+    outputs, features = predictor.outputs_and_features(images, signals)
     return outputs.cpu(), features.float().cpu().numpy()

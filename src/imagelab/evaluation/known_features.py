@@ -40,4 +40,5 @@ def keep_known_features(path: Path, data: ImageData, device: torch.device) -> No
 def _features(predictor: Predictor, data: ImageData, places: np.ndarray) -> Iterator[np.ndarray]:
     for first in range(0, len(places), BATCH):
         index = places[first : first + BATCH]
-        yield predictor.with_features(data.plain("val", index).images)[1]
+        batch = data.plain("val", index)
+        yield predictor.with_features(batch.images, batch.signals)[1]

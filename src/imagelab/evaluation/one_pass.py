@@ -50,6 +50,11 @@ class Group:
         nets = [member.predictor.net.to(device) for member in self.members]
         return Networks(nets, passes=batches * len(self.form.views), predictions=self.predictions)
 
+    def ask(self, networks: Networks, parts: Sequence[Tensor], device: torch.device, **how: Any) -> Tensor:
+        """What the members predict for images in their form; `how`: further arguments of `mean`."""
+        with precision(self.members[0], device):
+            return mean(networks, self.form, [part.to(device) for part in parts], **how)
+
     def predictions(self, outputs: Tensor) -> Tensor:
         """Outputs (M, B, K) of the members -> predictions, by the task of each."""
         pairs = zip(self.members, outputs, strict=True)
@@ -88,8 +93,8 @@ def probabilities(
     for batch in loader:
         given: Any = batch
         for group, nets, parts in zip(groups, networks, given.forms, strict=True):
-            with precision(group.members[0], device):
-                said = mean(nets, group.form, [part.to(device) for part in parts], room=batch_size, task=task)
+            beside = data.signals[split][given.index] if data.signals else None
+            said = group.ask(nets, parts, device, room=batch_size, task=task, signals=beside)
             for place, member, one in zip(group.places, group.members, said.cpu(), strict=True):
                 mine = in_first_order(one, member, members[0])
                 found = mine.new_empty(len(members), len(images), *mine.shape[1:]) if found is None else found
@@ -110,13 +115,22 @@ def good_enough(data: ImageData, split: str, forms: Sequence[Form]) -> Images:
     return kept if as_photos and largest <= data.preprocess.resize else came
 
 
-def mean(networks: Networks, form: Form, given: Sequence[Tensor], *, room: int, task: Any) -> Tensor:
-    """Predictions (M, B, K) averaged over views, for images as `Form.shown` takes them."""
+def mean(
+    networks: Networks,
+    form: Form,
+    given: Sequence[Tensor],
+    *,
+    room: int,
+    task: Any,
+    signals: Tensor | None = None,
+) -> Tensor:
+    """Predictions (M, B, K) averaged over views, for images as `Form.shown` takes them, and their signals."""
     if isinstance(task, Placing):
         return fused_views(task, networks, form, given, room=room)
     total: Tensor | None = None
     for squares, views in form.shown(given, room):
-        said = networks(squares)
+        beside = None if signals is None else signals.repeat(views, 1)
+        said = networks(form.preprocess.join(squares, beside))
         said = said.unflatten(1, (views, -1)).sum(1)
         total = said if total is None else total + said
     assert total is not None

@@ -61,7 +61,8 @@ def run_test(folder: Path, *, checkpoint: str, split: str, weights: str | None, 
             f"the weights in {folder / 'checkpoints'} are not those of the network in "
             f"{folder / files.CONFIG} ({first_line(error)})"
         ) from error
-    data.splits["test"] = data.splits[split]
+    for parts in (data.splits, data.signals):
+        parts |= {"test": parts[split]} if parts else {}
     trainer.test(classifier, datamodule=data, verbose=False)
     metrics = {name.removeprefix("test/"): float(value) for name, value in trainer.callback_metrics.items()}
     seen = classifier.seen["test"]

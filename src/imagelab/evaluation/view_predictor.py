@@ -1,13 +1,15 @@
 """Predict with test-time augmentation: average the predictions over views of each image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from imagelab.data.beside import signals_of
 from imagelab.data.decode import Unreadable, decode_sized
 from imagelab.data.parallel import map_in_threads
 from imagelab.data.reader import Size
+from imagelab.data.signals import Row
 from imagelab.evaluation.networks import Networks
 from imagelab.evaluation.one_pass import form_of, mean
 from imagelab.evaluation.tta import Tta
@@ -27,10 +29,13 @@ class ViewPredictor:
         Problem: If the views do not fit the network.
     """
 
+    beside: Mapping[str | Path, Row] | None = None  # what else is known of files, for `data.signals`
+
     def __init__(self, predictor: Predictor, tta: Tta, *, room: int) -> None:
         self.classes = predictor.classes
         self.task = predictor.task
         self.form = form_of(predictor, tta)
+        self.preprocess = self.form.preprocess
         self.device = next(predictor.net.parameters()).device
         self.networks = Networks([predictor.net], passes=1, predictions=self.task.predictions)
         self.room = room
@@ -47,7 +52,9 @@ class ViewPredictor:
         if not readable:
             return [picture for picture in pictures if isinstance(picture, Unreadable)]
         given = [part.to(self.device) for part in tensors([views for views, _ in readable])]
-        said = mean(self.networks, self.form, given, room=self.room, task=self.task)[0].cpu()
+        signals = signals_of(self.preprocess, self.beside, paths, pictures)
+        how = {"room": self.room, "task": self.task, "signals": signals}
+        said = mean(self.networks, self.form, given, **how)[0].cpu()
         factor = self.form.preprocess.scale(*(self.form.reader.shape or [self.form.preprocess.size] * 2))
         sizes = [size for _, size in readable]
         rows = in_pixels(self.task, said, factor).numpy()

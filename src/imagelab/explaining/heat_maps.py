@@ -24,20 +24,23 @@ AT_ONCE = 7  # positions in one pass
 TINY = 1e-8
 
 
-def heat_maps(predictor: Predictor, images: Tensor, outputs: Tensor | None = None) -> np.ndarray:
+def heat_maps(
+    predictor: Predictor, images: Tensor, outputs: Tensor | None = None, signals: Tensor | None = None
+) -> np.ndarray:
     """Heat maps (B, H, W) float32 from 0 to 1, of the size of the network's input; each has its own scale.
 
     Args:
         predictor: Trained network.
         images: Images as the reader returns them, (B, C, H, W) uint8.
         outputs: Output of the network to explain for each image, (B,) int64; None: its largest one.
+        signals: What the network sees besides the images, (B, S) float32; None: nothing.
 
     Raises:
         Problem: captum is not installed.
     """
     if find_spec("captum") is None:
         raise Problem("explain: needs captum, which is not installed: uv pip install 'imagelab[explain]'")
-    inputs = predictor.preprocess(images.to(next(predictor.net.parameters()).device))
+    inputs = predictor.preprocess(images.to(next(predictor.net.parameters()).device), signals)
     with torch.no_grad():
         asked = predictor.net(inputs).max(dim=1).indices if outputs is None else outputs.to(inputs.device)
     found = attributions(predictor.net, inputs, asked).detach().clamp_min(0)

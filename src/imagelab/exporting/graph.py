@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagelab.checkpoints.card import INPUT, Card
+from imagelab.checkpoints.card import SIGNALS, Card, inputs_of
 from imagelab.data.preprocess import Preprocess
 from imagelab.data.reader import Reader
+from imagelab.data.signals import needed
 from imagelab.loading import task_from
 from imagelab.predictor import Predictor, TakesPictures, in_pixels
 from imagelab.problem import Problem
@@ -31,9 +32,9 @@ class Graph(nn.Module):
         self.preprocess = predictor.preprocess
         self.task = predictor.task
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, signals: Tensor | None = None) -> Tensor:
         """(B, 3, H, W) uint8 -> predictions (B, K), or boxes (B, 100, 6) in pixels of these images."""
-        predictions = self.task.predictions(self.net(self.preprocess(images)))
+        predictions = self.task.predictions(self.net(self.preprocess(images, signals)))
         return in_pixels(self.task, predictions, self.preprocess.scale(*images.shape[-2:]))
 
 
@@ -42,36 +43,41 @@ class Exported(TakesPictures):
 
     Args:
         card: Card stored in the file.
-        run: Function that runs the graph: (B, 3, H, W) uint8 -> (B, K) float32.
+        run: Function that runs the graph: (B, 3, H, W) uint8, and (B, S) float32 if it has signals -> (B, K).
     """
 
-    def __init__(self, *, card: Card, run: Callable[[Tensor], np.ndarray]) -> None:
+    def __init__(self, *, card: Card, run: Callable[..., np.ndarray]) -> None:
         self.classes: list[str] = card["classes"]
         self.preprocess = Preprocess.from_dict(card["preprocess"])
         self.reader = Reader(**card["reader"])
         self.task = task_from(card)
         self.run = run
 
-    def predictions(self, images: Tensor) -> np.ndarray:
-        return self.run(images.contiguous())
+    def predictions(self, images: Tensor, signals: Tensor | None = None) -> np.ndarray:
+        if not self.preprocess.signals:
+            return self.run(images.contiguous())
+        if signals is None:
+            raise Problem(needed(self.preprocess.signals))
+        return self.run(images.contiguous(), signals)
 
 
-def traceable(predictor: Predictor, card: Card) -> tuple[Graph, tuple[Tensor]]:
+def traceable(predictor: Predictor, card: Card) -> tuple[Graph, tuple[Tensor, ...]]:
     """Return the graph of a predictor and an example of its input, after one call.
 
     The call fills the per-device caches of the preprocessing, which tracing could not.
     """
     graph = Graph(predictor)
     shape = card["input"]["shape"][1:]
-    example = torch.zeros(EXAMPLES, *shape, dtype=torch.uint8)
+    example = (torch.zeros(EXAMPLES, *shape, dtype=torch.uint8),)
+    example += (torch.zeros(EXAMPLES, len(card[SIGNALS]["names"])),) if SIGNALS in card else ()
     with torch.no_grad():
-        graph(example)
-    return graph, (example,)
+        graph(*example)
+    return graph, example
 
 
-def dynamic(batch: Any) -> dict[str, dict[int, Any]]:
+def dynamic(card: Card, batch: Any) -> dict[str, dict[int, Any]]:
     """Mark the number of images as dynamic."""
-    return {INPUT: {0: batch}}
+    return {name: {0: batch} for name in inputs_of(card)}
 
 
 @contextmanager

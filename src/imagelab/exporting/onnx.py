@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagelab.checkpoints.card import BATCH, INPUT, KEY, Card, read, written
+from imagelab.checkpoints.card import BATCH, KEY, Card, inputs_of, read, written
 from imagelab.exporting.formats import need
 from imagelab.exporting.graph import Exported, dynamic, traceable, tracing, unreadable
 from imagelab.predictor import Predictor
@@ -42,8 +42,8 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
             graph,
             example,
             dynamo=True,
-            dynamic_shapes=dynamic(BATCH),
-            input_names=[INPUT],
+            dynamic_shapes=dynamic(card, BATCH),
+            input_names=inputs_of(card),
             output_names=[card["output"]["name"]],
             opset_version=opset,
             verbose=False,
@@ -64,8 +64,11 @@ def load_exported(path: Path) -> Exported:
     except Exception as error:  # onnxruntime's errors have no common base class
         raise unreadable(path, error) from error
 
-    def run(images: Tensor) -> np.ndarray:
-        found: Any = session.run(None, {INPUT: images.numpy()})
+    card = read(session.get_modelmeta().custom_metadata_map, path)
+
+    def run(*given: Tensor) -> np.ndarray:
+        named = zip(inputs_of(card), given, strict=True)
+        found: Any = session.run(None, {name: one.numpy() for name, one in named})
         return found[0]
 
-    return Exported(card=read(session.get_modelmeta().custom_metadata_map, path), run=run)
+    return Exported(card=card, run=run)

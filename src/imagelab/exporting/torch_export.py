@@ -21,7 +21,7 @@ def write(path: Path, predictor: Predictor, card: Card, *, opset: int) -> None:
     """Write a .pt2 file; `opset` is ignored."""
     graph, example = traceable(predictor, card)
     with tracing("torch_export"):
-        program = torch.export.export(graph, example, dynamic_shapes=dynamic(Dim(BATCH)))
+        program = torch.export.export(graph, example, dynamic_shapes=dynamic(card, Dim(BATCH)))
     torch.export.save(program, path, extra_files={KEY: written(card)})
 
 
@@ -41,8 +41,8 @@ def load_exported(path: Path) -> Exported:
     except Exception as error:  # a damaged archive is reported in many ways
         raise unreadable(path, error) from error
 
-    def run(images: Tensor) -> np.ndarray:
+    def run(*given: Tensor) -> np.ndarray:
         with torch.inference_mode():
-            return program(images).numpy()
+            return program(*given).numpy()
 
     return Exported(card=read(kept, path), run=run)

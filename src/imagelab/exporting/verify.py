@@ -10,6 +10,7 @@ from imagelab.config.schema import Node, split
 from imagelab.config.trust import trusting
 from imagelab.contracts import Images, Photos
 from imagelab.data.arrays import Arrays
+from imagelab.data.signals import Column, Row
 from imagelab.exporting.formats import load_exported
 from imagelab.predictor import Predictor, TakesPictures, batch_of
 from imagelab.problem import Problem
@@ -35,7 +36,8 @@ def difference(path: Path, predictor: Predictor, pictures: list[np.ndarray]) -> 
 
 def _apart(found: TakesPictures, predictor: Predictor, pictures: list[np.ndarray]) -> float:
     if not isinstance(predictor.task, Placing):
-        return np.abs(found.images(pictures) - predictor.images(pictures)).max()
+        beside = made_beside(predictor.preprocess.signals, len(pictures))
+        return np.abs(found.images(pictures, beside) - predictor.images(pictures, beside)).max()
     other, given = (batch_of([one.prepared(each) for each in pictures]) for one in (found, predictor))
     side = max(given.shape[-2:])
     return predictor.task.apart(found.predictions(other), predictor.predictions(given), side)
@@ -64,6 +66,18 @@ def made(count: int) -> list[np.ndarray]:
     rng = stream(0, "verify")
     patches = [rng.integers(0, 256, (2**size, 2**size, 3)) for size in rng.integers(0, 8, count)]
     return [np.kron(patch, np.ones((256 // len(patch),) * 2 + (1,))).astype(np.uint8) for patch in patches]
+
+
+def made_beside(columns: list[Column], count: int) -> list[Row] | None:
+    """What could be known of images besides their pixels, the same each time; None if nothing is asked."""
+    rng = stream(0, "verify beside")
+
+    def cell(column: Column) -> object:
+        if "values" in column:
+            return str(rng.choice(column["values"]))
+        return float(column["mean"] + column["std"] * rng.standard_normal())
+
+    return [{column["name"]: cell(column) for column in columns} for _ in range(count)] if columns else None
 
 
 def _chosen(images: Images, count: int) -> list[np.ndarray]:

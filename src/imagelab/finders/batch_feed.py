@@ -82,6 +82,7 @@ def full(pool: Batch, batch: int, views: int, *, seed: int, step: int) -> Batch:
         index=pool.index[places],
         epoch=0,
         step=step,
+        signals=None if pool.signals is None else pool.signals[places],
     )
 
 

@@ -68,10 +68,10 @@ def features_of(net: nn.Module, data: ImageData, places: np.ndarray) -> tuple[Te
     with capturing(net, layer) as seen:
         for place in range(0, len(places), BATCH):
             index = places[place : place + BATCH]
-            images = data.preprocess(data.plain("train", index).images)
+            images = data.seen(data.plain("train", index))
             net(images)
             made.append(seen.pop().flatten(1))
-            pixels.append(images.flatten(1))
+            pixels.append(images[:, : data.in_channels].flatten(1))
     return torch.cat(made), torch.cat(pixels)
 
 
@@ -81,9 +81,8 @@ def _decide(cfg: Node, auto: Auto, build_data: Callable[[Node], ImageData]) -> N
     per_class = float(np.median(np.unique(labels, return_counts=True)[1]))
     if auto.similarity is not None:
         return auto.decide(per_class, None)
-    net = build_net(
-        cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], sample=data.sample
-    )
+    more = {"seed": cfg["seed"], "sample": data.sample, "signals": data.preprocess.signals}
+    net = build_net(cfg["model"], data.classes, data.in_channels, data.size, **more)
     places = draw_places(labels, auto.images, cfg["seed"])
     screen.say(f"finetune=auto: measuring similarity on {len(places):,} training images …")
     features, pixels = features_of(net, data, places)

@@ -71,6 +71,8 @@ def _changes(probe: LinearProbe, data: ImageData, tricks: Sequence[object]) -> I
     if data.mixing:
         names = " and ".join(type(one).__name__.lower() for one in data.mixing)
         yield f"augment: {names} blends different images each time"
+    if data.signals:
+        yield "data.signals: what joins the features is trained, too"
     if data.single and probe.views is None:
         yield (
             "augmentation is random; finetune.views=1 (no augmentation) and finetune.views=8 (8 fixed views "

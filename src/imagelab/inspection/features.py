@@ -86,9 +86,8 @@ def refuse_seen(cfg: Node, classes: list[str]) -> None:
 @torch.no_grad()
 def network_features(cfg: Node, data: ImageData) -> np.ndarray:
     """The input of the network's head for all images, not augmented, (N, F) float32."""
-    net = build_net(
-        cfg["model"], data.classes, data.in_channels, data.size, seed=cfg["seed"], sample=data.sample
-    )
+    more = {"seed": cfg["seed"], "sample": data.sample, "signals": data.preprocess.signals}
+    net = build_net(cfg["model"], data.classes, data.in_channels, data.size, **more)
     layer = [*head_layers(net, data.sample(2)), last_layer(net)[0]][0]
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     net = net.to(device or "cpu")
@@ -97,8 +96,8 @@ def network_features(cfg: Node, data: ImageData) -> np.ndarray:
         for split, count in data.counts.items():
             for start in range(0, count, BATCH):
                 index = np.arange(start, min(start + BATCH, count))
-                images = data.plain(split, index).images
-                net(data.preprocess(images.to(device or "cpu")))
+                batch = data.plain(split, index)
+                net(data.seen(batch._replace(images=batch.images.to(device or "cpu"))))
                 made.append(seen.pop().flatten(1).float().cpu())
     return torch.cat(made).numpy()
 

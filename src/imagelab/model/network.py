@@ -1,7 +1,7 @@
 """Build the network that a config describes, with or without the weights it started from."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ from imagelab.config.facts import says
 from imagelab.config.make import make
 from imagelab.config.rules.finetune import from_scratch
 from imagelab.config.schema import Node
+from imagelab.data.signals import Column, labels_of
 from imagelab.model.fit import fit_model
 from imagelab.model.logits import check_logits
+from imagelab.model.signals import join_signals
 from imagelab.randomness import stream
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def build_net(
     size: int,
     seed: int,
     sample: Callable[[int], Tensor] | None = None,
+    signals: Sequence[Column] = (),
 ) -> torch.nn.Module:
     """Build the network from its own arguments, then apply the options that every network takes.
 
@@ -42,11 +45,13 @@ def build_net(
         size: Side of an image in pixels.
         seed: Seed of the weights.
         sample: Count -> training images (B, C, H, W), for an init that needs some.
+        signals: What the network sees besides the image.
     """
     own, knobs = schema.split("model", node)
     torch.manual_seed(int(stream(seed, "init").integers(2**31)))
     facts = {"classes": classes, "num_classes": len(classes), "in_channels": in_channels, "size": size}
     net = make(own, norm=knobs["norm"], **facts)
+    join_signals(net, labels_of(signals), in_channels)
     net = fit_model(net, **knobs, sample=sample, classes=classes)
     outputs = len(classes)
     outputs = getattr(net, "outputs", outputs)  # room: detection

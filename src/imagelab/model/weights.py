@@ -1,7 +1,7 @@
 """Start from the weights of another run."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from imagelab.checkpoints.content import module_state, predicts, task_of
 from imagelab.checkpoints.durable import BEST, read
 from imagelab.checkpoints.hub import local, weights_in
 from imagelab.checkpoints.safetensors import ENDING, read_tensors
+from imagelab.data.signals import labels_of
 from imagelab.metrics.table import CLASSES
 from imagelab.model.head import last_layer
+from imagelab.model.signals import leave_signals
 from imagelab.model.stem import adapt_kernels
 from imagelab.problem import Problem, nearest, some_of
 
@@ -37,10 +39,14 @@ def load_weights(net: nn.Module, path: str | Path, classes: list[str] | None = N
         Problem: There is no such checkpoint, it is damaged, or it belongs to another network.
     """
     content = content_of(file := checkpoint_of(weights_in(local(path))))
-    return copy_weights(net, net_weights(content, file), path, why=_another_head(content, classes))
+    why, columns = _another_head(content, classes), content.get("imagelab", {}).get("preprocess", {})
+    signals = labels_of(columns.get("signals", []))
+    return copy_weights(net, net_weights(content, file), path, why=why, signals=signals)
 
 
-def copy_weights(net: nn.Module, saved: dict[str, Tensor], path: object, why: str = "") -> list[str]:
+def copy_weights(
+    net: nn.Module, saved: dict[str, Tensor], path: object, why: str = "", signals: Sequence[str] = ()
+) -> list[str]:
     """Copy weights by name into a network, except those of a head for another number of classes.
 
     Args:
@@ -48,6 +54,7 @@ def copy_weights(net: nn.Module, saved: dict[str, Tensor], path: object, why: st
         saved: Weights by name, changed in place.
         path: Where they come from, for sentences.
         why: Why its last layer keeps its own weights; empty: it does not.
+        signals: Names of the signals beside the images that they are for.
 
     Returns:
         Names of the weights that were not copied.
@@ -57,6 +64,7 @@ def copy_weights(net: nn.Module, saved: dict[str, Tensor], path: object, why: st
     """
     own = comparable(net.state_dict())
     fit_channels(net, saved, own, path)
+    leave_signals(net, saved, own, [*signals], path)
     anew = _ends(net, saved, own) if why else []
     misfits = [name for name in own if name in saved and own[name].shape != saved[name].shape]
     rows = {_rows(saved[name], own[name]) for name in misfits}

@@ -18,14 +18,16 @@ from imagelab.sweep.search import Node, Ranges
 from imagelab.sweep.trial import Row, Values
 
 FINDINGS = "ablation.json"
+KEYS = {"signals": "data.signals"}  # of what is tried, if it is not a group
 
 
 class Ablation(Grid):
     """One run per seed for the base and for each choice.
 
     Args:
-        group: Group whose choices are tried: trick or augment.
-        choices: Their names, in order; each with the values of its config.
+        group: What is tried: the choices of trick or augment, or signals, what the network sees.
+        choices: Their names, in order; tricks have the values of their configs. Of signals, `image` is one;
+            if it is not among them, all runs have it.
         how: add: the base has none of them, and each run has one. leave_out: the base has all, and each run
             lacks one.
         seeds: Number of runs of each, >= 2.
@@ -34,7 +36,7 @@ class Ablation(Grid):
     def __init__(
         self,
         *,
-        group: Literal["trick", "augment"],
+        group: Literal["trick", "augment", "signals"],
         choices: list[str] | None,
         how: Literal["add", "leave_out"],
         seeds: int,
@@ -43,26 +45,28 @@ class Ablation(Grid):
         if not choices or len(set(choices)) < len(choices):
             raise Problem(f"sweep.choices: wants different names such as [ema,agc], got {choices or 'none'}")
         self.group, self.choices, self.how, self.seeds = group, choices, how, seeds
+        self.key = KEYS.get(group, group)
         self.monitor = ""
 
     def searched(self, typed: Ranges, cfg: Node) -> dict[str, Any]:
         for key in typed:
             raise Problem(f"{key}: sweep=ablation changes one thing at a time; set a single value")
         self.monitor = monitored(cfg)
-        return {self.group: ",".join(self.lists()), "seed": f"range(0,{self.seeds})"}
+        return {self.key: ",".join(self.lists()), "seed": f"range(0,{self.seeds})"}
 
     def lists(self) -> list[str]:
         """The lists of names, in Hydra's syntax: of the base, then of the run for each choice."""
         nothing = ["none"] if self.group == "augment" else []
+        always = ["image"] if self.group == "signals" and "image" not in self.choices else []
         base = [] if self.how == "add" else self.choices
         without = [[other for other in self.choices if other != name] for name in self.choices]
         changed = [[name] for name in self.choices] if self.how == "add" else without
-        return [f"[{','.join(names or nothing)}]" for names in (base, *changed)]
+        return [f"[{','.join([*always, *names] or nothing)}]" for names in (base, *changed)]
 
     def closing(self, rows: Sequence[Row]) -> list[RenderableType]:
         """Write ablation.json, and return the table of gains."""
         name = metric_name(rows, self.monitor)
-        by_list = {dict(setup)[self.group]: values for setup, values in values_by_setup(rows, name).items()}
+        by_list = {dict(setup)[self.key]: values for setup, values in values_by_setup(rows, name).items()}
         found = gains([by_list.get(text, {}) for text in self.lists()], self.lower)
         sign = "with" if self.how == "add" else "without"
         named = {

@@ -2,6 +2,8 @@
 
 from zlib import crc32
 
+import numpy as np
+
 from imagelab.config.facts import said_by
 from imagelab.config.rules.tasks import task_name
 from imagelab.config.schema import Node
@@ -27,10 +29,13 @@ def card_of_run(cfg: Node, data: ImageData) -> Node:
 
 
 def label_marks(data: ImageData) -> dict[str, int]:
-    """One checksum per split, of the contents of its images and their labels; and one of extra images."""
+    """One checksum per split, of the contents of its images, labels and signals; and one of extra images."""
     found = {split: (part.contents, part.labels) for split, part in data.named.items()}
     if data.extra:
         found["extra"] = (data.extra.files.contents(), data.extra.files.labels)
+    for split, signals in data.signals.items():
+        contents, labels = found[split]
+        found[split] = contents, np.concatenate([labels.reshape(len(labels), -1), signals.numpy()], axis=1)
     return {
         name: crc32(labels.tobytes(), crc32(contents.tobytes())) for name, (contents, labels) in found.items()
     }

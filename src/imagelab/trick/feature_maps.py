@@ -46,7 +46,7 @@ class FeatureMaps(Callback):
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         places = self._places(data)
         batch = data.plain("val", places)
-        self.pixels = data.preprocess(move_data_to_device(batch.images, pl_module.device))
+        self.pixels = data.seen(move_data_to_device(batch, pl_module.device))
         self.shown = data.preprocess.denormalise(self.pixels)
         if trainer.global_step == 0:
             self._show(trainer, pl_module, "init")

@@ -54,7 +54,7 @@ class PredictionDynamics(Callback):
         self.classes = data.classes
         self.places = first_of_each(data.named["val"].labels, data.named["val"].contents, self.images)
         batch = data.plain("val", self.places)
-        self.pixels = data.preprocess(move_data_to_device(batch.images, pl_module.device))
+        self.pixels = data.seen(move_data_to_device(batch, pl_module.device))
         self.labels = batch.labels
         if trainer.is_global_zero:
             rewind(self.table, trainer.global_step if self.last else -1)

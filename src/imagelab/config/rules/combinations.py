@@ -12,6 +12,7 @@ from imagelab.config.rules.generators import GENERATOR_RULES  # room: generators
 from imagelab.config.rules.memory import MEMORY_RULES
 from imagelab.config.rules.model import MODEL_RULES
 from imagelab.config.rules.processes import launcher_of, sharding, started
+from imagelab.config.rules.signals import SIGNAL_RULES
 from imagelab.config.rules.tasks import TASK_RULES
 from imagelab.config.rules.tricks import TRICK_RULES
 from imagelab.config.rules.values import VALUE_RULES
@@ -58,6 +59,7 @@ def problems(cfg: Node, *, sound: bool = True) -> list[str]:
         *TRICK_RULES,
         *FINETUNE_RULES,
         *TASK_RULES,
+        *SIGNAL_RULES,
         *GENERATOR_RULES,  # room: generators
     ]:
         with suppress(*[] if sound else [TypeError, KeyError, ValueError, AttributeError]):

@@ -72,26 +72,57 @@ def test_a_run_resumed_after_any_step_equals_an_uninterrupted_one(whole, step, t
     assert again.saver.best == parts.saver.best
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_the_generator_learns_after_every_few_steps_of_the_discriminator(steps, tmp_path):
-    parts = built(words_of(f"task.discriminator_steps={steps}", "trainer.max_epochs=1"), tmp_path)
-    pair = parts.classifier.net
-    seen = []
+@pytest.fixture(scope="module")
+def clipped(tmp_path_factory):
+    """A run with clipped weights and a slower generator, and what was seen after each of its steps."""
+    folder = tmp_path_factory.mktemp("clipped")
+    words = ["loss=wasserstein", "trick=[weight_clip]", "task.generator_rate=0.25", "schedule=linear"]
+    parts = built(words_of(*words, "trainer.max_epochs=1"), folder)
+    pair, norms, seen = parts.classifier.net, [], []
 
-    def note(*_):
-        seen.append([one.clone() for one in (pair.generator.start.weight, pair.discriminator.score.weight)])
+    class Watch(Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            norms.append(
+                float(torch.cat([one.grad.flatten() for one in pair.discriminator.parameters()]).norm())
+            )
 
-    parts.classifier.on_train_batch_end = note
+        def on_train_batch_end(self, *_):
+            seen.append(firsts(pair.state_dict()))
+
+    parts.trainer.callbacks.append(Watch())
     parts.trainer.fit(parts.classifier, datamodule=parts.data)
-    moved = [[not torch.equal(*both) for both in zip(*pairs, strict=True)] for pairs in pairwise(seen)]
-    assert [one[1] for one in moved] == [True] * len(moved)
-    assert [one[0] for one in moved] == [(k + 2) % steps == 0 for k in range(len(moved))]
+    return parts, folder, norms, seen
 
 
-def test_rates_of_both_networks_keep_their_ratio(tmp_path):
-    parts = built(words_of("task.generator_rate=0.25", "schedule=linear"), tmp_path)
-    parts.trainer.fit(parts.classifier, datamodule=parts.data)
-    first, second = (optimizer.param_groups[0] for optimizer in parts.trainer.optimizers)
+def firsts(state):
+    """A weight of each network: the generator's, the discriminator's."""
+    return [state[name].clone() for name in ("generator.start.weight", "discriminator.score.weight")]
+
+
+def moved(seen):
+    """Which of both networks moved in each step after the first."""
+    return [[not torch.equal(*both) for both in zip(*pairs, strict=True)] for pairs in pairwise(seen)]
+
+
+def test_both_networks_learn_in_every_step(clipped):
+    assert moved(clipped[3]) == [[True, True]] * (len(clipped[3]) - 1)
+    assert len(clipped[3]) > 2
+
+
+def test_the_generator_learns_after_every_second_step_of_the_discriminator(whole, tmp_path):
+    words, parts, _, copies = whole
+    assert "task.discriminator_steps=2" in words
+    seen, total = [], parts.classifier.step_plan.total
+    for step in range(1, total + 1):
+        (tmp_path / "one.ckpt").write_bytes(copies[step])
+        state = read(tmp_path / "one.ckpt")["state_dict"]
+        seen.append(firsts({name.removeprefix("net."): one for name, one in state.items()}))
+    batches = [step % (total // 2) for step in range(1, total)]  # after the first, in both epochs
+    assert moved(seen) == [[batch % 2 == 1, True] for batch in batches]
+
+
+def test_rates_of_both_networks_keep_their_ratio(clipped):
+    first, second = (optimizer.param_groups[0] for optimizer in clipped[0].trainer.optimizers)
     assert first["name"].startswith("discriminator/")
     assert second["name"].startswith("generator/")
     assert second["lr"] == pytest.approx(first["lr"] / 4)
@@ -160,12 +191,10 @@ def test_noise_on_the_layers_fades_and_is_off_in_evaluation(tmp_path):
     assert [float(one.std()) for one in seen] == pytest.approx([0.5, 0.1, 0.0], rel=0.02)
 
 
-def test_weights_are_clipped_after_each_step(tmp_path):
-    parts = built(words_of("loss=wasserstein", "trick=[weight_clip]", "trainer.max_epochs=1"), tmp_path)
-    parts.trainer.fit(parts.classifier, datamodule=parts.data)
+def test_weights_are_clipped_after_each_step(clipped):
     largest = {
         name: max(float(one.abs().max()) for one in net.parameters())
-        for name, net in parts.classifier.net.named_children()
+        for name, net in clipped[0].classifier.net.named_children()
     }
     assert largest["discriminator"] <= 0.01 < largest["generator"]
 
@@ -229,18 +258,9 @@ def test_tricks_that_go_along_with_two_networks_are_taken():
     assert problems("trick=[gradient_penalty,r1]", "model.norm=group", "trainer.on_oom=stop") == []
 
 
-def test_the_logged_norm_is_that_of_the_gradients_of_the_discriminator_alone(tmp_path):
-    parts = built(words_of("trainer.max_epochs=1"), tmp_path)
-    norms = []
-
-    class Norms(Callback):
-        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-            own = pl_module.net.discriminator.parameters()
-            norms.append(float(torch.cat([one.grad.flatten() for one in own]).norm()))
-
-    parts.trainer.callbacks.append(Norms())
-    parts.trainer.fit(parts.classifier, datamodule=parts.data)
-    rows = csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines())
+def test_the_logged_norm_is_that_of_the_gradients_of_the_discriminator_alone(clipped):
+    parts, folder, norms, _ = clipped
+    rows = csv.DictReader((folder / "metrics.csv").read_text().splitlines())
     logged = [float(row["grad_norm"]) for row in rows if row["grad_norm"]]
     assert len(logged) == parts.classifier.step_plan.total
     assert logged == pytest.approx(norms, rel=1e-5)

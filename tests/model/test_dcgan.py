@@ -42,6 +42,10 @@ def test_no_layer_of_the_discriminator_cuts_gradients_off():
     assert (slopes != 0).all()
 
 
-def test_a_side_that_cannot_be_halved_is_refused_with_the_next_ones():
-    with pytest.raises(Problem, match=r"data.size: 30 cannot be halved .* set data.size=28 or 32"):
-        pair(size=30)
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(30, "30 cannot be halved .* set data.size=28 or 32"), (224, "got 224; set data.size=64")],
+)
+def test_a_side_that_cannot_be_made_is_refused_with_the_next_ones(size, said):
+    with pytest.raises(Problem, match=f"data.size: .*{said}"):
+        pair(size=size)

@@ -21,13 +21,13 @@ class BEGAN(Pair):
     Args:
         num_classes: Number of classes, K.
         in_channels: Channels of an image.
-        size: Side of an image in pixels: up to 7, or that doubled several times.
+        size: Side of an image in pixels: up to 7, or that doubled up to 64 pixels.
         latent: Numbers of noise that an image is made of, and of the code of the autoencoder.
         width: Channels of generator and decoder; those of the encoder grow by as many with each halving.
         conditional: Whether both networks are told the class of an image.
 
     Raises:
-        Problem: No side of at most 7 pixels doubles to `size`.
+        Problem: No side of at most 7 pixels doubles to `size`, or it is above 64.
     """
 
     scores_are_errors = True

@@ -17,6 +17,7 @@ from imagelab.model.pair import Pair
 from imagelab.problem import Problem
 
 LARGEST = 7  # side of the smallest maps, in pixels
+MOST = 64  # side of an image: channels double with each halving, so photos of 224 pixels would take hours
 SLOPE = 0.2  # of LeakyReLU, Radford et al., section 3
 
 
@@ -26,13 +27,13 @@ class DCGAN(Pair):
     Args:
         num_classes: Number of classes, K.
         in_channels: Channels of an image.
-        size: Side of an image in pixels: up to 7, or that doubled several times.
+        size: Side of an image in pixels: up to 7, or that doubled up to 64 pixels.
         latent: Numbers of noise that an image is made of.
         width: Channels at full resolution; they double with each halving.
         conditional: Whether both networks are told the class of an image.
 
     Raises:
-        Problem: No side of at most 7 pixels doubles to `size`.
+        Problem: No side of at most 7 pixels doubles to `size`, or it is above 64.
     """
 
     def __init__(
@@ -117,6 +118,10 @@ def halvings_of(size: int) -> int:
     >>> halvings_of(8), halvings_of(28), halvings_of(64)
     (1, 2, 4)
     """
+    if size > MOST:
+        raise Problem(
+            f"data.size: generators make images of up to {MOST} pixels, got {size}; set data.size={MOST}"
+        )
     halvings = 0
     while size >> halvings > LARGEST:
         halvings += 1

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from imagelab import launch
 from imagelab.config import schema
 from imagelab.config.facts import says
+from imagelab.config.rules.signals import columns_beside
 from imagelab.config.schema import Node
 from imagelab.data.labels import kind_of
 from imagelab.finding import Finding, taking, timed, worst
@@ -80,10 +81,7 @@ def questions(cfg: Node) -> "list[Question]":
         from imagelab.inspection.boxes import box_distribution, boxes_follow
 
         asked = [box_distribution, files, copies, outliers, boxes_follow]
-    if cfg["data"]["extra"]:
-        from imagelab.inspection.extra import extra_images
-
-        asked.append(extra_images)
+    asked += _of_data(cfg)
     if cfg["labels"]:
         from imagelab.inspection.suspects import label_errors
 
@@ -100,6 +98,20 @@ def questions(cfg: Node) -> "list[Question]":
         from imagelab.inspection.box_sheet import net_boxes
 
         asked[-1] = net_boxes
+    return asked
+
+
+def _of_data(cfg: Node) -> "list[Question]":
+    """The questions about what a config adds to images and labels."""
+    asked: list[Question] = []
+    if columns_beside(cfg):
+        from imagelab.inspection.signals import signal_columns
+
+        asked.append(signal_columns)
+    if cfg["data"]["extra"]:
+        from imagelab.inspection.extra import extra_images
+
+        asked.append(extra_images)
     return asked
 
 

@@ -74,7 +74,8 @@ def labels_follow_images(subject: Subject) -> Finding:
     if subject.task is None:
         return fact(None, NO_CLASSES)
     pixels, labels, _ = subject.small["train"]
-    return signal_finding(label_signal(pixels, labels, seed=subject.data.seed), len(labels))
+    z = label_signal(pixels, labels, seed=subject.data.seed)
+    return signal_finding(z, len(labels), beside=bool(subject.data.signals))
 
 
 def majority(subject: Subject) -> Finding:

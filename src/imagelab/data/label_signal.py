@@ -62,12 +62,13 @@ def strongest(signals: Sequence[np.ndarray]) -> float:
     return float((largest[0] - null.mean()) / null.std()) if null.std() > 0 else 0.0
 
 
-def signal_finding(z: float, count: int) -> Finding:
-    """The finding for a z of `count` images."""
-    doubtful = z >= FAIL or count < FEWEST
+def signal_finding(z: float, count: int, *, beside: bool = False) -> Finding:
+    """The finding for a z of `count` images; `beside`: other signals may tell the labels, too."""
+    doubtful = z >= FAIL or count < FEWEST or beside
     below = "WARN" if doubtful else "FAIL"
     status = "OK" if z > WARN else below
     few = f"; with {count} images a low z means little" if count < FEWEST else ""
+    few += "; data.signals may tell them" if beside else ""
     why = {
         "OK": "similar images share their labels far more often than by chance",
         "WARN": "similar images share their labels hardly more often than by chance" + few,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagelab.config.rules.signals import columns_beside
 from imagelab.config.schema import Node
 from imagelab.data.label_signal import MOST, label_signal, signal_finding
 from imagelab.data.labels import kind_of
@@ -27,4 +28,4 @@ def labels_follow(seen: "Seen", cfg: Node, folder: Path) -> Answer:
     if kind_of(labels) == "values":
         labels = (labels - labels.mean(axis=0)) / np.maximum(labels.std(axis=0), TINY)
     z = label_signal(seen.thumbnails.take(some), labels, seed=cfg["seed"])
-    return Answer(findings=[signal_finding(z, len(some))])
+    return Answer(findings=[signal_finding(z, len(some), beside=bool(columns_beside(cfg)))])

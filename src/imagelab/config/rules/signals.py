@@ -10,7 +10,7 @@ KEY, IMAGE = "data.signals", "image"
 TAKES = ("class", "multilabel", "values")
 
 
-def _names(cfg: Node) -> list[str]:
+def columns_beside(cfg: Node) -> list[str]:
     """The columns that the network sees besides the image."""
     return [name for name in cfg["data"].get("signals") or [] if name != IMAGE]
 
@@ -24,7 +24,7 @@ def _the_task_looks_at_one_image_at_a_time(cfg: Node) -> Iterator[str]:
 
 
 def _every_picture_is_in_the_table(cfg: Node) -> Iterator[str]:
-    names = " and ".join(_names(cfg))
+    names = " and ".join(columns_beside(cfg))
     if names and cfg["data"]["extra"] is not None:
         yield f"data.extra: nothing is known of the {names} of these pictures; leave it out, or {KEY}"
     for name, node in cfg["trick"].items():

@@ -10,6 +10,7 @@ from imagelab import evaluate
 from imagelab.config import menu, schema
 from imagelab.config.rules import combinations
 from imagelab.launch import check_words
+from scripts import docs
 from scripts.docs import PAGE, card, described, key_card, page
 
 KEYS = [
@@ -95,5 +96,22 @@ def test_a_card_shows_what_was_measured(monkeypatch) -> None:
     row = ["augment=mixup", "base", "40.0 ± 1.0", "41.0 ± 1.0", "-1.0 ± 0.2", "3"]
     other = ["model.norm=group", "base", "40.0 ± 1.0", "38.0 ± 1.0", "+2.0 ± 0.5", "3"]
     monkeypatch.setattr("scripts.docs._table", lambda: [row, other])
+    monkeypatch.setattr("scripts.docs._evidence", list)
     assert "- Measured: -1.0 ± 0.2 against base" in card("augment", "mixup", several=True)
     assert "- Measured: group: +2.0 ± 0.5 against base" in key_card("model", "norm")
+
+
+def test_the_verdict_on_a_claim_takes_the_place_of_what_ten_epochs_showed(tmp_path, monkeypatch) -> None:
+    page = tmp_path / "evidence.md"
+    rows = [
+        "| `augment=mixup` | blends help | 41.0 against 40.0 | +1.0 ± 0.2 points | 5 | held |",
+        "| `loss.weight=auto` | helps rare classes | 41.0 against 40.0 | +3.0 ± 0.2 points | 5 | held |",
+        "| `augment=cutmix` | helps | 41.0 against 40.0 | +1.0 ± 0.2 points | 2 | too few runs |",
+    ]
+    page.write_text("\n".join(["## Few images", *rows]))
+    monkeypatch.setattr("scripts.docs.EVIDENCE", page)
+    monkeypatch.setattr("scripts.docs._evidence", docs._evidence.__wrapped__)
+    said = "- Measured: +1.0 ± 0.2 points. Claim: blends help; held (few images; 5 seeds)"
+    assert re.findall("- Measured.*", card("augment", "mixup", several=True)) == [said]
+    assert "`loss.weight=auto`, +3.0 ± 0.2 points" in card("loss", "cross_entropy", several=False)
+    assert "5 seeds" not in card("augment", "cutmix", several=True)

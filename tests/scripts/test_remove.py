@@ -64,6 +64,7 @@ def test_no_import_of_what_is_left_leads_into_what_has_gone(
     assert not dangling(files, rest(room))
 
 
+@pytest.mark.skipif([*ROOMS] != THERE, reason="the table is about the whole project")
 @pytest.mark.parametrize("room", THERE)
 def test_the_design_counts_the_lines_of_a_room(room: str, files: Files, rest: Callable[[str], Files]) -> None:
     row = re.search(rf"^\| `{room}` \| .* \| ([\d,]+) \|$", files["docs/design.md"], re.MULTILINE)

@@ -39,7 +39,7 @@ def start(cfg: Node, folder: Path) -> None:
     from imagelab.checks.causes import folded
     from imagelab.checks.page import sections
     from imagelab.checks.prepare import prepare
-    from imagelab.checks.run import checks_of, run
+    from imagelab.checks.run import run, training_checks
     from imagelab.logger.reporting import loggers_of
     from imagelab.pages.publish import publish
 
@@ -47,7 +47,7 @@ def start(cfg: Node, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         subject = prepare(cfg, Path(scratch), seconds=cfg["seconds"])
         findings = folded(run(subject, fast=cfg["fast"]))
-    last_line = summary(findings, skipped=checks_of(subject)[1] if cfg["fast"] else ())
+    last_line = summary(findings, skipped=training_checks(subject) if cfg["fast"] else ())
     publish(
         folder,
         STEM,
@@ -67,7 +67,7 @@ def summary(findings: list[finding.Finding], *, skipped: Iterable[str]) -> str:
 
     Args:
         findings: What was found.
-        skipped: Names of checks that were not run.
+        skipped: Names of the checks that apply but were not run.
     """
     from imagelab.checks.findings import LEFT_OUT
 

@@ -65,6 +65,15 @@ def test_a_detector_memorises_two_scenes(name, steps):
     assert box_metrics(rows, labels)["ap50"] > 0.9
 
 
+@pytest.mark.parametrize("width", [16, 64, 256])
+def test_a_head_of_retinanet_without_a_norm_keeps_the_scale_of_its_input(width):
+    head = detector("retinanet", f"model.width={width}").finder.head
+    features = torch.randn(1, width, 16, 16, generator=torch.Generator().manual_seed(0))
+    for branch in (head.classification_head, head.regression_head):
+        seen = branch.conv(features).pow(2).mean().sqrt()
+        assert 0.5 < seen / features.pow(2).mean().sqrt() < 1.5  # with the 0.01 of the paper: 0.001 at 64
+
+
 @pytest.mark.parametrize("boxes", [NOTHING, THIN], ids=["none", "without an area"])
 @pytest.mark.parametrize("name", NAMES)
 def test_images_without_boxes_neither_fail_nor_give_a_nan(name, boxes):

@@ -6,6 +6,7 @@ import torch
 
 from imagelab.box_labels import CLASS, CORNERS, DEGENERATE, LEAST, OUTSIDE, BoxFault, there
 from imagelab.checks.findings import NAMED, fact, found
+from imagelab.checks.painted import strays
 from imagelab.checks.subject import Subject
 from imagelab.contracts import Inputs
 from imagelab.data.arrays import Arrays
@@ -28,6 +29,7 @@ LOOK = (
     " with `imagelab inspect`"  # room: inspection
 )
 MIRRORS = ("mirrored", "upside down")
+STRAYED = 0.05  # share of painted boxes that an augmentation may leave behind
 
 
 def box_values(subject: Subject) -> Finding:
@@ -74,27 +76,37 @@ def boxes_follow(subject: Subject) -> Finding:
 
 
 def augmented_boxes(subject: Subject) -> Finding:
-    """Boxes follow the pixels of augmented images, above all when these are mirrored."""
+    """Boxes follow the pixels: of each augmentation alone on painted boxes, and of all on the images."""
     if not subject.data.boxes:
         return fact(None, NO_BOXES)
     if not subject.cfg["augment"]:
         return fact("none", "training images are not augmented")
+    expected = (
+        f"{STRAYED:.0%} or less of painted boxes left behind by any augmentation alone; in the images, "
+    )
+    expected += f"no more {' or '.join(MIRRORS)} boxes than before, {WEAK / 2:g} standard errors or more"
+    shares = strays(subject.data)
+    if away := [f"{name}: {share:.0%}" for name, share in shares.items() if share > STRAYED]:
+        value = f"painted boxes left behind: {', '.join(away)}"
+        why = "alone, it moves pixels and boxes to different places, as when images are flipped without boxes"
+        fix = "let boxes move by the draws of the pixels, for the same keys"
+        return found("FAIL", value, expected=expected, why=why, fix=fix)
     plain = plain_signals(subject)
     batch = subject.training(min(IMAGES, len(subject.data.splits["train"])))
-    side = batch.images.shape[-1]
-    moved = _signals(subject, batch, np.full((len(batch.images), 2), side))
+    moved = _signals(subject, batch, np.full((len(batch.images), 2), batch.images.shape[-1]))
     if not plain or not moved:
-        return fact(None, "too few images with boxes to tell")
+        why = f"painted boxes follow {', '.join(shares)}; too few images with boxes to tell from them"
+        return found("OK", "painted boxes follow", expected=expected, why=why)
     turned = [name for name in MIRRORS if moved[name].z > CLEAR and plain[name].z < WEAK]
     lost = plain[GIVEN].z > CLEAR and moved[GIVEN].z < WEAK / 2
     return found(
         grade(fail=turned, warn=lost),
         f"{moved[GIVEN].z:.1f} standard errors, {plain[GIVEN].z:.1f} before",
-        expected=f"no more {' or '.join(MIRRORS)} boxes than before, {WEAK / 2:g} or more",
+        expected=expected,
         why=f"boxes frame their objects when they are {turned[0]}: images are flipped without their boxes"
         if turned
         else "boxes frame hardly anything after augmentation" * lost,
-        fix="move boxes in `move` by the draws of `batch`" if turned or lost else "",
+        fix="augment images and boxes by the same draws" if turned or lost else "",
     )
 
 

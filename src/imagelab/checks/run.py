@@ -93,13 +93,17 @@ CHEAP: Mapping[str, Check] = {
     "one seed": seeds.one_seed,
     "first-layer filters": layers.first_layer,
 }
-TRAINED: Mapping[str, Check] = {
+OF_CLASSES: Mapping[str, Check] = {
     "overfit one batch": overfit.one_batch,
-    "boxes memorised": detector.memorised,  # room: detection
     "input-independent baseline": learning.zeroed_input,
     "learning rate": learning.rate,
     "larger sample": capacity.larger_sample,
     "larger network": capacity.larger_network,
+}
+OF_BOXES: Mapping[str, Check] = {"boxes memorised": detector.memorised}  # room: detection
+TRAINED: Mapping[str, Check] = {
+    **OF_CLASSES,
+    **OF_BOXES,  # room: detection
 }
 # room: generators
 OF_IMAGES = (
@@ -148,6 +152,15 @@ def checks_of(subject: Subject) -> tuple[Mapping[str, Check], Mapping[str, Check
     if said_by(subject.classifier.task).generates:  # room: generators
         return OF_PAIRS, PAIRS_TRAINED
     return CHEAP, TRAINED
+
+
+def training_checks(subject: Subject) -> Mapping[str, Check]:
+    """The checks that train and apply to the task of the run, which `fast` skips."""
+    if said_by(subject.classifier.task).generates:  # room: generators
+        return PAIRS_TRAINED
+    if subject.data.boxes:  # room: detection
+        return OF_BOXES
+    return OF_CLASSES if subject.task else {}
 
 
 def one(name: str, check: Check, subject: Subject) -> Finding:

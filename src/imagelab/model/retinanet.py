@@ -2,6 +2,7 @@
 """RetinaNet: classes and corrections of anchors at every place, under a loss that easy places do not drown.
 
 Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, sections 3 and 4; torchvision's implementation.
+Without a norm in the heads, their hidden layers start from other weights: see `_keep_scale`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,8 @@ class RetinaNet(OneStage):
             num_classes,
             norm_layer=partial(made) if made else None,
         )
+        if made is None:
+            _keep_scale(head)
         finder = Finder(
             Handed(width),
             num_classes,
@@ -92,3 +95,15 @@ class RetinaNet(OneStage):
         self, boxes: Boxes, read: dict[str, Tensor], anchors: list[Tensor], maps: list[Tensor]
     ) -> dict[str, Tensor]:
         return self.finder.compute_loss(boxes, read, anchors)
+
+
+def _keep_scale(head: RetinaNetHead) -> None:
+    """Draw the hidden layers of both branches so that each keeps the scale of its input (He et al. 2015).
+
+    The paper draws them with a deviation of 0.01, for 256 channels. With 64, each passes on a sixth, and all
+    four a thousandth: at usual rates, such a head learns one score for all places before it sees the image.
+    """
+    for branch in (head.classification_head, head.regression_head):
+        for layer in branch.conv.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

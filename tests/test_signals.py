@@ -166,3 +166,11 @@ def test_what_cannot_have_columns_is_refused_before_the_run(words) -> None:
     composed = compose("train", [*own, *words.split()])
     assert composed.cfg is not None, composed.problems
     assert any(sentence.startswith(REFUSED[words]) for sentence in problems(plain(composed.cfg)))
+
+
+@pytest.mark.parametrize("command", ["serve", "embed source=."])  # room: embedding, serving
+def test_commands_on_pictures_alone_are_refused(command, run, stripes) -> None:
+    name, *words = command.split()
+    found = in_process.imagelab(name, f"run={run}", *words, folder=stripes)
+    assert found.status == 2
+    assert "sees age and site besides the image" in found.err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagelab import launch
 from imagelab.config.schema import Node
+from imagelab.data.signals import needed
 from imagelab.exporting.formats import is_exported, load_exported  # room: exporting
 from imagelab.problem import Problem
 from imagelab.terminal import screen
@@ -49,6 +50,8 @@ def start(cfg: Node, _: Path) -> None:
 
     screen.keep(Path(os.devnull))
     predictor = _predictor(cfg["run"])
+    if predictor.preprocess.signals:
+        raise Problem(needed(predictor.preprocess.signals))
     answers = Answers(
         predictor,
         level=_level(predictor, cfg["set"]),

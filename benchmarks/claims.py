@@ -175,7 +175,7 @@ def _claim(name: str, said: dict[str, Any], budget: Budget) -> Claim | None:
             one_line(sides[0]),
             factors if tuned == "both" else (),
             said.get("evaluate", ""),
-            start or said.get("needs", ""),
+            start,
         ),
         without=Side(one_line(sides[1]), factors, "", start if "weights=" in without else ""),
     )

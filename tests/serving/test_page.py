@@ -28,7 +28,13 @@ from imagelab.serving.answers import Answers
 from tests import browser, in_process
 from tests.served import MOST, Client, content, serving
 
-KEYS = {"level": 0.9, "max_pixels": 10_000_000, "score": None, "explain": False, "near": None}
+KEYS = {
+    "level": 0.9,
+    "max_pixels": 10_000_000,
+    "score": None,  # room: detection
+    "explain": False,  # room: explaining
+    "near": None,  # room: embedding
+}
 
 
 def digit(number: int) -> bytes:

@@ -8,7 +8,7 @@ from imagelab.pages.axes import Axis, drawing
 from imagelab.pages.wording import html
 
 ROW, LEFT, WIDTH = 16, 250, 860
-MOST = 20.0  # points; longer intervals end at the edge
+MOST = 40.0  # points; longer intervals end at the edge
 COLOURS = {"held": "#009e73", "did not hold": "#d55e00"}
 
 
@@ -31,14 +31,14 @@ class Named(Protocol):
 def picture(found: Sequence[Shown]) -> str:
     """An SVG file: a dot and an interval per claim, coloured by its verdict."""
     groups = [(regime, list(rows)) for regime, rows in groupby(found, lambda one: one.claim.regime)]
-    height = 60 + ROW * sum(len(rows) + 2 for _, rows in groups)
+    height = 80 + ROW * sum(len(rows) + 2 for _, rows in groups)
     x = Axis(-MOST, MOST, LEFT, WIDTH - 20, log=False)
     shown = [
-        f'<path d="M{x.pixel(tick):.1f} 30V{height - 20}" stroke="{"#333" if tick == 0 else "#ddd"}"/>'
-        f'<text x="{x.pixel(tick):.1f}" y="20" text-anchor="middle">{tick:+g}</text>'
+        f'<path d="M{x.pixel(tick):.1f} 48V{height - 20}" stroke="{"#333" if tick == 0 else "#ddd"}"/>'
+        f'<text x="{x.pixel(tick):.1f}" y="42" text-anchor="middle">{tick:+g}</text>'
         for tick in x.ticks()
     ]
-    top = 44
+    top = 64
     for regime, rows in groups:
         shown.append(f'<text x="8" y="{top + 4}" font-weight="bold">{html(regime.replace("_", " "))}</text>')
         for row in rows:
@@ -46,7 +46,9 @@ def picture(found: Sequence[Shown]) -> str:
             shown += _row(row, x, top)
         top += 2 * ROW
     key = " · ".join(f'<tspan fill="{colour}">{name}</tspan>' for name, colour in COLOURS.items())
-    shown.append(f'<text x="8" y="20">points of accuracy: {key} · not resolved</text>')
+    shown.append(
+        f'<text x="8" y="20">points of test accuracy with the trick, minus without it, and 95% intervals: {key} · not resolved</text>'
+    )
     return drawing("What each trick brings, with 95% intervals, by regime", WIDTH, height, shown)
 
 

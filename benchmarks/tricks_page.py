@@ -112,7 +112,8 @@ def write_page() -> None:
     """Write the page and the picture of the small budget, and tables of the full one if there are runs."""
     known = lines()
     small, full = (_found(budget, known) for budget in claims.BUDGETS)
-    PICTURE.write_text(picture([one for one in small if one.claim.measure == "accuracy"]), encoding="utf-8")
+    drawn = [one for one in small if one.claim.measure == "accuracy" and len(one.gains) >= FEWEST]
+    PICTURE.write_text(picture(drawn), encoding="utf-8")
     used = list(known.values())
     text = HEAD.format(
         claims=len(claims.claims("small")),

@@ -46,9 +46,8 @@ def picture(found: Sequence[Shown]) -> str:
             shown += _row(row, x, top)
         top += 2 * ROW
     key = " · ".join(f'<tspan fill="{colour}">{name}</tspan>' for name, colour in COLOURS.items())
-    shown.append(
-        f'<text x="8" y="20">points of test accuracy with the trick, minus without it, and 95% intervals: {key} · not resolved</text>'
-    )
+    what = "points of test accuracy with the trick, minus without it, and 95% intervals"
+    shown.append(f'<text x="8" y="20">{what}: {key} · not resolved</text>')
     return drawing("What each trick brings, with 95% intervals, by regime", WIDTH, height, shown)
 
 

@@ -43,6 +43,15 @@ class BoxFault(NamedTuple):
         return f"{self.path.rpartition('/')[2]} {self.label} {[*self.corners]}"
 
 
+def counted(boxes: int) -> str:
+    """The number of boxes in words.
+
+    >>> counted(1), counted(2400)
+    ('1 box', '2,400 boxes')
+    """
+    return f"{boxes:,} box" + "es" * (boxes != 1)
+
+
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Labels of boxes of several splits, (N_i, M_i, 6) each, with as many rows as the one with most.
 

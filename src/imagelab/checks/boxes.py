@@ -4,7 +4,7 @@
 import numpy as np
 import torch
 
-from imagelab.box_labels import CLASS, CORNERS, DEGENERATE, LEAST, OUTSIDE, BoxFault, there
+from imagelab.box_labels import CLASS, CORNERS, DEGENERATE, LEAST, OUTSIDE, BoxFault, counted, there
 from imagelab.checks.findings import NAMED, fact, found
 from imagelab.checks.painted import strays
 from imagelab.checks.subject import Subject
@@ -58,7 +58,7 @@ def box_values(subject: Subject) -> Finding:
     if empty > MANY:
         strange.append(f"{empty:.0%} of the training images have no box: are their boxes missing?")
     if gone:
-        strange.append(f"{len(gone)} boxes without an area are left out: {some_of(gone, NAMED)}")
+        strange.append(f"{counted(len(gone))} without an area left out: {some_of(gone, NAMED)}")
     return found(
         grade(warn=strange),
         f"{len(_rows(subject, 'train')):,} boxes in train; {empty:.0%} of the images without one",

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from imagelab.box_labels import DEGENERATE, LEAST, OUTSIDE, BoxFault, clipped, degenerate, padded
+from imagelab.box_labels import DEGENERATE, LEAST, OUTSIDE, BoxFault, clipped, counted, degenerate, padded
 from imagelab.contracts import Images
 from imagelab.data.annotations import Annotated, Annotations
 from imagelab.data.box_table import box_table, read_box_table
@@ -100,7 +100,9 @@ class Boxes:
             cleaned.append(boxes[~thin])
         left_out = [str(fault) for fault in self.faults if fault.what == DEGENERATE]
         if left_out:
-            logger.warning("data: left out %d boxes without an area: %s", len(left_out), some_of(left_out, 5))
+            logger.warning(
+                "data: left out %s without an area: %s", counted(len(left_out)), some_of(left_out, 5)
+            )
         return cleaned
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagelab.box_labels import DEGENERATE, OUTSIDE, framed, there
+from imagelab.box_labels import DEGENERATE, OUTSIDE, counted, framed, there
 from imagelab.config.schema import Node
 from imagelab.data.box_signal import MOST, box_signal_finding, box_signals
 from imagelab.data.resize import letterboxed
@@ -103,9 +103,7 @@ def _faults(seen: Seen, facts: BoxFacts, what: str) -> Finding:
         status=grade(fail=share > MISREAD, warn=told),
         value=some_of(told, LISTED) if told else "none",
         expected="right above left, bottom above top, by a pixel or more" if gone else "inside the picture",
-        why=f"{len(told):,} boxes ({share:.2g} of all) are {'left out' if gone else 'cut off'}"
-        if told
-        else "",
+        why=f"{counted(len(told))}, {share:.1%} of all, {'left out' if gone else 'cut off'}" if told else "",
         fix=_format_help(share) if told else "",
     )
 

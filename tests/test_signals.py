@@ -168,7 +168,13 @@ def test_what_cannot_have_columns_is_refused_before_the_run(words) -> None:
     assert any(sentence.startswith(REFUSED[words]) for sentence in problems(plain(composed.cfg)))
 
 
-@pytest.mark.parametrize("command", ["serve", "embed source=."])  # room: embedding, serving
+OF_PICTURES = [
+    "serve",  # room: serving
+    "embed source=.",  # room: embedding
+]
+
+
+@pytest.mark.parametrize("command", OF_PICTURES)
 def test_commands_on_pictures_alone_are_refused(command, run, stripes) -> None:
     name, *words = command.split()
     found = in_process.imagelab(name, f"run={run}", *words, folder=stripes)

@@ -41,7 +41,7 @@ from imagelab.task.contract import Task
 from imagelab.terminal import screen
 from imagelab.terminal.progress import ProgressBar
 from imagelab.training.altering import clipping_last
-from imagelab.training.devices import devices, plugins
+from imagelab.training.devices import devices, plugins, profiler
 from imagelab.training.feasibility import refuse_impossible
 from imagelab.training.fsdp import shard_when_started
 from imagelab.training.guidance import guide
@@ -247,4 +247,4 @@ def build_trainer(cfg: Node, folder: Path, **parts: Any) -> lightning.Trainer:
     own, _ = schema.split("trainer", cfg["trainer"])
     own |= devices(own)
     ours = {"use_distributed_sampler": False, "enable_progress_bar": False, "plugins": plugins(own)}
-    return make(own, default_root_dir=folder, **ours, **parts)
+    return make(own, default_root_dir=folder, **ours, **profiler(own), **parts)

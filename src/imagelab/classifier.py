@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-import lightning
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -25,6 +24,7 @@ from imagelab.terminal.summary import StageRow
 from imagelab.training.agreed_loss import same_on_all_ranks
 from imagelab.training.correct_count import CorrectCount
 from imagelab.training.guidance import Guides
+from imagelab.training.light_module import LightModule
 from imagelab.training.loss_record import Diverged, LossRecord
 from imagelab.training.penalties import LossTerms
 from imagelab.training.recipe import share_of_rank
@@ -34,7 +34,7 @@ from imagelab.training.step_plan import StepPlan, opens_step, window_scale
 Groups = list[dict[str, Any]]
 
 
-class Classifier(lightning.LightningModule):
+class Classifier(LightModule):
     """Train any network that maps images (B, C, H, W) to outputs (B, K): logits, or whatever the task needs.
 
     Args:

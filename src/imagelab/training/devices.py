@@ -9,6 +9,7 @@ from imagelab.config.launched import launched
 from imagelab.config.rules.processes import LAUNCHERS
 from imagelab.config.schema import Node
 from imagelab.model.layer_sync import LayerSync
+from imagelab.training.light_module import Unprofiled
 
 
 def devices(trainer: Node) -> Node:
@@ -38,3 +39,8 @@ def plugins(trainer: Node) -> list[Any]:
     found += [LayerSync()] if trainer.get("sync_batchnorm") else []
     # By default, Lightning takes the signals that stop a run.
     return [*found, SLURMEnvironment(auto_requeue=False)] if mine and mine.by == "srun" else found
+
+
+def profiler(trainer: Node) -> Node:
+    """A profiler that does nothing at little cost, unless the trainer's own config names one."""
+    return {} if "profiler" in trainer else {"profiler": Unprofiled()}

@@ -51,14 +51,13 @@ def test_where_strategies_were_measured_its_choice_is_within_two_points_of_the_b
     assert len(measured) == 8
     cfg = yaml.safe_load((ROOT / "configs" / "finetune" / "auto.yaml").read_text(encoding="utf-8"))
     del cfg["_target_"]
-    for count, gain in itertools.product((20, 100, 1000), (0.16, 0.29)):  # as measured on these images
+    for count, gain in itertools.product((20, 100, 1000), (0.2, 0.53)):  # what a linear probe reached at most
         best = max(found[count] for found in measured.values())
         choice = Auto(**cfg).decide(count, likeness(gain))["choice"]
         assert best - measured[choice][count] < 2
         assert best - measured["linear_probe"][count] > 15
-    assert (
-        Auto(**cfg).decide(10, likeness(0.8))["choice"] == "linear_probe"
-    )  # ants and bees, ImageNet weights
+    for gain in (0.8, 0.9):  # ants and bees, blood cells; ImageNet weights
+        assert Auto(**cfg).decide(10, likeness(gain))["choice"] == "linear_probe"
 
 
 def test_it_explains_its_choice():
@@ -73,7 +72,7 @@ def draw(*shape: int, seed: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_gain_is_the_fraction_of_mistakes_that_features_correct():
+def test_the_gain_is_the_fraction_of_mistakes_at_chance_that_features_avoid():
     centres = draw(3, 16, seed=0)
     told, noise = centres[LABELS] * 5 + draw(300, 16, seed=1), draw(300, 16, seed=2)
     best, none, worse = (
@@ -81,11 +80,11 @@ def test_the_gain_is_the_fraction_of_mistakes_that_features_correct():
     )
     assert best.features == 1.0
     assert best.gain == 1.0
-    assert none.gain <= 0.0
-    assert worse.pixels == 1.0
-    assert worse.gain < -10  # of hardly any mistakes of pixels
+    assert abs(none.gain) < 0.2
+    assert (worse.pixels, best.pixels < 0.6) == (1.0, True)
+    both = auto().likeness(told, told, LABELS)
+    assert both.gain == best.gain  # what pixels tell apart as well need not be learnt anew
     partly = auto().likeness(centres[LABELS] + 2 * draw(300, 16, seed=3), noise, LABELS)
-    before = max(partly.pixels, partly.chance)
     assert partly.chance == pytest.approx(1 / 3)
-    assert partly.gain == pytest.approx((partly.features - before) / (1 - before))
+    assert partly.gain == pytest.approx((partly.features - 1 / 3) / (2 / 3))
     assert 0.1 < partly.gain < 0.9

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 from imagelab.inspection import copies
 from imagelab.inspection.candidates import candidates, features
 from imagelab.inspection.duplicates import find_duplicates
-from imagelab.inspection.likeness import likeness
+from imagelab.inspection.likeness import likeness, registered
 from imagelab.inspection.scan import scan
 from tests.conftest import archive_folder
 from tests.inspection.bad_files import encoded, scene
@@ -82,6 +82,7 @@ def test_the_page_says_what_likeness_is(tmp_path, monkeypatch):
         said[how] = copies.copies(seen, cfg | {"features": how}, tmp_path).sections[0].about
     assert "Likeness: the correlation of their fine structure." in said[None]
     assert "the mean of the cosine of their features and the correlation of their fine" in said["weights"]
+    assert "at the best stretch" in said["weights"]
 
 
 def test_coarse_features_correlate_only_with_themselves_at_any_brightness():
@@ -121,6 +122,23 @@ def test_a_shift_of_three_pixels_keeps_the_likeness_and_another_picture_has_none
     other = likeness(inside, shifted, np.stack([np.arange(8), np.roll(np.arange(8), 1)], axis=1))
     assert own.min() > 0.65
     assert other.max() < 0.6
+
+
+def test_a_wide_crop_is_alike_once_it_is_stretched_and_another_picture_is_not():
+    wholes = [scene(k, 96, 96) for k in range(8)]
+    first, crops = (
+        np.stack([np.asarray(one.resize((32, 32), Image.Resampling.BOX)) for one in some])
+        for some in (
+            wholes,
+            [one.crop((9, 2, 92, 90)) for one in wholes],
+        )  # 14% of the width, 8% of the height
+    )
+    own = likeness(first, crops, np.stack([np.arange(8)] * 2, axis=1))
+    stretched = registered(first, crops)
+    assert stretched.min() > own.min() + 0.2
+    assert (stretched >= own - 1e-5).all()
+    assert registered(first, np.roll(crops, 1, axis=0)).max() < stretched.min()
+    np.testing.assert_allclose(registered(first, first), 1, atol=0.05)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from imagelab.config.schema import Node
 from imagelab.finding import Finding, grade
 from imagelab.inspection.answer import Answer
 from imagelab.inspection.command import FOLDER, on_folder
-from imagelab.inspection.duplicates import Duplicates, Pair, find_duplicates
+from imagelab.inspection.duplicates import Duplicates, find_duplicates
+from imagelab.inspection.pairs import Pair
 from imagelab.inspection.repair import repair
 from imagelab.inspection.scan import Seen
 from imagelab.pages.page import Section
@@ -29,7 +30,12 @@ def copies(seen: Seen, cfg: Node, folder: Path) -> Answer:
     by_network = bool(cfg["features"] and found.thresholds)
     pairs = sorted(found.pairs, key=lambda pair: _urgency(seen, pair))
     write_pairs(seen, pairs, found.groups, folder / "duplicates.csv")
-    findings = [_labels(seen, pairs), _leak(seen, pairs, found, cfg), _within(seen, pairs), _how(seen, found)]
+    findings = [
+        _labels(seen, pairs),
+        _leak(seen, pairs, found, cfg),
+        _within(seen, pairs),
+        _how(found, by_network),
+    ]
     if cfg["split"] == "repaired":
         findings.append(repair(seen, found.groups, cfg, folder))
     sections = [_section(seen, pairs, by_network)] if pairs else []
@@ -142,12 +148,13 @@ def _within(seen: Seen, pairs: list[Pair]) -> Finding:
     )
 
 
-def _how(seen: Seen, found: Duplicates) -> Finding:
+def _how(found: Duplicates, by_network: bool) -> Finding:
     if found.thresholds is None:
         value, why = "exact copies only", "images below 16 pixels are too small to recognise near copies"
     else:
         value = {"coarse correlation": round(found.thresholds.coarse, 3), "likeness": found.thresholds.fine}
-        why = "not detected: crops by a fifth or more, wide borders, rotations beyond a few degrees"
+        crops = "a quarter" if by_network else "a fifth"
+        why = f"not detected: crops by {crops} or more, wide borders, rotations beyond a few degrees"
     cut = "; there are more pairs than the million kept" if found.cut else ""
     return Finding(name="how copies are told", status="INFO", value=value, expected="", why=why + cut, fix="")
 
@@ -172,9 +179,10 @@ def _section(seen: Seen, pairs: list[Pair], by_network: bool) -> Section:
         labels = " / ".join(dict.fromkeys(images.label(i) for i in pair[:2]))
         rows.append([*both, labels, _between(seen, pair), pair.kind, pair.likeness])
     also = "the mean of the cosine of their features and " if by_network else ""
+    after = " at the best stretch" if by_network else ""
     about = (
         "Copies side by side: first those with different labels, then those across splits. Likeness: "
-        f"{also}the correlation of their fine structure. `duplicates.csv` lists all pairs."
+        f"{also}the correlation of their fine structure{after}. `duplicates.csv` lists all pairs."
     )
     heads = ["first", "second", "class", "splits", "kind", "likeness"]
     shown = table(heads, rows, filters=["splits", "kind"], of=len(pairs), budget=250_000)

@@ -29,7 +29,7 @@ class Steps(NamedTuple):
     after: float
 
 
-FOR_SMALL = Steps(0.5, 0.6, 0.815)  # chosen on CIFAR-10
+FOR_SMALL = Steps(0.5, 0.6, 0.822)  # chosen on CIFAR-10, so that it flags at most 450 pairs
 FOR_PHOTOS = Steps(0.4, 0.4, 0.62)  # 78,210 pairs of different photos stay below 0.52
 
 

@@ -6,12 +6,12 @@
 | many | discriminative | discriminative |
 
 Similarity is measured as the fraction of the mistakes at chance level that nearest neighbours in the
-pretrained features avoid. With ImageNet weights it was 0.8 for ten photos each of ants and bees and 0.9 for ten
-blood cells of each kind: there a linear probe was 5 and 9 points ahead of `discriminative`. With a ResNet-9
-trained on 10,000 images of CIFAR-10, for its other classes, it is at most what a linear probe reached with all
-images, 0.53: there the probe lost 15 to 17 points against the best strategy, and `discriminative` at most 1.8.
-What features correct of the mistakes of pixels, the earlier measure, was 0 for the cells, since pixels tell them
-apart as well.
+pretrained features avoid. With ImageNet weights it was 0.8 for ten photos each of ants and bees and 0.9 for
+ten blood cells of each kind: there a linear probe was 5 and 9 points ahead of `discriminative`. With a
+ResNet-9 trained on 10,000 images of CIFAR-10, for its other classes, it is at most what a linear probe
+reached with all images, 0.53: there the probe lost 15 to 17 points against the best strategy, and
+`discriminative` at most 1.8. What features correct of the mistakes of pixels, the earlier measure, was 0
+for the cells, since pixels tell them apart as well.
 
 Source: benchmarks/results/transfer.md and transfer_small.md. The usual table, with `top_half`, `full` and
 `scratch` in the other cells (https://cs231n.github.io/transfer-learning), lost up to 15 points in the latter.

@@ -131,7 +131,7 @@ def test_rates_of_both_networks_keep_their_ratio(clipped):
 
 def test_the_balance_of_began_is_part_of_the_state_of_a_run(tmp_path):
     """Resumed after a step, k moves on from where it was, to the same bits."""
-    words = words_of("model=began", "loss.rate=0.5")
+    words = words_of("model=began", "loss.rate=0.5", "loss.ratio=0.7", "trainer.max_epochs=1")
     parts, copies = fitted_with_copies(words, tmp_path / "whole")
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(copies[4])

@@ -41,7 +41,10 @@ RUNS = {  # what makes a run fail -> its words, and the verdict that names it
         ["data.train_limit=40", "data.val_fraction=0.3", "data.batch_size=40", "trainer.max_epochs=400"],
         "discriminator memorises",
     ),
-    "a generator that need not vary": (["model=began", "trainer.max_epochs=60"], "collapsed"),
+    "a generator that need not vary": (
+        ["model=began", "loss.ratio=0.7", "trainer.max_epochs=60"],
+        "collapsed",
+    ),
 }
 
 

@@ -17,7 +17,7 @@ PIXELS = torch.arange(COUNT, dtype=torch.uint8)[:, None, None, None].expand(COUN
 LABELS = np.arange(COUNT) % 3
 TASK = Classify(loss=torch.nn.CrossEntropyLoss(), classes=["a", "b", "c"])
 SPLITS = {"val": Arrays(PIXELS, LABELS)}
-DATA = SimpleNamespace(classes=["a", "b", "c"], named=named(SPLITS), splits=SPLITS)
+DATA = SimpleNamespace(classes=["a", "b", "c"], named=named(SPLITS), splits=SPLITS, signals={})
 
 
 def gathered(ranks: int) -> tuple[torch.Tensor, torch.Tensor]:

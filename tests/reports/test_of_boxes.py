@@ -101,7 +101,7 @@ def test_boxes_are_drawn_where_they_are_on_photos_of_another_size(tmp_path, monk
 def test_outputs_of_a_split_keep_pictures_and_names_though_boxes_are_in_other_pixels():
     pictures = Arrays(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), TRUTH)
     inner = Arrays(pictures.images, framed(TRUTH, np.array([[8, 8]] * 2), 16))
-    data = SimpleNamespace(classes=CLASSES, named=named({"val": pictures}), splits={"val": inner})
+    data = SimpleNamespace(classes=CLASSES, named=named({"val": pictures}), splits={"val": inner}, signals={})
     seen = torch.zeros(2, 601), torch.from_numpy(inner.labels)
     found = of_split(data, "val", "raw", seen, task=Detect(classes=CLASSES), ranks=1)
     assert found.name(1) == "val/1"

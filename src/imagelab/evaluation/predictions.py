@@ -1,6 +1,6 @@
 """Hold the predictions for a split with names and images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ class Predictions:
         task: Task that defines the predictions.
         names: Names of the images, (N,); empty if unknown.
         images: Images in the same order; None if not available.
+        signals: What the network saw besides the images, (N, S) float32, in the same order; None: nothing.
     """
 
     split: str
@@ -32,6 +33,7 @@ class Predictions:
     task: Any
     names: np.ndarray
     images: Any
+    signals: Any = field(default=None)
 
     @cached_property
     def predictions(self) -> np.ndarray:
@@ -92,6 +94,7 @@ def of_split(
         task=task,
         names=np.asarray(named.names) if known else np.empty(0, dtype=str),
         images=named.images if known else None,
+        signals=data.signals.get(split),
     )
 
 

@@ -47,4 +47,6 @@ def mistakes_explained(
         f"{found.name(k)}: {found.classes[found.labels[k]]}, predicted {found.classes[found.predicted[k]]}"
         for k in shown
     ]
-    return [heat_section(predictor, [predictor.prepared(pixels) for pixels in shown.values()], captions)]
+    pictures = [predictor.prepared(pixels) for pixels in shown.values()]
+    signals = None if found.signals is None else found.signals[list(shown)]
+    return [heat_section(predictor, pictures, captions, signals)]

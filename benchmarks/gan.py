@@ -177,8 +177,8 @@ def write(seeds: int) -> None:
     used = [row for table in tables for found in table.values() for row in found]
     wanted = seeds * sum(len(table) for table in tables)
     text = HEAD.format(
-        state="All" if len(used) == wanted else "This has only begun:",
-        runs=f"{len(used)} of {wanted} runs, {', '.join(sorted({row['date'] for row in used}))}",
+        state="All" if len(used) == wanted else f"This has only begun: {len(used)} of",
+        runs=f"{wanted} runs, {', '.join(sorted({row['date'] for row in used}))}",
         device="; ".join(sorted({row["device"] for row in used})),
         seconds=sum(row["cpu_seconds"] for row in used) / 60,
         tricks="\n".join(trick_row(name, found) for name, found in tables[0].items() if found),

@@ -23,7 +23,7 @@ from imagelab.data.dataset import batches_of
 from imagelab.data.extra import ExtraFolder
 from imagelab.data.fit_preprocess import centred, fit_preprocess, photo_geometry
 from imagelab.data.preprocess import Preprocess
-from imagelab.data.signalled import Signalled, signals_of, without_image
+from imagelab.data.signalled import Signalled, fit_signals, without_image
 from imagelab.data.splits import Splits, prepare_splits
 from imagelab.data.storage import Storage, store_splits
 from imagelab.data.views import Views
@@ -89,12 +89,10 @@ class ImageData(lightning.LightningDataModule):
         dealt = prepare_splits(source, classes=classes, limit=limit, decisions=decisions, **held_out)
         self.classes, self.named, self.decided = dealt
         self.box_faults: Sequence[BoxFault] = getattr(source, "faults", ())  # room: detection
-        self.visible, self.extra = (
-            without_image(source, visible),
-            extra and extra.choose(self.classes, self.named["train"].labels),
-        )
+        self.visible = without_image(source, visible)
+        self.extra = extra and extra.choose(self.classes, self.named["train"].labels)
         self._store(dealt.splits, size, preprocess, storage=storage, pooled=held_out["folds"] is not None)
-        self.preprocess, self.signals = signals_of(source, self.named, self.preprocess)
+        self.preprocess, self.signals = fit_signals(source, self.named, self.preprocess)
         self.full_batch = batch_size == "full"
         self.batch_size = self.counts["train"] if batch_size == "full" else batch_size
         self._divide_augmentation()

@@ -34,10 +34,12 @@ class Signalled(Dataset[Batch]):
         return self.batches[address]._replace(signals=self.signals[torch.from_numpy(address.index)])
 
 
-def signals_of(
+def fit_signals(
     source: Any, named: Mapping[str, Named], given: Preprocess
 ) -> tuple[Preprocess, dict[str, Tensor]]:
-    """The preprocessing with the columns of a source, and the signals of each split, (N, S) float32.
+    """Fit the columns of a source to its training images: the preprocessing with them, the signals by split.
+
+    The signals of a split are (N, S) float32.
 
     Args:
         source: Data set, with or without columns beside its labels.

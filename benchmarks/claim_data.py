@@ -1,4 +1,4 @@
-"""Prepare the images of the regimes in claims.yaml: digits with wrong labels, with rare classes, photos."""
+"""Prepare images for the regimes in claims.yaml: digits with wrong labels, rare classes or noise; photos."""
 
 import csv
 from pathlib import Path
@@ -10,6 +10,8 @@ WRONG = 0.4  # share of the labels of train and val that are wrong in `noisy`
 CLASSES = 10
 NOISY_TRAIN, NOISY_VAL = 20, 15  # images per class
 COMMON, RARE, FEW_VAL = 40, 4, 10  # images per class of train in `unequal`; of common classes in val
+NOISE = 80  # standard deviation of the noise in `transfer`, in grey levels of 255
+FEW, FEW_NOISY_VAL = 3, 10  # images per class of train and val in `transfer`
 PHOTOS = ("airplane", "automobile", "frog", "horse")
 PHOTO_COUNTS = {"train": 50, "val": 50, "test": 500}  # images per class
 Rows = list[tuple[str, str, str]]  # file, label, split
@@ -27,18 +29,24 @@ def prepare(kept: Path, data: Path | None) -> None:
         labels = write_digits(kept / "digits")
         write(kept / "noisy.csv", noisy(labels))
         write(kept / "unequal.csv", unequal(labels))
+    if not (kept / "transfer.csv").is_file():
+        labels = write_digits(kept / "in_noise", NOISE)
+        write(kept / "source.csv", source(labels))
+        write(kept / "transfer.csv", transfer(labels))
     if data is not None and not (kept / "photos.csv").is_file():
         write(kept / "photos.csv", photos(data))
 
 
-def write_digits(folder: Path) -> np.ndarray:
-    """Write scikit-learn's digits as PNG files, NNNN.png; their labels (1797,)."""
+def write_digits(folder: Path, noise: float = 0.0) -> np.ndarray:
+    """Write scikit-learn's digits as NNNN.png, with noise of this deviation; their labels (1797,)."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     folder.mkdir(exist_ok=True)
-    for number, pixels in enumerate(images.reshape(-1, 8, 8)):
-        Image.fromarray(np.round(pixels * (255 / 16)).astype(np.uint8)).save(folder / f"{number:04}.png")
+    drawn = np.random.default_rng(0).normal(0, noise, images.shape)
+    grey = np.round(images * (255 / 16) + drawn).clip(0, 255).astype(np.uint8)
+    for number, pixels in enumerate(grey.reshape(-1, 8, 8)):
+        Image.fromarray(pixels).save(folder / f"{number:04}.png")
     return labels
 
 
@@ -67,6 +75,28 @@ def unequal(labels: np.ndarray) -> Rows:
         train, val, test = _parts(labels, label, COMMON, FEW_VAL)
         train, val = (train, val) if common else (train[:RARE], val[:1])
         for split, numbers in (("train", train), ("val", val), ("test", test)):
+            rows += [(n, label, split) for n in numbers]
+    return _written(rows)
+
+
+def source(labels: np.ndarray) -> Rows:
+    """The digits of the first half that `transfer` leaves over, to learn features from."""
+    rows = []
+    for label in range(CLASSES):
+        *_, rest, test = _parts(labels, label, FEW + FEW_NOISY_VAL, len(labels))
+        rows += [
+            (n, label, "val" if place % 5 == 0 else "train") for place, n in enumerate(rest) if n < test[0]
+        ]
+    return _written(rows)
+
+
+def transfer(labels: np.ndarray) -> Rows:
+    """A few digits per class; half of all are those of test."""
+    rows = []
+    for label in range(CLASSES):
+        for split, numbers in zip(
+            ("train", "val", "test"), _parts(labels, label, FEW, FEW_NOISY_VAL), strict=True
+        ):
             rows += [(n, label, split) for n in numbers]
     return _written(rows)
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from imagelab.training.own_ranks import CHECKPOINT, RUN
+
 if TYPE_CHECKING:
     from tests.held import Held
 
@@ -55,7 +57,9 @@ class Process:
         held: "Held | None" = None,
     ) -> None:
         self.said = Path(tempfile.mkstemp(prefix="said-")[1])
-        variables = os.environ | (environment or {})
+        left = (RUN, CHECKPOINT)  # by runs in this process, for their further ranks
+        variables = {name: value for name, value in os.environ.items() if name not in left}
+        variables |= environment or {}
         moment = (held.moment, held.rows, held.theirs) if held else None
         self.process = forked(_run, words, str(folder), str(self.said), variables, real_ranks, moment)
         self.pid = cast(int, self.process.pid)
@@ -135,7 +139,8 @@ def _run(
     os.setsid()
     multiprocessing.set_start_method(None, force=True)  # workers are forked from the run, as in a shell
     os.chdir(folder)
-    os.environ |= environment
+    os.environ.clear()
+    os.environ.update(environment)
     sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
     with open(said, "w") as file:  # noqa: PTH123
         os.dup2(file.fileno(), 1)

@@ -122,6 +122,7 @@ def memory(root: Path) -> float:
         "columns": None,
         "delimiter": "auto",
         "on_bad_image": "error",
+        "signals": ["image"],
         "max_pixels": 50_000_000,
     }
     files = Folder(root=str(root), label="label", group=None, takes="class", **given).splits["train"]

@@ -35,6 +35,7 @@ TABLE: dict[str, Any] = {
     "label": "label",
     "group": None,
     "takes": "class",
+    "signals": ["image"],
 }
 KNOBS: dict[str, Any] = {"on_bad_image": "error", "max_pixels": 50_000_000}
 PROMISE = 3.0  # times as fast, where the cache of the operating system is empty

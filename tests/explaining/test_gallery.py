@@ -72,6 +72,7 @@ def test_mistakes_are_read_as_large_as_the_network_takes_them(tmp_path, monkeypa
         classes=["a", "b"],
         name=str,
         pixels=photo,
+        signals=None,
     )
     reader = Reader(least=288, shape=None)
     predictor = SimpleNamespace(reader=reader, prepared=lambda pixels: pixels)
